@@ -1,0 +1,17 @@
+//! The domain of Throughline, as a library that another program could embed.
+//!
+//! Data flows one way: [`engine`] takes turns in and commits them to the
+//! [`store`]; [`enrich`] derives from the outbox what searching needs
+//! ([`embed`], [`index`]); a context window is [`retrieval`] followed by
+//! [`context`] assembly. No gRPC, no HTTP and no CLI here: the caller passes
+//! clock, ids and configuration in.
+
+pub mod context;
+pub mod embed;
+pub mod engine;
+pub mod enrich;
+pub mod facts;
+pub mod index;
+pub mod retrieval;
+pub mod store;
+pub mod turn;

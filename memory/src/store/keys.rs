@@ -1,0 +1,212 @@
+//! The one tree's keys. Records of a tenant share a prefix, records of a
+//! conversation share a prefix within it, sequences are big-endian, so that one
+//! conversation is one range scan.
+//!
+//! ```text
+//! 00 'O' id:u64                          outbox entry
+//! 00 'S' name                            server-wide state (format, models)
+//! len tenant 'C' len conv                conversation head
+//! len tenant 'U' len user len conv       user -> conversation
+//! len tenant 'K' len parent len child    fork child of a conversation
+//! len tenant 'R' hash:16                 request id of a creation -> conversation
+//! len tenant 'D' len conv kind ...       everything of one conversation:
+//!     'F' len fact                       fact
+//!     'G' hash:16                        request id of a pin -> fact
+//!     'I' hash:16                        idempotency record of a client turn id
+//!     'M' seq:u64                        derived values of a turn (counts, flags)
+//!     'T' seq:u64                        turn
+//!     'V' seq:u64 passage:u16            vector of a passage
+//!     'W' hash:16                        last window of a set of options
+//! ```
+//! A key is never a prefix of another of the same kind: strings carry their
+//! length (u8 for ids, u16 for users), numbers have a fixed width.
+
+use crate::turn::{ConversationId, FactId, Sequence, TenantId};
+
+/// A record's key.
+pub type Key = Vec<u8>;
+
+/// Kinds of records within a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A fact.
+    Fact = b'F',
+    /// Request id of a pin.
+    PinRequest = b'G',
+    /// Idempotency record of a client turn id.
+    Idempotency = b'I',
+    /// Derived values of a turn.
+    Derived = b'M',
+    /// A turn.
+    Turn = b'T',
+    /// Vector of a passage.
+    Vector = b'V',
+    /// The last window of a set of options.
+    Window = b'W',
+}
+
+fn push_short(key: &mut Key, text: &str) {
+    // Ids are at most 64 bytes by construction.
+    key.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+    key.extend_from_slice(text.as_bytes());
+}
+
+fn tenant(tenant: &TenantId, kind: u8) -> Key {
+    let mut key = Vec::with_capacity(96);
+    push_short(&mut key, tenant.as_str());
+    key.push(kind);
+    key
+}
+
+/// First 16 bytes of the BLAKE3 hash: stands for a text of any length in a key.
+pub fn digest(text: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(text).as_bytes()[..16]);
+    short
+}
+
+/// The half-open range of all keys that begin with `prefix`.
+pub fn prefix_range(prefix: &[u8]) -> (Key, Key) {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    (prefix.to_vec(), end)
+}
+
+/// An outbox entry.
+pub fn outbox(id: u64) -> Key {
+    let mut key = vec![0, b'O'];
+    key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+/// Prefix of the outbox.
+pub fn outbox_prefix() -> Key {
+    vec![0, b'O']
+}
+
+/// Server-wide state.
+pub fn state(name: &str) -> Key {
+    let mut key = vec![0, b'S'];
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Everything of a tenant.
+pub fn tenant_prefix(of: &TenantId) -> Key {
+    let mut key = tenant(of, 0);
+    key.pop();
+    key
+}
+
+/// Head of a conversation.
+pub fn head(of: &TenantId, conversation: &ConversationId) -> Key {
+    let mut key = heads_prefix(of);
+    push_short(&mut key, conversation.as_str());
+    key
+}
+
+/// Heads of a tenant's conversations.
+pub fn heads_prefix(of: &TenantId) -> Key {
+    tenant(of, b'C')
+}
+
+/// Marks that a conversation is a user's.
+pub fn user(of: &TenantId, user_id: &str, conversation: &ConversationId) -> Key {
+    let mut key = user_prefix(of, user_id);
+    push_short(&mut key, conversation.as_str());
+    key
+}
+
+/// The conversations of a user.
+pub fn user_prefix(of: &TenantId, user_id: &str) -> Key {
+    let mut key = tenant(of, b'U');
+    // User ids are at most 256 bytes by validation.
+    key.extend_from_slice(&u16::try_from(user_id.len()).unwrap_or(u16::MAX).to_be_bytes());
+    key.extend_from_slice(user_id.as_bytes());
+    key
+}
+
+/// Marks a fork of a conversation.
+pub fn child(of: &TenantId, parent: &ConversationId, child: &ConversationId) -> Key {
+    let mut key = children_prefix(of, parent);
+    push_short(&mut key, child.as_str());
+    key
+}
+
+/// The forks of a conversation.
+pub fn children_prefix(of: &TenantId, parent: &ConversationId) -> Key {
+    let mut key = tenant(of, b'K');
+    push_short(&mut key, parent.as_str());
+    key
+}
+
+/// Request id of a creation.
+pub fn creation(of: &TenantId, request_id: &str) -> Key {
+    let mut key = tenant(of, b'R');
+    key.extend_from_slice(&digest(request_id.as_bytes()));
+    key
+}
+
+/// Everything of one conversation but its head.
+pub fn conversation_prefix(of: &TenantId, conversation: &ConversationId) -> Key {
+    let mut key = tenant(of, b'D');
+    push_short(&mut key, conversation.as_str());
+    key
+}
+
+/// All records of one kind of a conversation.
+pub fn kind_prefix(of: &TenantId, conversation: &ConversationId, kind: Kind) -> Key {
+    let mut key = conversation_prefix(of, conversation);
+    key.push(kind as u8);
+    key
+}
+
+/// A record that belongs to a sequence: `Turn`, `Derived`, or the prefix of the
+/// vectors of a turn.
+pub fn at_sequence(
+    of: &TenantId,
+    conversation: &ConversationId,
+    kind: Kind,
+    sequence: Sequence,
+) -> Key {
+    let mut key = kind_prefix(of, conversation, kind);
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+/// Vector of one passage of a turn.
+pub fn vector(
+    of: &TenantId,
+    conversation: &ConversationId,
+    sequence: Sequence,
+    passage: u16,
+) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::Vector, sequence);
+    key.extend_from_slice(&passage.to_be_bytes());
+    key
+}
+
+/// A record that is found by a hash: `Idempotency`, `PinRequest`, `Window`.
+pub fn by_digest(
+    of: &TenantId,
+    conversation: &ConversationId,
+    kind: Kind,
+    text: &[u8],
+) -> Key {
+    let mut key = kind_prefix(of, conversation, kind);
+    key.extend_from_slice(&digest(text));
+    key
+}
+
+/// A fact.
+pub fn fact(of: &TenantId, conversation: &ConversationId, fact: &FactId) -> Key {
+    let mut key = kind_prefix(of, conversation, Kind::Fact);
+    push_short(&mut key, fact.as_str());
+    key
+}

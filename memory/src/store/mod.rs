@@ -1,0 +1,119 @@
+//! The only source of truth. A [`ConversationStore`] is a small ordered
+//! key-value engine whose `commit` means fsync; [`Store`] stands in front of it:
+//! it splits records into chunks of at most 4 KiB, checks them on reading, and
+//! shares one sync between all commits that wait (group commit).
+//!
+//! Invariants: nothing is answered before it is durable; a failed sync poisons
+//! the store (reads go on, writes never again until a restart); keys come from
+//! [`keys`] alone.
+
+pub mod keys;
+
+use std::ops::ControlFlow;
+
+/// Which way a scan runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// What a store can fail with. Each variant says who must act.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full; reads go on. Operator: free space; caller: retry later.
+    #[error("no space left in {path}: free disk space, then retry; reads go on")]
+    Full {
+        /// The data directory.
+        path: String,
+    },
+    /// A sync failed before: no more writes until a restart. Operator.
+    #[error("the store was poisoned by a failed sync ({cause}): restart the server after checking the disk")]
+    Poisoned {
+        /// What the failed sync said.
+        cause: String,
+    },
+    /// Too many commits wait. Caller: retry with a delay.
+    #[error("{waiting} commits wait, the limit is {limit}")]
+    Overloaded {
+        /// Commits waiting now.
+        waiting: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The server is shutting down. Caller: retry elsewhere.
+    #[error("the store is closed")]
+    Closed,
+    /// A record does not match its checksum or cannot be read. Operator.
+    #[error("corrupt record at key {key}: {detail}")]
+    Corrupt {
+        /// The key, hex.
+        key: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The data directory cannot be used. Operator.
+    #[error("{0}")]
+    Open(String),
+    /// Anything else that the engine reports. Operator.
+    #[error("storage engine: {0}")]
+    Engine(String),
+}
+
+/// Whether the store takes writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// All well.
+    Serving,
+    /// The disk is full: reads only.
+    Full,
+    /// A sync failed: reads only, until a restart.
+    Poisoned(String),
+}
+
+/// One write of a raw batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Sets a value of at most 4 KiB.
+    Put(Vec<u8>, Vec<u8>),
+    /// Removes a key; no error if it is absent.
+    Delete(Vec<u8>),
+}
+
+/// An ordered key-value engine with durable atomic batches. Blocking; called
+/// from the committer's thread (`commit`) and from any thread (the rest).
+pub trait ConversationStore: Send + Sync + 'static {
+    /// `sled`, `redb`.
+    fn kind(&self) -> &'static str;
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] or [`StoreError::Corrupt`].
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Visits the pairs with `start <= key < end` in order, until `visit` breaks.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] or [`StoreError::Corrupt`].
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Applies all writes atomically, in order, and returns when they are on
+    /// the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] when nothing was applied for want of space,
+    /// [`StoreError::Poisoned`] after a failed sync, now or before.
+    fn commit(&self, batch: &[Write]) -> Result<(), StoreError>;
+
+    /// Whether it takes writes.
+    fn health(&self) -> StoreHealth;
+}
