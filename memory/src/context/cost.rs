@@ -5,6 +5,8 @@
 //! (special tokens stand between), and an excerpt apart from its neighbours in
 //! the same message (see `quote`).
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     options::TemplateOverhead,
     quote,
@@ -19,7 +21,7 @@ const MAX_TOOL_IDS: usize = 4;
 
 /// Which tool calls a turn makes and answers, as hashes of their ids. 0 is no
 /// id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolLinks {
     calls: [u32; MAX_TOOL_IDS],
     answers: [u32; MAX_TOOL_IDS],
@@ -70,7 +72,7 @@ fn hash(id: &str) -> u32 {
 }
 
 /// What is known of a turn without reading it: enough to plan with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnCost {
     /// The turn.
     pub sequence: Sequence,

@@ -41,6 +41,10 @@ pub use tokens::{
 pub use tools::MAX_TOOL_SPAN;
 pub use window::{AssembleError, Item, Message, Section, Window, Yielded};
 
+/// Version of the rendering that costs count: costs of another version are
+/// counted again.
+pub const RENDERING_VERSION: u32 = 1;
+
 /// Assembles a window: plans it from costs, reads what was chosen, and renders
 /// it. The same input gives the same bytes.
 ///

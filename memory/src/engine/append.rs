@@ -120,7 +120,7 @@ impl Engine {
         Ok(None)
     }
 
-    fn check_room(&self, head: &Head, new: u64) -> Result<(), EngineError> {
+    pub(super) fn check_room(&self, head: &Head, new: u64) -> Result<(), EngineError> {
         let limits = &self.limits;
         if head.last_sequence + new > limits.turns_per_conversation {
             return Err(EngineError::LimitReached {

@@ -5,7 +5,14 @@
 //! Invariant: traits and costs of a tokenizer run in step, one entry for each
 //! sequence from 1 on; a forgotten turn keeps its place and costs nothing.
 
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
@@ -15,7 +22,7 @@ use super::{
     turns::scan_turns,
 };
 use crate::{
-    context::{self, TokenCounter, TurnCost},
+    context::{self, TokenCounter, ToolLinks, TurnCost},
     index::Branch,
     retrieval::{self, TurnTraits},
     store::{Direction, Store, StoreError, keys::Kind},
@@ -29,6 +36,8 @@ const CACHED_TURNS: u64 = 2_000_000;
 pub(crate) struct Catalog {
     branch: Branch,
     state: RwLock<State>,
+    /// Turns that the cache last weighed.
+    weighed: AtomicUsize,
 }
 
 /// See [`Catalog::covering`].
@@ -145,13 +154,7 @@ impl Filled {
                 next = until + 1;
                 continue;
             };
-            self.push(next, traits, TurnCost {
-                sequence: next,
-                role: traits.role,
-                verbatim: cost.verbatim,
-                quoted: cost.quoted,
-                calls_tool: traits.calls_tool,
-            });
+            self.push(next, traits, cost);
             next += 1;
         }
         Ok(())
@@ -193,6 +196,7 @@ impl Filled {
             verbatim: 0,
             quoted: 0,
             calls_tool: false,
+            links: ToolLinks::default(),
         });
     }
 
@@ -226,13 +230,12 @@ pub(crate) struct Catalogs {
 impl Default for Catalogs {
     fn default() -> Self {
         let weight = |_: &(TenantId, ConversationId), catalog: &Arc<Catalog>| {
-            u32::try_from(catalog.state.read().traits.len() + 64).unwrap_or(u32::MAX)
+            let turns = catalog.state.read().traits.len();
+            catalog.weighed.store(turns, Ordering::Relaxed);
+            u32::try_from(turns + 64).unwrap_or(u32::MAX)
         };
         Self {
-            recent: moka::sync::Cache::builder()
-                .weigher(weight)
-                .max_capacity(CACHED_TURNS)
-                .build(),
+            recent: moka::sync::Cache::builder().weigher(weight).max_capacity(CACHED_TURNS).build(),
         }
     }
 }
@@ -241,15 +244,19 @@ impl Catalogs {
     /// The catalog of a branch, empty at first.
     pub(crate) fn of(&self, branch: &Branch) -> Arc<Catalog> {
         let key = (branch.tenant.clone(), branch.conversation.clone());
-        self.recent.get_with(key, || {
-            Arc::new(Catalog { branch: branch.clone(), state: RwLock::default() })
-        })
-    }
-
-    /// Weighs a catalog anew after it grew.
-    pub(crate) fn grown(&self, catalog: &Arc<Catalog>) {
-        let key = (catalog.branch.tenant.clone(), catalog.branch.conversation.clone());
-        self.recent.insert(key, Arc::clone(catalog));
+        let catalog = self.recent.get_with(key.clone(), || {
+            Arc::new(Catalog {
+                branch: branch.clone(),
+                state: RwLock::default(),
+                weighed: AtomicUsize::new(0),
+            })
+        });
+        // The cache weighs what is put in: one that has grown is put in again.
+        let grown = catalog.state.read().traits.len() > 2 * catalog.weighed.load(Ordering::Relaxed) + 64;
+        if grown {
+            self.recent.insert(key, Arc::clone(&catalog));
+        }
+        catalog
     }
 
     /// Drops every catalog that shows turns which `owner` stores.

@@ -198,7 +198,7 @@ impl Engine {
 
     /// Names that a context request may use.
     pub fn tokenizer_names(&self) -> Vec<String> {
-        self.tokenizers.names()
+        self.tokenizers.names().map(str::to_owned).collect()
     }
 
     /// Returns when the conversation has this revision. The caller bounds the

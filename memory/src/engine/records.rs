@@ -110,24 +110,11 @@ pub(crate) struct Derived {
     /// Version of the rendering that `costs` count.
     pub rendering: u32,
     /// Costs by tokenizer.
-    pub costs: Vec<(String, StoredCost)>,
+    pub costs: Vec<(String, TurnCost)>,
     /// Version of the cues in `traits`.
     pub cues: u32,
     /// What ranking knows of the turn.
     pub traits: TurnTraits,
-}
-
-/// Token costs of a turn, see [`TurnCost`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredCost {
-    pub verbatim: u32,
-    pub quoted: u32,
-}
-
-impl From<TurnCost> for StoredCost {
-    fn from(cost: TurnCost) -> Self {
-        Self { verbatim: cost.verbatim, quoted: cost.quoted }
-    }
 }
 
 /// Work that is still to be derived. Written in the same batch as its cause.

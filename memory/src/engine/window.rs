@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
     search::{Gathered, Scope},
-    windows::{WindowKey, WindowState},
+    windows::WindowKey,
 };
 use crate::{
     context::{
@@ -23,8 +23,14 @@ use crate::{
 
 /// Proposals given to assembly at most.
 const MAX_PROPOSALS: usize = 2_000;
-/// Share of pins that are not required, unless the request says otherwise.
-const PINNED_SHARE: f32 = 0.25;
+/// How much length counts against a proposal, see
+/// [`WindowOptions::density_alpha`].
+const DENSITY_ALPHA: f32 = 0.5;
+/// Share of the budget for recent turns in a chat: it goes on from them, and
+/// they are the prefix that a provider's cache keeps.
+const CHAT_RECENT_SHARE: f32 = 0.7;
+/// Share for a question from outside: it is about the history.
+const QUESTION_RECENT_SHARE: f32 = 0.15;
 
 impl Engine {
     /// Builds the window for a query, or for the last user turn.
@@ -155,9 +161,6 @@ impl Engine {
             self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
         let mut retrieved = Vec::new();
         for ranked in ranking.order().iter().take(MAX_PROPOSALS) {
-            if ranked.score < request.min_score {
-                break;
-            }
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
             if ranked.conversation == 0 && ranked.sequence > last {
                 continue;
@@ -178,14 +181,19 @@ impl Engine {
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
         let history = costs.get(..last as usize).unwrap_or(costs);
+        let asked = match query {
+            Query::LastTurn(_) => 0,
+            Query::Text(text) => counter.count(text),
+        };
         let previous = self.windows.previous(key);
         let options = WindowOptions {
             budget: request.budget,
             counter: Arc::clone(&counter),
             overhead: request.overhead,
-            recent_share: request.recent_share.unwrap_or_else(|| context::recent_share(query)),
-            pinned_share: request.pinned_share.unwrap_or(PINNED_SHARE),
-            density: context::DENSITY,
+            recent_share: request.recent_share.unwrap_or_else(|| recent_share(query)),
+            pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
+            density_alpha: DENSITY_ALPHA,
+            min_score: request.min_score,
         };
         let pins = self.pins(own)?;
         let reader = Reader { engine: self, gathered };
@@ -205,10 +213,10 @@ impl Engine {
             Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
         }));
         let unchanged = previous.map_or(0, |previous| {
-            context::unchanged_prefix(&previous.messages, &window.messages, &options)
+            context::unchanged_prefix_tokens(&previous.prefix, &window.prefix)
         });
         Ok(ContextOutcome {
-            full_history_tokens: context::full_history_tokens(costs, request.overhead),
+            full_history_tokens: context::full_history_tokens(costs, request.overhead, asked),
             unchanged_prefix_tokens: unchanged,
             revision: own.head.revision,
             shortfalls,
@@ -290,6 +298,13 @@ impl Engine {
             });
         }
         Ok(pins)
+    }
+}
+
+fn recent_share(query: &Query) -> f32 {
+    match query {
+        Query::LastTurn(_) => CHAT_RECENT_SHARE,
+        Query::Text(_) => QUESTION_RECENT_SHARE,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{ContextOutcome, ContextRequest, search::Scope};
 use crate::{
-    context::{Message, Window},
+    context::PrefixPiece,
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -17,8 +17,8 @@ const CACHED_WINDOWS: u64 = 4_096;
 pub(super) struct WindowState {
     /// First sequence of the recent section.
     pub(super) recent_from: Option<Sequence>,
-    /// What was rendered.
-    pub(super) messages: Vec<Message>,
+    /// What it began with.
+    pub(super) prefix: Vec<PrefixPiece>,
 }
 
 /// A series of windows: one conversation, one set of options, asked either for
@@ -101,8 +101,8 @@ impl Windows {
     /// What the window of the same series before this one was.
     pub(super) fn previous(&self, key: &WindowKey) -> Option<WindowState> {
         let known = self.recent.get(&key.series)?;
-        let window: &Window = &known.1.window;
-        Some(WindowState { recent_from: window.recent_from, messages: window.messages.clone() })
+        let window = &known.1.window;
+        Some(WindowState { recent_from: window.recent_from, prefix: window.prefix.clone() })
     }
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {

@@ -11,7 +11,7 @@ use crate::{
     embed::EmbedService,
     engine::{
         EngineError,
-        records::{Derived, Head, StoredCost, Task, decode, encode},
+        records::{Derived, Head, Task, decode, encode},
         source::{encode_vector, indexed},
         turns::scan_turns,
     },
@@ -173,7 +173,7 @@ impl Deriver {
                 embedding: self.embed.version(),
                 passages: passages.iter().map(|passage| (passage.start, passage.end)).collect(),
                 rendering: context::RENDERING_VERSION,
-                costs: vec![(self.counter.name().to_owned(), StoredCost::from(cost))],
+                costs: vec![(self.counter.name().to_owned(), cost)],
                 cues: retrieval::CUES_VERSION,
                 traits: retrieval::TurnTraits::of(turn),
             };

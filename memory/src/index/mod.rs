@@ -98,8 +98,20 @@ pub struct Match {
     /// Cosine of its best passage, -1 to 1; absent if it is not embedded or the
     /// index did not return it.
     pub dense: Option<f32>,
+    /// The same around the centre of the branch: with the mean of its passages
+    /// taken off both, which tells turns of one topic apart.
+    pub dense_centred: Option<f32>,
+    /// Mean over the turn's passages, around the centre.
+    pub dense_mean: Option<f32>,
+    /// Of the turn's first passage, around the centre.
+    pub dense_first: Option<f32>,
     /// BM25 score, >= 0; 0 without a common term.
     pub bm25: f32,
+    /// BM25 over the turn with its neighbourhood, >= 0: what was said just
+    /// before and after counts the less the farther away it is.
+    pub bm25_window: f32,
+    /// IDF of the pairs of words that stand side by side in query and turn, >= 0.
+    pub bigram: f32,
     /// Byte range of the best passage.
     pub passage: Option<(u32, u32)>,
 }

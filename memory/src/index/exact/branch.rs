@@ -9,9 +9,12 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use jiff::Timestamp;
+
 use super::{
     dense::Passages,
     lexical::{Corpus, QueryTerms, Words},
+    neighbourhood::{Neighbourhood, Place},
 };
 use crate::{
     embed::Vector,
@@ -46,6 +49,7 @@ struct Slot {
     /// Tells whether the words are the same.
     fingerprint: u64,
     language: Language,
+    said_at: Timestamp,
 }
 
 /// The searchable turns of a branch.
@@ -55,6 +59,7 @@ pub(super) struct LoadedBranch {
     live: BTreeMap<Sequence, u32>,
     passages: Passages,
     words: Words,
+    near: Neighbourhood,
     sample: LanguageSample,
     languages: BTreeMap<Language, usize>,
 }
@@ -70,7 +75,23 @@ impl LoadedBranch {
         for turn in &turns {
             branch.put(turn);
         }
+        branch.settle();
         branch
+    }
+
+    /// Measures what depends on all turns together. To be called after turns
+    /// came or went.
+    pub(super) fn settle(&mut self) {
+        self.passages.recentre();
+        let places: Vec<Place> = self
+            .live
+            .values()
+            .filter_map(|slot| {
+                let said_at = self.slots.get(*slot as usize)?.said_at;
+                Some(Place { slot: *slot, length: self.words.length(*slot), said_at })
+            })
+            .collect();
+        self.near = Neighbourhood::measure(&places, self.slots.len());
     }
 
     /// Turns that can be found.
@@ -110,7 +131,7 @@ impl LoadedBranch {
 
     /// Adds what it knows of the query's terms.
     pub(super) fn count(&self, terms: &QueryTerms, corpus: &mut Corpus) {
-        self.words.count(terms, corpus);
+        self.words.count(terms, &self.near, corpus);
     }
 
     /// Scores every turn, in ascending sequence.
@@ -124,14 +145,20 @@ impl LoadedBranch {
         let slots = self.slots.len();
         let rescored = limit.saturating_mul(RESCORED_PER_LIMIT).max(MIN_RESCORED);
         let dense = vector.map(|vector| self.passages.score(vector, slots, rescored));
-        let bm25 = self.words.score(terms, corpus, slots);
+        let bm25 = self.words.score(terms, &self.near, corpus, slots);
+        let of = |scores: &[f32], slot: usize| scores.get(slot).copied().unwrap_or_default();
         let matches = self.live.iter().map(|(sequence, slot)| {
             let slot = *slot as usize;
             let best = dense.as_ref().and_then(|dense| dense.get(slot).copied().flatten());
             Match {
                 sequence: *sequence,
                 dense: best.map(|best| best.cosine),
-                bm25: bm25.get(slot).copied().unwrap_or_default(),
+                dense_centred: best.map(|best| best.centred),
+                dense_mean: best.map(|best| best.mean()),
+                dense_first: best.map(|best| best.first),
+                bm25: of(&bm25.own, slot),
+                bm25_window: of(&bm25.window, slot),
+                bigram: 0.0,
                 passage: best.map(|best| best.range),
             }
         });
@@ -159,7 +186,7 @@ impl LoadedBranch {
     fn add_words(&mut self, turn: &IndexedTurn, fingerprint: u64) -> u32 {
         let language = self.sample.language().of_turn(&turn.text);
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { fingerprint, language });
+        self.slots.push(Slot { fingerprint, language, said_at: turn.said_at });
         self.live.insert(turn.sequence, slot);
         *self.languages.entry(language).or_default() += 1;
         self.words.add(slot, language, [&turn.speaker, &turn.text]);

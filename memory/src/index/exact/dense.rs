@@ -19,13 +19,53 @@ struct Row {
     range: (u32, u32),
     scale: f32,
     vector: Vector,
+    /// Product with the centre, and distance from it.
+    centre: (f32, f32),
 }
 
-/// How well a turn's best passage matches.
+/// How well a turn's passages match.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Best {
+    /// Of the best passage.
     pub(super) cosine: f32,
+    /// Where it stands.
     pub(super) range: (u32, u32),
+    /// Cosine around the centre, of the best passage.
+    pub(super) centred: f32,
+    /// The same of the first passage.
+    pub(super) first: f32,
+    /// Sum over the passages, and their number.
+    sum: (f32, u32),
+}
+
+impl Best {
+    /// Mean over the passages of the cosine around the centre.
+    pub(super) fn mean(&self) -> f32 {
+        self.sum.0 / self.sum.1.max(1) as f32
+    }
+}
+
+/// A query against the centre of a branch.
+#[derive(Clone, Copy, Debug)]
+struct CentredQuery {
+    /// Product of query and centre.
+    with_centre: f32,
+    /// Distance of the query from the centre.
+    distance: f32,
+    /// Square of the centre's length.
+    square: f32,
+}
+
+impl CentredQuery {
+    /// The cosine of query and passage with the centre taken off both:
+    /// `(q - m)(v - m) / |q - m| |v - m|`, from the plain product.
+    fn cosine(self, product: f32, row: &Row) -> f32 {
+        let (with_centre, distance) = row.centre;
+        let scale = self.distance * distance;
+        let centred = product - self.with_centre - with_centre + self.square;
+        // A passage on the centre itself has no direction.
+        if scale > 1e-6 { (centred / scale).clamp(-1.0, 1.0) } else { 0.0 }
+    }
 }
 
 /// Passages of all turns of a branch. Turns are known by slot.
@@ -34,6 +74,8 @@ pub(super) struct Passages {
     dimensions: usize,
     rows: Vec<Row>,
     quantised: Vec<i8>,
+    /// Mean of all vectors.
+    centre: Vec<f32>,
 }
 
 impl Passages {
@@ -53,7 +95,7 @@ impl Passages {
         }
         let scale = scale_of(vector);
         self.quantised.extend(vector.iter().map(|value| quantise(*value, scale)));
-        self.rows.push(Row { slot, range, scale, vector: vector.clone() });
+        self.rows.push(Row { slot, range, scale, vector: vector.clone(), centre: (0.0, 1.0) });
     }
 
     /// Takes out all passages of a turn.
@@ -74,6 +116,25 @@ impl Passages {
         }
     }
 
+    /// Finds the centre anew and measures every passage against it. To be called
+    /// after passages came or went.
+    pub(super) fn recentre(&mut self) {
+        let mut centre = vec![0.0_f64; self.dimensions];
+        for row in &self.rows {
+            for (sum, value) in centre.iter_mut().zip(row.vector.iter()) {
+                *sum += f64::from(*value);
+            }
+        }
+        let count = self.rows.len().max(1) as f64;
+        self.centre = centre.into_iter().map(|sum| (sum / count) as f32).collect();
+        let square = dot(&self.centre, &self.centre);
+        for row in &mut self.rows {
+            let product = dot(&row.vector, &self.centre);
+            let own = dot(&row.vector, &row.vector);
+            row.centre = (product, (own - 2.0 * product + square).max(0.0).sqrt());
+        }
+    }
+
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.quantised.len()
@@ -88,21 +149,29 @@ impl Passages {
         if query.len() != self.dimensions || self.rows.is_empty() {
             return best;
         }
+        let centred = self.centred(query);
         for (row, cosine) in self.rows.iter().zip(self.scan(query)) {
-            raise(&mut best, row, cosine);
+            raise(&mut best, row, cosine, centred);
         }
         let threshold = nth_best(&best, exact);
         let mut rescored: Vec<Option<Best>> = vec![None; slots];
         for row in &self.rows {
             let near = best.get(row.slot as usize).copied().flatten();
             if near.is_some_and(|near| near.cosine >= threshold) {
-                raise(&mut rescored, row, dot(&row.vector, query).clamp(-1.0, 1.0));
+                raise(&mut rescored, row, dot(&row.vector, query).clamp(-1.0, 1.0), centred);
             }
         }
         for (best, rescored) in best.iter_mut().zip(rescored) {
             *best = rescored.or(*best);
         }
         best
+    }
+
+    fn centred(&self, query: &[f32]) -> CentredQuery {
+        let with_centre = dot(query, &self.centre);
+        let square = dot(&self.centre, &self.centre);
+        let distance = (dot(query, query) - 2.0 * with_centre + square).max(0.0).sqrt();
+        CentredQuery { with_centre, distance, square }
     }
 
     /// The approximate cosine of every row, in order.
@@ -119,11 +188,22 @@ impl Passages {
     }
 }
 
-fn raise(best: &mut [Option<Best>], row: &Row, cosine: f32) {
-    if let Some(best) = best.get_mut(row.slot as usize)
-        && best.is_none_or(|best| cosine > best.cosine)
-    {
-        *best = Some(Best { cosine, range: row.range });
+fn raise(best: &mut [Option<Best>], row: &Row, cosine: f32, query: CentredQuery) {
+    let Some(best) = best.get_mut(row.slot as usize) else { return };
+    let centred = query.cosine(cosine, row);
+    let Some(known) = best else {
+        *best =
+            Some(Best { cosine, range: row.range, centred, first: centred, sum: (centred, 1) });
+        return;
+    };
+    if row.range.0 == 0 {
+        known.first = centred;
+    }
+    known.centred = known.centred.max(centred);
+    known.sum = (known.sum.0 + centred, known.sum.1 + 1);
+    if cosine > known.cosine {
+        known.cosine = cosine;
+        known.range = row.range;
     }
 }
 

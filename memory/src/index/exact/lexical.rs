@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::neighbourhood::Neighbourhood;
 use crate::index::{
     analyse::{Language, Purpose, analyse},
     bm25,
@@ -41,8 +42,19 @@ pub(super) struct Words {
 pub(super) struct Corpus {
     turns: usize,
     total_length: u64,
+    /// Length of all turns with their neighbourhoods.
+    window_length: f64,
     /// Turns that hold each term of the query.
     df: Vec<usize>,
+}
+
+/// BM25 scores by slot.
+#[derive(Clone, Debug)]
+pub(super) struct Scores {
+    /// Of the turn alone.
+    pub(super) own: Vec<f32>,
+    /// With its neighbourhood.
+    pub(super) window: Vec<f32>,
 }
 
 /// The distinct terms of a query with how often each is asked for.
@@ -129,30 +141,56 @@ impl Words {
     }
 
     /// Adds what this branch knows of the query's terms.
-    pub(super) fn count(&self, query: &QueryTerms, corpus: &mut Corpus) {
+    pub(super) fn count(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &mut Corpus) {
         corpus.turns += self.turns;
         corpus.total_length += self.total_length;
+        corpus.window_length += near.total_length();
         corpus.df.resize(query.0.len(), 0);
         for (df, (term, _)) in corpus.df.iter_mut().zip(&query.0) {
             *df += self.postings_of(term).len();
         }
     }
 
-    /// The BM25 score of every slot, 0 without a common term.
-    pub(super) fn score(&self, query: &QueryTerms, corpus: &Corpus, slots: usize) -> Vec<f32> {
-        let mut scores = vec![0.0; slots];
-        let average = corpus.total_length as f32 / corpus.turns.max(1) as f32;
+    /// The BM25 scores of every slot, 0 without a common term: of the turn
+    /// alone, and with its neighbourhood.
+    pub(super) fn score(
+        &self,
+        query: &QueryTerms,
+        near: &Neighbourhood,
+        corpus: &Corpus,
+        slots: usize,
+    ) -> Scores {
+        let mut scores = Scores { own: vec![0.0; slots], window: vec![0.0; slots] };
+        let turns = corpus.turns.max(1) as f64;
+        let average = (corpus.total_length as f64 / turns) as f32;
+        let window_average = (corpus.window_length / turns) as f32;
+        let mut spread = near.spread();
         for ((term, asked), df) in query.0.iter().zip(&corpus.df) {
             let weight = bm25::idf(corpus.turns, *df) * *asked as f32;
             for posting in self.postings_of(term) {
                 let slot = posting.slot as usize;
-                if let (Some(score), Some(length)) = (scores.get_mut(slot), self.lengths.get(slot))
+                let tf = posting.tf as f32;
+                if let (Some(score), Some(length)) =
+                    (scores.own.get_mut(slot), self.lengths.get(slot))
                 {
-                    *score += weight * bm25::saturation(posting.tf as f32, *length as f32, average);
+                    *score += weight * bm25::saturation(tf, *length as f32, average);
                 }
+                near.add(&mut spread, posting.slot, tf);
             }
+            spread.drain(|position, tf| {
+                let slot = near.slot(position);
+                if let Some(score) = slot.and_then(|slot| scores.window.get_mut(slot)) {
+                    let length = near.length(position);
+                    *score += weight * bm25::saturation(tf, length, window_average);
+                }
+            });
         }
         scores
+    }
+
+    /// Counted terms of a slot.
+    pub(super) fn length(&self, slot: u32) -> u32 {
+        self.lengths.get(slot as usize).copied().unwrap_or_default()
     }
 
     fn id(&mut self, term: &str) -> u32 {

@@ -10,6 +10,7 @@ mod branch;
 mod cache;
 mod dense;
 mod lexical;
+mod neighbourhood;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -66,9 +67,12 @@ impl TurnIndex for ExactIndex {
             .change(&(tenant.clone(), owner.clone()), touches, |branch, loaded| {
                 let held = turns.iter().filter(|turn| holds(branch, owner, turn.sequence));
                 // All are taken in before the first verdict counts.
-                held.map(|turn| loaded.upsert(turn)).fold(branch::Standing::Current, |all, one| {
-                    if one == branch::Standing::Outdated { one } else { all }
-                })
+                let standing = held.map(|turn| loaded.upsert(turn)).fold(
+                    branch::Standing::Current,
+                    |all, one| if one == branch::Standing::Outdated { one } else { all },
+                );
+                loaded.settle();
+                standing
             })
             .await;
         Ok(())
@@ -99,7 +103,9 @@ impl TurnIndex for ExactIndex {
         let touches = |from, until| sequences.iter().any(|s| (from..=until).contains(s));
         self.cache
             .change(&(tenant.clone(), owner.clone()), touches, |branch, loaded| {
-                loaded.remove(|s| sequences.contains(&s) && holds(branch, owner, s))
+                let standing = loaded.remove(|s| sequences.contains(&s) && holds(branch, owner, s));
+                loaded.settle();
+                standing
             })
             .await;
         Ok(())
@@ -114,7 +120,9 @@ impl TurnIndex for ExactIndex {
         let touches = |_, until| until >= from;
         self.cache
             .change(&(tenant.clone(), owner.clone()), touches, |branch, loaded| {
-                loaded.remove(|s| s >= from && holds(branch, owner, s))
+                let standing = loaded.remove(|s| s >= from && holds(branch, owner, s));
+                loaded.settle();
+                standing
             })
             .await;
         Ok(())
