@@ -28,6 +28,7 @@ pub enum ModelsCommand {
         /// Leave out ONNX Runtime's files and library: for candle alone.
         #[arg(long)]
         no_onnx: bool,
+        /// Where and which.
         #[command(flatten)]
         place: Place,
     },
@@ -35,6 +36,7 @@ pub enum ModelsCommand {
     Verify {
         /// Their names; none means every model that is here.
         names: Vec<String>,
+        /// Where and which.
         #[command(flatten)]
         place: Place,
     },
@@ -47,6 +49,7 @@ pub enum ModelsCommand {
         /// Seconds for each figure.
         #[arg(long, default_value_t = 2.0)]
         seconds: f64,
+        /// Where and which.
         #[command(flatten)]
         place: Place,
     },

@@ -9,7 +9,7 @@ use throughline_memory::embed::Pooling;
 use super::ModelsError;
 
 /// The registry that this build ships.
-pub const BUILT_IN: &str = include_str!("../../../models.toml");
+pub(super) const BUILT_IN: &str = include_str!("../../../models.toml");
 
 /// Every model that can be fetched.
 #[derive(Clone, Debug, Deserialize)]
