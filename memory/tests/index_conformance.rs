@@ -13,7 +13,7 @@ use throughline_memory::index::exact::ExactIndex;
 use world::World;
 
 const ROOMY: u64 = 64 << 20;
-/// Less than one branch takes: every search loads again.
+/// Less than one branch takes: at most one is in memory.
 const CRAMPED: u64 = 1;
 
 conformance!(exact, |world: &World| {
