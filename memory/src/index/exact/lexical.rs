@@ -77,6 +77,20 @@ impl QueryTerms {
         }
         Self(terms)
     }
+
+    /// The terms with how often each is asked for.
+    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(term, asked)| (term.as_str(), *asked))
+    }
+}
+
+impl Corpus {
+    /// Takes the corpus to be larger than what was counted, with turns of
+    /// `average_length` terms.
+    pub(in crate::index) fn assume(&mut self, turns: usize, average_length: f32) {
+        self.turns = self.turns.max(turns);
+        self.total_length = (self.turns as f32 * average_length) as u64;
+    }
 }
 
 impl Words {
