@@ -7,6 +7,7 @@
 pub mod analyse;
 mod bm25;
 pub mod exact;
+pub mod qdrant;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -114,6 +115,34 @@ pub struct Match {
     pub bigram: f32,
     /// Byte range of the best passage.
     pub passage: Option<(u32, u32)>,
+}
+
+impl Match {
+    /// A turn that matches in nothing.
+    pub fn none(sequence: Sequence) -> Self {
+        Self {
+            sequence,
+            dense: None,
+            dense_centred: None,
+            dense_mean: None,
+            dense_first: None,
+            bm25: 0.0,
+            bm25_window: 0.0,
+            bigram: 0.0,
+            passage: None,
+        }
+    }
+
+    /// Lets the plain signals stand for those that need the whole branch: for an
+    /// index that sees the best turns alone.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.dense_centred = self.dense;
+        self.dense_mean = self.dense;
+        self.dense_first = self.dense;
+        self.bm25_window = self.bm25;
+        self
+    }
 }
 
 /// The matches of one branch, in ascending sequence.

@@ -26,7 +26,7 @@ struct Posting {
 /// Which turns hold which terms. Turns are known by slot; a slot is never used
 /// again, so that postings stay in ascending order.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(in crate::index) struct Words {
     dictionary: HashMap<Box<str>, u32>,
     postings: Vec<Vec<Posting>>,
     /// Counted terms of each slot.
@@ -39,7 +39,7 @@ pub(super) struct Words {
 /// What the weights of terms are computed from, summed over all branches of a
 /// search.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Corpus {
+pub(in crate::index) struct Corpus {
     turns: usize,
     total_length: u64,
     /// Length of all turns with their neighbourhoods.
@@ -50,21 +50,21 @@ pub(super) struct Corpus {
 
 /// BM25 scores by slot.
 #[derive(Clone, Debug)]
-pub(super) struct Scores {
+pub(in crate::index) struct Scores {
     /// Of the turn alone.
-    pub(super) own: Vec<f32>,
+    pub(in crate::index) own: Vec<f32>,
     /// With its neighbourhood.
-    pub(super) window: Vec<f32>,
+    pub(in crate::index) window: Vec<f32>,
 }
 
 /// The distinct terms of a query with how often each is asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct QueryTerms(Vec<(String, u32)>);
+pub(in crate::index) struct QueryTerms(Vec<(String, u32)>);
 
 impl QueryTerms {
     /// Analyses a query in every language that turns were analysed in. A term
     /// that two languages share is asked for once.
-    pub(super) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
+    pub(in crate::index) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
         let mut terms: Vec<(String, u32)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for language in languages {
@@ -89,11 +89,26 @@ impl QueryTerms {
         }
         Self(terms)
     }
+
+    /// The terms with how often each is asked for.
+    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(term, asked)| (term.as_str(), *asked))
+    }
+}
+
+impl Corpus {
+    /// Takes the corpus to be larger than what was counted, with turns of
+    /// `average_length` terms.
+    pub(in crate::index) fn assume(&mut self, turns: usize, average_length: f32) {
+        self.turns = self.turns.max(turns);
+        self.total_length = (self.turns as f32 * average_length) as u64;
+        self.window_length = self.total_length as f64;
+    }
 }
 
 impl Words {
     /// Adds the words of a turn. Slots come in ascending order.
-    pub(super) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
+    pub(in crate::index) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
         let mut ids = Vec::new();
         let mut length = 0;
         for text in texts {
@@ -121,7 +136,7 @@ impl Words {
     }
 
     /// Takes out the words of a turn.
-    pub(super) fn remove(&mut self, slot: u32) {
+    pub(in crate::index) fn remove(&mut self, slot: u32) {
         for postings in &mut self.postings {
             if let Ok(at) = postings.binary_search_by_key(&slot, |posting| posting.slot) {
                 postings.remove(at);
@@ -136,12 +151,12 @@ impl Words {
     }
 
     /// Memory, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::index) fn bytes(&self) -> usize {
         self.bytes + self.lengths.len() * size_of::<u32>()
     }
 
     /// Adds what this branch knows of the query's terms.
-    pub(super) fn count(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &mut Corpus) {
+    pub(in crate::index) fn count(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &mut Corpus) {
         corpus.turns += self.turns;
         corpus.total_length += self.total_length;
         corpus.window_length += near.total_length();
@@ -153,7 +168,7 @@ impl Words {
 
     /// The BM25 scores of every slot, 0 without a common term: of the turn
     /// alone, and with its neighbourhood.
-    pub(super) fn score(
+    pub(in crate::index) fn score(
         &self,
         query: &QueryTerms,
         near: &Neighbourhood,

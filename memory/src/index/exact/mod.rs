@@ -6,10 +6,10 @@
 //! before [`TurnIndex::upsert`] hears of them, and gone from it before
 //! [`TurnIndex::remove_turns`] does.
 
-mod branch;
+pub(super) mod branch;
 mod cache;
 mod dense;
-mod lexical;
+pub(super) mod lexical;
 mod neighbourhood;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use self::{
+    branch::Standing,
     cache::{Cache, MAX_LOADS, Shared},
     lexical::{Corpus, QueryTerms},
 };
@@ -68,8 +69,8 @@ impl TurnIndex for ExactIndex {
                 let held = turns.iter().filter(|turn| holds(branch, owner, turn.sequence));
                 // All are taken in before the first verdict counts.
                 let standing = held.map(|turn| loaded.upsert(turn)).fold(
-                    branch::Standing::Current,
-                    |all, one| if one == branch::Standing::Outdated { one } else { all },
+                    Standing::Current,
+                    |all, one| if one == Standing::Outdated { one } else { all },
                 );
                 loaded.settle();
                 standing

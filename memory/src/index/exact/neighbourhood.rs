@@ -30,7 +30,7 @@ pub(super) struct Place {
 
 /// Weights between neighbours, by position in the branch.
 #[derive(Debug, Default)]
-pub(super) struct Neighbourhood {
+pub(in crate::index) struct Neighbourhood {
     slots: Vec<u32>,
     positions: Vec<u32>,
     /// Weight of the turn `offset + 1` positions ahead, 0 behind a pause.
