@@ -136,10 +136,7 @@ fn one(key: u32) -> Batch {
 }
 
 /// Starts a commit: after this it is accepted, or already refused.
-fn start(
-    store: &Arc<Store>,
-    key: u32,
-) -> impl Future<Output = Result<(), StoreError>> + use<> {
+fn start(store: &Arc<Store>, key: u32) -> impl Future<Output = Result<(), StoreError>> + use<> {
     let store = Arc::clone(store);
     let mut commit = Box::pin(async move { store.commit(one(key)).await });
     let mut context = Context::from_waker(Waker::noop());
@@ -181,10 +178,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_accepted() {
     engine.wait_entered(1);
     let accepted: Vec<_> = (1..=3).map(|key| start(&store, key)).collect();
     let refused = store.commit(one(4)).await;
-    assert!(
-        matches!(refused, Err(StoreError::Overloaded { waiting: 3, limit: 3 })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Overloaded { waiting: 3, limit: 3 })), "{refused:?}");
     engine.open_gate();
     first.await.unwrap();
     for commit in accepted {

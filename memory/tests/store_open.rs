@@ -14,7 +14,11 @@ fn with_record(dir: &Path, kind: StoreKind) {
 }
 
 /// Makes a directory with each engine, changes it, and opens it again.
-fn refused(prepare: impl Fn(&Path, StoreKind), ask: impl Fn(StoreKind) -> StoreKind, words: &[&str]) {
+fn refused(
+    prepare: impl Fn(&Path, StoreKind),
+    ask: impl Fn(StoreKind) -> StoreKind,
+    words: &[&str],
+) {
     for kind in StoreKind::ALL {
         let dir = tempfile::tempdir().unwrap();
         with_record(dir.path(), kind);

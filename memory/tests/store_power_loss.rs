@@ -193,7 +193,10 @@ fn a_page_that_sled_writes_beside_its_log_is_on_the_disk_with_its_directory() {
         let options = StoreOptions::new(StoreKind::Sled, left.path().join("data"));
         let survivor = SledEngine::open(&options, Arc::new(DiskSync)).unwrap();
         for stored in 0..=n {
-            assert!(survivor.get(&[stored]).unwrap() == Some(vec![stored; 200_000]), "{stored}/{n}");
+            assert!(
+                survivor.get(&[stored]).unwrap() == Some(vec![stored; 200_000]),
+                "{stored}/{n}"
+            );
         }
     }
     let blobs = fs::read_dir(machine.options().dir.join("sled/blobs")).unwrap();
@@ -211,7 +214,8 @@ fn a_failed_sync_stops_writes_for_good_while_reads_go_on() {
         assert!(matches!(failed, Err(StoreError::Poisoned { .. })), "{kind}: {failed:?}");
         machine.image.broken.store(false, Ordering::SeqCst);
         let later = put(&store, 3);
-        let told = matches!(&later, Err(StoreError::Poisoned { cause }) if cause.contains("broken"));
+        let told =
+            matches!(&later, Err(StoreError::Poisoned { cause }) if cause.contains("broken"));
         assert!(told, "{kind}: {later:?}");
         assert!(matches!(store.health(), StoreHealth::Poisoned(_)));
         assert!(store.get(&key(1)).unwrap() == Some(turn(1)), "{kind}: reads go on");

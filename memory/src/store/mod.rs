@@ -19,6 +19,7 @@ mod layout;
 mod open;
 mod reader;
 mod record;
+mod redb_file;
 mod space;
 
 use std::ops::ControlFlow;
