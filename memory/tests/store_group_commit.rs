@@ -1,14 +1,14 @@
 //! The committing thread in front of engines that count, stall and fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Condvar, Mutex};
 use throughline_memory::store::{
-    Batch, ConversationStore, Direction, Store, StoreError, StoreHealth, Write,
+    Batch, ConversationStore, Direction, Store, StoreError, StoreHealth, VisitPair, Write,
 };
 
 /// An engine in memory. Each commit takes the next of `outcomes` and waits
@@ -80,7 +80,7 @@ impl ConversationStore for Scripted {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError> {
         let mut pairs: Vec<_> = self.map.lock().clone().into_iter().collect();
         pairs.retain(|(key, _)| key[..] >= *start && (end.is_empty() || key[..] < *end));
@@ -200,7 +200,7 @@ async fn a_dropped_future_does_not_take_its_batch_back() {
     store.close();
     assert!(store.get(&1_u32.to_be_bytes()).unwrap().is_some());
     // A future that was never polled was never accepted.
-    drop(pin!(store.commit(one(2))));
+    drop(Box::pin(store.commit(one(2))));
     assert_eq!(store.get(&2_u32.to_be_bytes()).unwrap(), None);
 }
 

@@ -6,6 +6,7 @@
 //! acknowledgement the image must hold every acknowledged record. The last test
 //! shows that the layer does drop what is not synced.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 use std::collections::HashMap;
@@ -24,12 +25,15 @@ use throughline_memory::store::{
     StoreError, StoreHealth, StoreKind, StoreOptions, Write,
 };
 
+/// Name, inode, whether a directory.
+type Entries = Vec<(OsString, u64, bool)>;
+
 /// The disk as it would be after a power cut now.
 #[derive(Default)]
 struct Image {
     /// By inode: a rename keeps what was synced under the old name.
     contents: Mutex<HashMap<u64, Vec<u8>>>,
-    entries: Mutex<HashMap<PathBuf, Vec<(OsString, u64, bool)>>>,
+    entries: Mutex<HashMap<PathBuf, Entries>>,
     /// Pretends to sync and keeps nothing.
     lying: AtomicBool,
     /// Every sync fails.

@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use super::durable::{DiskSync, FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
 use super::redb_file::{Disk, FrozenFile, SyncedFile};
 use super::{
-    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, Write, space,
+    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
+    Write, space,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -148,7 +149,7 @@ impl ConversationStore for RedbEngine {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError> {
         if !end.is_empty() && start >= end {
             return Ok(());
