@@ -6,21 +6,22 @@
 //! again, which takes it back to the last durable transaction; any other failure
 //! poisons the store, and redb is opened again for the readers alone.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::ops::{Bound, ControlFlow};
+use std::fs;
+use std::io::ErrorKind;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use redb::backends::FileBackend;
-use redb::{BackendError, Database, Durability, ReadableDatabase, StorageBackend, TableDefinition};
+use redb::{Database, Durability, ReadableDatabase, StorageBackend, TableDefinition};
 
 use super::durable::{DiskSync, FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
+use super::redb_file::{Disk, FrozenFile, SyncedFile};
 use super::{
-    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, Write, space,
+    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
+    Write, space,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -36,14 +37,6 @@ pub struct RedbEngine {
     dir: PathBuf,
     cache_bytes: u64,
     _lock: DirectoryLock,
-}
-
-/// Where redb's syncs go.
-struct Disk {
-    sync: Arc<dyn FileSync>,
-    path: PathBuf,
-    /// What the first failed sync said.
-    failed: Mutex<Option<String>>,
 }
 
 impl RedbEngine {
@@ -64,9 +57,9 @@ impl RedbEngine {
         let dir = options.dir.join(StoreKind::Redb.files());
         fs::create_dir_all(&dir).map_err(|error| unusable(&dir, "cannot be made", &error))?;
         let path = dir.join("records.redb");
-        let disk = Arc::new(Disk { sync, path, failed: Mutex::new(None) });
-        let db = open_database(&disk, options.cache_bytes)?;
-        sync_tree(&*disk.sync, &dir).map_err(|error| unusable(&dir, "cannot be synced", &error))?;
+        let disk = Arc::new(Disk::new(sync, path));
+        let db = open_for_writing(&disk, options.cache_bytes)?;
+        sync_tree(disk.sync(), &dir).map_err(|error| unusable(&dir, "cannot be synced", &error))?;
         Ok(Self {
             db: RwLock::new(Some(db)),
             poison: Mutex::new(None),
@@ -120,21 +113,23 @@ impl RedbEngine {
     fn write_failed(&self, error: &redb::Error) -> StoreError {
         let mut db = self.db.write();
         *db = None;
-        let sync_failed = self.disk.failed.lock().clone();
-        let opened = open_database(&self.disk, self.cache_bytes);
-        let opened_again = opened.is_ok();
-        match opened {
-            Ok(opened) => *db = Some(opened),
-            Err(error) => tracing::error!(%error, "redb could not be opened again"),
-        }
-        drop(db);
+        let mut cause = self.disk.failed().unwrap_or_else(|| error.to_string());
         let full = matches!(error, redb::Error::Io(io) if io.kind() == ErrorKind::StorageFull);
-        if full && sync_failed.is_none() && opened_again {
-            *self.full.lock() = true;
-            return StoreError::Full { path: self.dir.display().to_string() };
+        if full && self.disk.failed().is_none() {
+            match open_for_writing(&self.disk, self.cache_bytes) {
+                Ok(opened) => {
+                    *db = Some(opened);
+                    *self.full.lock() = true;
+                    return StoreError::Full { path: self.dir.display().to_string() };
+                }
+                Err(error) => cause = error.to_string(),
+            }
         }
-        let cause = sync_failed.unwrap_or_else(|| error.to_string());
-        let cause = format!("{}: {cause}", self.disk.path.display());
+        match open_for_reading(&self.disk, self.cache_bytes) {
+            Ok(opened) => *db = Some(opened),
+            Err(error) => tracing::error!(%error, "redb could not be opened again for reading"),
+        }
+        let cause = format!("{}: {cause}", self.disk.path().display());
         *self.poison.lock() = Some(cause.clone());
         StoreError::Poisoned { cause }
     }
@@ -154,7 +149,7 @@ impl ConversationStore for RedbEngine {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError> {
         if !end.is_empty() && start >= end {
             return Ok(());
@@ -195,19 +190,25 @@ impl ConversationStore for RedbEngine {
     }
 }
 
-fn open_database(disk: &Arc<Disk>, cache_bytes: u64) -> Result<Database, StoreError> {
+fn open_for_writing(disk: &Arc<Disk>, cache_bytes: u64) -> Result<Database, StoreError> {
+    open_database(disk, cache_bytes, SyncedFile::open)
+}
+
+/// Opens the file as it is; what redb writes to repair it stays in memory.
+fn open_for_reading(disk: &Arc<Disk>, cache_bytes: u64) -> Result<Database, StoreError> {
+    open_database(disk, cache_bytes, |disk: &Arc<Disk>| FrozenFile::open(disk))
+}
+
+fn open_database<B: StorageBackend>(
+    disk: &Arc<Disk>,
+    cache_bytes: u64,
+    backend: impl FnOnce(&Arc<Disk>) -> Result<B, redb::Error>,
+) -> Result<Database, StoreError> {
+    // redb asserts what it expects of its file.
     let opened = catch_unwind(AssertUnwindSafe(|| -> Result<Database, redb::Error> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&disk.path)?;
-        let own = file.try_clone()?;
-        let backend = SyncedFile { inner: FileBackend::new(file)?, own, disk: Arc::clone(disk) };
         let db = redb::Builder::new()
             .set_cache_size(usize::try_from(cache_bytes).unwrap_or(usize::MAX))
-            .create_with_backend(backend)?;
+            .create_with_backend(backend(disk)?)?;
         // Readers need the table to be there.
         let transaction = db.begin_write()?;
         transaction.open_table(RECORDS)?;
@@ -222,74 +223,6 @@ fn open_database(disk: &Arc<Disk>, cache_bytes: u64) -> Result<Database, StoreEr
     Err(StoreError::Open(format!(
         "redb cannot open {} ({why}): check that no other program uses it; if the file is damaged, \
          restore the data directory from a backup",
-        disk.path.display()
+        disk.path().display()
     )))
-}
-
-/// redb's own file backend, with the syncs through [`FileSync`].
-struct SyncedFile {
-    inner: FileBackend,
-    /// A second handle of the same file, for syncing.
-    own: File,
-    disk: Arc<Disk>,
-}
-
-impl std::fmt::Debug for SyncedFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SyncedFile").field("path", &self.disk.path).finish_non_exhaustive()
-    }
-}
-
-type Edge = Bound<u64>;
-
-impl StorageBackend for SyncedFile {
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.inner.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.inner.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.disk.sync.file(&self.own, &self.disk.path).inspect_err(|error| {
-            self.disk.failed.lock().get_or_insert_with(|| error.to_string());
-        })
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.inner.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.inner.close()
-    }
-
-    fn try_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
-        self.inner.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
-        self.inner.try_lock_shared_range(start, end)
-    }
-
-    fn lock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
-        self.inner.lock_range(start, end)
-    }
-
-    fn lock_shared_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
-        self.inner.lock_shared_range(start, end)
-    }
-
-    fn unlock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
-        self.inner.unlock_range(start, end)
-    }
-
-    fn query_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
-        self.inner.query_lock_range(start, end)
-    }
 }

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +28,8 @@ use parking_lot::{Mutex, RwLock};
 use super::durable::{FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
 use super::{
-    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, Write, space,
+    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
+    Write, space,
 };
 
 /// sled's background tasks may hold its file a moment longer than the database.
@@ -166,7 +167,7 @@ impl ConversationStore for SledEngine {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError> {
         if !end.is_empty() && start >= end {
             return Ok(());

@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::committer::Committer;
 use super::open::{self, StoreOptions};
 use super::reader::{self, Scan};
-use super::{ConversationStore, Direction, StoreError, StoreHealth};
+use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitRecord};
 
 /// The store of records. Dropping it closes it.
 pub struct Store {
@@ -73,7 +73,7 @@ impl Store {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], Vec<u8>) -> ControlFlow<()>,
+        visit: VisitRecord<'_>,
     ) -> Result<(), StoreError> {
         let commits = self.committer.commits();
         Scan::new(&*self.engine, commits, (start, end), direction).run(visit)

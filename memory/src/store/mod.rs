@@ -19,6 +19,7 @@ mod layout;
 mod open;
 mod reader;
 mod record;
+mod redb_file;
 mod space;
 
 use std::ops::ControlFlow;
@@ -45,6 +46,12 @@ pub enum Direction {
     /// Descending keys.
     Backward,
 }
+
+/// Receives the pairs of a scan of an engine until it breaks.
+pub type VisitPair<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// Receives the whole records of a scan until it breaks.
+pub type VisitRecord<'v> = &'v mut dyn FnMut(&[u8], Vec<u8>) -> ControlFlow<()>;
 
 /// What a store can fail with. Each variant says who must act.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -146,7 +153,7 @@ pub trait ConversationStore: Send + Sync + 'static {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError>;
 
     /// Applies all writes atomically, in order, and returns when they are on

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use parking_lot::Mutex;
 
 use super::record::{Head, chunk_key, corrupt, split_key};
-use super::{ConversationStore, Direction, StoreError};
+use super::{ConversationStore, Direction, StoreError, VisitRecord};
 
 /// Reads a record, checked.
 ///
@@ -98,8 +98,6 @@ pub(super) struct Scan<'a> {
     pending: Option<Pending>,
 }
 
-type Visit<'v> = &'v mut dyn FnMut(&[u8], Vec<u8>) -> ControlFlow<()>;
-
 impl<'a> Scan<'a> {
     pub(super) fn new(
         engine: &'a dyn ConversationStore,
@@ -114,7 +112,7 @@ impl<'a> Scan<'a> {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or what the engine fails with.
-    pub(super) fn run(mut self, visit: Visit<'_>) -> Result<(), StoreError> {
+    pub(super) fn run(mut self, visit: VisitRecord<'_>) -> Result<(), StoreError> {
         let (engine, direction) = (self.engine, self.direction);
         let end = chunk_end(self.range.1);
         let mut outcome = Ok(ControlFlow::Continue(()));
@@ -135,7 +133,7 @@ impl<'a> Scan<'a> {
         &mut self,
         chunk_key: &[u8],
         chunk: &[u8],
-        visit: Visit<'_>,
+        visit: VisitRecord<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let (key, index) = split_key(chunk_key)?;
         if !within(key, self.range.0, self.range.1) {
@@ -152,7 +150,7 @@ impl<'a> Scan<'a> {
         &mut self,
         key: &[u8],
         chunk: &[u8],
-        visit: Visit<'_>,
+        visit: VisitRecord<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         if self.settle(visit)?.is_break() {
             return Ok(ControlFlow::Break(()));
@@ -172,7 +170,7 @@ impl<'a> Scan<'a> {
         &mut self,
         key: &[u8],
         chunk: &[u8],
-        visit: Visit<'_>,
+        visit: VisitRecord<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let mut rest = match self.pending.take() {
             Some(pending) if pending.key == key && pending.next == 0 => pending.rest,
@@ -192,7 +190,7 @@ impl<'a> Scan<'a> {
         key: &[u8],
         index: usize,
         chunk: &[u8],
-        visit: Visit<'_>,
+        visit: VisitRecord<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         if let Some(pending) = &mut self.pending
             && pending.key == key
@@ -225,7 +223,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Finishes what is pending, whole or not.
-    fn settle(&mut self, visit: Visit<'_>) -> Result<ControlFlow<()>, StoreError> {
+    fn settle(&mut self, visit: VisitRecord<'_>) -> Result<ControlFlow<()>, StoreError> {
         match self.pending.take() {
             Some(Pending { key, head: Some(head), rest, .. }) => {
                 self.hand_on(&key, Ok(head), &rest, visit)
@@ -245,7 +243,7 @@ impl<'a> Scan<'a> {
         key: &[u8],
         head: Result<Head, StoreError>,
         rest: &[Vec<u8>],
-        visit: Visit<'_>,
+        visit: VisitRecord<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
         let joined = head.and_then(|head| head.join(key, rest.iter().map(Vec::as_slice)));
         let value = match joined {
