@@ -12,7 +12,7 @@ use context_fixture::{Scene, call, picture, pin, required, result, text, tokeniz
 use proptest::{prelude::*, test_runner::TestRunner};
 use throughline_memory::{
     context::{
-        AssembleError, Message, Query, Section, TemplateOverhead, TokenCounter, Tokenizers, Window,
+        AssembleError, Message, Query, Section, TemplateOverhead, Tokenizers, Window,
         WindowOptions, turn_cost, unchanged_prefix_tokens,
     },
     turn::{ConversationId, Part, Role, Turn},
