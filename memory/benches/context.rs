@@ -1,6 +1,7 @@
 //! What assembling a window costs beside the search: histories of 100 to
 //! 10,000 turns with prepared costs, 200 proposals, a window of 4,096 tokens.
 
+#![allow(clippy::unwrap_used, reason = "a bench may fail")]
 #![allow(missing_docs, reason = "criterion's macros")]
 
 use std::{hint::black_box, sync::Arc};

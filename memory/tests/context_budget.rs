@@ -4,6 +4,8 @@
 //!
 //! `THROUGHLINE_WINDOW_CASES` sets the number of conversations.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod context_fixture;
 
 use std::{collections::HashSet, sync::Arc, sync::LazyLock};

@@ -1,6 +1,8 @@
 //! Stored text that tries to become more than a quotation: forged headers,
 //! broken lines, role markers, names that end the head.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod context_fixture;
 
 use context_fixture::{Scene, call, cl100k, pin, result, text, turn};

@@ -1,6 +1,8 @@
 //! Tokenizers by name: the built-in ones, files of a directory, and everything
 //! that can be wrong with them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod context_fixture;
 
 use std::fs;

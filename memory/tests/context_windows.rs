@@ -1,5 +1,7 @@
 //! Conversation in, window and trace out: golden files of typical situations.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod context_fixture;
 
 use std::sync::Arc;

@@ -124,13 +124,16 @@ pub(crate) fn required(mut pin: Pin) -> Pin {
     pin
 }
 
+/// What search finds: a conversation, absent for the scene's own, and a turn.
+pub(crate) type Found = (Option<ConversationId>, Sequence);
+
 /// A conversation, what other conversations there are, and what is asked.
 pub(crate) struct Scene {
     pub(crate) turns: Vec<Turn>,
     pub(crate) others: BTreeMap<ConversationId, Vec<Turn>>,
     pub(crate) pins: Vec<Pin>,
     /// What search found, best first: conversation and sequence.
-    pub(crate) found: Vec<(Option<ConversationId>, Sequence)>,
+    pub(crate) found: Vec<Found>,
     pub(crate) query: Query,
     pub(crate) recent_from: Option<Sequence>,
     /// Turns that the store no longer has when they are read.
@@ -173,7 +176,7 @@ impl Scene {
     }
 
     pub(crate) fn retrieved(&self, counter: &dyn TokenCounter) -> Vec<RetrievedTurn> {
-        let turn_of = |(conversation, sequence): &(Option<ConversationId>, Sequence)| {
+        let turn_of = |(conversation, sequence): &Found| {
             let turns = match conversation {
                 Some(other) => self.others.get(other)?,
                 None => &self.turns,
