@@ -9,7 +9,7 @@ use super::{
     cost::TurnCost,
     input::{RetrievedTurn, WindowInput},
     options::WindowOptions,
-    quote::Block,
+    quote::{self, Block},
     tools,
 };
 use crate::turn::{ConversationId, Sequence};
@@ -39,36 +39,38 @@ pub(super) fn block_of(retrieved: &RetrievedTurn) -> Block {
 }
 
 /// Chooses what fits into `room` tokens, best first. `verbatim` are the turns
-/// that stand in the window already, as sorted indices into the history;
-/// `opening` says what the first unit of a message costs beside itself.
+/// that stand in the window already, as sorted indices into the history.
 pub(super) fn pack(
     options: &WindowOptions,
     input: &WindowInput<'_>,
     verbatim: &[usize],
-    opening: &dyn Fn(Block) -> u64,
     room: u64,
 ) -> Vec<Pick> {
     let mut packing = Packing { input, verbatim, taken: HashSet::new(), elsewhere: HashSet::new() };
+    // What the first unit of each message costs beside itself.
+    let mut opening = [Block::OtherConversations, Block::Excerpts]
+        .map(|block| (block, quote::opening(block, options)));
     let mut room = room;
-    let mut opened = Vec::new();
     let mut picks = Vec::new();
     for candidate in ranked(options, input.retrieved) {
         let Some(retrieved) = input.retrieved.get(candidate) else { continue };
         let block = block_of(retrieved);
-        let head = if opened.contains(&block) { 0 } else { opening(block) };
+        let Some((_, head)) = opening.iter_mut().find(|(opened, _)| *opened == block) else {
+            continue;
+        };
         // Its own tokens are a lower bound for those of its unit.
-        if u64::from(retrieved.cost.quoted) + head > room {
+        if u64::from(retrieved.cost.quoted) + *head > room {
             continue;
         }
         let Some(turns) = packing.unit(retrieved) else { continue };
         let pick = Pick { candidate, turns };
-        let tokens = pick.tokens() + head;
+        let tokens = pick.tokens() + *head;
         if tokens > room {
             continue;
         }
         room -= tokens;
         packing.take(retrieved.conversation.as_ref(), &pick);
-        opened.push(block);
+        *head = 0;
         picks.push(pick);
     }
     picks
@@ -79,7 +81,7 @@ fn ranked(options: &WindowOptions, retrieved: &[RetrievedTurn]) -> Vec<usize> {
     let good = |(_, turn): &(usize, &RetrievedTurn)| turn.score >= options.min_score;
     let alpha = f64::from(options.density_alpha);
     let considered = retrieved.iter().enumerate().take(MAX_CANDIDATES).filter(good);
-    if !(alpha > 0.0) {
+    if alpha.is_nan() || alpha <= 0.0 {
         return considered.map(|(index, _)| index).collect();
     }
     let value = |turn: &RetrievedTurn| {

@@ -15,16 +15,18 @@ use super::{
 };
 use crate::turn::{Part, Role, Sequence, Turn};
 
-/// Ids of tool calls that a turn's cost remembers; further ones are found by
-/// standing next to each other.
-const MAX_TOOL_IDS: usize = 4;
+/// Ids of tool calls that a turn's cost remembers of each kind.
+const MAX_TOOL_IDS: usize = 8;
+/// Stands in the last place for ids that there was no place for.
+const MORE: u16 = u16::MAX;
 
 /// Which tool calls a turn makes and answers, as hashes of their ids. 0 is no
-/// id.
+/// id. What has more ids than there are places for is taken to match any: turns
+/// are then held together that need not be, and none is torn apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolLinks {
-    calls: [u32; MAX_TOOL_IDS],
-    answers: [u32; MAX_TOOL_IDS],
+    calls: [u16; MAX_TOOL_IDS],
+    answers: [u16; MAX_TOOL_IDS],
 }
 
 impl ToolLinks {
@@ -39,6 +41,8 @@ impl ToolLinks {
             };
             if let Some(free) = ids.iter_mut().find(|slot| **slot == 0) {
                 *free = hash(id);
+            } else if let Some(last) = ids.last_mut() {
+                *last = MORE;
             }
         }
         links
@@ -51,24 +55,28 @@ impl ToolLinks {
 
     /// The same with the answers to these calls taken out.
     pub(super) fn without(mut self, caller: &Self) -> Self {
-        for id in self.answers.iter_mut().filter(|id| caller.calls.contains(id)) {
+        for id in self.answers.iter_mut().filter(|id| **id != MORE && caller.calls.contains(id)) {
             *id = 0;
         }
         self
     }
 
-    /// It answers a call that the other one makes.
+    /// It answers a call that the other one, which calls, makes.
     pub(super) fn answers(&self, caller: &Self) -> bool {
-        self.answers.iter().any(|id| *id != 0 && caller.calls.contains(id))
+        let any = caller.calls.contains(&MORE);
+        let answered = |id: &u16| *id == MORE || any || caller.calls.contains(id);
+        self.answers.iter().filter(|id| **id != 0).any(answered)
     }
 }
 
-/// FNV-1a, folded so that it is never 0: ids need telling apart, not guarding.
-fn hash(id: &str) -> u32 {
+/// FNV-1a, folded to 1 to 65,534: ids that stand near each other need telling
+/// apart, not guarding.
+fn hash(id: &str) -> u16 {
     let hash = id
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    hash.max(1)
+    // The remainder is below 65,534, so nothing is cut off.
+    (hash % u32::from(MORE - 1)) as u16 + 1
 }
 
 /// What is known of a turn without reading it: enough to plan with.

@@ -71,6 +71,9 @@ impl<'a> PinPlan<'a> {
     pub(super) fn add_optional(&mut self, room: u64) {
         let required = self.tokens();
         let room = required + room.min(self.options.share(self.options.pinned_share));
+        // Units counted apart sort out what fits: for additive tokenizers that
+        // is exact, for the others the end verifies.
+        let mut estimate = self.estimate();
         let mut misfits = 0;
         for (index, pin) in self.pins.iter().enumerate().filter(|(_, pin)| !pin.fact.required) {
             if misfits == MAX_MISFITS {
@@ -78,13 +81,16 @@ impl<'a> PinPlan<'a> {
                 continue;
             }
             let unit = self.unit(index, pin);
-            self.chosen.push(unit);
-            // Adding up never means counting again for additive tokenizers;
-            // for the others the estimate sorts out and the end verifies.
-            if self.estimate() > room {
-                self.chosen.pop();
+            let block = Block::of_pin(pin.authority);
+            let opened = self.chosen.iter().any(|unit| self.block(unit) == Some(block));
+            let head = if opened { 0 } else { quote::opening(block, self.options) };
+            let tokens = u64::from(unit.tokens) + head;
+            if estimate + tokens > room {
                 self.yielded += 1;
                 misfits += 1;
+            } else {
+                estimate += tokens;
+                self.chosen.push(unit);
             }
         }
         while self.chosen.len() > self.required && self.tokens() > room {
@@ -131,7 +137,7 @@ impl<'a> PinPlan<'a> {
 
     fn unit(&self, index: usize, pin: &Pin) -> Unit {
         let text = quote::pin(pin);
-        let tokens = self.options.counter.count(&text);
+        let tokens = self.options.counter.count_again(&text);
         Unit { pin: index, text, tokens }
     }
 

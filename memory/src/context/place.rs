@@ -19,7 +19,7 @@ use super::{
     tools,
     window::{Item, Message, Section, Window, Yielded},
 };
-use crate::turn::{Role, Sequence, Turn};
+use crate::turn::{Part, Role, Sequence, Turn};
 
 /// Fills the plan.
 pub(super) fn place(options: &WindowOptions, input: &WindowInput<'_>, plan: Plan<'_>) -> Window {
@@ -43,16 +43,19 @@ pub(super) fn place(options: &WindowOptions, input: &WindowInput<'_>, plan: Plan
     builder.finish(plan.recent_from, plan.yielded)
 }
 
-/// Reads turns that stand verbatim. What has gone takes its tool call along.
+/// Reads turns that stand verbatim. What has gone takes its tool call along,
+/// and so does an answer that only seemed to have a call (plans know hashes of
+/// ids).
 fn read_verbatim(input: &WindowInput<'_>, chosen: Vec<usize>) -> Vec<(usize, Arc<Turn>)> {
     let mut turns = Vec::with_capacity(chosen.len());
     let mut gone = HashSet::new();
+    let mut called = HashSet::new();
     for at in chosen {
         let sequence = input.history.get(at).map(|cost| cost.sequence);
         let turn = sequence.and_then(|sequence| input.reader.read(None, sequence));
         match turn.filter(|turn| !is_blank(turn)) {
-            Some(turn) => turns.push((at, turn)),
-            None => {
+            Some(turn) if answers_known_calls(&turn, &mut called) => turns.push((at, turn)),
+            _ => {
                 gone.insert(at);
             }
         }
@@ -61,6 +64,18 @@ fn read_verbatim(input: &WindowInput<'_>, chosen: Vec<usize>) -> Vec<(usize, Arc
         turns.retain(|(at, _)| tools::unit(input.history, *at).iter().all(|at| !gone.contains(at)));
     }
     turns
+}
+
+/// Whether all that a turn answers was called before; notes what it calls.
+fn answers_known_calls(turn: &Turn, called: &mut HashSet<String>) -> bool {
+    turn.parts.iter().all(|part| match part {
+        Part::ToolCall { call_id, .. } => {
+            called.insert(call_id.clone());
+            true
+        }
+        Part::ToolResult { call_id, .. } => called.contains(call_id),
+        Part::Text(_) | Part::Opaque { .. } => true,
+    })
 }
 
 /// A window as it grows.

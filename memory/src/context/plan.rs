@@ -10,7 +10,7 @@ use super::{
     input::{Query, WindowInput},
     options::WindowOptions,
     pins::PinPlan,
-    quote, recent,
+    recent,
     render::{verbatim, weigh},
     tools,
     window::Message,
@@ -85,8 +85,7 @@ impl<'a> Plan<'a> {
         let recent_from = (!recent.is_empty()).then(|| history.get(start).map(|t| t.sequence));
         room.take(cost_of(history, &recent, options));
 
-        let opening = |block| quote::opening(block, options);
-        let picks = budget::pack(options, input, &verbatim, &opening, room.left);
+        let picks = budget::pack(options, input, &verbatim, room.left);
         Ok(Self {
             pins,
             query,

@@ -202,7 +202,7 @@ impl Sealed {
     pub(super) fn new(block: Block, units: &[(&str, u32)], counter: &dyn TokenCounter) -> Self {
         let mut content = String::from(block.header());
         units.iter().for_each(|(text, _)| content.push_str(text));
-        let mut header_tokens = counter.count(block.header());
+        let mut header_tokens = counter.count_again(block.header());
         let mut unit_tokens: Vec<u32> = units.iter().map(|(_, tokens)| *tokens).collect();
         if !counter.additive() {
             let real = u64::from(counter.count(&content));
@@ -236,5 +236,5 @@ pub(super) fn narrow(tokens: u64) -> u32 {
 /// Tokens that a block adds beside its units: its header and the template's for
 /// the message.
 pub(super) fn opening(block: Block, options: &WindowOptions) -> u64 {
-    u64::from(options.counter.count(block.header())) + u64::from(options.overhead.per_message)
+    u64::from(options.counter.count_again(block.header())) + u64::from(options.overhead.per_message)
 }

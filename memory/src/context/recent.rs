@@ -112,12 +112,11 @@ mod tests {
         turns[2].calls_tool = true;
         turns[3].role = Role::Tool;
         turns[4].role = Role::Tool;
-        for (ceiling, expected) in [(80, 5), (60, 0), (40, 2), (39, 5), (20, 5), (10, 5)] {
-            let start = start(&turns, 6, NO_OVERHEAD, ceiling, None);
-            assert!(!matches!(start, 3 | 4), "{ceiling}");
-            if ceiling < 60 {
-                assert_eq!(start, expected, "{ceiling}");
-            }
+        for (ceiling, expected) in [(60, 0), (59, 5), (40, 5), (10, 5), (9, 6)] {
+            assert_eq!(start(&turns, 6, NO_OVERHEAD, ceiling, None), expected, "{ceiling}");
         }
+        // A start that was given and would cut the call off.
+        assert_eq!(start(&turns, 6, NO_OVERHEAD, 40, Some(4)), 5);
+        assert_eq!(start(&turns, 6, NO_OVERHEAD, 40, Some(3)), 2);
     }
 }

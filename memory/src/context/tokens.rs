@@ -13,6 +13,7 @@ use std::{
     sync::Arc,
 };
 
+use moka::sync::Cache;
 use tiktoken_rs::CoreBPE;
 
 /// Name of the tokenizer of GPT-4 and GPT-3.5.
@@ -25,6 +26,11 @@ pub const MAX_EXTRA_TOKENIZERS: usize = 64;
 /// Largest `tokenizer.json` that is read, in bytes.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
+/// Texts whose counts a tokenizer remembers, and their greatest length in bytes:
+/// at most 2 MiB for each tokenizer.
+const MAX_REMEMBERED: u64 = 4_096;
+const MAX_REMEMBERED_BYTES: usize = 512;
+
 /// Most tokens that one byte of text can become in a tokenizer that first
 /// normalises: NFKD makes 33 bytes of the 3 of U+FDFA, the largest growth in
 /// Unicode (Unicode Standard Annex 15, "Maximum Expansion Factors").
@@ -36,6 +42,11 @@ pub trait TokenCounter: Send + Sync + 'static {
     fn name(&self) -> &str;
     /// Tokens of a text that stands alone between special tokens.
     fn count(&self, text: &str) -> u32;
+    /// The same for a short text that every window counts again (a header, a
+    /// pin): remembered where that is cheaper.
+    fn count_again(&self, text: &str) -> u32 {
+        self.count(text)
+    }
     /// Whether a text that is cut before a `[` that follows a line feed has as
     /// many tokens as its pieces together. Assembly then adds costs up instead
     /// of counting whole messages again.
@@ -44,10 +55,32 @@ pub trait TokenCounter: Send + Sync + 'static {
     }
 }
 
+/// Counts of short texts.
+struct Memory(Cache<Box<str>, u32>);
+
+impl Memory {
+    fn new() -> Self {
+        Self(Cache::new(MAX_REMEMBERED))
+    }
+
+    fn count(&self, counter: &dyn TokenCounter, text: &str) -> u32 {
+        if text.len() > MAX_REMEMBERED_BYTES {
+            return counter.count(text);
+        }
+        if let Some(tokens) = self.0.get(text) {
+            return tokens;
+        }
+        let tokens = counter.count(text);
+        self.0.insert(text.into(), tokens);
+        tokens
+    }
+}
+
 /// An encoding that `tiktoken-rs` ships the tables of.
 struct Tiktoken {
     name: &'static str,
     bpe: &'static CoreBPE,
+    memory: Memory,
 }
 
 impl TokenCounter for Tiktoken {
@@ -69,6 +102,10 @@ impl TokenCounter for Tiktoken {
         }
     }
 
+    fn count_again(&self, text: &str) -> u32 {
+        self.memory.count(self, text)
+    }
+
     // Both patterns split text into pieces that are encoded apart. None of
     // their alternatives goes on over "\n[": a letter run takes no line feed,
     // a run of signs ends with its line feeds ("/" may follow them in o200k,
@@ -84,6 +121,7 @@ impl TokenCounter for Tiktoken {
 struct HuggingFace {
     name: String,
     tokenizer: tokenizers::Tokenizer,
+    memory: Memory,
 }
 
 impl HuggingFace {
@@ -95,7 +133,7 @@ impl HuggingFace {
             reason: error.to_string(),
         })?;
         tokenizer.set_encode_special_tokens(true);
-        Ok(Self { name: name.to_owned(), tokenizer })
+        Ok(Self { name: name.to_owned(), tokenizer, memory: Memory::new() })
     }
 }
 
@@ -112,6 +150,10 @@ impl TokenCounter for HuggingFace {
                 saturate(text.len().saturating_mul(MAX_TOKENS_PER_BYTE))
             }
         }
+    }
+
+    fn count_again(&self, text: &str) -> u32 {
+        self.memory.count(self, text)
     }
 }
 
@@ -174,13 +216,15 @@ impl Tokenizers {
     /// The encodings that need no file.
     pub fn builtin() -> Self {
         let builtin = [
-            Tiktoken { name: CL100K_BASE, bpe: tiktoken_rs::cl100k_base_singleton() },
-            Tiktoken { name: O200K_BASE, bpe: tiktoken_rs::o200k_base_singleton() },
+            (CL100K_BASE, tiktoken_rs::cl100k_base_singleton()),
+            (O200K_BASE, tiktoken_rs::o200k_base_singleton()),
         ];
-        let by_name = builtin
-            .into_iter()
-            .map(|counter| (counter.name.to_owned(), Arc::new(counter) as Arc<dyn TokenCounter>))
-            .collect();
+        let by_name = builtin.into_iter().map(|(name, bpe)| {
+            let counter: Arc<dyn TokenCounter> =
+                Arc::new(Tiktoken { name, bpe, memory: Memory::new() });
+            (name.to_owned(), counter)
+        });
+        let by_name = by_name.collect();
         Self { by_name }
     }
 

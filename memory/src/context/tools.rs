@@ -2,8 +2,9 @@
 //! answer. Planning takes all of them or none.
 //!
 //! A turn answers a call if it names the call's id, or if it is a tool's turn
-//! that follows the calling turn with nothing but tools' turns between. Ids can
-//! repeat in a conversation, so an answer belongs to the nearest call before it.
+//! without any id that follows the calling turn with nothing but tools' turns
+//! between. Ids can repeat in a conversation, so an answer belongs to the
+//! nearest call before it.
 
 use super::cost::TurnCost;
 use crate::turn::Role;
@@ -18,7 +19,7 @@ fn callers(history: &[TurnCost], at: usize) -> Vec<usize> {
     if turn.role != Role::Tool && !turn.links.answers_any() {
         return callers;
     }
-    let mut adjacent = turn.role == Role::Tool;
+    let mut adjacent = turn.role == Role::Tool && !turn.links.answers_any();
     let mut unnamed = turn.links;
     let start = at.saturating_sub(MAX_TOOL_SPAN);
     for (index, earlier) in history.iter().enumerate().take(at).skip(start).rev() {
