@@ -57,14 +57,16 @@ pub(super) fn sha256(path: &Path) -> Result<String, ModelsError> {
     }
 }
 
-/// Copies all of `from` to a new file, which is synced; gives its SHA-256.
+/// Copies all of `from` to a new file, which is synced; gives its SHA-256. An
+/// error while reading is the source's, one while writing the disk's.
 pub(super) fn copy(from: &mut dyn Read, to: &Path, step: &Step) -> Result<String, ModelsError> {
     let error = |source| ModelsError::io(to, source);
     let mut file = fs::File::create(to).map_err(error)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; CHUNK_BYTES];
     loop {
-        let read = from.read(&mut buffer).map_err(error)?;
+        let read =
+            from.read(&mut buffer).map_err(|error| ModelsError::Source(error.to_string()))?;
         if read == 0 {
             break;
         }
