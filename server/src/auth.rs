@@ -173,9 +173,9 @@ impl Auth {
         let hash = sha256(presented(headers)?.as_bytes());
         // No early exit: how long it takes does not tell how far a guess came.
         // `blake3::Hash` compares in constant time.
-        let found = keys.iter().fold(None, |found, key| {
-            if key.hash == hash { Some(&key.caller) } else { found }
-        });
+        let found = keys
+            .iter()
+            .fold(None, |found, key| if key.hash == hash { Some(&key.caller) } else { found });
         found.cloned().ok_or(AuthError::Unknown)
     }
 }
@@ -235,7 +235,8 @@ mod tests {
     }
 
     fn check(headers: &[(&'static str, &str)], expected: Result<&str, AuthError>) {
-        let keys = [entry("acme", "k-acme", &[Scope::Read]), entry("globex", "k-globex", &[Scope::Admin])];
+        let keys =
+            [entry("acme", "k-acme", &[Scope::Read]), entry("globex", "k-globex", &[Scope::Admin])];
         let auth = Auth::keys(&keys).unwrap();
         let mut map = HeaderMap::new();
         for (name, value) in headers {

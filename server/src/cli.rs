@@ -119,9 +119,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn block_on(
-    work: impl Future<Output = Result<(), serve::ServeError>>,
-) -> anyhow::Result<()> {
+fn block_on(work: impl Future<Output = Result<(), serve::ServeError>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     Ok(runtime.block_on(work)?)
 }
@@ -146,11 +144,7 @@ fn check(given: Given) -> anyhow::Result<()> {
 
 fn new_key(given: NewKey) -> anyhow::Result<()> {
     let key = generate_key();
-    let entry = KeyEntry {
-        tenant: given.tenant,
-        sha256: key_sha256(&key),
-        scopes: given.scopes,
-    };
+    let entry = KeyEntry { tenant: given.tenant, sha256: key_sha256(&key), scopes: given.scopes };
     crate::auth::Auth::keys(std::slice::from_ref(&entry))?;
     let scopes: Vec<String> =
         entry.scopes.iter().map(|scope| format!("\"{}\"", scope.as_str())).collect();
@@ -178,7 +172,13 @@ mod tests {
     #[test]
     fn flags_reach_the_settings() {
         let cli = Cli::try_parse_from([
-            "throughline", "serve", "--dev", "--listen", "127.0.0.1:0,[::1]:0", "--store", "redb",
+            "throughline",
+            "serve",
+            "--dev",
+            "--listen",
+            "127.0.0.1:0,[::1]:0",
+            "--store",
+            "redb",
         ])
         .unwrap();
         let Command::Serve(given) = cli.command else { panic!() };

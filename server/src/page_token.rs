@@ -34,7 +34,9 @@ pub enum PageKeyError {
         cause: io::Error,
     },
     /// It has another length.
-    #[error("{path} is damaged ({bytes} bytes, not {KEY_BYTES}): remove it; open page tokens lapse")]
+    #[error(
+        "{path} is damaged ({bytes} bytes, not {KEY_BYTES}): remove it; open page tokens lapse"
+    )]
     Damaged {
         /// The key file.
         path: PathBuf,

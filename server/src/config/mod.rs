@@ -184,8 +184,7 @@ impl Config {
                 max_message_bytes: positive("max-message-bytes", settings.max_message_bytes)?
                     .unwrap_or(64 << 20),
                 max_streams: settings::streams(settings.max_streams)?,
-                max_in_flight: positive("max-in-flight", settings.max_in_flight)?
-                    .unwrap_or(4_096),
+                max_in_flight: positive("max-in-flight", settings.max_in_flight)?.unwrap_or(4_096),
             },
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
             log_format: settings.log_format.unwrap_or_default(),

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_not_listed_is_not_reachable() {
-        for path in ["/", "", "/throughline.v1.ConversationService/Drop", "/grpc.health.v1.Health"] {
+        for path in ["/", "", "/throughline.v1.ConversationService/Drop", "/grpc.health.v1.Health"]
+        {
             assert_eq!(access(path), Access::Unknown, "{path}");
         }
         assert_eq!(access("/grpc.health.v1.Health/Check"), Access::Public);

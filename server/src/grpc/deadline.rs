@@ -27,12 +27,7 @@ pub struct Deadline {
 
 impl Deadline {
     /// The deadline of a request that arrives at `now`.
-    pub(super) fn of(
-        headers: &HeaderMap,
-        streams: bool,
-        default: Duration,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn of(headers: &HeaderMap, streams: bool, default: Duration, now: Instant) -> Self {
         let default = if streams { STREAM_DEFAULT } else { default };
         let asked = headers.get(HEADER).and_then(|value| parse(value.to_str().ok()?));
         let time = asked.unwrap_or(default).min(MAX);

@@ -72,7 +72,9 @@ mod tests {
         let described: Vec<String> = set
             .file
             .iter()
-            .flat_map(|file| file.service.iter().map(|s| format!("{}.{}", file.package(), s.name())))
+            .flat_map(|file| {
+                file.service.iter().map(|s| format!("{}.{}", file.package(), s.name()))
+            })
             .collect();
         for service in &described {
             assert!(SERVICES.contains(&service.as_str()), "{service}");

@@ -22,7 +22,10 @@ fn the_callers_errors() {
         "CONVERSATION_NOT_FOUND",
     );
     let resource = status.get_details_resource_info().unwrap();
-    assert_eq!((resource.resource_type.as_str(), resource.resource_name.as_str()), ("conversation", "c"));
+    assert_eq!(
+        (resource.resource_type.as_str(), resource.resource_name.as_str()),
+        ("conversation", "c")
+    );
 
     let taken = EngineError::AlreadyExists {
         kind: "client turn id",
@@ -56,7 +59,10 @@ fn limits_say_whether_waiting_helps() {
         };
         let status = check(error, Code::ResourceExhausted, reason);
         assert_eq!(status.get_details_retry_info().is_some(), retry);
-        assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "outbox_turns");
+        assert_eq!(
+            status.get_details_quota_failure().unwrap().violations[0].subject,
+            "outbox_turns"
+        );
     }
 }
 
@@ -85,7 +91,11 @@ fn store_errors_hide_what_is_the_operators() {
 fn derived_parts_fail_apart_from_the_store() {
     check(EmbedError::Closed.into(), Code::Unavailable, "SHUTTING_DOWN");
     check(EmbedError::Engine("x".to_owned()).into(), Code::Internal, "EMBEDDING_FAILED");
-    check(EmbedError::Overloaded { waiting: 2, limit: 1 }.into(), Code::ResourceExhausted, "OVERLOADED");
+    check(
+        EmbedError::Overloaded { waiting: 2, limit: 1 }.into(),
+        Code::ResourceExhausted,
+        "OVERLOADED",
+    );
     let model = EmbedError::Model { name: "m".to_owned(), detail: "gone".to_owned() };
     check(model.into(), Code::Unavailable, "MODEL_UNAVAILABLE");
     check(IndexError::Unavailable("x".to_owned()).into(), Code::Unavailable, "INDEX_UNAVAILABLE");
@@ -97,9 +107,12 @@ fn derived_parts_fail_apart_from_the_store() {
 #[test]
 fn violations_are_all_there_while_they_fit_a_header() {
     let violations = |count: usize| {
-        (0..count).map(|at| FieldViolation::new(format!("turns[{at}].role"), "is required")).collect()
+        (0..count)
+            .map(|at| FieldViolation::new(format!("turns[{at}].role"), "is required"))
+            .collect()
     };
-    let status = check(EngineError::Invalid(violations(20)), Code::InvalidArgument, "INVALID_FIELDS");
+    let status =
+        check(EngineError::Invalid(violations(20)), Code::InvalidArgument, "INVALID_FIELDS");
     let listed = status.get_details_bad_request().unwrap().field_violations;
     assert_eq!(listed.len(), 20);
     assert_eq!(listed[3].field, "turns[3].role");

@@ -9,7 +9,10 @@ use tonic::{
     service::Routes,
     transport::server::{Server, TcpIncoming},
 };
-use tonic_health::server::{HealthReporter, HealthServer, HealthService};
+use tonic_health::{
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
 use tonic_reflection::server::Builder;
 
 use super::ServeError;
@@ -119,7 +122,11 @@ fn routes(
     Ok(Routes::new(HealthServer::new(health))
         .add_service(reflection().build_v1().map_err(damaged)?)
         .add_service(reflection().build_v1alpha().map_err(damaged)?)
-        .add_service(service!(conversation_service_server, ConversationServiceServer, ConversationApi))
+        .add_service(service!(
+            conversation_service_server,
+            ConversationServiceServer,
+            ConversationApi
+        ))
         .add_service(service!(memory_service_server, MemoryServiceServer, MemoryApi))
         .add_service(service!(context_service_server, ContextServiceServer, ContextApi))
         .add_service(service!(server_service_server, ServerServiceServer, ServerApi)))

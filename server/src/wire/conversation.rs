@@ -128,7 +128,10 @@ mod tests {
             indexed_sequence: 8,
         });
         assert_eq!((shown.name.as_str(), shown.last_sequence), ("conversations/fork", 9));
-        assert_eq!((shown.forked_from.as_str(), shown.forked_at_sequence), ("conversations/main", 7));
+        assert_eq!(
+            (shown.forked_from.as_str(), shown.forked_at_sequence),
+            ("conversations/main", 7)
+        );
     }
 
     #[test]

@@ -85,8 +85,13 @@ mod tests {
     fn fact_names_are_checked() {
         let (id, fact) = (ConversationId::new("c").unwrap(), FactId::new("f-1").unwrap());
         assert_eq!(parse_fact("name", &fact_name(&id, &fact)), Ok((id, fact)));
-        for bad in ["", "conversations/c", "conversations/c/facts/", "c/facts/f", "conversations/C/facts/f"]
-        {
+        for bad in [
+            "",
+            "conversations/c",
+            "conversations/c/facts/",
+            "c/facts/f",
+            "conversations/C/facts/f",
+        ] {
             assert!(parse_fact("name", bad).is_err(), "{bad}");
         }
     }

@@ -143,15 +143,10 @@ mod tests {
         );
         for share in [-0.1, 1.1, f32::NAN] {
             let recent_share = Some(share);
-            check(
-                pb::ContextOptions { recent_share, ..none() },
-                "options.recent_share",
-                "0 to 1",
-            );
+            check(pb::ContextOptions { recent_share, ..none() }, "options.recent_share", "0 to 1");
         }
         check(pb::ContextOptions { min_score: 2.0, ..none() }, "options.min_score", "0 to 1");
-        let template_overhead =
-            Some(pb::TemplateOverhead { per_message: u32::MAX, per_prompt: 0 });
+        let template_overhead = Some(pb::TemplateOverhead { per_message: u32::MAX, per_prompt: 0 });
         check(
             pb::ContextOptions { template_overhead, ..none() },
             "options.template_overhead.per_message",

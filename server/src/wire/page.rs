@@ -22,8 +22,10 @@ pub fn page_size(
         Ok(size) if size <= limits.page_size => usize::try_from(size).ok(),
         _ => {
             let max = limits.page_size;
-            violations
-                .add("page_size", format!("is {size}, must be 0 (for {default}) to {max} (page_size)"));
+            violations.add(
+                "page_size",
+                format!("is {size}, must be 0 (for {default}) to {max} (page_size)"),
+            );
             None
         }
     }

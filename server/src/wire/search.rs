@@ -64,7 +64,8 @@ pub fn turn_filter(
     let until_time = time("filter.until_time", filter.until_time);
     let bounded = filter.from_sequence > 0 || filter.until_sequence > 0;
     if bounded && matches!(scope, Some(SearchScope::User(_))) {
-        violations.add("filter.from_sequence", "bounds of sequences need one conversation as scope");
+        violations
+            .add("filter.from_sequence", "bounds of sequences need one conversation as scope");
     }
     if filter.until_sequence > 0 && filter.until_sequence < filter.from_sequence {
         violations.add("filter.until_sequence", "is below from_sequence");
@@ -118,7 +119,9 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
         Shortfall::NotIndexed(turns) => (
             Reason::NotIndexed,
             *turns,
-            format!("{turns} turns are not embedded yet and were searched by words alone; ask again"),
+            format!(
+                "{turns} turns are not embedded yet and were searched by words alone; ask again"
+            ),
         ),
         Shortfall::IndexUnavailable(cause) => (
             Reason::IndexUnavailable,
@@ -162,15 +165,15 @@ mod tests {
     #[test]
     fn each_bad_filter_is_named() {
         let none = pb::TurnFilter::default;
-        let one = SearchScope::Conversation(
-            throughline_memory::turn::ConversationId::new("c").unwrap(),
-        );
+        let one =
+            SearchScope::Conversation(throughline_memory::turn::ConversationId::new("c").unwrap());
         let user = SearchScope::User("u".to_owned());
         check(none(), &user, &[]);
-        check(pb::TurnFilter { roles: vec![2, 0, 9], ..none() }, &one, &[
-            "filter.roles[1]",
-            "filter.roles[2]",
-        ]);
+        check(
+            pb::TurnFilter { roles: vec![2, 0, 9], ..none() },
+            &one,
+            &["filter.roles[1]", "filter.roles[2]"],
+        );
         check(pb::TurnFilter { from_sequence: 2, ..none() }, &one, &[]);
         check(pb::TurnFilter { from_sequence: 2, ..none() }, &user, &["filter.from_sequence"]);
         check(

@@ -48,8 +48,10 @@ pub fn imported_turn(
     let path = "turn";
     if turn.sequence != expected {
         let is = turn.sequence;
-        violations
-            .add("turn.sequence", format!("is {is}; sequences are dense from 1, next is {expected}"));
+        violations.add(
+            "turn.sequence",
+            format!("is {is}; sequences are dense from 1, next is {expected}"),
+        );
     }
     let content = content(&turn, path, limits, violations);
     let created_at = match &turn.create_time {

@@ -100,10 +100,7 @@ fn each_bad_field_is_named() {
     check(|t| t.client_turn_id = "x".repeat(129), &["turns[3].client_turn_id"]);
     check(|t| t.say_time.as_mut().unwrap().nanos = -1, &["turns[3].say_time"]);
     check(|t| t.parts = vec![pb::Part::default(); 257], &["turns[3].parts"]);
-    check(
-        |t| t.parts[0] = part(Content::Text("x".repeat((1 << 20) + 1))),
-        &["turns[3].parts"],
-    );
+    check(|t| t.parts[0] = part(Content::Text("x".repeat((1 << 20) + 1))), &["turns[3].parts"]);
     check(
         |t| t.parts = vec![part(Content::ToolCall(pb::ToolCall::default()))],
         &["turns[3].parts[0].tool_call.call_id", "turns[3].parts[0].tool_call.name"],

@@ -5,7 +5,9 @@ use throughline_memory::engine::ContextOutcome;
 use crate::{
     grpc::{ApiError, Call},
     pb,
-    wire::{Asked, ContextFields, Violations, context_request, parse_conversation, window_to_proto},
+    wire::{
+        Asked, ContextFields, Violations, context_request, parse_conversation, window_to_proto,
+    },
 };
 
 pub(super) async fn handle(

@@ -32,10 +32,8 @@ pub(super) async fn handle(
     let wanted = context_request(fields, options, &tokenizers, limits, &mut violations);
     let ((id, turn), wanted) = violations.finish(id.zip(turn).zip(wanted))?;
     let asked = Asked::from(&wanted);
-    let (appended, outcome) = call
-        .engine
-        .prepare_turn(&call.tenant, &id, turn, expected_last_sequence, wanted)
-        .await?;
+    let (appended, outcome) =
+        call.engine.prepare_turn(&call.tenant, &id, turn, expected_last_sequence, wanted).await?;
     let answer = pb::PrepareTurnResponse {
         turn: turn_name(&id, appended.sequence),
         repeated_append: appended.repeated,

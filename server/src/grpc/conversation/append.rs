@@ -60,8 +60,7 @@ pub(super) fn checked_turns(
 /// that comes too late says so.
 async fn wait(call: &Call, id: &ConversationId, appended: &Appended) -> Result<(), ApiError> {
     let Some(last) = appended.turns.iter().map(|turn| turn.sequence).max() else { return Ok(()) };
-    if let Some(done) =
-        call.deadline.bound(call.engine.wait_indexed(&call.tenant, id, last)).await
+    if let Some(done) = call.deadline.bound(call.engine.wait_indexed(&call.tenant, id, last)).await
     {
         return Ok(done?);
     }

@@ -58,20 +58,16 @@ async fn create(
     requests: &mut Streaming<pb::ImportConversationRequest>,
 ) -> Result<Conversation, ApiError> {
     let header = next(requests).await?;
-    let Some(pb::ImportConversationRequest { item: Some(Item::Conversation(header)), conversation_id }) =
-        header
+    let Some(pb::ImportConversationRequest {
+        item: Some(Item::Conversation(header)),
+        conversation_id,
+    }) = header
     else {
         return Err(invalid("conversation", "the first message must carry the header"));
     };
     let mut violations = Violations::new();
     let (limits, request_id) = (call.limits(), String::new());
-    let new = new_conversation(
-        Some(header),
-        &conversation_id,
-        request_id,
-        limits,
-        &mut violations,
-    );
+    let new = new_conversation(Some(header), &conversation_id, request_id, limits, &mut violations);
     let new = violations.finish(new)?;
     Ok(call.engine.create_conversation(&call.tenant, new).await?)
 }

@@ -6,7 +6,9 @@ use crate::{
     grpc::{ApiError, Call},
     page_token::PageScope,
     pb,
-    wire::{self, DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, Violations, parse_conversation, turn_to_proto},
+    wire::{
+        self, DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, Violations, parse_conversation, turn_to_proto,
+    },
 };
 
 pub(super) async fn handle(

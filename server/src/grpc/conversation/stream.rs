@@ -2,7 +2,10 @@
 //! before an error stays, and a retry under the same client turn ids goes on
 //! where it ended.
 
-use throughline_memory::{engine::{EngineError, FieldViolation}, turn::ConversationId};
+use throughline_memory::{
+    engine::{EngineError, FieldViolation},
+    turn::ConversationId,
+};
 use tonic::Streaming;
 
 use super::append::checked_turns;
