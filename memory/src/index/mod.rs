@@ -4,6 +4,10 @@
 //! The index is never believed: it is derived, the caller checks hits against
 //! the store, and it can be rebuilt from there at any time.
 
+pub mod analyse;
+mod bm25;
+pub mod exact;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
