@@ -11,7 +11,9 @@
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod grpc;
+pub mod models;
 pub mod page_token;
 pub mod serve;
 pub mod telemetry;
