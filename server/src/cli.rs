@@ -13,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     auth::{KeyEntry, Scope, generate_key, key_sha256},
     config::{self, Config, Settings},
+    demo::{self, DemoArgs},
+    models::ModelsCommand,
     serve, telemetry,
 };
 
@@ -40,6 +42,11 @@ enum Command {
     /// The server must not run meanwhile. Turns, pins and conversations are not
     /// touched.
     Rebuild(Given),
+    /// Play a long conversation in, ask it questions, show the windows.
+    Demo(DemoArgs),
+    /// Fetch and check models.
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Check the configuration, make API keys.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -102,10 +109,14 @@ impl Given {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(given) => given.checked().and_then(|config| block_on(serve::serve(config))),
-        Command::Rebuild(given) => {
-            given.checked().and_then(|config| block_on(serve::rebuild(config)))
+        Command::Serve(given) => {
+            given.checked().and_then(|config| block_on(async { Ok(serve::serve(config).await?) }))
         }
+        Command::Rebuild(given) => {
+            given.checked().and_then(|config| block_on(async { Ok(serve::rebuild(config).await?) }))
+        }
+        Command::Demo(args) => block_on(demo::run(args)),
+        Command::Models(command) => command.run(),
         Command::Config(ConfigCommand::Check(given)) => check(given),
         Command::Config(ConfigCommand::NewKey(given)) => new_key(given),
     };

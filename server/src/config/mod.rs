@@ -13,7 +13,6 @@ use throughline_memory::engine::Limits;
 
 pub use file::load;
 pub use limits::limits;
-pub use paths::{default_data_dir, default_models_dir};
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -64,8 +63,8 @@ fn bad<T>(name: &'static str, detail: impl Into<String>) -> Result<T, ConfigErro
 pub enum IndexSettings {
     /// In this process.
     Exact {
-        /// Conversations whose vectors are held.
-        capacity: usize,
+        /// Memory for the conversations that are held.
+        memory_bytes: u64,
     },
     /// On a Qdrant server.
     Qdrant {
@@ -173,7 +172,7 @@ impl Config {
             index: settings::index(
                 settings.qdrant_url,
                 settings.qdrant_api_key_file,
-                positive("index-conversations", settings.index_conversations)?,
+                settings.index_memory_mb,
             )?,
             ranking_weights: settings.ranking_weights,
             tokenizers_dir: settings.tokenizers_dir,

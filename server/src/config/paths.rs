@@ -4,12 +4,13 @@
 use std::{env, path::PathBuf};
 
 use super::{ConfigError, bad};
+use crate::models;
 
 const DIRECTORY: &str = "throughline";
 
 /// The platform's data directory for this program, if the environment tells
 /// where that is.
-pub fn default_data_dir() -> Option<PathBuf> {
+fn default_data_dir() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = if cfg!(target_os = "macos") {
         variable("HOME").map(|home| home.join("Library/Application Support"))
@@ -21,11 +22,6 @@ pub fn default_data_dir() -> Option<PathBuf> {
     base.map(|base| base.join(DIRECTORY))
 }
 
-/// The default directory of the models.
-pub fn default_models_dir() -> Option<PathBuf> {
-    default_data_dir().map(|dir| dir.join("models"))
-}
-
 pub(super) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
     // The data stand apart from the models, which can be fetched again.
     match given.or_else(|| default_data_dir().map(|dir| dir.join("data"))) {
@@ -35,7 +31,7 @@ pub(super) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
 }
 
 pub(super) fn models_dir(given: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
-    match given.or_else(default_models_dir) {
+    match given.or_else(|| models::default_dir().ok()) {
         Some(dir) => Ok(dir),
         None => bad("models-dir", "there is no home directory to default to: give --models-dir"),
     }

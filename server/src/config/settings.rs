@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, bad};
 use crate::auth::KeyEntry;
 
-/// Conversations whose vectors the embedded index holds in memory.
-const DEFAULT_INDEX_CONVERSATIONS: usize = 1_024;
+/// Memory of the embedded index.
+const DEFAULT_INDEX_MEMORY_MB: u64 = 512;
+/// A megabyte, as settings count it.
+const MEGABYTE: u64 = 1_000_000;
 const DEFAULT_STREAMS: u32 = 256;
 /// Largest key file; a key is one line.
 const MAX_KEY_FILE_BYTES: usize = 4 << 10;
@@ -127,12 +129,12 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_threads: Option<usize>,
 
-    /// Conversations whose vectors the embedded index holds in memory [default:
-    /// 1024]; one of 1,000 turns takes about 2 MB. One more is loaded from the
-    /// store when it is searched.
-    #[arg(long, env = "THROUGHLINE_INDEX_CONVERSATIONS", value_name = "N")]
+    /// Megabytes that the embedded index may hold [default: 512]; a conversation
+    /// of 1,000 turns takes about 2. Those that do not fit are loaded from the
+    /// store when they are searched.
+    #[arg(long, env = "THROUGHLINE_INDEX_MEMORY_MB", value_name = "MB")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub index_conversations: Option<usize>,
+    pub index_memory_mb: Option<u64>,
 
     /// gRPC address of a Qdrant server, such as http://127.0.0.1:6334; the
     /// embedded index if absent.
@@ -222,7 +224,7 @@ impl Settings {
             embedding_engine: self.embedding_engine.or(lower.embedding_engine),
             embedding_precision: self.embedding_precision.or(lower.embedding_precision),
             embedding_threads: self.embedding_threads.or(lower.embedding_threads),
-            index_conversations: self.index_conversations.or(lower.index_conversations),
+            index_memory_mb: self.index_memory_mb.or(lower.index_memory_mb),
             qdrant_url: self.qdrant_url.or(lower.qdrant_url),
             qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
             ranking_weights: self.ranking_weights.or(lower.ranking_weights),
@@ -259,14 +261,19 @@ pub(super) fn listen(given: Option<&[String]>) -> Result<Vec<SocketAddr>, Config
 pub(super) fn index(
     url: Option<String>,
     key_file: Option<PathBuf>,
-    capacity: Option<usize>,
+    memory_mb: Option<u64>,
 ) -> Result<IndexSettings, ConfigError> {
     let Some(url) = url else {
         if key_file.is_some() {
             return bad("qdrant-api-key-file", "needs qdrant-url");
         }
-        let capacity = capacity.unwrap_or(DEFAULT_INDEX_CONVERSATIONS);
-        return Ok(IndexSettings::Exact { capacity });
+        return match memory_mb.unwrap_or(DEFAULT_INDEX_MEMORY_MB) {
+            0 => bad("index-memory-mb", "must be at least 1"),
+            megabytes => {
+                let memory_bytes = megabytes.saturating_mul(MEGABYTE);
+                Ok(IndexSettings::Exact { memory_bytes })
+            }
+        };
     };
     if !url.starts_with("http://") && !url.starts_with("https://") {
         return bad("qdrant-url", format!("{url:?} must begin with http:// or https://"));

@@ -61,6 +61,7 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("dev = true\nlisten = ['127.0.0.1:1', '0.0.0.0:2']", "0.0.0.0:2");
     check_refused("dev = true\nlisten = ['[::]:1']", "loopback");
     check_refused("embedding-threads = 0", "embedding-threads");
+    check_refused("index-memory-mb = 0", "index-memory-mb");
     check_refused("max-streams = 0", "max-streams");
     check_refused("drain = 0", "drain");
     check_refused("qdrant-url = 'localhost:6334'", "http://");
@@ -81,7 +82,7 @@ fn flags_beat_the_file() {
 fn every_setting_of_the_file_survives_merging() {
     let all = "listen = ['127.0.0.1:1']\ndev = true\ndata-dir = 'd'\nstore = 'redb'\n\
         models-dir = 'm'\nno-pull = true\nembedding-model = 'e'\nembedding-engine = 'candle'\n\
-        embedding-precision = 'int8'\nembedding-threads = 1\nindex-conversations = 2\n\
+        embedding-precision = 'int8'\nembedding-threads = 1\nindex-memory-mb = 2\n\
         qdrant-url = 'http://q'\nqdrant-api-key-file = 'k'\nranking-weights = 'w'\n\
         tokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
         max-streams = 4\nmax-in-flight = 5\nlog = 'debug'\nlog-format = 'json'\n\

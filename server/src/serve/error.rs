@@ -2,9 +2,11 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use throughline_memory::{embed::EmbedError, engine::EngineError, store::StoreError};
+use throughline_memory::{
+    embed::EmbedError, engine::EngineError, index::IndexError, store::StoreError,
+};
 
-use crate::{auth::KeyError, page_token::PageKeyError};
+use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
 
 /// A server that does not start: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +48,15 @@ pub enum ServeError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The embedding model is missing or does not run.
+    /// The embedding model is missing, damaged, or cannot be fetched.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// The embedding model does not run.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The index refuses.
+    #[error("{0}; check --qdrant-url and --qdrant-api-key-file")]
+    Index(#[from] IndexError),
     /// The key of the page tokens cannot be used.
     #[error(transparent)]
     PageKey(#[from] PageKeyError),
@@ -61,6 +69,9 @@ pub enum ServeError {
     /// Reflection cannot be built.
     #[error("the descriptor set is damaged: {0}; build the server again")]
     Reflection(String),
+    /// A step of the start ended without a result.
+    #[error("the start broke off: {0}; the log says more")]
+    Early(String),
     /// stdout is closed.
     #[error("cannot write to stdout: {cause}; start the server with stdout open")]
     Stdout {

@@ -8,6 +8,7 @@
 
 mod error;
 mod listen;
+mod model;
 mod server;
 mod signals;
 mod transport;
