@@ -7,6 +7,7 @@
 pub mod analyse;
 mod bm25;
 pub mod exact;
+pub mod qdrant;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

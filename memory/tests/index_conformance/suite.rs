@@ -69,7 +69,7 @@ fn sequences(matches: &[Match]) -> Vec<Sequence> {
     matches.iter().map(|m| m.sequence).collect()
 }
 
-pub async fn finds_what_was_upserted(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn finds_what_was_upserted(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let here = [whole(&tenant, "c1")];
     assert_eq!(search(index, &here, &query("ferry")).await, []);
@@ -95,7 +95,7 @@ pub async fn finds_what_was_upserted(index: &dyn TurnIndex, world: &World) {
     }
 }
 
-pub async fn scores_words_and_meaning_apart(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn scores_words_and_meaning_apart(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let turns = vec![turn(1, "apples and pears"), turn(2, "trains and planes")];
     world.say(index, &tenant, "c1", turns).await;
@@ -112,7 +112,10 @@ pub async fn scores_words_and_meaning_apart(index: &dyn TurnIndex, world: &World
     assert_eq!((best(&found, bm25), best(&found, dense)), (Some(1), None));
 }
 
-pub async fn finds_a_turn_by_its_words_before_it_is_embedded(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn finds_a_turn_by_its_words_before_it_is_embedded(
+    index: &dyn TurnIndex,
+    world: &World,
+) {
     let tenant = world.tenant("acme");
     let here = [whole(&tenant, "c1")];
     world.say(index, &tenant, "c1", vec![words_only(1, "the wifi code is 4711")]).await;
@@ -124,7 +127,7 @@ pub async fn finds_a_turn_by_its_words_before_it_is_embedded(index: &dyn TurnInd
     assert_eq!(found.len(), 1);
 }
 
-pub async fn the_best_passage_of_a_turn_counts(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn the_best_passage_of_a_turn_counts(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let mut long = turn(1, "one thing");
     long.text = "one thing and then quite another matter".to_owned();
@@ -147,7 +150,7 @@ pub async fn the_best_passage_of_a_turn_counts(index: &dyn TurnIndex, world: &Wo
     assert!(dense(best) < 0.9, "{best:?}");
 }
 
-pub async fn tenants_do_not_see_each_other(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn tenants_do_not_see_each_other(index: &dyn TurnIndex, world: &World) {
     let (acme, rival) = (world.tenant("acme"), world.tenant("rival"));
     world.say(index, &acme, "c1", vec![turn(1, "our secret recipe")]).await;
     world.say(index, &rival, "c1", vec![turn(2, "their shopping list")]).await;
@@ -162,7 +165,10 @@ pub async fn tenants_do_not_see_each_other(index: &dyn TurnIndex, world: &World)
     assert_eq!(sequences(&search(index, &[whole(&acme, "c1")], &ask).await), [1]);
 }
 
-pub async fn a_fork_shares_the_prefix_and_nothing_else(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn a_fork_shares_the_prefix_and_nothing_else(
+    index: &dyn TurnIndex,
+    world: &World,
+) {
     let tenant = world.tenant("acme");
     let fork = [branch(&tenant, &[("main", 1, 2), ("fork", 3, Sequence::MAX)])];
     let main = [whole(&tenant, "main")];
@@ -187,7 +193,7 @@ pub async fn a_fork_shares_the_prefix_and_nothing_else(index: &dyn TurnIndex, wo
     assert_eq!(sequences(&search(index, &main, &query("shared")).await), [2, 4]);
 }
 
-pub async fn removed_turns_stay_away(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn removed_turns_stay_away(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let here = [whole(&tenant, "c1")];
     let filler = "something long enough to be in front of what follows, ".repeat(60);
@@ -206,7 +212,7 @@ pub async fn removed_turns_stay_away(index: &dyn TurnIndex, world: &World) {
     assert_eq!(sequences(&search(index, &here, &query("here")).await), [1, 3, 4]);
 }
 
-pub async fn a_removed_conversation_stays_away(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn a_removed_conversation_stays_away(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     for name in ["c1", "c2"] {
         let turns = (1..=4).map(|n| turn(n, &format!("{name} says {n}"))).collect();
@@ -223,7 +229,7 @@ pub async fn a_removed_conversation_stays_away(index: &dyn TurnIndex, world: &Wo
     assert_eq!(search(index, &[whole(&tenant, "c2")], &query("says")).await.len(), 4);
 }
 
-pub async fn several_conversations_are_one_corpus(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn several_conversations_are_one_corpus(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     // "bicycle" is in every turn of one conversation and rare over both.
     world.say(index, &tenant, "c1", vec![turn(1, "red bicycle"), turn(2, "old bicycle")]).await;
@@ -244,7 +250,7 @@ pub async fn several_conversations_are_one_corpus(index: &dyn TurnIndex, world: 
     assert_eq!(index.search(&[], &query("bicycle")).await.expect("search"), []);
 }
 
-pub async fn upserts_may_come_out_of_order_and_twice(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn upserts_may_come_out_of_order_and_twice(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let here = [whole(&tenant, "c1")];
     assert_eq!(search(index, &here, &query("x")).await, []);
@@ -260,7 +266,7 @@ pub async fn upserts_may_come_out_of_order_and_twice(index: &dyn TurnIndex, worl
     assert_eq!(best(&search(index, &here, &query("pebbles")).await, bm25), Some(1));
 }
 
-pub async fn other_languages_are_found(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn other_languages_are_found(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     let conversations = [
         ("zh", vec!["我想买一只小猫", "今天天气很好"], "小猫", 1),
@@ -286,7 +292,7 @@ pub async fn other_languages_are_found(index: &dyn TurnIndex, world: &World) {
     }
 }
 
-pub async fn odd_queries_find_nothing_and_do_not_fail(index: &dyn TurnIndex, world: &World) {
+pub(crate) async fn odd_queries_find_nothing_and_do_not_fail(index: &dyn TurnIndex, world: &World) {
     let tenant = world.tenant("acme");
     world.say(index, &tenant, "c1", vec![turn(1, "hello there"), turn(2, "")]).await;
     let here = [whole(&tenant, "c1")];

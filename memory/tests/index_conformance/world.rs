@@ -16,20 +16,20 @@ use throughline_memory::{
 };
 
 /// Dimensions of the vectors here.
-pub const DIMENSIONS: usize = 64;
+pub(crate) const DIMENSIONS: usize = 64;
 
 type Turns = BTreeMap<(TenantId, ConversationId, Sequence), IndexedTurn>;
 
 /// What is stored. Clones share it.
 #[derive(Clone, Default)]
-pub struct World {
+pub(crate) struct World {
     turns: Arc<Mutex<Turns>>,
     /// Set apart from other runs against the same server.
-    pub run: String,
+    pub(crate) run: String,
 }
 
 /// [`World`] as an index reads it.
-pub struct Source(World);
+pub(crate) struct Source(World);
 
 impl TurnSource for Source {
     fn load(&self, branch: &Branch) -> Result<Vec<IndexedTurn>, StoreError> {
@@ -45,21 +45,21 @@ impl TurnSource for Source {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let run = ConversationId::generate().to_string().replace('-', "");
         Self { run, ..Self::default() }
     }
 
-    pub fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> Source {
         Source(self.clone())
     }
 
-    pub fn tenant(&self, name: &str) -> TenantId {
+    pub(crate) fn tenant(&self, name: &str) -> TenantId {
         TenantId::new(&format!("{name}-{}", self.run)).expect("well formed")
     }
 
     /// Stores turns and gives them to the index, as the engine does.
-    pub async fn say(
+    pub(crate) async fn say(
         &self,
         index: &dyn TurnIndex,
         tenant: &TenantId,
@@ -71,7 +71,7 @@ impl World {
     }
 
     /// Stores turns without telling the index.
-    pub fn store(&self, tenant: &TenantId, owner: &str, turns: &[IndexedTurn]) {
+    pub(crate) fn store(&self, tenant: &TenantId, owner: &str, turns: &[IndexedTurn]) {
         let mut stored = self.turns.lock();
         for turn in turns {
             stored.insert((tenant.clone(), id(owner), turn.sequence), turn.clone());
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// Forgets turns in the store alone.
-    pub fn forget(&self, tenant: &TenantId, owner: &str, sequences: &[Sequence]) {
+    pub(crate) fn forget(&self, tenant: &TenantId, owner: &str, sequences: &[Sequence]) {
         let mut stored = self.turns.lock();
         for sequence in sequences {
             stored.remove(&(tenant.clone(), id(owner), *sequence));
@@ -87,12 +87,12 @@ impl World {
     }
 }
 
-pub fn id(name: &str) -> ConversationId {
+pub(crate) fn id(name: &str) -> ConversationId {
     ConversationId::new(name).expect("well formed")
 }
 
 /// A branch of whole segments `(conversation, from, until)`.
-pub fn branch(tenant: &TenantId, segments: &[(&str, Sequence, Sequence)]) -> Branch {
+pub(crate) fn branch(tenant: &TenantId, segments: &[(&str, Sequence, Sequence)]) -> Branch {
     let last = segments.last().expect("a segment");
     Branch {
         tenant: tenant.clone(),
@@ -109,18 +109,18 @@ pub fn branch(tenant: &TenantId, segments: &[(&str, Sequence, Sequence)]) -> Bra
 }
 
 /// A conversation without forks.
-pub fn whole(tenant: &TenantId, conversation: &str) -> Branch {
+pub(crate) fn whole(tenant: &TenantId, conversation: &str) -> Branch {
     branch(tenant, &[(conversation, 1, Sequence::MAX)])
 }
 
 /// A turn with one passage.
-pub fn turn(sequence: Sequence, text: &str) -> IndexedTurn {
+pub(crate) fn turn(sequence: Sequence, text: &str) -> IndexedTurn {
     let passage = Passage { start: 0, end: text.len() as u32, vector: vector(text) };
     IndexedTurn { passages: vec![passage], ..words_only(sequence, text) }
 }
 
 /// A turn that is not embedded yet.
-pub fn words_only(sequence: Sequence, text: &str) -> IndexedTurn {
+pub(crate) fn words_only(sequence: Sequence, text: &str) -> IndexedTurn {
     IndexedTurn {
         sequence,
         role: Role::User,
@@ -132,7 +132,7 @@ pub fn words_only(sequence: Sequence, text: &str) -> IndexedTurn {
 }
 
 /// A stand-in for an embedding: the sum of a direction for each word.
-pub fn vector(text: &str) -> Vector {
+pub(crate) fn vector(text: &str) -> Vector {
     let mut sum = vec![0.0_f32; DIMENSIONS];
     for word in text.split_whitespace() {
         let word = word.to_lowercase();
@@ -147,6 +147,6 @@ pub fn vector(text: &str) -> Vector {
 }
 
 /// Looks for words and their vector.
-pub fn query(text: &str) -> IndexQuery {
+pub(crate) fn query(text: &str) -> IndexQuery {
     IndexQuery { text: text.to_owned(), vector: Some(vector(text)), limit: 10 }
 }

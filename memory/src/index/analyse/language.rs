@@ -209,13 +209,18 @@ impl Language {
 #[derive(Clone, Debug, Default)]
 pub struct LanguageSample {
     texts: BTreeMap<Sequence, String>,
-    language: Language,
+    detected: Option<Language>,
 }
 
 impl LanguageSample {
     /// What the conversation is taken to be in.
     pub fn language(&self) -> Language {
-        self.language
+        self.detected.unwrap_or_default()
+    }
+
+    /// The same, if there was enough text to be sure.
+    pub fn detected(&self) -> Option<Language> {
+        self.detected
     }
 
     /// Whether the turn is one of those that decide.
@@ -242,6 +247,6 @@ impl LanguageSample {
             joined.push_str(text);
             joined.push('\n');
         }
-        self.language = Language::detect(&joined).unwrap_or_default();
+        self.detected = Language::detect(&joined);
     }
 }

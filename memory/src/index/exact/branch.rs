@@ -33,7 +33,7 @@ const TURN_BYTES: usize = 96;
 
 /// Whether a branch in memory is still what a load would give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::index) enum Standing {
     /// It is.
     Current,
     /// It has to be read again: the language that its turns are analysed in
@@ -50,7 +50,7 @@ struct Slot {
 
 /// The searchable turns of a branch.
 #[derive(Debug, Default)]
-pub(super) struct LoadedBranch {
+pub(in crate::index) struct LoadedBranch {
     slots: Vec<Slot>,
     live: BTreeMap<Sequence, u32>,
     passages: Passages,
@@ -62,7 +62,7 @@ pub(super) struct LoadedBranch {
 impl LoadedBranch {
     /// Builds it from the turns of a branch. The result depends on the turns
     /// alone: taking them in one by one comes to the same.
-    pub(super) fn build(turns: Vec<IndexedTurn>) -> Self {
+    pub(in crate::index) fn build(turns: Vec<IndexedTurn>) -> Self {
         let mut branch = Self::default();
         for turn in &turns {
             branch.sample.add(turn.sequence, &turn.text);
@@ -74,22 +74,22 @@ impl LoadedBranch {
     }
 
     /// Turns that can be found.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::index) fn len(&self) -> usize {
         self.live.len()
     }
 
     /// The languages that its turns are analysed in.
-    pub(super) fn languages(&self) -> impl Iterator<Item = Language> {
+    pub(in crate::index) fn languages(&self) -> impl Iterator<Item = Language> {
         self.languages.keys().copied()
     }
 
     /// Memory, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::index) fn bytes(&self) -> u64 {
         (self.slots.len() * TURN_BYTES + self.passages.bytes() + self.words.bytes()) as u64
     }
 
     /// Takes in a turn or replaces it.
-    pub(super) fn upsert(&mut self, turn: &IndexedTurn) -> Standing {
+    pub(in crate::index) fn upsert(&mut self, turn: &IndexedTurn) -> Standing {
         let language = self.sample.language();
         self.sample.add(turn.sequence, &turn.text);
         self.put(turn);
@@ -97,7 +97,7 @@ impl LoadedBranch {
     }
 
     /// Takes out the turns that `gone` names.
-    pub(super) fn remove(&mut self, gone: impl Fn(Sequence) -> bool) -> Standing {
+    pub(in crate::index) fn remove(&mut self, gone: impl Fn(Sequence) -> bool) -> Standing {
         let sequences: Vec<Sequence> =
             self.live.keys().copied().filter(|sequence| gone(*sequence)).collect();
         // The turns after the sample would move up into it; their texts are not here.
@@ -109,12 +109,12 @@ impl LoadedBranch {
     }
 
     /// Adds what it knows of the query's terms.
-    pub(super) fn count(&self, terms: &QueryTerms, corpus: &mut Corpus) {
+    pub(in crate::index) fn count(&self, terms: &QueryTerms, corpus: &mut Corpus) {
         self.words.count(terms, corpus);
     }
 
     /// Scores every turn, in ascending sequence.
-    pub(super) fn score(
+    pub(in crate::index) fn score(
         &self,
         terms: &QueryTerms,
         corpus: &Corpus,

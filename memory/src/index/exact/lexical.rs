@@ -25,7 +25,7 @@ struct Posting {
 /// Which turns hold which terms. Turns are known by slot; a slot is never used
 /// again, so that postings stay in ascending order.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(in crate::index) struct Words {
     dictionary: HashMap<Box<str>, u32>,
     postings: Vec<Vec<Posting>>,
     /// Counted terms of each slot.
@@ -38,7 +38,7 @@ pub(super) struct Words {
 /// What the weights of terms are computed from, summed over all branches of a
 /// search.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Corpus {
+pub(in crate::index) struct Corpus {
     turns: usize,
     total_length: u64,
     /// Turns that hold each term of the query.
@@ -47,12 +47,12 @@ pub(super) struct Corpus {
 
 /// The distinct terms of a query with how often each is asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct QueryTerms(Vec<(String, u32)>);
+pub(in crate::index) struct QueryTerms(Vec<(String, u32)>);
 
 impl QueryTerms {
     /// Analyses a query in every language that turns were analysed in. A term
     /// that two languages share is asked for once.
-    pub(super) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
+    pub(in crate::index) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
         let mut terms: Vec<(String, u32)> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for language in languages {
@@ -77,11 +77,25 @@ impl QueryTerms {
         }
         Self(terms)
     }
+
+    /// The terms with how often each is asked for.
+    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(term, asked)| (term.as_str(), *asked))
+    }
+}
+
+impl Corpus {
+    /// Takes the corpus to be larger than what was counted, with turns of
+    /// `average_length` terms.
+    pub(in crate::index) fn assume(&mut self, turns: usize, average_length: f32) {
+        self.turns = self.turns.max(turns);
+        self.total_length = (self.turns as f32 * average_length) as u64;
+    }
 }
 
 impl Words {
     /// Adds the words of a turn. Slots come in ascending order.
-    pub(super) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
+    pub(in crate::index) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
         let mut ids = Vec::new();
         let mut length = 0;
         for text in texts {
@@ -109,7 +123,7 @@ impl Words {
     }
 
     /// Takes out the words of a turn.
-    pub(super) fn remove(&mut self, slot: u32) {
+    pub(in crate::index) fn remove(&mut self, slot: u32) {
         for postings in &mut self.postings {
             if let Ok(at) = postings.binary_search_by_key(&slot, |posting| posting.slot) {
                 postings.remove(at);
@@ -124,12 +138,12 @@ impl Words {
     }
 
     /// Memory, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::index) fn bytes(&self) -> usize {
         self.bytes + self.lengths.len() * size_of::<u32>()
     }
 
     /// Adds what this branch knows of the query's terms.
-    pub(super) fn count(&self, query: &QueryTerms, corpus: &mut Corpus) {
+    pub(in crate::index) fn count(&self, query: &QueryTerms, corpus: &mut Corpus) {
         corpus.turns += self.turns;
         corpus.total_length += self.total_length;
         corpus.df.resize(query.0.len(), 0);
@@ -139,7 +153,12 @@ impl Words {
     }
 
     /// The BM25 score of every slot, 0 without a common term.
-    pub(super) fn score(&self, query: &QueryTerms, corpus: &Corpus, slots: usize) -> Vec<f32> {
+    pub(in crate::index) fn score(
+        &self,
+        query: &QueryTerms,
+        corpus: &Corpus,
+        slots: usize,
+    ) -> Vec<f32> {
         let mut scores = vec![0.0; slots];
         let average = corpus.total_length as f32 / corpus.turns.max(1) as f32;
         for ((term, asked), df) in query.0.iter().zip(&corpus.df) {

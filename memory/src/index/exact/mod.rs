@@ -6,10 +6,10 @@
 //! before [`TurnIndex::upsert`] hears of them, and gone from it before
 //! [`TurnIndex::remove_turns`] does.
 
-mod branch;
+pub(super) mod branch;
 mod cache;
 mod dense;
-mod lexical;
+pub(super) mod lexical;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use self::{
+    branch::Standing,
     cache::{Cache, MAX_LOADS, Shared},
     lexical::{Corpus, QueryTerms},
 };
@@ -66,8 +67,8 @@ impl TurnIndex for ExactIndex {
             .change(&(tenant.clone(), owner.clone()), touches, |branch, loaded| {
                 let held = turns.iter().filter(|turn| holds(branch, owner, turn.sequence));
                 // All are taken in before the first verdict counts.
-                held.map(|turn| loaded.upsert(turn)).fold(branch::Standing::Current, |all, one| {
-                    if one == branch::Standing::Outdated { one } else { all }
+                held.map(|turn| loaded.upsert(turn)).fold(Standing::Current, |all, one| {
+                    if one == Standing::Outdated { one } else { all }
                 })
             })
             .await;
