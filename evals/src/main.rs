@@ -9,7 +9,9 @@
 mod bm25_reference;
 mod cli;
 mod client;
+mod crash;
 mod dataset;
+mod load;
 mod metrics;
 mod process;
 mod report;
@@ -40,6 +42,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Context(args) => runner::context::run(&args).await.map(|()| true),
         Command::Prefix(args) => runner::prefix::run(&args).await.map(|()| true),
         Command::Features(args) => runner::features::run(&args).await.map(|()| true),
-        Command::Load(_) | Command::Crash(_) => Ok(true),
+        Command::Load(args) => load::run(&args).await.map(|()| true),
+        Command::Crash(args) => crash::run(&args).await,
     }
 }

@@ -108,7 +108,7 @@ fn conversation(id: &str, batches: &[Batch]) -> (Conversation, HashMap<u64, usiz
             messages.push(message(raw, today));
         }
         let session = Arc::new(Session { id: format!("{id}-{number}"), messages });
-        sessions.push(DatedSession { session, begun: None });
+        sessions.push(DatedSession { session, begun: None, listed: number });
     }
     (Conversation { id: id.to_owned(), sessions }, places)
 }

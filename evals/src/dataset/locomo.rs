@@ -99,7 +99,10 @@ fn conversation(
             id: format!("{}-{key}", sample.sample_id),
             messages: turns.into_iter().map(message).collect(),
         };
-        sessions.insert(number, DatedSession { session: Arc::new(session), begun });
+        sessions.insert(
+            number,
+            DatedSession { session: Arc::new(session), begun, listed: number as usize },
+        );
         order.insert(number, ids);
     }
     let flat = order.into_values().flatten().enumerate();

@@ -104,7 +104,8 @@ fn haystacks_48(folder: &Path) -> Result<Parts, DataError> {
                 fault(format!("history of {} names session {id}", instance.question_id))
             })?;
             let begun = read::date(date, &[DATE]);
-            sessions.push(DatedSession { session: Arc::clone(&known.session), begun });
+            let listed = sessions.len();
+            sessions.push(DatedSession { session: Arc::clone(&known.session), begun, listed });
         }
         push(&mut parts, instance, sessions);
     }
@@ -164,7 +165,8 @@ fn add_sessions(library: &mut Library, instance: &Instance, want: impl Fn(&str) 
             let messages = turns.iter().map(message).collect();
             let session = Arc::new(Session { id: id.clone(), messages });
             let begun = read::date(date, &[DATE]);
-            library.insert(id.clone(), DatedSession { session, begun });
+            let listed = library.len();
+            library.insert(id.clone(), DatedSession { session, begun, listed });
         }
     }
 }
@@ -278,7 +280,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("oracle.json"), ORACLE).unwrap();
         std::fs::write(dir.path().join("full_haystacks.json"), FULL).unwrap();
-        std::fs::write(dir.path().join("haystacks_48.jsonl"), HISTORY).unwrap();
+        std::fs::write(dir.path().join("haystacks_48.json"), HISTORY).unwrap();
         read(dir.path(), split).unwrap()
     }
 

@@ -91,6 +91,8 @@ pub(crate) struct DatedSession {
     pub(crate) session: Arc<Session>,
     /// When it begins, if the data set says so.
     pub(crate) begun: Option<Timestamp>,
+    /// Its place in the data set's own list, by which its README breaks ties.
+    pub(crate) listed: usize,
 }
 
 /// A message with its place.

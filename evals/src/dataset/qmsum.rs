@@ -90,7 +90,7 @@ fn conversation(meeting: Meeting) -> Conversation {
         .into_iter()
         .map(|turn| Message { name: turn.speaker, ..Message::chat(Speaker::User, turn.content) });
     let session = Session { id: meeting.id.clone(), messages: messages.collect() };
-    let sessions = vec![DatedSession { session: Arc::new(session), begun: None }];
+    let sessions = vec![DatedSession { session: Arc::new(session), begun: None, listed: 0 }];
     Conversation { id: meeting.id, sessions }
 }
 

@@ -93,18 +93,19 @@ fn add(
         evidence_sessions: referred,
         pair: None,
     });
-    let sessions = earlier.iter().map(|exchange| session(&id, exchange)).collect();
+    let sessions =
+        earlier.iter().enumerate().map(|(at, exchange)| session(&id, at, exchange)).collect();
     dataset.conversations.push(Conversation { id, sessions });
     Ok(())
 }
 
-fn session(id: &str, exchange: &Exchange) -> DatedSession {
+fn session(id: &str, listed: usize, exchange: &Exchange) -> DatedSession {
     let messages = vec![
         Message::chat(Speaker::User, exchange.prompt.clone()),
         Message::chat(Speaker::Assistant, exchange.answer.clone()),
     ];
     let session = Arc::new(Session { id: format!("{id}-{}", exchange.name), messages });
-    DatedSession { session, begun: None }
+    DatedSession { session, begun: None, listed }
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ mod tests {
             texts.iter().map(|text| Message::chat(Speaker::User, (*text).to_owned())).collect();
         let session = Arc::new(Session { id: "s".into(), messages });
         let begun = Some("2024-01-01T00:00:00Z".parse().unwrap());
-        Conversation { id: "c".into(), sessions: vec![DatedSession { session, begun }] }
+        Conversation { id: "c".into(), sessions: vec![DatedSession { session, begun, listed: 0 }] }
     }
 
     #[test]

@@ -5,10 +5,10 @@
 mod asking;
 pub(crate) mod context;
 pub(crate) mod features;
-mod ingest;
-mod pass;
+pub(crate) mod ingest;
+pub(crate) mod pass;
 pub(crate) mod prefix;
-mod progress;
+pub(crate) mod progress;
 mod reference;
 #[cfg(test)]
 mod reference_rows;

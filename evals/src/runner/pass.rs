@@ -79,6 +79,8 @@ pub(crate) struct Opened {
     pub(crate) api: Api,
     /// What it says of itself.
     pub(crate) info: GetServerInfoResponse,
+    /// `HOST:PORT` of it.
+    pub(crate) address: String,
     server: Option<Server>,
     directory: Option<TempDir>,
 }
@@ -107,10 +109,10 @@ impl Opened {
             }
         };
         let address = args.server.as_deref().or(server.as_ref().map(Server::address));
-        let address = address.context("no server address")?;
-        let api = Api::connect(address, args.api_key.as_deref()).await?;
+        let address = address.context("no server address")?.to_owned();
+        let api = Api::connect(&address, args.api_key.as_deref()).await?;
         let info = api.server_info().await?;
-        Ok(Self { api, info, server, directory })
+        Ok(Self { api, info, address, server, directory })
     }
 
     /// The server of a pass.
