@@ -1,2 +1,48 @@
-//! Placeholder.
-fn main() {}
+//! `throughline-eval`: measures Throughline from the outside. It starts the
+//! real server (or asks a running one), plays data sets in through gRPC, asks
+//! their questions, and scores what comes back against the labels.
+//!
+//! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
+//! scores, `report` delivers; `load` and `crash` stand beside the runner.
+//! Nothing here knows the server's insides: only `proto` is shared.
+
+mod bm25_reference;
+mod cli;
+mod client;
+mod crash;
+mod dataset;
+mod load;
+mod metrics;
+mod process;
+mod report;
+mod runner;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report::complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs a command; `false` if it measured a violation.
+async fn run(cli: Cli) -> anyhow::Result<bool> {
+    match cli.command {
+        Command::Retrieval(args) => runner::retrieval::run(&args).await.map(|()| true),
+        Command::Context(args) => runner::context::run(&args).await.map(|()| true),
+        Command::Prefix(args) => runner::prefix::run(&args).await.map(|()| true),
+        Command::Features(args) => runner::features::run(&args).await.map(|()| true),
+        Command::Load(args) => load::run(&args).await.map(|()| true),
+        Command::Crash(args) => crash::run(&args).await,
+    }
+}

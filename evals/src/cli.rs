@@ -1,0 +1,316 @@
+//! The command line. What the flags mean is said here once; the doc comments
+//! are the manual that `--help` prints.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::dataset::DatasetName;
+
+/// Measures a running Throughline through gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "throughline-eval", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// What to measure.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The measurements.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Does a search find the labelled evidence?
+    Retrieval(RetrievalArgs),
+    /// Does the assembled window hold the labelled evidence, within its budget?
+    Context(ContextArgs),
+    /// How much of each window is the same as the last one's beginning?
+    Prefix(PrefixArgs),
+    /// Writes candidates with score components and labels, to learn a ranking.
+    Features(FeaturesArgs),
+    /// Durable appends per second, or the latency of windows.
+    Load(LoadArgs),
+    /// Kills the server under load and checks what it acknowledged.
+    Crash(CrashArgs),
+}
+
+/// Which data to ask about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataArgs {
+    /// The data set.
+    #[arg(long, value_enum)]
+    pub(crate) dataset: DatasetName,
+    /// Folder that holds the data sets' folders.
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Part or setting: `48`, `pooled`, `full` (longmemeval), `100K`, `500K`
+    /// (beam), or the stem of a file or folder.
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+    /// Ask only the first N questions, for a quick look.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// Which server to ask.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Address of a running server (`127.0.0.1:7400`); without it one is
+    /// started on a free port and ended afterwards.
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+    /// API key for it.
+    #[arg(long, env = "THROUGHLINE_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    /// The `throughline` program to start; the one beside this program if
+    /// absent.
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) throughline: Option<PathBuf>,
+    /// Where the started server finds its models.
+    #[arg(long, env = "THROUGHLINE_MODELS_DIR")]
+    pub(crate) models_dir: Option<PathBuf>,
+    /// Keep the started server's data here; a later run finds the ingested
+    /// conversations again. A temporary directory if absent.
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) store_dir: Option<PathBuf>,
+    /// Do not delete the conversations after their questions; implied by
+    /// `--store-dir`.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Conversations that are worked on at the same time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) in_flight: u16,
+    /// Further flags for the started server, after `--`.
+    #[arg(last = true)]
+    pub(crate) server_flags: Vec<String>,
+}
+
+/// Cross-validation of learnt ranking weights.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FoldArgs {
+    /// Score each conversation with weights that were learnt without its fold
+    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K).
+    #[arg(long, requires = "fold_weights", conflicts_with = "server",
+          value_parser = clap::value_parser!(u64).range(2..=100))]
+    pub(crate) folds: Option<u64>,
+    /// Folder with `fold-0.json` to `fold-(K-1).json`.
+    #[arg(long, requires = "folds")]
+    pub(crate) fold_weights: Option<PathBuf>,
+}
+
+/// Where the result goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutArgs {
+    /// Write the result as JSON to this file.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// How turns are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Method {
+    /// The server's default.
+    Hybrid,
+    /// The server's embedding alone.
+    Dense,
+    /// The server's BM25 alone.
+    Bm25,
+    /// The server's reciprocal rank fusion.
+    Rrf,
+    /// The READMEs' BM25, in this program: no server.
+    Bm25Reference,
+    /// The newest first, in this program: no server.
+    Recency,
+}
+
+impl Method {
+    /// Whether a server has to be asked.
+    pub(crate) fn needs_server(self) -> bool {
+        !matches!(self, Self::Bm25Reference | Self::Recency)
+    }
+}
+
+/// Arguments of `retrieval`.
+#[derive(Debug, Args)]
+pub(crate) struct RetrievalArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// How turns are ranked.
+    #[arg(long, value_enum, default_value = "hybrid")]
+    pub(crate) method: Method,
+    /// One conversation for each session, all of one user.
+    #[arg(long)]
+    pub(crate) per_session: bool,
+    /// Hits asked for each question; what lies deeper counts as not found.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(50..=1000))]
+    pub(crate) depth: u16,
+    #[command(flatten)]
+    pub(crate) folds: FoldArgs,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Arguments of `context`.
+#[derive(Debug, Args)]
+pub(crate) struct ContextArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// `hybrid` asks for the server's windows; any other method fills a window
+    /// by its ranking in this program, to compare with.
+    #[arg(long, value_enum, default_value = "hybrid")]
+    pub(crate) method: Method,
+    /// One conversation for each session, all of one user.
+    #[arg(long)]
+    pub(crate) per_session: bool,
+    /// Token budgets (cl100k_base).
+    #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [2000u32])]
+    pub(crate) budget: Vec<u32>,
+    #[command(flatten)]
+    pub(crate) folds: FoldArgs,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Arguments of `prefix`.
+#[derive(Debug, Args)]
+pub(crate) struct PrefixArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Token budget of each window (cl100k_base).
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) budget: u32,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Arguments of `features`.
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Write one JSON line for each question to this file.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Number of folds that the lines are marked with.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..=100))]
+    pub(crate) folds: u64,
+    /// Candidates for each question.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(10..=10_000))]
+    pub(crate) depth: u16,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Arguments of `load`.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Clients that append at the same time, each to its own conversation.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) clients: u16,
+    /// Text bytes of each turn.
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+    pub(crate) turn_bytes: u32,
+    /// How long to append.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    /// Measure BuildContext at the lengths of `--turns` instead.
+    #[arg(long)]
+    pub(crate) build_context: bool,
+    /// Turns of the conversations that windows are built from.
+    #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [100u32, 5000, 10_000])]
+    pub(crate) turns: Vec<u32>,
+    /// Windows built at each length.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) windows: u32,
+    /// Token budget of the windows.
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) budget: u32,
+    /// Seed of the texts.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Arguments of `crash`.
+#[derive(Debug, Args)]
+pub(crate) struct CrashArgs {
+    /// Kills under load.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rounds: u32,
+    /// Writers, each with its own conversation.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) writers: u16,
+    /// The store's backend.
+    #[arg(long, value_parser = ["sled", "redb"], default_value = "sled")]
+    pub(crate) store: String,
+    /// Longest time under load before a kill, in milliseconds.
+    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub(crate) max_load_ms: u64,
+    /// Seed of times and texts; drawn and printed if absent.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The `throughline` program; the one beside this program if absent.
+    #[arg(long)]
+    pub(crate) throughline: Option<PathBuf>,
+    /// Where the server finds its models.
+    #[arg(long, env = "THROUGHLINE_MODELS_DIR")]
+    pub(crate) models_dir: Option<PathBuf>,
+    /// Keep the data here, to look at after a violation.
+    #[arg(long)]
+    pub(crate) store_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    /// Further flags for the server, after `--`.
+    #[arg(last = true)]
+    pub(crate) server_flags: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_read_and_checked() {
+        let ok = [
+            "retrieval --dataset locomo --data d --method bm25-reference --limit 5",
+            "retrieval --dataset longmemeval --data d --split pooled -- --threads 2",
+            "context --dataset beam --data d --split 500K --budget 1000 2000 --per-session",
+            "context --dataset beam --data d --budget 1000,2000 --folds 5 --fold-weights w",
+            "load --clients 64 --turn-bytes 1024 --seconds 30",
+            "load --build-context --turns 100,5000",
+            "crash --rounds 3 --store redb --seed 7",
+        ];
+        let wrong = [
+            "retrieval --dataset locomo --data d --folds 5",
+            "retrieval --dataset nope --data d",
+            "retrieval --dataset locomo --data d --server a:1 --throughline t",
+            "crash --store rocks",
+            "load --clients 0",
+        ];
+        for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {
+            for line in lines {
+                let words = std::iter::once("throughline-eval").chain(line.split(' '));
+                assert_eq!(Cli::try_parse_from(words).is_ok(), expected, "{line}");
+            }
+        }
+    }
+}

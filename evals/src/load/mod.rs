@@ -1,0 +1,19 @@
+//! `load`: how fast and how late. Two measurements: durable appends with the
+//! enrichment running behind them, beside a bare write-and-fdatasync loop on
+//! the same disk (`appends`, `bare`); and the latency of windows over
+//! conversations of growing length (`windows`).
+
+mod appends;
+mod bare;
+pub(crate) mod text;
+mod windows;
+
+use crate::cli::LoadArgs;
+
+/// Runs the command and delivers its result.
+///
+/// # Errors
+/// The server does not start or answer, or the disk cannot be written.
+pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
+    if args.build_context { windows::run(args).await } else { appends::run(args).await }
+}

@@ -1,0 +1,146 @@
+//! Intervals by the bootstrap. Questions of one conversation are not
+//! independent, so it has two stages: conversations are drawn with
+//! replacement, then the questions of each drawn one. Where every question has
+//! its own conversation, or there is only one conversation, this is the plain
+//! bootstrap. Deterministic for a seed.
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde::Serialize;
+
+/// Resamples for an interval.
+pub(crate) const RESAMPLES: usize = 2_000;
+
+/// A figure with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Estimate {
+    /// The figure on all values.
+    pub(crate) value: f64,
+    /// Lower end of the interval; the value itself where there is none.
+    pub(crate) lo: f64,
+    /// Upper end of the interval; the value itself where there is none.
+    pub(crate) hi: f64,
+    /// Values behind it.
+    pub(crate) n: usize,
+}
+
+impl Estimate {
+    /// A figure that was counted or timed once: no interval.
+    pub(crate) fn exact(value: f64, n: usize) -> Self {
+        Self { value, lo: value, hi: value, n }
+    }
+}
+
+/// What is estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Statistic {
+    /// Arithmetic mean.
+    #[default]
+    Mean,
+    /// Middle value; the mean of the two middle ones of an even number.
+    Median,
+}
+
+impl Statistic {
+    fn of(self, values: &mut [f64]) -> f64 {
+        if values.is_empty() {
+            return 0.0;
+        }
+        match self {
+            Self::Mean => values.iter().sum::<f64>() / values.len() as f64,
+            Self::Median => {
+                values.sort_by(f64::total_cmp);
+                (quantile(values, 0.5, f64::floor) + quantile(values, 0.5, f64::ceil)) / 2.0
+            }
+        }
+    }
+}
+
+/// Value at a share of a sorted list, its place rounded as told; 0 if empty.
+fn quantile(sorted: &[f64], share: f64, round: fn(f64) -> f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get(round(share * last) as usize).copied().unwrap_or(0.0)
+}
+
+/// The value at `share` (0 to 1) of a list in any order, nearest rank; 0 if
+/// the list is empty.
+pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(values, share, f64::round)
+}
+
+/// Estimates a statistic of values that come in clusters.
+pub(crate) fn estimate(clusters: &[Vec<f64>], statistic: Statistic, seed: u64) -> Estimate {
+    let clusters: Vec<&[f64]> =
+        clusters.iter().map(Vec::as_slice).filter(|values| !values.is_empty()).collect();
+    let mut all: Vec<f64> = clusters.concat();
+    let n = all.len();
+    let value = statistic.of(&mut all);
+    if n < 2 {
+        return Estimate::exact(value, n);
+    }
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut drawn = Vec::with_capacity(n);
+    let mut resampled: Vec<f64> = (0..RESAMPLES)
+        .map(|_| {
+            drawn.clear();
+            for _ in 0..clusters.len() {
+                let picked = random.random_range(0..clusters.len());
+                let values = clusters.get(picked).copied().unwrap_or_default();
+                let draw = |_| values.get(random.random_range(0..values.len())).copied();
+                drawn.extend((0..values.len()).filter_map(draw));
+            }
+            statistic.of(&mut drawn)
+        })
+        .collect();
+    let lo = percentile(&mut resampled, 0.025);
+    let hi = percentile(&mut resampled, 0.975);
+    Estimate { value, lo, hi, n }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_lies_in_its_interval() {
+        let clusters: Vec<Vec<f64>> =
+            (0..40).map(|i| vec![f64::from(i % 2), f64::from(i % 4 / 2)]).collect();
+        let got = estimate(&clusters, Statistic::Mean, 1);
+        assert_eq!((got.value, got.n), (0.5, 80));
+        assert!(got.lo < 0.45 && 0.3 < got.lo && 0.55 < got.hi && got.hi < 0.7, "{got:?}");
+        assert_eq!(got, estimate(&clusters, Statistic::Mean, 1));
+        let uneven: Vec<Vec<f64>> = (1..40u32).map(|i| vec![1.0 / f64::from(i)]).collect();
+        let by_seed = |seed| estimate(&uneven, Statistic::Mean, seed);
+        assert_eq!(by_seed(1), by_seed(1));
+        assert_ne!(by_seed(1), by_seed(2));
+    }
+
+    #[test]
+    fn conversations_that_differ_widen_the_interval() {
+        let mixed: Vec<Vec<f64>> = (0..6).map(|_| [0.0, 1.0].repeat(50)).collect();
+        let apart: Vec<Vec<f64>> = (0..6).map(|i| vec![f64::from(i % 2); 100]).collect();
+        let width = |clusters: &[Vec<f64>]| {
+            let got = estimate(clusters, Statistic::Mean, 3);
+            got.hi - got.lo
+        };
+        assert!(width(&apart) > 3.0 * width(&mixed), "{} {}", width(&apart), width(&mixed));
+    }
+
+    #[test]
+    fn few_values_have_no_interval() {
+        assert_eq!(estimate(&[], Statistic::Mean, 0), Estimate::exact(0.0, 0));
+        assert_eq!(estimate(&[vec![], vec![0.3]], Statistic::Median, 0), Estimate::exact(0.3, 1));
+    }
+
+    #[test]
+    fn medians_and_percentiles() {
+        for (mut values, median) in
+            [(vec![3.0, 1.0, 2.0], 2.0), (vec![4.0, 1.0, 3.0, 2.0], 2.5), (vec![], 0.0)]
+        {
+            assert_eq!(Statistic::Median.of(&mut values), median);
+        }
+        let mut values: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        assert_eq!(percentile(&mut values, 0.99), 99.0);
+        assert_eq!(percentile(&mut [], 0.5), 0.0);
+    }
+}

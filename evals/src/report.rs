@@ -1,0 +1,221 @@
+//! The result: JSON for `--out`, tables for the terminal. The one place of
+//! this program that prints to standard output; progress goes to standard
+//! error.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::Context as _;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    dataset::Dataset,
+    metrics::{Figures, Samples, bootstrap::Estimate},
+};
+
+/// Columns of the breakdown, as far as a run has them, best known first.
+const HEADLINES: [&str; 9] = [
+    "recall@1",
+    "recall@5",
+    "recall@10",
+    "any@10",
+    "mrr",
+    "session_any@5",
+    "session_all@5",
+    "session_ndcg@10",
+    "link_first",
+];
+
+/// The result of a command.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Version of this program.
+    pub(crate) version: &'static str,
+    /// Which command.
+    pub(crate) command: &'static str,
+    /// Data set, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dataset: Option<String>,
+    /// Its split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) split: Option<String>,
+    /// Flags and server of this run.
+    pub(crate) config: Value,
+    /// SHA-256 of the embedding model's weights, if a server was asked.
+    pub(crate) model_sha256: Option<String>,
+    /// Questions, windows or appends behind the figures.
+    pub(crate) n: usize,
+    /// The figures over all.
+    pub(crate) metrics: Figures,
+    /// The figures of each group.
+    pub(crate) breakdown: BTreeMap<String, Figures>,
+}
+
+impl Report {
+    /// An empty result of a command.
+    pub(crate) fn new(command: &'static str, config: Value) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            command,
+            dataset: None,
+            split: None,
+            config,
+            model_sha256: None,
+            n: 0,
+            metrics: Figures::new(),
+            breakdown: BTreeMap::new(),
+        }
+    }
+
+    /// Takes over the figures of a data set's questions.
+    pub(crate) fn fill(&mut self, dataset: &Dataset, samples: &Samples, seed: u64) {
+        self.dataset = Some(dataset.name.folder().to_owned());
+        self.split = Some(dataset.split.clone());
+        self.n = dataset.questions.len();
+        self.metrics = samples.figures(seed, |_| true);
+        self.breakdown = samples.breakdown(seed, dataset.scoring.left_out);
+    }
+
+    /// Writes the JSON, if asked for, and prints the tables.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn deliver(&self, out: Option<&Path>) -> anyhow::Result<()> {
+        if let Some(path) = out {
+            let json = serde_json::to_string_pretty(self)?;
+            fs::write(path, json + "\n").with_context(|| format!("write {}", path.display()))?;
+        }
+        print(&self.render());
+        Ok(())
+    }
+
+    /// The tables as text.
+    fn render(&self) -> String {
+        let set = [self.dataset.as_deref(), self.split.as_deref()];
+        let set = set.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let mut text = format!("{} {set} n={}\n{}", self.command, self.n, self.metric_table());
+        if self.breakdown.len() > 1 {
+            text.push('\n');
+            text.push_str(&self.breakdown_table().to_string());
+        }
+        text
+    }
+
+    fn metric_table(&self) -> Table {
+        let mut table = empty_table(["metric", "value", "95 %", "n"].map(String::from));
+        let mut names: Vec<&String> = self.metrics.keys().collect();
+        names.sort_by_key(|name| natural(name));
+        for name in names {
+            let Some(figure) = self.metrics.get(name) else { continue };
+            let interval = if figure.lo == figure.hi {
+                String::new()
+            } else {
+                format!("{} – {}", number(figure.lo), number(figure.hi))
+            };
+            table.add_row([name.clone(), number(figure.value), interval, figure.n.to_string()]);
+        }
+        table
+    }
+
+    fn breakdown_table(&self) -> Table {
+        let rows = || self.breakdown.iter().map(|(group, figures)| (group.as_str(), figures));
+        let has = |name: &str| rows().any(|(_, figures)| figures.contains_key(name));
+        let mut columns: Vec<&str> = HEADLINES.into_iter().filter(|name| has(name)).collect();
+        if columns.is_empty() {
+            columns = self.metrics.keys().map(String::as_str).collect();
+            columns.sort_by_key(|name| natural(name));
+        }
+        let head = ["group", "n"].into_iter().chain(columns.iter().copied());
+        let mut table = empty_table(head.map(String::from));
+        for (group, figures) in rows().chain([("all", &self.metrics)]) {
+            let n = figures.values().map(|figure| figure.n).max().unwrap_or(0);
+            let cell = |name: &&str| figures.get(*name).map(show).unwrap_or_default();
+            let row = [group.to_owned(), n.to_string()].into_iter();
+            table.add_row(row.chain(columns.iter().map(cell)));
+        }
+        table
+    }
+}
+
+fn show(figure: &Estimate) -> String {
+    number(figure.value)
+}
+
+/// Shares with four digits, counts and times shorter.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size <= 1.0 => format!("{value:.4}"),
+        size if size < 100.0 => format!("{value:.2}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(head);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Sorts `recall@5` before `recall@10`.
+fn natural(name: &str) -> (String, u64) {
+    let (stem, cut) = name.split_once('@').unwrap_or((name, ""));
+    (stem.to_owned(), cut.parse().unwrap_or(0))
+}
+
+/// Prints a line to the terminal.
+#[allow(clippy::print_stdout)]
+pub(crate) fn print(text: &str) {
+    println!("{text}");
+}
+
+/// Says on standard error why the program ends.
+#[allow(clippy::print_stderr)]
+pub(crate) fn complain(error: &anyhow::Error) {
+    eprintln!("throughline-eval: {error:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new("retrieval", serde_json::json!({"method": "bm25"}));
+        report.dataset = Some("locomo".into());
+        report.n = 2;
+        let figure = Estimate { value: 0.5, lo: 0.25, hi: 0.75, n: 2 };
+        report.metrics.insert("recall@10".into(), figure);
+        report.metrics.insert("recall@5".into(), Estimate::exact(0.25, 2));
+        for group in ["a", "b"] {
+            report.breakdown.insert(group.into(), report.metrics.clone());
+        }
+        report
+    }
+
+    #[test]
+    fn json_has_the_agreed_shape() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out.json");
+        report().deliver(Some(&path)).unwrap();
+        let json: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(json["metrics"]["recall@10"]["hi"], 0.75);
+        assert_eq!(json["breakdown"]["b"]["recall@5"]["n"], 2);
+        let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        for key in ["version", "command", "dataset", "config", "model_sha256", "n"] {
+            assert!(keys.contains(&key), "{key} in {keys:?}");
+        }
+    }
+
+    #[test]
+    fn tables_read_in_natural_order() {
+        let text = report().render();
+        let place = |needle: &str| text.find(needle).unwrap_or(usize::MAX);
+        assert!(place("recall@5") < place("recall@10"), "{text}");
+        assert!(text.contains("0.2500 – 0.7500"), "{text}");
+        assert!(place("group") < usize::MAX, "{text}");
+    }
+}

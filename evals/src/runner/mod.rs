@@ -1,0 +1,16 @@
+//! Plays data sets in through gRPC and asks their questions: `pass` says which
+//! server, `ingest` brings a conversation there, `asking` works through the
+//! questions, and each command has its file.
+
+mod asking;
+pub(crate) mod context;
+pub(crate) mod features;
+pub(crate) mod ingest;
+pub(crate) mod pass;
+pub(crate) mod prefix;
+pub(crate) mod progress;
+mod reference;
+#[cfg(test)]
+mod reference_rows;
+pub(crate) mod retrieval;
+mod window;

@@ -1,0 +1,233 @@
+//! Which server answers which questions: one for all of them, or with
+//! cross-validation one for each fold, started with the weights that were
+//! learnt without that fold.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use throughline_proto::v1::GetServerInfoResponse;
+
+use crate::{
+    cli::{DataArgs, FoldArgs, ServerArgs},
+    client::{Api, describe},
+    dataset::{Dataset, fold_of},
+    process::{Launch, Server},
+};
+
+/// Questions for one server.
+pub(crate) struct Pass {
+    /// The fold whose unseen questions these are.
+    pub(crate) fold: Option<Fold>,
+    /// The questions, with their conversations.
+    pub(crate) dataset: Dataset,
+}
+
+/// A fold and the weights that have not seen it.
+pub(crate) struct Fold {
+    number: u64,
+    weights: PathBuf,
+    sha256: String,
+}
+
+/// Reads the data set that the arguments name.
+///
+/// # Errors
+/// It cannot be read, or has no questions.
+pub(crate) fn read(args: &DataArgs) -> anyhow::Result<Dataset> {
+    let mut dataset = Dataset::read(args.dataset, &args.data, args.split.as_deref())?;
+    if let Some(limit) = args.limit {
+        dataset.questions.truncate(limit);
+        dataset.retain(|_| true);
+    }
+    if dataset.questions.is_empty() {
+        bail!("{} {} has no questions to ask", dataset.name.folder(), dataset.split);
+    }
+    Ok(dataset)
+}
+
+/// Splits a data set by fold; one pass with all of it if there are none.
+///
+/// # Errors
+/// A weights file cannot be read.
+pub(crate) fn passes(dataset: &Dataset, args: &FoldArgs) -> anyhow::Result<Vec<Pass>> {
+    let (Some(folds), Some(folder)) = (args.folds, &args.fold_weights) else {
+        return Ok(vec![Pass { fold: None, dataset: dataset.clone() }]);
+    };
+    let mut passes = Vec::new();
+    for number in 0..folds {
+        let weights = folder.join(format!("fold-{number}.json"));
+        let bytes = fs::read(&weights).with_context(|| format!("read {}", weights.display()))?;
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        let mut unseen = dataset.clone();
+        unseen.retain(|question| fold_of(&question.fold_id, folds) == number);
+        if !unseen.questions.is_empty() {
+            passes.push(Pass { fold: Some(Fold { number, weights, sha256 }), dataset: unseen });
+        }
+    }
+    Ok(passes)
+}
+
+/// A server to ask, started or already running.
+pub(crate) struct Opened {
+    /// Its services.
+    pub(crate) api: Api,
+    /// What it says of itself.
+    pub(crate) info: GetServerInfoResponse,
+    /// `HOST:PORT` of it.
+    pub(crate) address: String,
+    server: Option<Server>,
+    directory: Option<TempDir>,
+}
+
+impl Opened {
+    /// Connects to the server of the arguments, or starts one with further
+    /// `flags`.
+    ///
+    /// # Errors
+    /// It cannot be started or does not answer.
+    pub(crate) async fn new(args: &ServerArgs, flags: &[String]) -> anyhow::Result<Self> {
+        let (server, directory) = match &args.server {
+            Some(_) => (None, None),
+            None => {
+                let directory = match &args.store_dir {
+                    Some(_) => None,
+                    None => Some(tempfile::tempdir().context("a temporary directory")?),
+                };
+                let kept = args.store_dir.as_deref();
+                let path = kept.or(directory.as_ref().map(TempDir::path));
+                let path = path.context("no directory for the server's data")?;
+                let flags = [flags, &args.server_flags].concat();
+                let models = args.models_dir.as_deref();
+                let launch = Launch::new(args.throughline.as_deref(), path, models, &flags)?;
+                (Some(launch.start().await?), directory)
+            }
+        };
+        let address = args.server.as_deref().or(server.as_ref().map(Server::address));
+        let address = address.context("no server address")?.to_owned();
+        let api = Api::connect(&address, args.api_key.as_deref()).await?;
+        let info = api.server_info().await?;
+        Ok(Self { api, info, address, server, directory })
+    }
+
+    /// The server of a pass.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not use the fold's weights.
+    pub(crate) async fn for_pass(args: &ServerArgs, pass: &Pass) -> anyhow::Result<Self> {
+        let Some(fold) = &pass.fold else { return Self::new(args, &[]).await };
+        let path = fold.weights.to_string_lossy().into_owned();
+        let opened = Self::new(args, &["--ranking-weights".to_owned(), path]).await?;
+        let used = opened.info.ranking.clone().unwrap_or_default().weights_sha256;
+        if used != fold.sha256 {
+            bail!(
+                "the server ranks with weights {used:?}, not with {} ({})",
+                fold.weights.display(),
+                fold.sha256
+            );
+        }
+        Ok(opened)
+    }
+
+    /// What the result says of the server, with the fold.
+    pub(crate) fn describe(&self, pass: &Pass) -> Value {
+        let mut described = describe(&self.info);
+        if let (Some(fold), Value::Object(fields)) = (&pass.fold, &mut described) {
+            let questions = pass.dataset.questions.len();
+            let fold = json!({
+                "number": fold.number, "weights_sha256": fold.sha256, "questions": questions,
+            });
+            fields.insert("fold".to_owned(), fold);
+        }
+        described
+    }
+
+    /// SHA-256 of the embedding model's weights.
+    pub(crate) fn model_sha256(&self) -> Option<String> {
+        self.info.embedding_model.as_ref().map(|model| model.sha256.clone())
+    }
+
+    /// Where a started server's temporary data lies.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.directory.as_ref().map(TempDir::path)
+    }
+
+    /// Ends a started server and removes its temporary data.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Some(server) = self.server {
+            server.kill().await?;
+        }
+        if let Some(directory) = self.directory {
+            directory.close().context("remove the server's temporary data")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Conversation, DatasetName, Question, Scoring};
+    use std::collections::BTreeSet;
+
+    fn dataset(ids: &[&str]) -> Dataset {
+        let question = |(index, id): (usize, &&str)| Question {
+            id: (*id).to_owned(),
+            conversation: index,
+            fold_id: (*id).to_owned(),
+            text: "?".into(),
+            group: "g".into(),
+            evidence: BTreeSet::new(),
+            evidence_sessions: BTreeSet::new(),
+            pair: None,
+        };
+        let conversation = |id: &&str| Conversation { id: (*id).to_owned(), sessions: Vec::new() };
+        Dataset {
+            name: DatasetName::Beam,
+            split: "100K".into(),
+            conversations: ids.iter().map(conversation).collect(),
+            questions: ids.iter().enumerate().map(question).collect(),
+            scoring: Scoring::default(),
+        }
+    }
+
+    #[test]
+    fn every_question_is_in_the_pass_of_its_fold() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..3 {
+            fs::write(dir.path().join(format!("fold-{number}.json")), format!("{number}")).unwrap();
+        }
+        let ids: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let args = FoldArgs { folds: Some(3), fold_weights: Some(dir.path().to_owned()) };
+        let passes = passes(&dataset(&ids), &args).unwrap();
+        let mut seen = BTreeSet::new();
+        for pass in &passes {
+            let fold = pass.fold.as_ref().unwrap();
+            let text = fs::read(&fold.weights).unwrap();
+            assert_eq!(fold.sha256, hex::encode(Sha256::digest(&text)));
+            for question in &pass.dataset.questions {
+                assert_eq!(fold_of(&question.id, 3), fold.number);
+                assert_eq!(pass.dataset.conversations[question.conversation].id, question.id);
+                assert!(seen.insert(question.id.clone()));
+            }
+        }
+        assert_eq!((passes.len(), seen.len()), (3, 30));
+    }
+
+    #[test]
+    fn missing_weights_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let args = FoldArgs { folds: Some(2), fold_weights: Some(dir.path().to_owned()) };
+        let error = passes(&dataset(&["a"]), &args).err().unwrap().to_string();
+        assert!(error.contains("fold-0.json"), "{error}");
+    }
+}
