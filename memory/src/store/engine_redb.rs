@@ -19,9 +19,10 @@ use redb::{Database, Durability, ReadableDatabase, StorageBackend, TableDefiniti
 use super::durable::{DiskSync, FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
 use super::redb_file::{Disk, FrozenFile, SyncedFile};
+use super::space::{self, Ballast};
 use super::{
     ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
-    Write, space,
+    Write,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -34,7 +35,9 @@ pub struct RedbEngine {
     poison: Mutex<Option<String>>,
     full: Mutex<bool>,
     disk: Arc<Disk>,
+    /// The data directory.
     dir: PathBuf,
+    ballast: Ballast,
     cache_bytes: u64,
     _lock: DirectoryLock,
 }
@@ -65,7 +68,8 @@ impl RedbEngine {
             poison: Mutex::new(None),
             full: Mutex::new(false),
             disk,
-            dir,
+            ballast: Ballast::put(&options.dir),
+            dir: options.dir.clone(),
             cache_bytes: options.cache_bytes,
             _lock: lock,
         })
@@ -116,6 +120,7 @@ impl RedbEngine {
         let mut cause = self.disk.failed().unwrap_or_else(|| error.to_string());
         let full = matches!(error, redb::Error::Io(io) if io.kind() == ErrorKind::StorageFull);
         if full && self.disk.failed().is_none() {
+            self.ballast.release();
             match open_for_writing(&self.disk, self.cache_bytes) {
                 Ok(opened) => {
                     *db = Some(opened);
@@ -176,6 +181,9 @@ impl ConversationStore for RedbEngine {
             return Err(StoreError::Poisoned { cause });
         }
         space::check(&self.dir, batch)?;
+        if *self.full.lock() {
+            self.ballast.restore();
+        }
         self.write(batch).map_err(|error| self.write_failed(&error))?;
         *self.full.lock() = false;
         Ok(())

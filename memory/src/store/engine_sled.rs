@@ -8,10 +8,10 @@
 //! that sled never syncs; no value is long enough to make such a page, and
 //! should one appear it is synced before the answer, with its directory.
 //!
-//! After a failed write sled keeps the error for good. When the cause was a full
-//! disk, and no sync failed, it is opened again before the next commit: what was
-//! acknowledged is on the disk, and an incomplete batch is dropped by its
-//! recovery. Any other failure poisons the store.
+//! After a failed write sled keeps the error for good and soon fails to read too.
+//! When the cause was a full disk, and no sync failed, it is opened again at
+//! once: what was acknowledged is on the disk, and an incomplete batch is dropped
+//! by its recovery. Any other failure poisons the store.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -27,9 +27,10 @@ use parking_lot::{Mutex, RwLock};
 
 use super::durable::{FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
+use super::space::{self, Ballast};
 use super::{
     ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
-    Write, space,
+    Write,
 };
 
 /// sled's background tasks may hold its file a moment longer than the database.
@@ -37,12 +38,15 @@ const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// A sled database in a data directory.
 pub struct SledEngine {
-    /// `None` only while it is being opened again. Held for writing by that alone.
+    /// `None` while, and if, it cannot be opened again. Held for writing by that
+    /// alone.
     db: RwLock<Option<sled::Db>>,
     files: Mutex<Files>,
     state: Mutex<State>,
     sync: Arc<dyn FileSync>,
+    /// The data directory.
     dir: PathBuf,
+    ballast: Ballast,
     cache_bytes: u64,
     _lock: DirectoryLock,
 }
@@ -59,8 +63,8 @@ struct Files {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Serving,
-    /// sled must be opened again before the next write.
-    Reopen,
+    /// The last write found no space.
+    Full,
     Poisoned(String),
 }
 
@@ -79,7 +83,8 @@ impl SledEngine {
             files: Mutex::new(files),
             state: Mutex::new(State::Serving),
             sync,
-            dir,
+            ballast: Ballast::put(&options.dir),
+            dir: options.dir.clone(),
             cache_bytes: options.cache_bytes,
             _lock: lock,
         })
@@ -95,35 +100,34 @@ impl SledEngine {
         StoreError::Poisoned { cause }
     }
 
-    /// Opens sled again after the disk was full.
+    /// Opens sled again on a full disk.
     fn reopen(&self, files: &mut Files) -> Result<(), StoreError> {
         let mut db = self.db.write();
         *db = None;
-        match open_database(&self.dir, self.cache_bytes, &*self.sync) {
-            Ok((opened, its_files)) => {
-                *db = Some(opened);
-                *files = its_files;
-                *self.state.lock() = State::Serving;
-                tracing::info!("sled was opened again after the disk was full");
-                Ok(())
-            }
-            Err(error) => {
-                drop(db);
-                Err(self.poison(format!("opening sled again failed: {error}")))
-            }
-        }
+        self.ballast.release();
+        let dir = self.dir.join(StoreKind::Sled.files());
+        let (opened, its_files) = open_database(&dir, self.cache_bytes, &*self.sync)?;
+        *db = Some(opened);
+        *files = its_files;
+        Ok(())
     }
 
     /// Decides what a failed write means.
-    fn write_failed(&self, error: &sled::Error, files: &Files) -> StoreError {
+    fn write_failed(&self, error: &sled::Error, files: &mut Files) -> StoreError {
+        let mut cause = format!("writing {}: {error}", files.log_path.display());
         let full = matches!(error, sled::Error::Io(io) if io.kind() == ErrorKind::StorageFull);
         // A full disk that shows only in writing back is a failed sync, and our
         // own handle reports that too.
         if full && self.sync.file(&files.log, &files.log_path).is_ok() {
-            *self.state.lock() = State::Reopen;
-            return StoreError::Full { path: self.dir.display().to_string() };
+            match self.reopen(files) {
+                Ok(()) => {
+                    *self.state.lock() = State::Full;
+                    return StoreError::Full { path: self.dir.display().to_string() };
+                }
+                Err(error) => cause = format!("{cause}; then {error}"),
+            }
         }
-        self.poison(format!("writing {}: {error}", files.log_path.display()))
+        self.poison(cause)
     }
 
     /// Syncs what lies in `blobs/` and was not synced before.
@@ -194,8 +198,8 @@ impl ConversationStore for SledEngine {
             return Err(StoreError::Poisoned { cause });
         }
         space::check(&self.dir, batch)?;
-        if state == State::Reopen {
-            self.reopen(&mut files)?;
+        if state == State::Full {
+            self.ballast.restore();
         }
         let mut writes = sled::Batch::default();
         for write in batch {
@@ -204,22 +208,26 @@ impl ConversationStore for SledEngine {
                 Write::Delete(key) => writes.remove(key.as_slice()),
             }
         }
-        let db = self.database()?;
-        let written = db.apply_batch(writes).and_then(|()| db.flush());
+        let written = {
+            // Not held longer: opening sled again needs the last handle gone.
+            let db = self.database()?;
+            db.apply_batch(writes).and_then(|()| db.flush())
+        };
         if let Err(error) = written {
-            return Err(self.write_failed(&error, &files));
+            return Err(self.write_failed(&error, &mut files));
         }
         let synced = self.sync.file(&files.log, &files.log_path);
         if let Err(error) = synced.and_then(|()| self.sync_blobs(&mut files)) {
             return Err(self.poison(format!("syncing {}: {error}", self.dir.display())));
         }
+        *self.state.lock() = State::Serving;
         Ok(())
     }
 
     fn health(&self) -> StoreHealth {
         match &*self.state.lock() {
             State::Serving => StoreHealth::Serving,
-            State::Reopen => StoreHealth::Full,
+            State::Full => StoreHealth::Full,
             State::Poisoned(cause) => StoreHealth::Poisoned(cause.clone()),
         }
     }
