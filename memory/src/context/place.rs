@@ -202,7 +202,8 @@ impl<'a> Builder<'a> {
 fn pin_reason(pin: &Pin) -> String {
     let need = if pin.fact.required { "required pin" } else { "pin" };
     match (pin.authority, pin.fact.source) {
-        (_, None) => format!("{need} of the application"),
+        (Role::System, None) => format!("{need} of the application"),
+        (authority, None) => format!("{need} from {} words", authority.as_str()),
         (authority, Some(source)) => format!("{need} from {} turn {source}", authority.as_str()),
     }
 }
