@@ -3,6 +3,8 @@
 //! server, and, when `THROUGHLINE_TEST_QDRANT_URL` names one (gRPC port), on the
 //! adapter against a real server.
 
+#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+
 #[path = "index_conformance/collection.rs"]
 mod collection;
 #[path = "index_conformance/double.rs"]

@@ -155,3 +155,6 @@ fn score(branches: &[Branch], loaded: &[Shared], query: &IndexQuery) -> Vec<Bran
     });
     scored.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use parking_lot::Mutex;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use super::{branch::LoadedBranch, dense::Passages, *};
+use crate::{
+    embed::Vector,
+    index::{Match, Passage},
+    turn::Role,
+};
+
+const DIMENSIONS: usize = 384;
+const ROOMY: u64 = 1 << 30;
+
+fn random_vector(random: &mut StdRng) -> Vector {
+    // A sum of three is near enough to a normal distribution.
+    let mut value = || (0..3).map(|_| random.random_range(-1.0_f32..1.0)).sum::<f32>();
+    let values: Vec<f32> = (0..DIMENSIONS).map(|_| value()).collect();
+    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.iter().map(|value| value / length).collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn turn(sequence: Sequence, text: &str, vectors: Vec<Vector>) -> IndexedTurn {
+    let passage = |vector| Passage { start: 0, end: 1, vector };
+    IndexedTurn {
+        sequence,
+        role: Role::User,
+        speaker: "Ada".to_owned(),
+        said_at: jiff::Timestamp::UNIX_EPOCH,
+        text: text.to_owned(),
+        passages: vectors.into_iter().map(passage).collect(),
+    }
+}
+
+fn id(name: &str) -> ConversationId {
+    ConversationId::new(name).unwrap()
+}
+
+fn tenant() -> TenantId {
+    TenantId::new("t").unwrap()
+}
+
+fn whole(name: &str) -> Branch {
+    let segment = Segment { conversation: id(name), from: 1, until: Sequence::MAX };
+    Branch { tenant: tenant(), conversation: id(name), segments: vec![segment] }
+}
+
+fn query(text: &str, vector: Option<Vector>) -> IndexQuery {
+    IndexQuery { text: text.to_owned(), vector, limit: 10 }
+}
+
+#[test]
+fn the_best_ten_are_those_of_brute_force() {
+    let mut random = StdRng::seed_from_u64(7);
+    for round in 0..5 {
+        let turns: Vec<IndexedTurn> = (1..=2_000)
+            .map(|n| {
+                let passages = 1 + (n % 3) as usize;
+                turn(n, "", (0..passages).map(|_| random_vector(&mut random)).collect())
+            })
+            .collect();
+        let asked = random_vector(&mut random);
+        let best = |turn: &IndexedTurn| {
+            turn.passages.iter().map(|p| cosine(&p.vector, &asked)).fold(f32::MIN, f32::max)
+        };
+        let mut expected: Vec<(Sequence, f32)> =
+            turns.iter().map(|turn| (turn.sequence, best(turn))).collect();
+        let branch = LoadedBranch::build(turns);
+        let mut found = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked), 10);
+        assert_eq!(found.len(), expected.len());
+        for (found, (_, exact)) in found.iter().zip(&expected) {
+            let error = (found.dense.unwrap() - exact).abs();
+            assert!(error < 0.01, "round {round}: {error}");
+        }
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1));
+        found.sort_by(|a, b| b.dense.unwrap().total_cmp(&a.dense.unwrap()));
+        for (found, (sequence, exact)) in found.iter().zip(&expected).take(10) {
+            assert_eq!(found.sequence, *sequence, "round {round}");
+            assert!((found.dense.unwrap() - exact).abs() < 1e-5, "round {round}");
+        }
+    }
+}
+
+#[test]
+fn passages_can_be_taken_out_in_any_order() {
+    let mut random = StdRng::seed_from_u64(8);
+    let vectors: Vec<Vector> = (0..50).map(|_| random_vector(&mut random)).collect();
+    let mut passages = Passages::default();
+    for (slot, vector) in (0..).zip(&vectors) {
+        passages.add(slot, (0, slot), vector);
+        passages.add(slot, (slot, slot), &random_vector(&mut random));
+    }
+    let mut gone: Vec<u32> = (0..50).collect();
+    gone.shuffle(&mut random);
+    for (count, slot) in gone.iter().enumerate() {
+        let own = vectors.get(*slot as usize).unwrap();
+        let before = passages.score(own, 50, 50);
+        let best = before.get(*slot as usize).copied().flatten().unwrap();
+        assert!((best.cosine - 1.0).abs() < 1e-5 && best.range == (0, *slot));
+        passages.remove(*slot);
+        let after = passages.score(own, 50, 50);
+        assert_eq!(after.iter().flatten().count(), 50 - count - 1);
+        assert_eq!(after.get(*slot as usize).copied().flatten(), None);
+    }
+}
+
+#[test]
+fn odd_vectors_do_no_harm() {
+    let mut passages = Passages::default();
+    let odd: [Vector; 4] = [
+        [0.0, 0.0].into(),
+        [f32::NAN, 1.0].into(),
+        [f32::INFINITY, 1.0].into(),
+        [f32::MIN_POSITIVE, 0.0].into(),
+    ];
+    for (slot, vector) in (0..).zip(&odd) {
+        passages.add(slot, (0, 0), vector);
+    }
+    passages.add(4, (0, 0), &[1.0, 0.0].into());
+    // Of another model: left out.
+    passages.add(5, (0, 0), &[1.0, 0.0, 0.0].into());
+    let found = passages.score(&[1.0, 0.0], 6, 1);
+    assert!((found.get(4).copied().flatten().unwrap().cosine - 1.0).abs() < 1e-6);
+    assert_eq!(found.last().copied().flatten(), None);
+    assert!(passages.score(&[1.0], 6, 1).iter().all(Option::is_none));
+    assert!(passages.score(&[], 6, 1).iter().all(Option::is_none));
+}
+
+/// Every search result, as a reload would give it.
+fn all_scores(branch: &LoadedBranch, asked: &Vector) -> Vec<Match> {
+    let terms = QueryTerms::new("Katze apple 7 Ada ferry", branch.languages());
+    let mut corpus = Corpus::default();
+    branch.count(&terms, &mut corpus);
+    branch.score(&terms, &corpus, Some(asked), 10)
+}
+
+#[test]
+fn taking_turns_in_one_by_one_comes_to_the_same_as_a_load() {
+    let texts = [
+        "I ate an apple on the ferry and it was rather good.",
+        "Die Katze der Nachbarn hat gestern den ganzen Tag auf dem Dach geschlafen.",
+        "Zwei Katzen",
+        "apples, apples, 7 apples",
+        "ok",
+        "",
+    ];
+    for seed in 0..40 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let asked = random_vector(&mut random);
+        let mut store: BTreeMap<Sequence, IndexedTurn> = BTreeMap::new();
+        let mut branch = LoadedBranch::default();
+        for step in 0..60 {
+            let sequence = random.random_range(1..20);
+            let standing = if random.random_bool(0.2) {
+                store.remove(&sequence);
+                branch.remove(|gone| gone == sequence)
+            } else {
+                let text = texts.get(random.random_range(0..texts.len())).unwrap();
+                let passages = random.random_range(0..3);
+                let vectors = (0..passages).map(|_| random_vector(&mut random)).collect();
+                let turn = turn(sequence, text, vectors);
+                store.insert(sequence, turn.clone());
+                branch.upsert(&turn)
+            };
+            let loaded = LoadedBranch::build(store.values().cloned().collect());
+            if standing == Standing::Outdated {
+                branch = loaded;
+            } else {
+                let (one_by_one, at_once) =
+                    (all_scores(&branch, &asked), all_scores(&loaded, &asked));
+                assert_eq!(one_by_one, at_once, "seed {seed}, step {step}");
+            }
+        }
+    }
+}
+
+/// A store whose loads are counted and can be held back.
+#[derive(Default)]
+struct Held {
+    turns: Mutex<BTreeMap<(String, Sequence), IndexedTurn>>,
+    loads: AtomicUsize,
+    /// Told when a load has read its turns; the load then waits for the other.
+    gate: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
+    fails: Mutex<bool>,
+}
+
+impl Held {
+    fn store(&self, owner: &str, turn: &IndexedTurn) {
+        self.turns.lock().insert((owner.to_owned(), turn.sequence), turn.clone());
+    }
+
+    fn loads(&self) -> usize {
+        self.loads.load(Ordering::SeqCst)
+    }
+
+    /// Holds the next load back: told by the receiver, let go by the sender.
+    fn hold(&self) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (read, has_read) = mpsc::channel();
+        let (go, may_go) = mpsc::channel();
+        *self.gate.lock() = Some((read, may_go));
+        (has_read, go)
+    }
+}
+
+impl TurnSource for Held {
+    fn load(&self, branch: &Branch) -> Result<Vec<IndexedTurn>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        let name = branch.conversation.as_str();
+        let read: Vec<IndexedTurn> = {
+            let turns = self.turns.lock();
+            turns.iter().filter(|((o, _), _)| o == name).map(|(_, turn)| turn.clone()).collect()
+        };
+        let gate = self.gate.lock().take();
+        if let Some((told, may_go)) = gate {
+            told.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
+        if *self.fails.lock() { Err(StoreError::Engine("as asked".to_owned())) } else { Ok(read) }
+    }
+}
+
+fn over(capacity: u64) -> (Arc<Held>, Arc<ExactIndex>) {
+    let held = Arc::new(Held::default());
+    let index = Arc::new(ExactIndex::new(held.clone(), capacity));
+    (held, index)
+}
+
+async fn found(index: &ExactIndex, name: &str, text: &str) -> Vec<Sequence> {
+    let found = index.search(&[whole(name)], &query(text, None)).await.unwrap();
+    let matches = found.into_iter().flat_map(|branch| branch.matches);
+    matches.filter(|m| m.bm25 > 0.0).map(|m| m.sequence).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_of_one_branch_are_shared() {
+    let (held, index) = over(ROOMY);
+    held.store("c", &turn(1, "harbour", vec![]));
+    let (has_read, go) = held.hold();
+    let searches: Vec<_> = (0..8)
+        .map(|_| {
+            let index = index.clone();
+            tokio::spawn(async move { found(&index, "c", "harbour").await })
+        })
+        .collect();
+    tokio::task::spawn_blocking(move || has_read.recv().unwrap()).await.unwrap();
+    go.send(()).unwrap();
+    for search in searches {
+        assert_eq!(search.await.unwrap(), [1]);
+    }
+    assert_eq!(held.loads(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_during_a_load_is_not_lost() {
+    let (held, index) = over(ROOMY);
+    held.store("c", &turn(1, "old harbour", vec![]));
+    held.store("c", &turn(2, "old lighthouse", vec![]));
+    let (has_read, go) = held.hold();
+    let search = tokio::spawn({
+        let index = index.clone();
+        async move { found(&index, "c", "harbour").await }
+    });
+    tokio::task::spawn_blocking(move || has_read.recv().unwrap()).await.unwrap();
+    // The load has read the old turns; now one comes and one goes.
+    let new = turn(3, "new harbour", vec![]);
+    held.store("c", &new);
+    held.turns.lock().remove(&("c".to_owned(), 2));
+    // The changes are asked for first, then the load goes on.
+    let (owner, tenant) = (id("c"), tenant());
+    let changes = async {
+        index.upsert(&tenant, &owner, "u", vec![new]).await.unwrap();
+        index.remove_turns(&tenant, &owner, &[2]).await.unwrap();
+    };
+    tokio::join!(changes, async { go.send(()).unwrap() });
+    search.await.unwrap();
+    assert_eq!(found(&index, "c", "harbour").await, [1, 3]);
+    assert_eq!(found(&index, "c", "lighthouse").await, [] as [Sequence; 0]);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_is_tried_again_by_the_next_search() {
+    let (held, index) = over(ROOMY);
+    held.store("c", &turn(1, "harbour", vec![]));
+    *held.fails.lock() = true;
+    let failed = index.search(&[whole("c")], &query("harbour", None)).await;
+    assert!(matches!(failed, Err(IndexError::Store(StoreError::Engine(_)))), "{failed:?}");
+    *held.fails.lock() = false;
+    assert_eq!(found(&index, "c", "harbour").await, [1]);
+    assert_eq!(held.loads(), 2);
+}
+
+#[tokio::test]
+async fn the_branch_not_used_for_longest_leaves_memory() {
+    let (held, index) = over(ROOMY);
+    let names = ["a", "b", "c"];
+    let mut random = StdRng::seed_from_u64(9);
+    for name in names {
+        for n in 1..=20 {
+            held.store(name, &turn(n, "harbour", vec![random_vector(&mut random)]));
+        }
+        found(&index, name, "harbour").await;
+    }
+    let (count, bytes) = index.cache.resident();
+    assert_eq!(count, 3);
+    // Room for two and a half of them.
+    let index = ExactIndex::new(held.clone(), bytes * 5 / 6);
+    let before = held.loads();
+    for name in ["a", "b", "a", "c", "a"] {
+        found(&index, name, "harbour").await;
+    }
+    assert_eq!(held.loads() - before, 3, "b made room for c");
+    let (count, resident) = index.cache.resident();
+    assert_eq!((count, resident), (2, bytes / 3 * 2));
+    found(&index, "b", "harbour").await;
+    assert_eq!(held.loads() - before, 4);
+    // What is not in memory is left alone, and counted as nothing.
+    index.upsert(&tenant(), &id("c"), "u", vec![turn(21, "x", vec![])]).await.unwrap();
+    assert_eq!(held.loads() - before, 4);
+    index.remove_conversation(&tenant(), &id("a"), 1).await.unwrap();
+    assert!(index.cache.resident().1 < resident);
+}
+
+#[tokio::test]
+async fn a_long_search_leaves_the_callers_thread() {
+    let (held, index) = over(ROOMY);
+    for n in 1..=(MAX_INLINE_TURNS as u64 + 10) {
+        held.store("c", &turn(n, if n == 7 { "harbour" } else { "sea" }, vec![]));
+    }
+    assert_eq!(found(&index, "c", "harbour").await, [7]);
+}
