@@ -1,12 +1,29 @@
-//! Text to vectors. An [`Embedder`] is one model on one engine; the service in
-//! front of it keeps a lane for queries apart from bulk ingestion, forms
-//! batches across requests and embeds identical content once.
+//! Text to vectors. An [`Embedder`] is one model on one engine; the
+//! [`EmbedService`] in front of it keeps a lane for queries apart from bulk
+//! ingestion, forms batches across requests and embeds identical content once.
 //!
-//! Vectors are L2-normalised, so that their dot product is the cosine.
+//! Flow: [`Splitter`] cuts a text into passages that the model can read whole,
+//! the service looks each up in its cache, the lanes feed what is missing to an
+//! engine. Vectors are L2-normalised, so that their dot product is the cosine.
+//! No file is fetched here: [`ModelFiles`] says where they lie.
+
+mod cache;
+pub mod candle;
+pub mod fastembed;
+mod files;
+mod lanes;
+mod passages;
+mod service;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use files::{ModelFile, ModelFiles, Pooling, Precision};
+pub use passages::{MAX_PASSAGE_BYTES, MAX_PASSAGES, Splitter};
+pub use service::{EmbedConfig, EmbedService};
 
 /// An L2-normalised vector of [`EmbeddingModel::dimensions`] values.
 pub type Vector = Arc<[f32]>;

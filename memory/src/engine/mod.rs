@@ -1,1 +1,276 @@
-//! Placeholder.
+//! The public face of the domain: what the server calls.
+//!
+//! One file for each step: [`append`], [`conversations`] (create, read, list,
+//! change, fork), [`turns`] (read, import), [`forget`] (erase), [`facts`]
+//! (pins), [`search`], [`window`]. Behind them: [`heads`] orders the writers of
+//! a conversation, [`catalog`] knows its turns without reading them,
+//! [`windows`] remembers what was built, [`rebuild`] derives everything again.
+//!
+//! Invariants: every call names its tenant and sees nothing of another; an
+//! answer to a write means fsync; nothing here knows the wire.
+
+mod api;
+mod append;
+mod catalog;
+mod conversations;
+mod error;
+mod facts;
+mod forget;
+mod heads;
+mod limits;
+mod locks;
+mod rebuild;
+pub(crate) mod records;
+mod search;
+pub(crate) mod source;
+pub(crate) mod turns;
+mod validate;
+mod window;
+mod windows;
+
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::{sync::watch, task::JoinHandle};
+
+pub use api::*;
+pub use error::{EngineError, FieldViolation};
+pub use limits::Limits;
+pub use source::StoreTurnSource;
+
+use crate::{
+    context::{TokenCounter, Tokenizers},
+    embed::EmbedService,
+    enrich::{self, Deriver, Outbox, Queued},
+    index::TurnIndex,
+    retrieval::RankingWeights,
+    store::{Direction, Store, StoreHealth, keys},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// How long an erasure waits for the index before it is left to the outbox.
+const REMOVAL_WAIT: Duration = Duration::from_secs(5);
+
+/// The tokenizer whose costs are derived ahead and that a request gets unless
+/// it names another.
+pub const DEFAULT_TOKENIZER: &str = "cl100k_base";
+
+/// Tells the time; passed in, so that tests decide it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything that an engine is built from.
+pub struct EngineParts {
+    /// The only source of truth.
+    pub store: Arc<Store>,
+    /// Text to vectors.
+    pub embed: Arc<EmbedService>,
+    /// Finds turns; reads them through a [`StoreTurnSource`] over the same store.
+    pub index: Arc<dyn TurnIndex>,
+    /// Token counters by name.
+    pub tokenizers: Arc<Tokenizers>,
+    /// What hybrid ranking weighs by.
+    pub ranking: RankingWeights,
+    /// Limits in force.
+    pub limits: Limits,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+/// A tenant's conversations: append, read, search, assemble.
+pub struct Engine {
+    store: Arc<Store>,
+    embed: Arc<EmbedService>,
+    index: Arc<dyn TurnIndex>,
+    tokenizers: Arc<Tokenizers>,
+    counter: Arc<dyn TokenCounter>,
+    ranking: RankingWeights,
+    limits: Limits,
+    clock: Clock,
+    heads: heads::Heads,
+    creations: locks::Locks,
+    outbox: Arc<Outbox>,
+    catalogs: catalog::Catalogs,
+    windows: windows::Windows,
+    closing: watch::Sender<bool>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the engine: resumes the outbox, finishes interrupted deletions, and
+    /// queues a rebuild when the embedding model has changed.
+    ///
+    /// # Errors
+    /// `Store`; `Invalid` when the default tokenizer is not among the given.
+    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, EngineError> {
+        let counter = parts
+            .tokenizers
+            .get(DEFAULT_TOKENIZER)
+            .map_err(|unknown| EngineError::invalid("tokenizers", unknown.to_string()))?;
+        let engine = Arc::new(Self {
+            heads: heads::Heads::new(Arc::clone(&parts.store)),
+            store: parts.store,
+            embed: parts.embed,
+            index: parts.index,
+            tokenizers: parts.tokenizers,
+            counter,
+            ranking: parts.ranking,
+            limits: parts.limits,
+            clock: parts.clock,
+            creations: locks::Locks::default(),
+            outbox: Arc::default(),
+            catalogs: catalog::Catalogs::default(),
+            windows: windows::Windows::default(),
+            closing: watch::Sender::new(false),
+            worker: Mutex::new(None),
+        });
+        engine.resume_outbox()?;
+        let deriver = Deriver {
+            store: Arc::clone(&engine.store),
+            embed: Arc::clone(&engine.embed),
+            index: Arc::clone(&engine.index),
+            counter: Arc::clone(&engine.counter),
+        };
+        let worker =
+            enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
+        *engine.worker.lock() = Some(worker);
+        engine.rebuild_if_changed().await?;
+        engine.resume_deletions().await?;
+        Ok(engine)
+    }
+
+    fn resume_outbox(&self) -> Result<(), EngineError> {
+        let (start, end) = keys::prefix_range(&keys::outbox_prefix());
+        let mut entries = Vec::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            let id = key.last_chunk().map_or(0, |be| u64::from_be_bytes(*be));
+            match records::decode(key, &value) {
+                Ok(entry) => entries.push(Queued { id, entry }),
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        if !entries.is_empty() {
+            tracing::info!(entries = entries.len(), "resuming enrichment from the outbox");
+        }
+        self.outbox.resume(entries);
+        Ok(())
+    }
+
+    /// Limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What hybrid ranking weighs by.
+    pub fn ranking_weights(&self) -> &RankingWeights {
+        &self.ranking
+    }
+
+    /// Whether the store takes writes.
+    pub fn store_health(&self) -> StoreHealth {
+        self.store.health()
+    }
+
+    /// `sled` or `redb`.
+    pub fn store_kind(&self) -> &'static str {
+        self.store.kind()
+    }
+
+    /// `exact` or `qdrant`.
+    pub fn index_kind(&self) -> &'static str {
+        self.index.kind()
+    }
+
+    /// The embedding model in use.
+    pub fn embedding_model(&self) -> &crate::embed::EmbeddingModel {
+        self.embed.model()
+    }
+
+    /// Turns that are not searchable by meaning yet.
+    pub fn outbox_backlog(&self) -> u64 {
+        self.outbox.backlog()
+    }
+
+    /// Names that a context request may use.
+    pub fn tokenizer_names(&self) -> Vec<String> {
+        self.tokenizers.names().map(str::to_owned).collect()
+    }
+
+    /// Returns when the conversation has this revision. The caller bounds the
+    /// wait.
+    ///
+    /// # Errors
+    /// `NotFound`, also when it is deleted meanwhile; `Store`.
+    pub async fn wait_revision(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        revision: u64,
+    ) -> Result<(), EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
+        let mut revisions = cell.watch();
+        let reached = revisions.wait_for(|current| *current >= revision).await;
+        reached.map_err(|_| EngineError::Closed)?;
+        cell.head().map(|_| ())
+    }
+
+    /// Returns when every turn up to `sequence` is searchable. The caller bounds
+    /// the wait.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn wait_indexed(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        sequence: Sequence,
+    ) -> Result<(), EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
+        self.outbox
+            .wait_until(|| match cell.head() {
+                Ok(head) => self.indexed_sequence(&cell, &head) >= sequence,
+                Err(_) => true,
+            })
+            .await;
+        cell.head().map(|_| ())
+    }
+
+    /// Waits for a revision and for its turns to be searchable; 0 does not wait.
+    async fn wait_searchable(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        min_revision: u64,
+    ) -> Result<(), EngineError> {
+        if min_revision == 0 {
+            return Ok(());
+        }
+        self.wait_revision(tenant, id, min_revision).await?;
+        let last: Sequence = self.heads.cell(tenant, id)?.head()?.last_sequence;
+        self.wait_indexed(tenant, id, last).await
+    }
+
+    /// Stops enrichment (what is left resumes from the outbox), drains accepted
+    /// writes and closes the store.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        let worker = self.worker.lock().take();
+        if let Some(worker) = worker
+            && let Err(error) = worker.await
+        {
+            tracing::error!(%error, "enrichment ended badly");
+        }
+        self.embed.close();
+        let store = Arc::clone(&self.store);
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(%error, "the store did not close in order");
+        }
+    }
+}

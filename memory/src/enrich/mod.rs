@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Enrichment: derives from the turns what searching needs. Fed by the outbox,
+//! resumes after a crash, and can be repeated at will: every derived record is
+//! keyed by its turn and carries the versions that it was derived by.
+//!
+//! Order for each batch: read turns → embed → vectors durable in the store →
+//! index → outbox entries struck. A crash in between repeats the batch.
+
+mod derive;
+mod outbox;
+mod worker;
+
+pub(crate) use derive::{Deriver, delete_derived, passage_texts};
+pub(crate) use outbox::{Outbox, Queued};
+pub(crate) use worker::spawn;

@@ -7,9 +7,36 @@
 //! the store (reads go on, writes never again until a restart); keys come from
 //! [`keys`] alone.
 
+mod batch;
+mod committer;
+mod durable;
+mod engine_redb;
+mod engine_sled;
+mod facade;
+mod format;
 pub mod keys;
+mod layout;
+mod open;
+mod reader;
+mod record;
+mod redb_file;
+mod space;
 
 use std::ops::ControlFlow;
+
+pub use batch::{Batch, MAX_BATCH_BYTES};
+pub use committer::MAX_WAITING_BYTES;
+pub use durable::{DiskSync, FileSync};
+pub use engine_redb::RedbEngine;
+pub use engine_sled::SledEngine;
+pub use facade::Store;
+pub use format::FORMAT_VERSION;
+pub use open::{StoreKind, StoreOptions};
+pub use record::MAX_CHUNK_BYTES;
+pub use space::MIN_FREE_BYTES;
+
+/// Longest record, bytes.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// Which way a scan runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +46,12 @@ pub enum Direction {
     /// Descending keys.
     Backward,
 }
+
+/// Receives the pairs of a scan of an engine until it breaks.
+pub type VisitPair<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// Receives the whole records of a scan until it breaks.
+pub type VisitRecord<'v> = &'v mut dyn FnMut(&[u8], Vec<u8>) -> ControlFlow<()>;
 
 /// What a store can fail with. Each variant says who must act.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,16 +63,29 @@ pub enum StoreError {
         path: String,
     },
     /// A sync failed before: no more writes until a restart. Operator.
-    #[error("the store was poisoned by a failed sync ({cause}): restart the server after checking the disk")]
+    #[error(
+        "the store was poisoned by a failed sync ({cause}): restart the server after checking the disk"
+    )]
     Poisoned {
         /// What the failed sync said.
         cause: String,
     },
     /// Too many commits wait. Caller: retry with a delay.
-    #[error("{waiting} commits wait, the limit is {limit}")]
+    #[error(
+        "{waiting} commits wait to be written (the limits are {limit}, and {} MiB together): retry later",
+        MAX_WAITING_BYTES >> 20
+    )]
     Overloaded {
         /// Commits waiting now.
         waiting: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A record or a batch is over its limit; nothing was written. Caller: send less.
+    #[error("{bytes} bytes are too many to be written at once, the limit is {limit}")]
+    TooLarge {
+        /// Bytes of the record or of the batch.
+        bytes: usize,
         /// The limit.
         limit: usize,
     },
@@ -83,7 +129,8 @@ pub enum Write {
 }
 
 /// An ordered key-value engine with durable atomic batches. Blocking; called
-/// from the committer's thread (`commit`) and from any thread (the rest).
+/// from the committer's thread (`commit`) and from any thread (the rest). A read
+/// never waits for a sync; it may see a batch before `commit` has returned.
 pub trait ConversationStore: Send + Sync + 'static {
     /// `sled`, `redb`.
     fn kind(&self) -> &'static str;
@@ -95,6 +142,9 @@ pub trait ConversationStore: Send + Sync + 'static {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Visits the pairs with `start <= key < end` in order, until `visit` breaks.
+    /// An empty `end` is no bound. `visit` may call `get` and `scan`, and must
+    /// not hold up a `commit` of another thread. Commits that finish during the
+    /// scan may be seen or not, key by key.
     ///
     /// # Errors
     /// [`StoreError::Engine`] or [`StoreError::Corrupt`].
@@ -103,7 +153,7 @@ pub trait ConversationStore: Send + Sync + 'static {
         start: &[u8],
         end: &[u8],
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: VisitPair<'_>,
     ) -> Result<(), StoreError>;
 
     /// Applies all writes atomically, in order, and returns when they are on

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 /// Longest id, in bytes.
-pub const MAX_ID_BYTES: usize = 64;
+const MAX_ID_BYTES: usize = 64;
 
 /// An id has the wrong form: the caller's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

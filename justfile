@@ -1,0 +1,30 @@
+# One command for each thing that is done often; `just` lists them.
+
+default:
+    @just --list
+
+# Everything that CI checks.
+check:
+    bash .ci/run
+
+# The main job on real input.
+demo:
+    cargo run --release --locked --bin throughline -- demo
+
+# The tests.
+test:
+    cargo test --workspace --locked
+
+# Format and lint.
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    npx --yes @bufbuild/buf lint
+
+# Licences, advisories, bans (needs cargo-deny).
+deny:
+    cargo deny check
+
+# Speed of store, index and context assembly.
+bench:
+    cargo bench --workspace

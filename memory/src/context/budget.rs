@@ -1,0 +1,149 @@
+//! Packing retrieved turns into what is left of the budget.
+//!
+//! Greedy, best first: a candidate that does not fit is passed over and the
+//! next one tried; none is ever cut. Work is bounded by [`MAX_CANDIDATES`].
+
+use std::collections::HashSet;
+
+use super::{
+    cost::TurnCost,
+    input::{RetrievedTurn, WindowInput},
+    options::WindowOptions,
+    quote::{self, Block},
+    tools,
+};
+use crate::turn::{ConversationId, Sequence};
+
+/// Retrieved turns that are looked at; those behind them would seldom fit.
+pub const MAX_CANDIDATES: usize = 2_000;
+
+/// A retrieved turn that fits, with the turns that it cannot stand without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pick {
+    /// Index into `retrieved`.
+    pub(super) candidate: usize,
+    /// Costs of its turns in order; several for a tool call.
+    pub(super) turns: Vec<TurnCost>,
+}
+
+impl Pick {
+    /// Tokens of its units.
+    pub(super) fn tokens(&self) -> u64 {
+        self.turns.iter().map(|turn| u64::from(turn.quoted)).sum()
+    }
+}
+
+/// The message that a retrieved turn stands in.
+pub(super) fn block_of(retrieved: &RetrievedTurn) -> Block {
+    if retrieved.conversation.is_some() { Block::OtherConversations } else { Block::Excerpts }
+}
+
+/// Chooses what fits into `room` tokens, best first. `verbatim` are the turns
+/// that stand in the window already, as sorted indices into the history.
+pub(super) fn pack(
+    options: &WindowOptions,
+    input: &WindowInput<'_>,
+    verbatim: &[usize],
+    room: u64,
+) -> Vec<Pick> {
+    let mut packing = Packing { input, verbatim, taken: HashSet::new(), elsewhere: HashSet::new() };
+    // What the first unit of each message costs beside itself.
+    let mut opening = [Block::OtherConversations, Block::Excerpts]
+        .map(|block| (block, quote::opening(block, options)));
+    let mut room = room;
+    let mut picks = Vec::new();
+    for candidate in ranked(options, input.retrieved) {
+        let Some(retrieved) = input.retrieved.get(candidate) else { continue };
+        let block = block_of(retrieved);
+        let Some((_, head)) = opening.iter_mut().find(|(opened, _)| *opened == block) else {
+            continue;
+        };
+        // Its own tokens are a lower bound for those of its unit.
+        if u64::from(retrieved.cost.quoted) + *head > room {
+            continue;
+        }
+        let Some(turns) = packing.unit(retrieved) else { continue };
+        let pick = Pick { candidate, turns };
+        let tokens = pick.tokens() + *head;
+        if tokens > room {
+            continue;
+        }
+        room -= tokens;
+        packing.take(retrieved.conversation.as_ref(), &pick);
+        *head = 0;
+        picks.push(pick);
+    }
+    picks
+}
+
+/// Indices of the candidates in the order in which they are tried.
+fn ranked(options: &WindowOptions, retrieved: &[RetrievedTurn]) -> Vec<usize> {
+    let good = |(_, turn): &(usize, &RetrievedTurn)| turn.score >= options.min_score;
+    let alpha = f64::from(options.density_alpha);
+    let considered = retrieved.iter().enumerate().take(MAX_CANDIDATES).filter(good);
+    if alpha.is_nan() || alpha <= 0.0 {
+        return considered.map(|(index, _)| index).collect();
+    }
+    let value = |turn: &RetrievedTurn| {
+        f64::from(turn.score) / f64::from(turn.cost.quoted.max(1)).powf(alpha)
+    };
+    let mut valued: Vec<_> = considered.map(|(index, turn)| (value(turn), index)).collect();
+    // A stable sort: equal values stay in retrieval's order.
+    valued.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    valued.into_iter().map(|(_, index)| index).collect()
+}
+
+/// What is in the window so far.
+struct Packing<'a> {
+    input: &'a WindowInput<'a>,
+    verbatim: &'a [usize],
+    taken: HashSet<Sequence>,
+    elsewhere: HashSet<(ConversationId, Sequence)>,
+}
+
+impl Packing<'_> {
+    /// The turns that a candidate comes with; nothing if one of them is in the
+    /// window already, is not to be had, or has no content.
+    fn unit(&self, retrieved: &RetrievedTurn) -> Option<Vec<TurnCost>> {
+        let cost = retrieved.cost;
+        if let Some(other) = &retrieved.conversation {
+            // What belongs to a tool call there is not known here, so it stays away.
+            let stays_away = cost.is_blank()
+                || cost.in_tool_call()
+                || self.elsewhere.contains(&(other.clone(), cost.sequence));
+            return (!stays_away).then(|| vec![cost]);
+        }
+        let history = self.input.history;
+        // The query turn is not in the history and is not found here.
+        let at = history.binary_search_by_key(&cost.sequence, |turn| turn.sequence).ok()?;
+        if history.get(at)?.is_blank() {
+            return None;
+        }
+        let mut turns = Vec::new();
+        for member in tools::unit(history, at) {
+            let turn = history.get(member)?;
+            let again =
+                self.verbatim.binary_search(&member).is_ok() || self.taken.contains(&turn.sequence);
+            if again {
+                return None;
+            }
+            if !turn.is_blank() {
+                turns.push(*turn);
+            }
+        }
+        Some(turns)
+    }
+
+    fn take(&mut self, conversation: Option<&ConversationId>, pick: &Pick) {
+        for turn in &pick.turns {
+            match conversation {
+                Some(other) => {
+                    self.elsewhere.insert((other.clone(), turn.sequence));
+                }
+                None => {
+                    self.taken.insert(turn.sequence);
+                }
+            }
+        }
+    }
+}

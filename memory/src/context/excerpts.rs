@@ -1,0 +1,117 @@
+//! Reading what was packed and laying it out in time order, by message.
+//!
+//! Invariants: a turn that has gone since the plan was made takes its tool call
+//! along; for a tokenizer that does not add up the messages are counted as they
+//! will stand, and what was chosen last yields until they fit.
+
+use std::sync::Arc;
+
+use super::{
+    budget::{Pick, block_of},
+    cost::is_blank,
+    input::{RetrievedTurn, WindowInput},
+    options::WindowOptions,
+    quote::{self, Block, Sealed},
+};
+use crate::turn::Turn;
+
+const BLOCKS: [Block; 2] = [Block::OtherConversations, Block::Excerpts];
+
+/// A retrieved turn, or one that belongs to its tool call, as it stands in the
+/// window.
+pub(super) struct Excerpt<'a> {
+    /// What search found.
+    pub(super) retrieved: &'a RetrievedTurn,
+    /// Its rank in search, from 1.
+    pub(super) rank: usize,
+    /// The turn.
+    pub(super) turn: Arc<Turn>,
+    /// Place in the order of choice.
+    pick: usize,
+    text: String,
+    tokens: u32,
+}
+
+/// A message of excerpts in the order in which they stand.
+pub(super) struct ExcerptBlock<'a> {
+    /// Which message.
+    pub(super) block: Block,
+    /// Its text and costs.
+    pub(super) sealed: Sealed,
+    /// Its units.
+    pub(super) excerpts: Vec<Excerpt<'a>>,
+}
+
+/// Reads the picks and makes messages of them that fit into `room` tokens.
+pub(super) fn read<'a>(
+    options: &WindowOptions,
+    input: &WindowInput<'a>,
+    picks: &[Pick],
+    room: u64,
+) -> Vec<ExcerptBlock<'a>> {
+    let mut kept = picks.len();
+    loop {
+        let chosen = picks.iter().take(kept).enumerate();
+        let excerpts = chosen.filter_map(|(order, pick)| read_pick(input, order, pick)).flatten();
+        let blocks = lay_out(options, excerpts.collect());
+        let per_message = u64::from(options.overhead.per_message);
+        let tokens: u64 = blocks.iter().map(|block| block.sealed.tokens() + per_message).sum();
+        // Planned costs add up, so an additive tokenizer is always through here.
+        if tokens <= room || blocks.is_empty() {
+            return blocks;
+        }
+        let read = blocks.iter().flat_map(|block| &block.excerpts);
+        let last = read.map(|excerpt| excerpt.pick).max().unwrap_or_default();
+        kept = without(picks, last + 1, tokens - room);
+    }
+}
+
+/// How many of the first `kept` picks stay when the last ones yield at least
+/// `over` tokens, and one at least.
+fn without(picks: &[Pick], kept: usize, over: u64) -> usize {
+    let mut yielded = 0;
+    let mut kept = kept;
+    while let Some(last) = kept.checked_sub(1) {
+        kept = last;
+        yielded += picks.get(last).map_or(0, Pick::tokens);
+        if yielded >= over {
+            break;
+        }
+    }
+    kept
+}
+
+/// The turns of a pick; nothing if one of them has gone.
+fn read_pick<'a>(input: &WindowInput<'a>, order: usize, pick: &Pick) -> Option<Vec<Excerpt<'a>>> {
+    let retrieved = input.retrieved.get(pick.candidate)?;
+    let mut excerpts = Vec::with_capacity(pick.turns.len());
+    for cost in &pick.turns {
+        let turn = input.reader.read(retrieved.conversation.as_ref(), cost.sequence)?;
+        if is_blank(&turn) {
+            return None;
+        }
+        let text = quote::excerpt(&turn);
+        let rank = pick.candidate + 1;
+        excerpts.push(Excerpt { retrieved, rank, turn, pick: order, text, tokens: cost.quoted });
+    }
+    Some(excerpts)
+}
+
+fn lay_out<'a>(options: &WindowOptions, excerpts: Vec<Excerpt<'a>>) -> Vec<ExcerptBlock<'a>> {
+    let (mut others, mut own): (Vec<_>, Vec<_>) =
+        excerpts.into_iter().partition(|e| block_of(e.retrieved) == Block::OtherConversations);
+    own.sort_by_key(|excerpt| excerpt.turn.sequence);
+    others.sort_by(|a, b| {
+        let key = |e: &Excerpt<'a>| (e.turn.said_at, &e.retrieved.conversation, e.turn.sequence);
+        key(a).cmp(&key(b))
+    });
+    let mut blocks = Vec::new();
+    for (block, excerpts) in BLOCKS.into_iter().zip([others, own]) {
+        if !excerpts.is_empty() {
+            let units: Vec<_> = excerpts.iter().map(|e| (e.text.as_str(), e.tokens)).collect();
+            let sealed = Sealed::new(block, &units, options.counter.as_ref());
+            blocks.push(ExcerptBlock { block, sealed, excerpts });
+        }
+    }
+    blocks
+}

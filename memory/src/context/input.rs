@@ -1,0 +1,72 @@
+//! What a window is assembled from: pins, the costs of the history, what
+//! retrieval proposes, the query, and a way to read the turns that are chosen.
+//!
+//! Invariant: planning needs costs alone; only chosen turns are read.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::cost::TurnCost;
+use crate::{
+    facts::Fact,
+    turn::{ConversationId, Role, Sequence, Turn},
+};
+
+/// A pin with the role that its source gives it.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// The fact.
+    pub fact: Fact,
+    /// Role of the source turn; `System` for a pin of the application itself.
+    pub authority: Role,
+    /// When the source was said, if it has one.
+    pub said_at: Option<Timestamp>,
+}
+
+/// A turn that retrieval proposes, best first.
+#[derive(Clone, Debug)]
+pub struct RetrievedTurn {
+    /// The conversation it was read through: another one of the same user, or
+    /// absent for the window's own.
+    pub conversation: Option<ConversationId>,
+    /// What it costs.
+    pub cost: TurnCost,
+    /// Ranking score, 0 to 1 of the best.
+    pub score: f32,
+    /// Named components, for the reply.
+    pub components: Vec<(&'static str, f32)>,
+}
+
+/// What the window is for.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// The last user turn of the conversation: stands last, verbatim. Turns
+    /// that came after it (an agent at work) stand behind it.
+    LastTurn(Arc<Turn>),
+    /// A question from outside of the conversation.
+    Text(String),
+}
+
+/// Gives the turns that were chosen. Blocking reads of the store.
+pub trait TurnReader {
+    /// The turn, or nothing if it has gone meanwhile.
+    fn read(&self, conversation: Option<&ConversationId>, sequence: Sequence) -> Option<Arc<Turn>>;
+}
+
+/// What a window is assembled from.
+pub struct WindowInput<'a> {
+    /// Pins, most useful first.
+    pub pins: &'a [Pin],
+    /// Costs of all turns of the branch in order, the query turn left out.
+    pub history: &'a [TurnCost],
+    /// Retrieval's proposals, best first; may overlap `history`'s recent end.
+    pub retrieved: &'a [RetrievedTurn],
+    /// What it is for.
+    pub query: &'a Query,
+    /// First sequence of the recent section of the last window, if one was
+    /// built with the same options: kept until a compaction boundary.
+    pub recent_from: Option<Sequence>,
+    /// Gives the chosen turns.
+    pub reader: &'a dyn TurnReader,
+}

@@ -1,0 +1,156 @@
+//! Which pins stand in the window: every required one, and of the others what
+//! fits into their share, most useful first.
+//!
+//! Invariants: what is planned here is what is rendered, counted as the whole
+//! blocks for a tokenizer that does not add up. Chosen pins stand in order of
+//! creation, so that a change of usefulness does not touch the prefix.
+
+use super::{
+    AssembleError,
+    input::Pin,
+    options::WindowOptions,
+    quote::{self, Block, Sealed, narrow},
+};
+
+/// Pins that do not fit after which no further one is tried.
+const MAX_MISFITS: usize = 16;
+
+const BLOCKS: [Block; 3] = [Block::SystemPins, Block::UserPins, Block::QuotedPins];
+
+/// A pin as a unit.
+struct Unit {
+    /// Index into the pins.
+    pin: usize,
+    text: String,
+    tokens: u32,
+}
+
+/// A block of pins, ready to stand in the window.
+pub(super) struct PinBlock {
+    pub(super) block: Block,
+    pub(super) sealed: Sealed,
+    /// Indices into the pins, in the order of the sealed units.
+    pub(super) pins: Vec<usize>,
+}
+
+/// The chosen pins.
+pub(super) struct PinPlan<'a> {
+    options: &'a WindowOptions,
+    pins: &'a [Pin],
+    chosen: Vec<Unit>,
+    required: usize,
+    /// Pins that had no room.
+    pub(super) yielded: usize,
+}
+
+impl<'a> PinPlan<'a> {
+    /// Takes the required pins.
+    ///
+    /// # Errors
+    /// [`AssembleError::BudgetTooSmall`] if they alone are over the budget.
+    pub(super) fn required(
+        options: &'a WindowOptions,
+        pins: &'a [Pin],
+    ) -> Result<Self, AssembleError> {
+        let mut plan = Self { options, pins, chosen: Vec::new(), required: 0, yielded: 0 };
+        for (index, pin) in pins.iter().enumerate().filter(|(_, pin)| pin.fact.required) {
+            let unit = plan.unit(index, pin);
+            plan.chosen.push(unit);
+        }
+        plan.required = plan.chosen.len();
+        let needed = plan.tokens() + u64::from(options.overhead.per_prompt);
+        if plan.required > 0 && needed > u64::from(options.budget) {
+            let needed = narrow(needed);
+            return Err(AssembleError::BudgetTooSmall { needed, given: options.budget });
+        }
+        Ok(plan)
+    }
+
+    /// Adds the other pins as far as they fit into `room` tokens and into their
+    /// share of the budget, counted with the headers that they bring.
+    pub(super) fn add_optional(&mut self, room: u64) {
+        let required = self.tokens();
+        let room = required + room.min(self.options.share(self.options.pinned_share));
+        // Units counted apart sort out what fits: for additive tokenizers that
+        // is exact, for the others the end verifies.
+        let mut estimate = self.estimate();
+        let mut misfits = 0;
+        for (index, pin) in self.pins.iter().enumerate().filter(|(_, pin)| !pin.fact.required) {
+            if misfits == MAX_MISFITS {
+                self.yielded += 1;
+                continue;
+            }
+            let unit = self.unit(index, pin);
+            let block = Block::of_pin(pin.authority);
+            let opened = self.chosen.iter().any(|unit| self.block(unit) == Some(block));
+            let head = if opened { 0 } else { quote::opening(block, self.options) };
+            let tokens = u64::from(unit.tokens) + head;
+            if estimate + tokens > room {
+                self.yielded += 1;
+                misfits += 1;
+            } else {
+                estimate += tokens;
+                self.chosen.push(unit);
+            }
+        }
+        while self.chosen.len() > self.required && self.tokens() > room {
+            self.chosen.pop();
+            self.yielded += 1;
+        }
+    }
+
+    /// What the chosen pins cost as they are rendered, the template's tokens
+    /// for their messages included.
+    pub(super) fn tokens(&self) -> u64 {
+        if self.options.counter.additive() {
+            return self.estimate();
+        }
+        self.blocks()
+            .iter()
+            .map(|block| block.sealed.tokens() + u64::from(self.options.overhead.per_message))
+            .sum()
+    }
+
+    /// The chosen pins by block, in the order in which they stand.
+    pub(super) fn blocks(&self) -> Vec<PinBlock> {
+        let mut blocks = Vec::new();
+        for block in BLOCKS {
+            let mut units: Vec<&Unit> =
+                self.chosen.iter().filter(|unit| self.block(unit) == Some(block)).collect();
+            units.sort_by_key(|unit| {
+                self.pins.get(unit.pin).map(|pin| (pin.fact.created_at, &pin.fact.id))
+            });
+            if units.is_empty() {
+                continue;
+            }
+            let texts: Vec<_> =
+                units.iter().map(|unit| (unit.text.as_str(), unit.tokens)).collect();
+            let sealed = Sealed::new(block, &texts, self.options.counter.as_ref());
+            blocks.push(PinBlock {
+                block,
+                sealed,
+                pins: units.iter().map(|unit| unit.pin).collect(),
+            });
+        }
+        blocks
+    }
+
+    fn unit(&self, index: usize, pin: &Pin) -> Unit {
+        let text = quote::pin(pin);
+        let tokens = self.options.counter.count_again(&text);
+        Unit { pin: index, text, tokens }
+    }
+
+    fn block(&self, unit: &Unit) -> Option<Block> {
+        self.pins.get(unit.pin).map(|pin| Block::of_pin(pin.authority))
+    }
+
+    /// The cost with every unit counted apart: exact for additive tokenizers.
+    fn estimate(&self) -> u64 {
+        let units: u64 = self.chosen.iter().map(|unit| u64::from(unit.tokens)).sum();
+        let opened = BLOCKS
+            .into_iter()
+            .filter(|block| self.chosen.iter().any(|unit| self.block(unit) == Some(*block)));
+        units + opened.map(|block| quote::opening(block, self.options)).sum::<u64>()
+    }
+}

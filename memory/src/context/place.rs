@@ -1,0 +1,220 @@
+//! Putting everything in its place: pins, recent turns, excerpts of other
+//! conversations and of this one, the query and what came after it.
+//!
+//! Invariants: nothing is added that the plan does not hold; every message has
+//! an item for each thing in it, in the order in which they stand.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    cost::is_blank,
+    excerpts::{self, Excerpt, ExcerptBlock},
+    input::{Pin, Query, WindowInput},
+    options::WindowOptions,
+    pins::PinBlock,
+    plan::Plan,
+    prefix::PrefixPiece,
+    quote::{Block, Sealed, narrow},
+    render::verbatim,
+    tools,
+    window::{Item, Message, Section, Window, Yielded},
+};
+use crate::turn::{Part, Role, Sequence, Turn};
+
+/// Fills the plan.
+pub(super) fn place(options: &WindowOptions, input: &WindowInput<'_>, plan: Plan<'_>) -> Window {
+    let mut builder = Builder::new(options);
+    for block in plan.pins.blocks() {
+        builder.push_pins(input.pins, &block);
+    }
+    let turns = read_verbatim(input, plan.verbatim);
+    for (at, turn) in turns.iter().filter(|(at, _)| *at < plan.query_at) {
+        builder.push_turn(input, *at, turn, "one of the latest turns");
+    }
+    for block in excerpts::read(options, input, &plan.picks, plan.picks_room) {
+        builder.push_excerpts(&block);
+    }
+    if let Some((message, tokens)) = plan.query {
+        builder.push_query(input.query, message, tokens);
+    }
+    for (at, turn) in turns.iter().filter(|(at, _)| *at >= plan.query_at) {
+        builder.push_turn(input, *at, turn, "came after the last user turn");
+    }
+    builder.finish(plan.recent_from, plan.yielded)
+}
+
+/// Reads turns that stand verbatim. What has gone takes its tool call along,
+/// and so does an answer that only seemed to have a call (plans know hashes of
+/// ids).
+fn read_verbatim(input: &WindowInput<'_>, chosen: Vec<usize>) -> Vec<(usize, Arc<Turn>)> {
+    let mut turns = Vec::with_capacity(chosen.len());
+    let mut gone = HashSet::new();
+    let mut called = HashSet::new();
+    for at in chosen {
+        let sequence = input.history.get(at).map(|cost| cost.sequence);
+        let turn = sequence.and_then(|sequence| input.reader.read(None, sequence));
+        match turn.filter(|turn| !is_blank(turn)) {
+            Some(turn) if answers_known_calls(&turn, &mut called) => turns.push((at, turn)),
+            _ => {
+                gone.insert(at);
+            }
+        }
+    }
+    if !gone.is_empty() {
+        turns.retain(|(at, _)| tools::unit(input.history, *at).iter().all(|at| !gone.contains(at)));
+    }
+    turns
+}
+
+/// Whether all that a turn answers was called before; notes what it calls.
+fn answers_known_calls(turn: &Turn, called: &mut HashSet<String>) -> bool {
+    turn.parts.iter().all(|part| match part {
+        Part::ToolCall { call_id, .. } => {
+            called.insert(call_id.clone());
+            true
+        }
+        Part::ToolResult { call_id, .. } => called.contains(call_id),
+        Part::Text(_) | Part::Opaque { .. } => true,
+    })
+}
+
+/// A window as it grows.
+struct Builder<'a> {
+    options: &'a WindowOptions,
+    messages: Vec<Message>,
+    items: Vec<Item>,
+    prefix: Vec<PrefixPiece>,
+    headers: u64,
+}
+
+impl<'a> Builder<'a> {
+    fn new(options: &'a WindowOptions) -> Self {
+        let (messages, items, prefix) = Default::default();
+        Self { options, messages, items, prefix, headers: 0 }
+    }
+
+    /// An item of the message that is pushed next.
+    fn item(&self, section: Section, role: Role, tokens: u32, reason: String) -> Item {
+        Item {
+            section,
+            conversation: None,
+            sequence: None,
+            fact: None,
+            message: self.messages.len(),
+            tokens,
+            score: None,
+            components: Vec::new(),
+            reason,
+            said_at: None,
+            role,
+        }
+    }
+
+    fn push_pins(&mut self, pins: &[Pin], block: &PinBlock) {
+        for (pin, tokens) in block.pins.iter().zip(&block.sealed.unit_tokens) {
+            let Some(pin) = pins.get(*pin) else { continue };
+            let item = self.item(Section::Pinned, pin.authority, *tokens, pin_reason(pin));
+            self.items.push(Item {
+                sequence: pin.fact.source,
+                fact: Some(pin.fact.id.clone()),
+                said_at: pin.said_at,
+                ..item
+            });
+        }
+        self.push_block(block.block, &block.sealed);
+    }
+
+    fn push_excerpts(&mut self, block: &ExcerptBlock<'_>) {
+        for (excerpt, tokens) in block.excerpts.iter().zip(&block.sealed.unit_tokens) {
+            let turn = &excerpt.turn;
+            let item = self.item(Section::Retrieved, turn.role, *tokens, excerpt_reason(excerpt));
+            self.items.push(Item {
+                conversation: excerpt.retrieved.conversation.clone(),
+                sequence: Some(turn.sequence),
+                score: Some(excerpt.retrieved.score),
+                components: excerpt.retrieved.components.clone(),
+                said_at: Some(turn.said_at),
+                ..item
+            });
+        }
+        self.push_block(block.block, &block.sealed);
+    }
+
+    fn push_block(&mut self, block: Block, sealed: &Sealed) {
+        let message = Message {
+            role: block.role(),
+            content: sealed.content.clone(),
+            parts: Vec::new(),
+            speaker: String::new(),
+        };
+        let header = sealed.header_tokens.saturating_add(self.options.overhead.per_message);
+        self.headers += u64::from(header);
+        self.prefix.push(PrefixPiece::of_text(&message, block.header(), header));
+        for (unit, tokens) in sealed.units().zip(&sealed.unit_tokens) {
+            self.prefix.push(PrefixPiece::of_text(&message, unit, *tokens));
+        }
+        self.messages.push(message);
+    }
+
+    fn push_turn(&mut self, input: &WindowInput<'_>, at: usize, turn: &Turn, reason: &str) {
+        let Some(cost) = input.history.get(at) else { return };
+        let tokens = narrow(cost.as_message(self.options.overhead));
+        let item = self.item(Section::Recent, turn.role, tokens, reason.to_owned());
+        let (sequence, said_at) = (Some(turn.sequence), Some(turn.said_at));
+        self.push_message(verbatim(turn), Item { sequence, said_at, ..item });
+    }
+
+    fn push_query(&mut self, query: &Query, message: Message, tokens: u32) {
+        let (reason, sequence, said_at) = match query {
+            Query::LastTurn(turn) => {
+                ("the last user turn", Some(turn.sequence), Some(turn.said_at))
+            }
+            Query::Text(_) => ("the question", None, None),
+        };
+        let item = self.item(Section::Query, message.role, tokens, reason.to_owned());
+        self.push_message(message, Item { sequence, said_at, ..item });
+    }
+
+    fn push_message(&mut self, message: Message, item: Item) {
+        self.prefix.push(PrefixPiece::of_message(&message, item.tokens));
+        self.items.push(item);
+        self.messages.push(message);
+    }
+
+    fn finish(self, recent_from: Option<Sequence>, yielded: Vec<Yielded>) -> Window {
+        let per_prompt =
+            if self.messages.is_empty() { 0 } else { self.options.overhead.per_prompt };
+        let overhead = self.headers + u64::from(per_prompt);
+        let items: u64 = self.items.iter().map(|item| u64::from(item.tokens)).sum();
+        debug_assert!(items + overhead <= u64::from(self.options.budget));
+        Window {
+            messages: self.messages,
+            items: self.items,
+            total_tokens: narrow(items + overhead),
+            overhead_tokens: narrow(overhead),
+            recent_from,
+            yielded,
+            prefix: self.prefix,
+        }
+    }
+}
+
+fn pin_reason(pin: &Pin) -> String {
+    let need = if pin.fact.required { "required pin" } else { "pin" };
+    match (pin.authority, pin.fact.source) {
+        (_, None) => format!("{need} of the application"),
+        (authority, Some(source)) => format!("{need} from {} turn {source}", authority.as_str()),
+    }
+}
+
+fn excerpt_reason(excerpt: &Excerpt<'_>) -> String {
+    let found = excerpt.retrieved.cost.sequence;
+    let rank = excerpt.rank;
+    if excerpt.turn.sequence != found {
+        return format!("belongs to the tool call of turn {found}, found by search, rank {rank}");
+    }
+    match excerpt.retrieved.conversation {
+        Some(_) => format!("found by search in another conversation, rank {rank}"),
+        None => format!("found by search, rank {rank}"),
+    }
+}

@@ -1,0 +1,171 @@
+//! Dividing the budget before any turn is read: required pins, then the query
+//! and what came after it, other pins, recent turns, retrieved turns.
+//!
+//! Invariant: the planned costs together are at most the budget.
+
+use super::{
+    AssembleError, Yielded,
+    budget::{self, Pick},
+    cost::{TurnCost, is_blank},
+    input::{Query, WindowInput},
+    options::WindowOptions,
+    pins::PinPlan,
+    recent,
+    render::{verbatim, weigh},
+    tools,
+    window::Message,
+};
+use crate::turn::{Role, Sequence};
+
+/// What stands in the window.
+pub(super) struct Plan<'a> {
+    /// The pins.
+    pub(super) pins: PinPlan<'a>,
+    /// The query as a message with its tokens, if there is one and it fits.
+    pub(super) query: Option<(Message, u32)>,
+    /// Index into the history at which the query stands.
+    pub(super) query_at: usize,
+    /// Indices of the turns that stand verbatim, in order, before and behind
+    /// the query.
+    pub(super) verbatim: Vec<usize>,
+    /// First sequence of the recent section.
+    pub(super) recent_from: Option<Sequence>,
+    /// Retrieved turns, best first.
+    pub(super) picks: Vec<Pick>,
+    /// Tokens that they may cost together.
+    pub(super) picks_room: u64,
+    /// What had no room.
+    pub(super) yielded: Vec<Yielded>,
+}
+
+impl<'a> Plan<'a> {
+    /// Divides the budget.
+    ///
+    /// # Errors
+    /// [`AssembleError::BudgetTooSmall`] if required pins do not fit.
+    pub(super) fn new(
+        options: &'a WindowOptions,
+        input: &'a WindowInput<'_>,
+    ) -> Result<Self, AssembleError> {
+        let history = input.history;
+        let overhead = options.overhead;
+        let mut pins = PinPlan::required(options, input.pins)?;
+        if options.budget <= overhead.per_prompt {
+            return Ok(Self::empty(options, input, pins));
+        }
+        let mut room = Room::new(options);
+        room.take(u64::from(overhead.per_prompt) + pins.tokens());
+
+        let mut yielded = Vec::new();
+        let mut query = query_message(options, input.query);
+        if let Some((_, tokens)) = query.take_if(|(_, tokens)| !room.fits(u64::from(*tokens))) {
+            yielded.push(Yielded::QueryTurn(tokens));
+        }
+        room.take(query.as_ref().map_or(0, |(_, tokens)| u64::from(*tokens)));
+
+        let query_at = query_at(history, input.query);
+        let behind = recent::earliest_start(history, history.len(), overhead, room.left);
+        let behind = tools::whole_start(history, behind.max(query_at), history.len());
+        let mut verbatim: Vec<usize> = (behind..history.len()).collect();
+        room.take(cost_of(history, &verbatim, options));
+
+        let required = pins.tokens();
+        pins.add_optional(room.left);
+        room.take(pins.tokens() - required);
+        if pins.yielded > 0 {
+            yielded.insert(0, Yielded::Pins(pins.yielded));
+        }
+
+        let ceiling = room.left.min(options.share(options.recent_share));
+        let start = recent::start(history, query_at, overhead, ceiling, input.recent_from);
+        verbatim.splice(0..0, start..query_at);
+        verbatim.retain(|at| history.get(*at).is_some_and(|turn| !turn.is_blank()));
+        tools::keep_whole(history, &mut verbatim);
+        let recent: Vec<_> = verbatim.iter().copied().filter(|at| *at < query_at).collect();
+        let recent_from = (!recent.is_empty()).then(|| history.get(start).map(|t| t.sequence));
+        room.take(cost_of(history, &recent, options));
+
+        let picks = budget::pack(options, input, &verbatim, room.left);
+        Ok(Self {
+            pins,
+            query,
+            query_at,
+            verbatim,
+            recent_from: recent_from.flatten(),
+            picks,
+            picks_room: room.left,
+            yielded,
+        })
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// The plan for a budget that the template alone uses up.
+    fn empty(options: &WindowOptions, input: &WindowInput<'_>, mut pins: PinPlan<'a>) -> Self {
+        pins.yielded = input.pins.len();
+        let pins_yielded = (pins.yielded > 0).then_some(Yielded::Pins(pins.yielded));
+        let query = query_message(options, input.query);
+        let query_yielded = query.map(|(_, tokens)| Yielded::QueryTurn(tokens));
+        Self {
+            pins,
+            query: None,
+            query_at: 0,
+            verbatim: Vec::new(),
+            recent_from: None,
+            picks: Vec::new(),
+            picks_room: 0,
+            yielded: pins_yielded.into_iter().chain(query_yielded).collect(),
+        }
+    }
+}
+
+/// What is left of the budget.
+struct Room {
+    left: u64,
+}
+
+impl Room {
+    fn new(options: &WindowOptions) -> Self {
+        Self { left: u64::from(options.budget) }
+    }
+
+    fn fits(&self, tokens: u64) -> bool {
+        tokens <= self.left
+    }
+
+    /// Only what fits is taken, so this never stops at 0.
+    fn take(&mut self, tokens: u64) {
+        self.left = self.left.saturating_sub(tokens);
+    }
+}
+
+fn cost_of(history: &[TurnCost], chosen: &[usize], options: &WindowOptions) -> u64 {
+    let turns = chosen.iter().filter_map(|at| history.get(*at));
+    turns.map(|turn| turn.as_message(options.overhead)).sum()
+}
+
+/// The query as a message with all its tokens; nothing if it has no content.
+fn query_message(options: &WindowOptions, query: &Query) -> Option<(Message, u32)> {
+    let message = match query {
+        Query::LastTurn(turn) if is_blank(turn) => return None,
+        Query::LastTurn(turn) => verbatim(turn),
+        Query::Text(text) if text.trim().is_empty() => return None,
+        Query::Text(text) => Message {
+            role: Role::User,
+            content: text.clone(),
+            parts: Vec::new(),
+            speaker: String::new(),
+        },
+    };
+    let tokens = weigh(&message, options.counter.as_ref());
+    Some((message, tokens.saturating_add(options.overhead.per_message)))
+}
+
+/// Where in the history the query stands: behind everything, or before the
+/// turns that came after it.
+fn query_at(history: &[TurnCost], query: &Query) -> usize {
+    match query {
+        Query::LastTurn(turn) => history.partition_point(|cost| cost.sequence < turn.sequence),
+        Query::Text(_) => history.len(),
+    }
+}

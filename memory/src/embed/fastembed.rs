@@ -1,0 +1,146 @@
+//! The default engine: ONNX Runtime through fastembed.
+//!
+//! `libonnxruntime` is loaded once in a process, from the first model's
+//! [`ModelFiles::runtime_library`]; later models use the same.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fastembed::{
+    AutoDevicePolicy, InitOptionsUserDefined, QuantizationMode, TextEmbedding, TokenizerFiles,
+    UserDefinedEmbeddingModel,
+};
+use ort::environment::Environment;
+use parking_lot::Mutex;
+
+use super::{EmbedError, Embedder, EmbeddingModel, ModelFiles, Pooling, Precision, Vector};
+
+/// The library's name where no path is given.
+const SYSTEM_LIBRARY: &str = if cfg!(target_os = "macos") {
+    "libonnxruntime.dylib"
+} else if cfg!(target_os = "windows") {
+    "onnxruntime.dll"
+} else {
+    "libonnxruntime.so"
+};
+
+/// ONNX Runtime's environment: one for the process, and it must not be dropped
+/// while a session lives.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// One model in one session of ONNX Runtime.
+pub struct FastEmbedder {
+    model: EmbeddingModel,
+    /// Running needs `&mut`; the lanes call from one thread each.
+    session: Mutex<TextEmbedding>,
+    /// Texts in one run.
+    batch: Option<usize>,
+}
+
+/// Opens a model with `threads` threads (1 or more) within one run.
+///
+/// # Errors
+/// [`EmbedError::Model`] for a missing or damaged file or library.
+pub fn open(files: &ModelFiles, threads: usize) -> Result<FastEmbedder, EmbedError> {
+    let onnx = files.onnx.as_ref().ok_or_else(|| files.error("it has no ONNX file"))?;
+    let environment = environment(files)?;
+    let (_, pad_token) = files.padding(&files.open_tokenizer()?)?;
+    let tokenizer_config =
+        serde_json::json!({"model_max_length": files.max_tokens, "pad_token": pad_token});
+    let tokenizer = TokenizerFiles {
+        tokenizer_file: files.read(&files.tokenizer)?,
+        config_file: files.read(&files.config)?,
+        special_tokens_map_file: b"{}".to_vec(),
+        tokenizer_config_file: tokenizer_config.to_string().into_bytes(),
+    };
+    // Without a pooling given fastembed takes CLS, which is wrong for most.
+    let pooling = match files.pooling {
+        Pooling::Mean => fastembed::Pooling::Mean,
+        Pooling::Cls => fastembed::Pooling::Cls,
+    };
+    let definition =
+        UserDefinedEmbeddingModel::new(files.read(onnx)?, tokenizer).with_pooling(pooling);
+    let definition = match files.precision {
+        Precision::Fp32 => definition,
+        Precision::Int8 => definition.with_quantization(QuantizationMode::Dynamic),
+    };
+    let options = InitOptionsUserDefined::new()
+        .with_environment(environment)
+        .with_max_length(files.max_tokens)
+        .with_intra_threads(threads.max(1))
+        // Idle threads that spin take the time of whoever else has work.
+        .with_session_config("session.intra_op.allow_spinning", "0")
+        .with_auto_device(AutoDevicePolicy::PreferCPU);
+    let session = TextEmbedding::try_new_from_user_defined(definition, options)
+        .map_err(|error| files.error(format_args!("{}: {error}", onnx.path.display())))?;
+    Ok(FastEmbedder {
+        model: EmbeddingModel {
+            name: files.name.clone(),
+            sha256: onnx.sha256.clone(),
+            dimensions: files.dimensions,
+            max_tokens: files.max_tokens,
+            engine: "onnxruntime".to_owned(),
+            precision: files.precision.as_str().to_owned(),
+            device: "cpu".to_owned(),
+        },
+        session: Mutex::new(session),
+        batch: match files.precision {
+            Precision::Fp32 => None,
+            Precision::Int8 => Some(1),
+        },
+    })
+}
+
+/// The environment, made on the first call.
+fn environment(files: &ModelFiles) -> Result<Environment, EmbedError> {
+    let mut slot = ENVIRONMENT.lock();
+    if let Some(environment) = slot.as_ref() {
+        return Ok(environment.clone());
+    }
+    let library = files.runtime_library.clone().unwrap_or_else(system_library);
+    // `init_from` and not the environment variable: it answers with an error
+    // where ort's own first use would panic.
+    let environment = ort::init_from(&library)
+        .map_err(|error| files.error(library_error(&library, &error.to_string())))?
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| files.error(library_error(&library, &error.to_string())))?;
+    Ok(slot.insert(environment).clone())
+}
+
+fn system_library() -> PathBuf {
+    match std::env::var_os("ORT_DYLIB_PATH") {
+        Some(path) if !path.is_empty() => path.into(),
+        _ => SYSTEM_LIBRARY.into(),
+    }
+}
+
+fn library_error(library: &Path, detail: &str) -> String {
+    format!("ONNX Runtime {}: {detail}", library.display())
+}
+
+impl Embedder for FastEmbedder {
+    fn model(&self) -> &EmbeddingModel {
+        &self.model
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut session = self.session.lock();
+        let mut vectors = Vec::with_capacity(texts.len());
+        // Dynamic quantization takes its scale from the whole batch, padding
+        // included: a text's vector would depend on its neighbours (cosine 0.95
+        // between alone and in company). One at a time is also no slower.
+        for batch in texts.chunks(self.batch.unwrap_or(texts.len())) {
+            let made = session
+                .embed(batch, Some(batch.len()))
+                .map_err(|error| EmbedError::Engine(error.to_string()))?;
+            vectors.extend(made.into_iter().map(Arc::from));
+        }
+        Ok(vectors)
+    }
+}

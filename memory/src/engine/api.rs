@@ -1,0 +1,305 @@
+//! The values that go into and come out of the engine's calls.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    context::{TemplateOverhead, Window},
+    facts::FactKind,
+    turn::{ConversationId, Role, Sequence, Turn},
+};
+
+/// A conversation as callers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Names it within its tenant.
+    pub id: ConversationId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When a turn, a pin or its metadata last changed.
+    pub updated_at: Timestamp,
+    /// Whose it is, in the application's words, or empty.
+    pub user_id: String,
+    /// For people to read.
+    pub title: String,
+    /// Free labels.
+    pub labels: BTreeMap<String, String>,
+    /// Grows with every change.
+    pub revision: u64,
+    /// Newest sequence of the branch, 0 for none.
+    pub last_sequence: Sequence,
+    /// The conversation and sequence that it branched from.
+    pub forked_from: Option<(ConversationId, Sequence)>,
+    /// Every turn up to here is embedded and indexed.
+    pub indexed_sequence: Sequence,
+}
+
+/// What a new conversation or fork starts with.
+#[derive(Clone, Debug, Default)]
+pub struct NewConversation {
+    /// Its id; drawn if absent.
+    pub id: Option<ConversationId>,
+    /// Whose it is. A fork takes its parent's.
+    pub user_id: String,
+    /// For people to read. A fork takes its parent's.
+    pub title: String,
+    /// Free labels. A fork takes its parent's.
+    pub labels: BTreeMap<String, String>,
+    /// Idempotency key, or empty.
+    pub request_id: String,
+}
+
+/// Changes of a conversation; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct ConversationPatch {
+    /// New title.
+    pub title: Option<String>,
+    /// New user.
+    pub user_id: Option<String>,
+    /// New labels, all of them.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Change only at this revision.
+    pub expected_revision: Option<u64>,
+}
+
+/// What a deletion removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Turns erased.
+    pub turns_removed: u64,
+    /// Turns kept because a fork shares them.
+    pub turns_shared: u64,
+}
+
+/// What became of one turn of an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendedTurn {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its idempotency key.
+    pub client_turn_id: String,
+    /// It was stored before.
+    pub repeated: bool,
+}
+
+/// The answer to an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// One for each turn, in order.
+    pub turns: Vec<AppendedTurn>,
+    /// Revision that holds them.
+    pub revision: u64,
+    /// Newest sequence.
+    pub last_sequence: Sequence,
+}
+
+/// Which turns to list.
+#[derive(Clone, Debug)]
+pub struct ListTurns {
+    /// First sequence to return: the lowest, or the highest when descending;
+    /// 0 for the respective end.
+    pub from: Sequence,
+    /// Newest first.
+    pub descending: bool,
+    /// At most so many.
+    pub limit: usize,
+    /// A page also ends when its content exceeds this; one turn always comes.
+    pub max_bytes: usize,
+}
+
+/// A page of turns.
+#[derive(Clone, Debug)]
+pub struct TurnPage {
+    /// The turns; forgotten ones are among them, empty.
+    pub turns: Vec<Arc<Turn>>,
+    /// `from` of the next page.
+    pub next: Option<Sequence>,
+    /// Revision that was read.
+    pub revision: u64,
+}
+
+/// What forgetting removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Turns erased now.
+    pub turns_removed: u64,
+    /// Pins that came from them.
+    pub facts_removed: u64,
+    /// Revision after it.
+    pub revision: u64,
+}
+
+/// A fact to pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFact {
+    /// What it is about.
+    pub kind: FactKind,
+    /// The words.
+    pub text: String,
+    /// Always in the window.
+    pub required: bool,
+    /// The turn that it comes from.
+    pub source: Option<Sequence>,
+    /// Byte range of the source's searchable text.
+    pub source_span: Option<(u32, u32)>,
+    /// Idempotency key, or empty.
+    pub request_id: String,
+}
+
+/// Changes of a fact; absent fields stay.
+#[derive(Clone, Debug, Default)]
+pub struct FactPatch {
+    /// New kind.
+    pub kind: Option<FactKind>,
+    /// New words.
+    pub text: Option<String>,
+    /// New mark.
+    pub required: Option<bool>,
+}
+
+/// Where a search looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SearchScope {
+    /// One conversation.
+    Conversation(ConversationId),
+    /// All conversations of a user.
+    User(String),
+}
+
+/// Which turns count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnFilter {
+    /// Only these roles; all if empty.
+    pub roles: Vec<Role>,
+    /// Only this speaker, if not empty.
+    pub speaker: String,
+    /// Said at or after.
+    pub from_time: Option<Timestamp>,
+    /// Said before.
+    pub until_time: Option<Timestamp>,
+    /// Lowest sequence; 0 for none.
+    pub from_sequence: Sequence,
+    /// Highest sequence; 0 for none.
+    pub until_sequence: Sequence,
+}
+
+/// How turns are scored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SearchMethod {
+    /// Learned fusion.
+    #[default]
+    Hybrid,
+    /// Cosine alone.
+    Dense,
+    /// BM25 alone.
+    Bm25,
+    /// Reciprocal rank fusion, k = 60.
+    Rrf,
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct SearchRequest {
+    /// Where.
+    pub scope: SearchScope,
+    /// For what.
+    pub query: String,
+    /// Which turns.
+    pub filter: TurnFilter,
+    /// How.
+    pub method: SearchMethod,
+    /// Rank of the first hit wanted, from 0.
+    pub offset: usize,
+    /// So many hits.
+    pub limit: usize,
+    /// Leave the turns' parts out.
+    pub omit_parts: bool,
+    /// Wait until this revision is searchable.
+    pub min_revision: u64,
+}
+
+/// A turn that was found.
+#[derive(Clone, Debug)]
+pub struct SearchHit {
+    /// The conversation that it was read through.
+    pub conversation: ConversationId,
+    /// The turn.
+    pub turn: Arc<Turn>,
+    /// Ranking score.
+    pub score: f32,
+    /// Named components.
+    pub components: Vec<(&'static str, f32)>,
+    /// Byte range of the best passage.
+    pub passage: Option<(u32, u32)>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct SearchOutcome {
+    /// Best first.
+    pub hits: Vec<SearchHit>,
+    /// There are more behind them.
+    pub more: bool,
+    /// Revision searched; 0 for the search of a user.
+    pub revision: u64,
+    /// What was missing.
+    pub shortfalls: Vec<Shortfall>,
+}
+
+/// Something that an answer had to do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shortfall {
+    /// So many turns are not embedded yet.
+    NotIndexed(u64),
+    /// The index did not answer.
+    IndexUnavailable(String),
+    /// The embedder did not answer.
+    EmbeddingUnavailable(String),
+    /// So many pins were over their share.
+    PinsYielded(u64),
+    /// The last user turn, of so many tokens, did not fit.
+    QueryTurnTooLarge(u64),
+}
+
+/// A window to build.
+#[derive(Clone, Debug)]
+pub struct ContextRequest {
+    /// What for; the last user turn if empty.
+    pub query: String,
+    /// Tokens that it may cost.
+    pub budget: u32,
+    /// Name of the tokenizer.
+    pub tokenizer: String,
+    /// Share for recent turns, 0 to 1; the engine's default if absent.
+    pub recent_share: Option<f32>,
+    /// Share for pins that are not required, 0 to 1; 0.25 if absent.
+    pub pinned_share: Option<f32>,
+    /// Search the user's other conversations too.
+    pub include_user_history: bool,
+    /// What the chat template adds.
+    pub overhead: TemplateOverhead,
+    /// Smallest score of retrieved turns, 0 to 1 of the best.
+    pub min_score: f32,
+    /// Wait until this revision is searchable.
+    pub min_revision: u64,
+}
+
+/// A built window with what it saved.
+#[derive(Clone, Debug)]
+pub struct ContextOutcome {
+    /// The window.
+    pub window: Arc<Window>,
+    /// What the whole history would cost.
+    pub full_history_tokens: u64,
+    /// Leading tokens unchanged since the last window.
+    pub unchanged_prefix_tokens: u32,
+    /// Revision that it was built from.
+    pub revision: u64,
+    /// What was missing.
+    pub shortfalls: Vec<Shortfall>,
+    /// What was searched for.
+    pub search_query: String,
+    /// Microseconds that building took beyond embedding the query.
+    pub assembly_micros: u64,
+}

@@ -1,0 +1,272 @@
+//! What is known of every turn of a branch without reading it: traits for
+//! ranking, token costs for planning. Kept in memory for the conversations in
+//! use, extended as they grow, read back from derived records after a restart.
+//!
+//! Invariant: traits and costs of a tokenizer run in step, one entry for each
+//! sequence from 1 on; a forgotten turn keeps its place and costs nothing.
+
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::{RwLock, RwLockReadGuard};
+
+use super::{
+    records::{Derived, decode},
+    source::scan_sequences,
+    turns::scan_turns,
+};
+use crate::{
+    context::{self, TokenCounter, ToolLinks, TurnCost},
+    index::Branch,
+    retrieval::{self, TurnTraits},
+    store::{Direction, Store, StoreError, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Memory for catalogs, in turns; a turn takes about 100 bytes.
+const CACHED_TURNS: u64 = 2_000_000;
+
+/// The turns of one branch.
+pub(crate) struct Catalog {
+    branch: Branch,
+    state: RwLock<State>,
+    /// Turns that the cache last weighed.
+    weighed: AtomicUsize,
+}
+
+/// See [`Catalog::covering`].
+#[derive(Default)]
+pub(crate) struct State {
+    traits: Vec<TurnTraits>,
+    costs: HashMap<String, Vec<TurnCost>>,
+}
+
+impl State {
+    /// Traits of the turns, by sequence - 1.
+    pub(crate) fn traits(&self) -> &[TurnTraits] {
+        &self.traits
+    }
+
+    /// Costs of the turns, by sequence - 1; empty for a tokenizer that the
+    /// catalog was not asked to cover.
+    pub(crate) fn costs(&self, tokenizer: &str) -> &[TurnCost] {
+        self.costs.get(tokenizer).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Catalog {
+    /// Read access once the catalog reaches `last`; with costs by `counter`.
+    /// What is missing is read from the store: blocking.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub(crate) fn covering(
+        &self,
+        store: &Store,
+        last: Sequence,
+        counter: &dyn TokenCounter,
+    ) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+        loop {
+            let state = self.state.read();
+            let covers = |length: usize| length as u64 >= last;
+            if covers(state.traits.len()) && covers(state.costs(counter.name()).len()) {
+                return Ok(state);
+            }
+            drop(state);
+            self.extend(store, last, counter)?;
+        }
+    }
+
+    fn extend(
+        &self,
+        store: &Store,
+        last: Sequence,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), StoreError> {
+        let mut state = self.state.write();
+        let known = state.traits.len();
+        let costed = state.costs(counter.name()).len();
+        let from = known.min(costed) as Sequence + 1;
+        let derived = self.derived(store, from, last)?;
+        let costs = state.costs.remove(counter.name()).unwrap_or_default();
+        let mut filled = Filled { traits: std::mem::take(&mut state.traits), costs };
+        let outcome = filled.fill(store, &self.branch, from, last, &derived, counter);
+        state.traits = filled.traits;
+        state.costs.insert(counter.name().to_owned(), filled.costs);
+        outcome
+    }
+
+    /// Derived records of this build's versions.
+    fn derived(
+        &self,
+        store: &Store,
+        from: Sequence,
+        last: Sequence,
+    ) -> Result<HashMap<Sequence, Derived>, StoreError> {
+        let mut found = HashMap::new();
+        let part = part_of(&self.branch, from, last);
+        scan_sequences(store, &part, Kind::Derived, &mut |sequence, key, value| {
+            let derived: Derived = decode(key, value)?;
+            let current = derived.rendering == context::RENDERING_VERSION
+                && derived.cues == retrieval::CUES_VERSION;
+            if current {
+                found.insert(sequence, derived);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Traits and costs while they are extended.
+struct Filled {
+    traits: Vec<TurnTraits>,
+    costs: Vec<TurnCost>,
+}
+
+impl Filled {
+    fn fill(
+        &mut self,
+        store: &Store,
+        branch: &Branch,
+        from: Sequence,
+        last: Sequence,
+        derived: &HashMap<Sequence, Derived>,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), StoreError> {
+        let mut next = from;
+        while next <= last {
+            let ready = derived.get(&next).and_then(|derived| {
+                let cost = derived.costs.iter().find(|(name, _)| name == counter.name())?.1;
+                Some((derived.traits, cost))
+            });
+            let Some((traits, cost)) = ready else {
+                let until = (next + 1..=last)
+                    .find(|sequence| derived.contains_key(sequence))
+                    .map_or(last, |sequence| sequence - 1);
+                self.read(store, branch, next, until, counter)?;
+                next = until + 1;
+                continue;
+            };
+            self.push(next, traits, cost);
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads turns that are not derived yet.
+    fn read(
+        &mut self,
+        store: &Store,
+        branch: &Branch,
+        from: Sequence,
+        until: Sequence,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), StoreError> {
+        let mut expected = from;
+        let part = part_of(branch, from, until);
+        scan_turns(store, &part, from, until, Direction::Forward, &mut |turn| {
+            // A gap is a turn of another branch's loss; its place stays empty.
+            while expected < turn.sequence {
+                self.push_gap(expected);
+                expected += 1;
+            }
+            self.push(turn.sequence, TurnTraits::of(&turn), context::turn_cost(&turn, counter));
+            expected += 1;
+            ControlFlow::Continue(())
+        })?;
+        while expected <= until {
+            self.push_gap(expected);
+            expected += 1;
+        }
+        Ok(())
+    }
+
+    fn push_gap(&mut self, sequence: Sequence) {
+        let traits = TurnTraits::absent(sequence);
+        self.push(sequence, traits, TurnCost {
+            sequence,
+            role: traits.role,
+            verbatim: 0,
+            quoted: 0,
+            calls_tool: false,
+            links: ToolLinks::default(),
+        });
+    }
+
+    /// Either list may be ahead: only what is missing is added.
+    fn push(&mut self, sequence: Sequence, traits: TurnTraits, cost: TurnCost) {
+        if self.traits.len() as u64 + 1 == sequence {
+            self.traits.push(traits);
+        }
+        if self.costs.len() as u64 + 1 == sequence {
+            self.costs.push(cost);
+        }
+    }
+}
+
+/// The segments of a branch between two sequences.
+fn part_of(branch: &Branch, from: Sequence, until: Sequence) -> Branch {
+    let mut part = branch.clone();
+    for segment in &mut part.segments {
+        segment.from = segment.from.max(from);
+        segment.until = segment.until.min(until);
+    }
+    part.segments.retain(|segment| segment.from <= segment.until);
+    part
+}
+
+/// Catalogs of the conversations in use.
+pub(crate) struct Catalogs {
+    recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Catalog>>,
+}
+
+impl Default for Catalogs {
+    fn default() -> Self {
+        let weight = |_: &(TenantId, ConversationId), catalog: &Arc<Catalog>| {
+            let turns = catalog.state.read().traits.len();
+            catalog.weighed.store(turns, Ordering::Relaxed);
+            u32::try_from(turns + 64).unwrap_or(u32::MAX)
+        };
+        Self {
+            recent: moka::sync::Cache::builder().weigher(weight).max_capacity(CACHED_TURNS).build(),
+        }
+    }
+}
+
+impl Catalogs {
+    /// The catalog of a branch, empty at first.
+    pub(crate) fn of(&self, branch: &Branch) -> Arc<Catalog> {
+        let key = (branch.tenant.clone(), branch.conversation.clone());
+        let catalog = self.recent.get_with(key.clone(), || {
+            Arc::new(Catalog {
+                branch: branch.clone(),
+                state: RwLock::default(),
+                weighed: AtomicUsize::new(0),
+            })
+        });
+        // The cache weighs what is put in: one that has grown is put in again.
+        let grown = catalog.state.read().traits.len() > 2 * catalog.weighed.load(Ordering::Relaxed) + 64;
+        if grown {
+            self.recent.insert(key, Arc::clone(&catalog));
+        }
+        catalog
+    }
+
+    /// Drops every catalog that shows turns which `owner` stores.
+    pub(crate) fn invalidate_owner(&self, tenant: &TenantId, owner: &ConversationId) {
+        for (key, catalog) in &self.recent {
+            let shows = catalog.branch.tenant == *tenant
+                && catalog.branch.segments.iter().any(|segment| segment.conversation == *owner);
+            if shows {
+                self.recent.invalidate(&*key);
+            }
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Create, read, list and change conversations, and branch them.
+
+use std::ops::ControlFlow;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    Conversation, ConversationPatch, Engine, EngineError, NewConversation,
+    heads::Cell,
+    records::{Head, StoredSegment, decode, encode},
+    validate,
+};
+use crate::{
+    store::{Batch, Direction, StoreError, keys},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+impl Engine {
+    /// Creates an empty conversation. The same `request_id` gives the first
+    /// answer again.
+    ///
+    /// # Errors
+    /// `Invalid`, `AlreadyExists` when the id is taken, `Store`.
+    pub async fn create_conversation(
+        &self,
+        tenant: &TenantId,
+        new: NewConversation,
+    ) -> Result<Conversation, EngineError> {
+        validate::conversation(&new, &self.limits)?;
+        self.create(tenant, new, None, Vec::new()).await
+    }
+
+    /// Starts a branch that shares the turns up to `at` without a copy.
+    ///
+    /// # Errors
+    /// `Invalid` when `at` is behind the newest turn, `NotFound`,
+    /// `LimitReached` for too long a chain of forks, and those of a creation.
+    pub async fn fork_conversation(
+        &self,
+        tenant: &TenantId,
+        parent: &ConversationId,
+        at: Sequence,
+        mut new: NewConversation,
+    ) -> Result<Conversation, EngineError> {
+        let cell = self.heads.cell(tenant, parent)?;
+        // The parent's writers wait: it must not be deleted before the fork's
+        // mark on it is durable.
+        let writer = cell.write().await;
+        let head = cell.head()?;
+        if at > head.last_sequence {
+            return Err(EngineError::invalid(
+                "at_sequence",
+                format!("is {at}, the conversation ends at {}", head.last_sequence),
+            ));
+        }
+        new.user_id.clone_from(&head.user_id);
+        new.title.clone_from(&head.title);
+        new.labels.clone_from(&head.labels);
+        validate::conversation(&new, &self.limits)?;
+        let shared = shared_segments(&cell, &head, at);
+        if shared.len() as u64 > self.limits.fork_depth {
+            return Err(EngineError::LimitReached {
+                limit: "fork_depth",
+                max: self.limits.fork_depth,
+                detail: format!("{parent} is the end of a chain of {} forks", head.shared.len()),
+                retry: false,
+            });
+        }
+        let fork = Fork { parent: parent.clone(), at, shared };
+        self.create(tenant, new, Some(fork), writer.into_locks()).await
+    }
+
+    async fn create(
+        &self,
+        tenant: &TenantId,
+        new: NewConversation,
+        fork: Option<Fork>,
+        mut locks: Vec<OwnedMutexGuard<()>>,
+    ) -> Result<Conversation, EngineError> {
+        let creation = keys::creation(tenant, &new.request_id);
+        if !new.request_id.is_empty() {
+            locks.push(self.creations.lock(&creation).await);
+            if let Some(bytes) = self.store.get(&creation)? {
+                let id: ConversationId = decode(&creation, &bytes)?;
+                return self.repeated(tenant, &id, &new, fork.as_ref());
+            }
+        }
+        let id = new.id.clone().unwrap_or_else(ConversationId::generate);
+        let cell = self.heads.cell(tenant, &id)?;
+        // Looked at before the lock: two forks whose targets are each other's
+        // parents must not wait for each other. A conversation that does not
+        // exist has no fork under way.
+        if cell.stored().is_some() {
+            return Err(taken(&id));
+        }
+        let mut writer = cell.write().await;
+        if cell.stored().is_some() {
+            return Err(taken(&id));
+        }
+        writer.hold(locks);
+        let now = (self.clock)();
+        let mut batch = Batch::new();
+        if !new.user_id.is_empty() {
+            batch.put(keys::user(tenant, &new.user_id, &id), Vec::new());
+        }
+        if !new.request_id.is_empty() {
+            batch.put(creation, encode(&id)?);
+        }
+        for segment in fork.iter().flat_map(|fork| &fork.shared) {
+            batch.put(keys::child(tenant, &segment.conversation, &id), encode(&segment.until)?);
+        }
+        let (forked_from, shared) =
+            fork.map_or((None, Vec::new()), |fork| (Some((fork.parent, fork.at)), fork.shared));
+        let head = Head {
+            created_at: now,
+            updated_at: now,
+            user_id: new.user_id,
+            title: new.title,
+            labels: new.labels,
+            request_id: new.request_id,
+            revision: 1,
+            last_sequence: shared.last().map_or(0, |segment: &StoredSegment| segment.until),
+            forked_from,
+            shared,
+            deleted: false,
+            facts: 0,
+        };
+        self.commit_head(writer, head, batch, None).await?;
+        Ok(self.describe(&cell, &*cell.head()?))
+    }
+
+    /// The first answer to a request id, if this one asks for the same.
+    fn repeated(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        new: &NewConversation,
+        fork: Option<&Fork>,
+    ) -> Result<Conversation, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let same = match cell.stored() {
+            Some(head) if !head.deleted => {
+                let origin = fork.map(|fork| (fork.parent.clone(), fork.at));
+                if new.id.as_ref().is_none_or(|wanted| wanted == id) && head.forked_from == origin {
+                    Some(head)
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        };
+        match same {
+            Some(head) => Ok(self.describe(&cell, &head)),
+            None => Err(EngineError::AlreadyExists {
+                kind: "request id",
+                id: new.request_id.clone(),
+                existing: format!("conversations/{id}"),
+            }),
+        }
+    }
+
+    /// Reads one conversation.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn get_conversation(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<Conversation, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        Ok(self.describe(&cell, &*cell.head()?))
+    }
+
+    /// Lists conversations, newest id first, of one user or of all. `before` is
+    /// the last id of the page before. The second value says whether more follow.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn list_conversations(
+        &self,
+        tenant: &TenantId,
+        user_id: Option<&str>,
+        before: Option<&ConversationId>,
+        limit: usize,
+    ) -> Result<(Vec<Conversation>, bool), EngineError> {
+        let ids = self.conversation_ids(tenant, user_id, before, limit.saturating_add(1))?;
+        let more = ids.len() > limit;
+        let mut page = Vec::with_capacity(ids.len().min(limit));
+        for id in ids.into_iter().take(limit) {
+            let cell = self.heads.cell(tenant, &id)?;
+            // One that was deleted since the scan is left out.
+            if let Ok(head) = cell.head() {
+                page.push(self.describe(&cell, &head));
+            }
+        }
+        Ok((page, more))
+    }
+
+    /// Ids of existing conversations, newest first.
+    pub(super) fn conversation_ids(
+        &self,
+        tenant: &TenantId,
+        user_id: Option<&str>,
+        before: Option<&ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>, EngineError> {
+        let prefix = match user_id {
+            Some(user_id) => keys::user_prefix(tenant, user_id),
+            None => keys::heads_prefix(tenant),
+        };
+        let (start, mut end) = keys::prefix_range(&prefix);
+        if let Some(before) = before {
+            end = match user_id {
+                Some(user_id) => keys::user(tenant, user_id, before),
+                None => keys::head(tenant, before),
+            };
+        }
+        let mut ids = Vec::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Backward, &mut |key, value| {
+            let found = id_at_end(key, prefix.len()).and_then(|id| {
+                // Heads of deleted conversations stay while forks share turns.
+                let deleted = user_id.is_none() && decode::<Head>(key, &value)?.deleted;
+                Ok((!deleted).then_some(id))
+            });
+            match found {
+                Ok(found) => ids.extend(found),
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            if ids.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(ids),
+        }
+    }
+
+    /// Changes title, user or labels.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `RevisionMismatch`, `Store`.
+    pub async fn update_conversation(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        patch: ConversationPatch,
+    ) -> Result<Conversation, EngineError> {
+        validate::patch(&patch, &self.limits)?;
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
+        let writer = cell.write().await;
+        let head = cell.head()?;
+        if let Some(expected) = patch.expected_revision
+            && expected != head.revision
+        {
+            return Err(EngineError::RevisionMismatch { expected, actual: head.revision });
+        }
+        let mut next = self.touched(&head);
+        let mut batch = Batch::new();
+        if let Some(user_id) = patch.user_id
+            && user_id != head.user_id
+        {
+            if !head.user_id.is_empty() {
+                batch.delete(keys::user(tenant, &head.user_id, id));
+            }
+            if !user_id.is_empty() {
+                batch.put(keys::user(tenant, &user_id, id), Vec::new());
+            }
+            next.user_id = user_id;
+        }
+        if let Some(title) = patch.title {
+            next.title = title;
+        }
+        if let Some(labels) = patch.labels {
+            next.labels = labels;
+        }
+        self.commit_head(writer, next, batch, None).await?;
+        Ok(self.describe(&cell, &*cell.head()?))
+    }
+
+    /// A copy of the head for the next revision.
+    pub(super) fn touched(&self, head: &Head) -> Head {
+        let mut next = head.clone();
+        next.revision += 1;
+        next.updated_at = (self.clock)();
+        next
+    }
+
+    pub(super) fn describe(&self, cell: &Cell, head: &Head) -> Conversation {
+        Conversation {
+            id: cell.id.clone(),
+            created_at: head.created_at,
+            updated_at: head.updated_at,
+            user_id: head.user_id.clone(),
+            title: head.title.clone(),
+            labels: head.labels.clone(),
+            revision: head.revision,
+            last_sequence: head.last_sequence,
+            forked_from: head.forked_from.clone(),
+            indexed_sequence: self.indexed_sequence(cell, head),
+        }
+    }
+
+    /// Every turn up to here is embedded and indexed.
+    pub(super) fn indexed_sequence(&self, cell: &Cell, head: &Head) -> Sequence {
+        let branch = cell.branch(head);
+        let waiting = branch.segments.iter().filter_map(|segment| {
+            let first = self.outbox.first_waiting(&branch.tenant, &segment.conversation)?;
+            (first <= segment.until).then(|| first.max(segment.from))
+        });
+        waiting.min().map_or(head.last_sequence, |first| (first - 1).min(head.last_sequence))
+    }
+}
+
+/// Where a fork comes from.
+struct Fork {
+    parent: ConversationId,
+    at: Sequence,
+    shared: Vec<StoredSegment>,
+}
+
+/// The segments of a branch up to a sequence, empty ones left out.
+fn shared_segments(cell: &Cell, head: &Head, at: Sequence) -> Vec<StoredSegment> {
+    cell.branch(head)
+        .segments
+        .into_iter()
+        .filter(|segment| segment.from <= at)
+        .map(|segment| StoredSegment {
+            conversation: segment.conversation,
+            from: segment.from,
+            until: segment.until.min(at),
+        })
+        .collect()
+}
+
+fn taken(id: &ConversationId) -> EngineError {
+    EngineError::AlreadyExists {
+        kind: "conversation",
+        id: id.to_string(),
+        existing: format!("conversations/{id}"),
+    }
+}
+
+/// The length-prefixed id that ends a key behind `prefix` bytes.
+pub(super) fn id_at_end(key: &[u8], prefix: usize) -> Result<ConversationId, StoreError> {
+    let corrupt = || StoreError::Corrupt {
+        key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
+        detail: "the key does not end in an id".to_owned(),
+    };
+    let id = key.get(prefix + 1..).ok_or_else(corrupt)?;
+    let id = std::str::from_utf8(id).map_err(|_| corrupt())?;
+    ConversationId::new(id).map_err(|_| corrupt())
+}

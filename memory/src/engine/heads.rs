@@ -1,0 +1,161 @@
+//! Heads of conversations in memory, and the order of writers.
+//!
+//! Invariants: at most one live [`Cell`] for a conversation, so that its mutex
+//! orders all writers; a head is replaced only after the batch that holds it is
+//! durable; reads never wait for a writer.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{OwnedMutexGuard, watch};
+
+use super::{
+    EngineError,
+    records::{Head, decode},
+};
+use crate::{
+    index::{Branch, Segment},
+    store::{Store, StoreError, keys},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Heads kept in memory.
+const CACHED_HEADS: u64 = 100_000;
+
+type HeadKey = (TenantId, ConversationId);
+
+/// One conversation's head and its writers' queue.
+pub(crate) struct Cell {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: ConversationId,
+    writers: Arc<tokio::sync::Mutex<()>>,
+    head: RwLock<Option<Arc<Head>>>,
+    revision: watch::Sender<u64>,
+}
+
+impl Cell {
+    /// The head as it is durable now, deleted ones too.
+    pub(crate) fn stored(&self) -> Option<Arc<Head>> {
+        self.head.read().clone()
+    }
+
+    /// The head of a conversation that exists.
+    pub(crate) fn head(&self) -> Result<Arc<Head>, EngineError> {
+        self.stored()
+            .filter(|head| !head.deleted)
+            .ok_or_else(|| EngineError::conversation_not_found(&self.id))
+    }
+
+    /// Waits for the writer's turn.
+    pub(crate) async fn write(self: &Arc<Self>) -> Writer {
+        let guard = Arc::clone(&self.writers).lock_owned().await;
+        Writer { cell: Arc::clone(self), held: vec![guard] }
+    }
+
+    /// Follows the revision.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// Where the turns of the conversation are stored.
+    pub(crate) fn branch(&self, head: &Head) -> Branch {
+        let mut segments: Vec<Segment> = head.shared.iter().map(Segment::from).collect();
+        segments.push(Segment {
+            conversation: self.id.clone(),
+            from: head.own_from(),
+            until: Sequence::MAX,
+        });
+        Branch { tenant: self.tenant.clone(), conversation: self.id.clone(), segments }
+    }
+}
+
+/// The right to write a conversation; moves into the task that commits.
+pub(crate) struct Writer {
+    pub(crate) cell: Arc<Cell>,
+    held: Vec<OwnedMutexGuard<()>>,
+}
+
+impl Writer {
+    /// Keeps another lock until this writer is done.
+    pub(crate) fn hold(&mut self, others: impl IntoIterator<Item = OwnedMutexGuard<()>>) {
+        self.held.extend(others);
+    }
+
+    /// Gives the locks to another writer.
+    pub(crate) fn into_locks(self) -> Vec<OwnedMutexGuard<()>> {
+        self.held
+    }
+
+    /// Publishes a head that has become durable, or its absence.
+    pub(crate) fn publish(&self, head: Option<Head>) {
+        let revision = head.as_ref().map_or(u64::MAX, |head| head.revision);
+        *self.cell.head.write() = head.map(Arc::new);
+        self.cell.revision.send_replace(revision);
+    }
+}
+
+/// All heads.
+pub(crate) struct Heads {
+    store: Arc<Store>,
+    live: Mutex<HashMap<HeadKey, Weak<Cell>>>,
+    recent: moka::sync::Cache<HeadKey, Arc<Cell>>,
+}
+
+impl Heads {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self {
+            store,
+            live: Mutex::new(HashMap::new()),
+            recent: moka::sync::Cache::new(CACHED_HEADS),
+        }
+    }
+
+    /// The cell of a conversation, whether it exists or not.
+    pub(crate) fn cell(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<Arc<Cell>, StoreError> {
+        let key = (tenant.clone(), id.clone());
+        if let Some(cell) = self.recent.get(&key) {
+            return Ok(cell);
+        }
+        let cell = self.live_cell(&key)?;
+        // Absent conversations are not kept: asking for random ids must not
+        // push real ones out.
+        if cell.stored().is_some() {
+            self.recent.insert(key, Arc::clone(&cell));
+        }
+        Ok(cell)
+    }
+
+    /// The head is read under the map's lock, so that no second cell of the same
+    /// conversation can come to life meanwhile.
+    fn live_cell(&self, key: &HeadKey) -> Result<Arc<Cell>, StoreError> {
+        let mut live = self.live.lock();
+        if let Some(cell) = live.get(key).and_then(Weak::upgrade) {
+            return Ok(cell);
+        }
+        let (tenant, id) = key;
+        let stored_key = keys::head(tenant, id);
+        let head: Option<Head> = match self.store.get(&stored_key)? {
+            Some(bytes) => Some(decode(&stored_key, &bytes)?),
+            None => None,
+        };
+        let cell = Arc::new(Cell {
+            tenant: tenant.clone(),
+            id: id.clone(),
+            writers: Arc::default(),
+            revision: watch::Sender::new(head.as_ref().map_or(0, |head| head.revision)),
+            head: RwLock::new(head.map(Arc::new)),
+        });
+        if live.len() == live.capacity() {
+            live.retain(|_, cell| cell.strong_count() > 0);
+        }
+        live.insert(key.clone(), Arc::downgrade(&cell));
+        Ok(cell)
+    }
+}

@@ -1,0 +1,132 @@
+//! Deriving everything again from the turns: on demand, and when the embedding
+//! model has changed.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use super::{
+    Engine, EngineError,
+    conversations::id_at_end,
+    records::{Head, OutboxEntry, Task, decode, encode},
+};
+use crate::{
+    store::{Batch, Direction, StoreError, keys},
+    turn::{ConversationId, TenantId},
+};
+
+/// Turns of one outbox entry: a conversation's rebuild is many small steps.
+const TURNS_PER_ENTRY: u64 = 512;
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+impl Engine {
+    /// Derives everything again from the turns and returns how many there were.
+    /// `progress` gets turns done and turns in all, a few times a second.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub async fn rebuild(
+        &self,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        self.queue_everything().await?;
+        let total = self.outbox.backlog();
+        let mut tick = tokio::time::interval(TELL_EVERY);
+        let finished = self.outbox.wait_until(|| self.outbox.backlog() == 0);
+        tokio::pin!(finished);
+        loop {
+            tokio::select! {
+                () = &mut finished => break,
+                _ = tick.tick() => {
+                    progress(total.saturating_sub(self.outbox.backlog()), total);
+                }
+            }
+        }
+        progress(total, total);
+        Ok(total)
+    }
+
+    /// Queues a rebuild when the vectors in the store are another model's.
+    pub(super) async fn rebuild_if_changed(&self) -> Result<(), EngineError> {
+        let key = keys::state("embedding");
+        let version = self.embed.version();
+        let stored: Option<String> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        if stored.as_ref() == Some(&version) {
+            return Ok(());
+        }
+        if let Some(stored) = stored {
+            tracing::warn!(%stored, now = %version, "the embedding model changed: rebuilding");
+            self.queue_everything().await?;
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&version)?);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Queues the derivation of every turn of every tenant.
+    async fn queue_everything(&self) -> Result<(), EngineError> {
+        for (tenant, id) in self.all_conversations()? {
+            let cell = self.heads.cell(&tenant, &id)?;
+            // A writer's right, so that no append slips its entry in between.
+            let writer = cell.write().await;
+            let Some(head) = cell.stored() else { continue };
+            let mut batch = Batch::new();
+            let mut queued = Vec::new();
+            let mut from = head.own_from();
+            while from <= head.last_sequence {
+                let until = head.last_sequence.min(from + TURNS_PER_ENTRY - 1);
+                let entry = OutboxEntry {
+                    tenant: tenant.clone(),
+                    owner: id.clone(),
+                    task: Task::Derive { from, until },
+                };
+                queued.push(self.enqueue(&mut batch, entry)?);
+                from = until + 1;
+            }
+            if !batch.is_empty() {
+                self.store.commit(batch).await?;
+                queued.into_iter().for_each(|entry| self.outbox.push(entry));
+            }
+            drop(writer);
+        }
+        Ok(())
+    }
+
+    /// Every conversation of every tenant, deleted ones that forks share too.
+    fn all_conversations(&self) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
+        let mut found = Vec::new();
+        // Keys begin with the length of the tenant's id: 1 to 64.
+        let mut next = vec![1];
+        while let Some(tenant) = self.first_tenant(&next)? {
+            let prefix = keys::heads_prefix(&tenant);
+            let (start, end) = keys::prefix_range(&prefix);
+            let mut failed = None;
+            self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+                match decode::<Head>(key, &value).and_then(|_| id_at_end(key, prefix.len())) {
+                    Ok(id) => found.push((tenant.clone(), id)),
+                    Err(error) => failed = Some(error),
+                }
+                ControlFlow::Continue(())
+            })?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+            next = keys::prefix_range(&keys::tenant_prefix(&tenant)).1;
+        }
+        Ok(found)
+    }
+
+    /// The tenant of the first key at or behind `start`.
+    fn first_tenant(&self, start: &[u8]) -> Result<Option<TenantId>, StoreError> {
+        let mut tenant = None;
+        self.store.scan_keys(start, &[u8::MAX], &mut |key| {
+            let length = key.first().map_or(0, |length| usize::from(*length));
+            let id = key.get(1..=length).and_then(|id| std::str::from_utf8(id).ok());
+            tenant = id.and_then(|id| TenantId::new(id).ok());
+            ControlFlow::Break(())
+        })?;
+        Ok(tenant)
+    }
+}

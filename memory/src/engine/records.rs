@@ -1,0 +1,156 @@
+//! What is stored under each key, and how it is encoded: one version byte, then
+//! postcard. A record of a version that this build does not know is corrupt to
+//! it, never guessed at.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    context::TurnCost,
+    index::Segment,
+    retrieval::TurnTraits,
+    store::StoreError,
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Version of all records below; part of the data directory's format.
+const VERSION: u8 = 1;
+
+/// Encodes a record.
+///
+/// # Errors
+/// [`StoreError::Engine`], which no value of ours causes.
+pub(crate) fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(record, vec![VERSION])
+        .map_err(|error| StoreError::Engine(format!("record cannot be encoded: {error}")))
+}
+
+/// Decodes the record found under `key`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    let corrupt = |detail: String| StoreError::Corrupt { key: hex(key), detail };
+    match bytes.split_first() {
+        Some((&VERSION, body)) => {
+            postcard::from_bytes(body).map_err(|error| corrupt(error.to_string()))
+        }
+        Some((version, _)) => Err(corrupt(format!("record version {version} is not known"))),
+        None => Err(corrupt("empty record".to_owned())),
+    }
+}
+
+fn hex(key: &[u8]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Head of a conversation: all that is known of it but its turns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub user_id: String,
+    pub title: String,
+    pub labels: BTreeMap<String, String>,
+    pub request_id: String,
+    pub revision: u64,
+    pub last_sequence: Sequence,
+    pub forked_from: Option<(ConversationId, Sequence)>,
+    /// Segments of ancestors, oldest first; empty unless it is a fork.
+    pub shared: Vec<StoredSegment>,
+    /// Deleted, and kept only because forks share its turns.
+    pub deleted: bool,
+    /// Facts pinned now.
+    pub facts: u64,
+}
+
+impl Head {
+    /// First sequence that the conversation stores itself.
+    pub(crate) fn own_from(&self) -> Sequence {
+        self.shared.last().map_or(1, |segment| segment.until + 1)
+    }
+}
+
+/// See [`Segment`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredSegment {
+    pub conversation: ConversationId,
+    pub from: Sequence,
+    pub until: Sequence,
+}
+
+impl From<&StoredSegment> for Segment {
+    fn from(stored: &StoredSegment) -> Self {
+        Self {
+            conversation: stored.conversation.clone(),
+            from: stored.from,
+            until: stored.until,
+        }
+    }
+}
+
+/// What a client turn id stands for. The hash of a forgotten turn is erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Idempotency {
+    pub client_turn_id: String,
+    pub sequence: Sequence,
+    /// BLAKE3 of the turn as it was given; absent once it is forgotten.
+    pub content: Option<[u8; 32]>,
+}
+
+/// Values derived from a turn, with the versions that they were derived by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Derived {
+    /// [`crate::embed::EmbedService::version`] of the vectors.
+    pub embedding: String,
+    /// Byte ranges of the passages that have a vector, in order.
+    pub passages: Vec<(u32, u32)>,
+    /// Version of the rendering that `costs` count.
+    pub rendering: u32,
+    /// Costs by tokenizer.
+    pub costs: Vec<(String, TurnCost)>,
+    /// Version of the cues in `traits`.
+    pub cues: u32,
+    /// What ranking knows of the turn.
+    pub traits: TurnTraits,
+}
+
+/// Work that is still to be derived. Written in the same batch as its cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutboxEntry {
+    pub tenant: TenantId,
+    /// The conversation that stores the turns.
+    pub owner: ConversationId,
+    pub task: Task,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Embed and index these turns.
+    Derive { from: Sequence, until: Sequence },
+    /// Take these turns out of everything derived.
+    Forget { sequences: Vec<Sequence> },
+    /// Take everything from here on out; the conversation is gone.
+    Drop { from: Sequence },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_versions_and_torn_records_are_corrupt() {
+        let record = Idempotency { client_turn_id: "a".into(), sequence: 7, content: None };
+        let bytes = encode(&record).unwrap();
+        assert_eq!(decode::<Idempotency>(b"k", &bytes).unwrap(), record);
+        for bad in [&[][..], &[9, 1, 2][..], &bytes[..bytes.len() - 1]] {
+            assert!(matches!(
+                decode::<Idempotency>(b"k", bad),
+                Err(StoreError::Corrupt { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Search: gather what the index says of one or several branches, rank it, and
+//! check every hit against the store.
+
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+
+use super::{
+    Engine, EngineError, SearchHit, SearchOutcome, SearchRequest, SearchScope, Shortfall,
+    TurnFilter,
+    catalog::Catalog,
+    records::Head,
+    source::indexed,
+    turns::{scan_turns, segment_of},
+};
+use crate::{
+    index::{Branch, BranchMatches, IndexError, IndexQuery},
+    retrieval::{self, Candidates, Ranking},
+    store::Direction,
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Turns at the newest end that are searched by words while they wait to be
+/// embedded; a longer backlog is named as a shortfall.
+const FRESH_TURNS: u64 = 1_000;
+
+/// A branch that is searched.
+pub(super) struct Scope {
+    pub(super) branch: Branch,
+    pub(super) head: Arc<Head>,
+    pub(super) catalog: Arc<Catalog>,
+}
+
+/// What the index says of the scopes.
+pub(super) struct Gathered {
+    pub(super) scopes: Vec<Scope>,
+    pub(super) matches: Vec<BranchMatches>,
+    pub(super) shortfalls: Vec<Shortfall>,
+}
+
+impl Engine {
+    /// Searches one conversation or all of a user's.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty query, `NotFound`, `Store`, `Index` other than
+    /// unavailable (then the answer names it as a shortfall).
+    pub async fn search(
+        &self,
+        tenant: &TenantId,
+        request: SearchRequest,
+    ) -> Result<SearchOutcome, EngineError> {
+        if request.query.trim().is_empty() {
+            return Err(EngineError::invalid("query", "is required"));
+        }
+        let (scopes, revision) = match &request.scope {
+            SearchScope::Conversation(id) => {
+                self.wait_searchable(tenant, id, request.min_revision).await?;
+                let scope = self.scope(tenant, id)?;
+                let revision = scope.head.revision;
+                (vec![scope], revision)
+            }
+            SearchScope::User(user_id) => (self.user_scopes(tenant, user_id)?, 0),
+        };
+        let query = self.clip_query(&request.query);
+        let limit = request.offset.saturating_add(request.limit);
+        let gathered = self.gather(scopes, query, limit).await?;
+        let ranking = self.ranking(&gathered, query, request.method, &[])?;
+        let mut outcome = SearchOutcome {
+            hits: Vec::new(),
+            more: false,
+            revision,
+            shortfalls: gathered.shortfalls.clone(),
+        };
+        self.fill_hits(&gathered, &ranking, &request, &mut outcome)?;
+        Ok(outcome)
+    }
+
+    /// Reads the hits of the page, leaving out what the store does not have any
+    /// more, what the filter excludes, and what forks show twice.
+    fn fill_hits(
+        &self,
+        gathered: &Gathered,
+        ranking: &Ranking,
+        request: &SearchRequest,
+        outcome: &mut SearchOutcome,
+    ) -> Result<(), EngineError> {
+        let mut seen: HashSet<(&ConversationId, Sequence)> = HashSet::new();
+        let mut skipped = 0;
+        for ranked in ranking.order() {
+            let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
+            let Some(segment) = segment_of(&scope.branch, ranked.sequence) else { continue };
+            if !seen.insert((&segment.conversation, ranked.sequence)) {
+                continue;
+            }
+            if !within(&request.filter, ranked.sequence) {
+                continue;
+            }
+            let Some(turn) = self.read_turn(&scope.branch, ranked.sequence)? else { continue };
+            if turn.forgotten || !passes(&request.filter, &turn) {
+                continue;
+            }
+            if skipped < request.offset {
+                skipped += 1;
+                continue;
+            }
+            if outcome.hits.len() == request.limit {
+                outcome.more = true;
+                break;
+            }
+            let mut turn = turn;
+            if request.omit_parts {
+                turn.parts.clear();
+            }
+            outcome.hits.push(SearchHit {
+                conversation: scope.branch.conversation.clone(),
+                turn: Arc::new(turn),
+                score: ranked.score,
+                components: ranking.components(ranked),
+                passage: ranked.passage,
+            });
+        }
+        Ok(())
+    }
+
+    /// The branch of one conversation as it is now.
+    pub(super) fn scope(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<Scope, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let head = cell.head()?;
+        let branch = cell.branch(&head);
+        let catalog = self.catalogs.of(&branch);
+        Ok(Scope { branch, head, catalog })
+    }
+
+    /// The branches of a user, newest first.
+    pub(super) fn user_scopes(
+        &self,
+        tenant: &TenantId,
+        user_id: &str,
+    ) -> Result<Vec<Scope>, EngineError> {
+        if user_id.is_empty() {
+            return Err(EngineError::invalid("user_id", "is required"));
+        }
+        let limit = self.limits.conversations_per_user_search as usize;
+        let ids = self.conversation_ids(tenant, Some(user_id), None, limit)?;
+        // One that was deleted since the scan is left out.
+        Ok(ids.iter().filter_map(|id| self.scope(tenant, id).ok()).collect())
+    }
+
+    /// Asks the index. An index or embedder that is down becomes a shortfall.
+    pub(super) async fn gather(
+        &self,
+        scopes: Vec<Scope>,
+        query: &str,
+        limit: usize,
+    ) -> Result<Gathered, EngineError> {
+        let mut shortfalls = Vec::new();
+        let Some(tenant) = scopes.first().map(|scope| scope.branch.tenant.clone()) else {
+            return Ok(Gathered { scopes, matches: Vec::new(), shortfalls });
+        };
+        let vector = match self.embed.query(&tenant, query).await {
+            Ok(vector) => Some(vector),
+            Err(error) => {
+                shortfalls.push(Shortfall::EmbeddingUnavailable(error.to_string()));
+                None
+            }
+        };
+        let mut waiting = 0;
+        for scope in &scopes {
+            waiting += self.refresh(scope).await?;
+        }
+        if waiting > 0 {
+            shortfalls.push(Shortfall::NotIndexed(waiting));
+        }
+        let branches: Vec<Branch> = scopes.iter().map(|scope| scope.branch.clone()).collect();
+        let query = IndexQuery { text: query.to_owned(), vector, limit };
+        let matches = match self.index.search(&branches, &query).await {
+            Ok(matches) => matches,
+            Err(IndexError::Unavailable(reason)) => {
+                shortfalls.push(Shortfall::IndexUnavailable(reason));
+                Vec::new()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Gathered { scopes, matches, shortfalls })
+    }
+
+    /// Lets turns that wait to be embedded be found by their words. Returns how
+    /// many wait.
+    async fn refresh(&self, scope: &Scope) -> Result<u64, EngineError> {
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        let last = scope.head.last_sequence;
+        let waiting = last - self.indexed_sequence(&cell, &scope.head).min(last);
+        if waiting == 0 {
+            return Ok(0);
+        }
+        let from = last + 1 - waiting.min(FRESH_TURNS);
+        for segment in &scope.branch.segments {
+            let (low, high) = (segment.from.max(from), segment.until.min(last));
+            if low > high {
+                continue;
+            }
+            let mut fresh = Vec::new();
+            scan_turns(&self.store, &scope.branch, low, high, Direction::Forward, &mut |turn| {
+                if !turn.forgotten {
+                    fresh.push(indexed(&turn, Vec::new()));
+                }
+                ControlFlow::Continue(())
+            })?;
+            let (tenant, owner) = (&scope.branch.tenant, &segment.conversation);
+            match self.index.upsert(tenant, owner, &scope.head.user_id, fresh).await {
+                Ok(()) | Err(IndexError::Unavailable(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Ranks what was gathered. `excluded` are sequences of the first scope that
+    /// must not be proposed.
+    pub(super) fn ranking(
+        &self,
+        gathered: &Gathered,
+        query: &str,
+        method: super::SearchMethod,
+        excluded: &[Sequence],
+    ) -> Result<Ranking, EngineError> {
+        let mut guards = Vec::with_capacity(gathered.scopes.len());
+        for scope in &gathered.scopes {
+            let last = scope.head.last_sequence;
+            guards.push(scope.catalog.covering(&self.store, last, self.counter.as_ref())?);
+        }
+        let candidates: Vec<Candidates<'_>> = gathered
+            .matches
+            .iter()
+            .zip(&guards)
+            .map(|(of_branch, state)| Candidates {
+                traits: state.traits(),
+                matches: &of_branch.matches,
+            })
+            .collect();
+        let mut ranking = retrieval::rank(method, query, &candidates, &self.ranking);
+        if !excluded.is_empty() {
+            ranking.retain(|ranked| {
+                ranked.conversation != 0 || !excluded.contains(&ranked.sequence)
+            });
+        }
+        Ok(ranking)
+    }
+
+    /// Cuts a query at a word, at the limit.
+    pub(super) fn clip_query<'q>(&self, query: &'q str) -> &'q str {
+        let max = self.limits.query_bytes as usize;
+        if query.len() <= max {
+            return query;
+        }
+        let cut = (0..=max).rev().find(|end| query.is_char_boundary(*end)).unwrap_or(0);
+        let head = &query[..cut];
+        head.rfind(char::is_whitespace).map_or(head, |end| &head[..end])
+    }
+}
+
+fn within(filter: &TurnFilter, sequence: Sequence) -> bool {
+    sequence >= filter.from_sequence
+        && (filter.until_sequence == 0 || sequence <= filter.until_sequence)
+}
+
+fn passes(filter: &TurnFilter, turn: &crate::turn::Turn) -> bool {
+    (filter.roles.is_empty() || filter.roles.contains(&turn.role))
+        && (filter.speaker.is_empty() || filter.speaker == turn.speaker)
+        && filter.from_time.is_none_or(|from| turn.said_at >= from)
+        && filter.until_time.is_none_or(|until| turn.said_at < until)
+}

@@ -1,0 +1,361 @@
+//! Context windows: what is searched for, what is proposed, and the call into
+//! assembly.
+//!
+//! Invariants: a window shows the branch as of one revision; a cached window is
+//! given again only for the identical query, revision, options and state of the
+//! index.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    search::{Gathered, Scope},
+    windows::WindowKey,
+};
+use crate::{
+    context::{
+        self, Pin, Query, RetrievedTurn, Section, TurnReader, Window, WindowInput, WindowOptions,
+        Yielded,
+    },
+    retrieval::Ranking,
+    turn::{ConversationId, NewTurn, Role, Sequence, TenantId, Turn},
+};
+
+/// Proposals given to assembly at most.
+const MAX_PROPOSALS: usize = 2_000;
+/// How much length counts against a proposal, see
+/// [`WindowOptions::density_alpha`].
+const DENSITY_ALPHA: f32 = 0.5;
+/// Share of the budget for recent turns in a chat: it goes on from them, and
+/// they are the prefix that a provider's cache keeps.
+const CHAT_RECENT_SHARE: f32 = 0.7;
+/// Share for a question from outside: it is about the history.
+const QUESTION_RECENT_SHARE: f32 = 0.15;
+
+impl Engine {
+    /// Builds the window for a query, or for the last user turn.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `Assemble` when required pins do not fit, `Store`.
+    pub async fn build_context(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        request: ContextRequest,
+    ) -> Result<ContextOutcome, EngineError> {
+        self.check_context(&request)?;
+        self.wait_searchable(tenant, id, request.min_revision).await?;
+        self.window(tenant, id, &request, None).await
+    }
+
+    /// Appends the user's turn and builds its window. A repeat of the turn
+    /// builds the window anew.
+    ///
+    /// # Errors
+    /// Those of an append and of [`Engine::build_context`]; the options are
+    /// checked before anything is stored.
+    pub async fn prepare_turn(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        turn: NewTurn,
+        expected_last_sequence: Option<Sequence>,
+        request: ContextRequest,
+    ) -> Result<(AppendedTurn, ContextOutcome), EngineError> {
+        self.check_context(&request)?;
+        if turn.role != Role::User {
+            return Err(EngineError::invalid("turn.role", "must be that of the user"));
+        }
+        let appended =
+            self.append_turns(tenant, id, vec![turn], expected_last_sequence).await?;
+        let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
+        let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
+        Ok((turn, window))
+    }
+
+    fn check_context(&self, request: &ContextRequest) -> Result<(), EngineError> {
+        let mut violations = Vec::new();
+        let mut refuse = |field: &str, description: String| {
+            violations.push(super::FieldViolation::new(field, description));
+        };
+        let max = self.limits.token_budget;
+        if request.budget == 0 || u64::from(request.budget) > max {
+            refuse("options.token_budget", format!("must be 1 to {max}, is {}", request.budget));
+        }
+        for (field, share) in [
+            ("options.recent_share", request.recent_share),
+            ("options.pinned_share", request.pinned_share),
+            ("options.min_score", Some(request.min_score)),
+        ] {
+            if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+                refuse(field, "must be 0 to 1".to_owned());
+            }
+        }
+        if let Err(unknown) = self.tokenizers.get(&request.tokenizer) {
+            refuse("options.tokenizer", unknown.to_string());
+        }
+        if violations.is_empty() { Ok(()) } else { Err(EngineError::Invalid(violations)) }
+    }
+
+    /// `turn` is the user turn that the window is for; the last one if absent.
+    async fn window(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        request: &ContextRequest,
+        turn: Option<Sequence>,
+    ) -> Result<ContextOutcome, EngineError> {
+        let own = self.scope(tenant, id)?;
+        let query = self.query_of(&own, request, turn)?;
+        let search_query = self.search_query(&own, &query)?;
+        let cell = self.heads.cell(tenant, id)?;
+        let key = WindowKey::new(
+            &own,
+            request,
+            query_sequence(&query),
+            self.indexed_sequence(&cell, &own.head),
+        );
+        if !request.include_user_history
+            && let Some(known) = self.windows.same(&key)
+        {
+            return Ok(known);
+        }
+        let mut scopes = vec![own];
+        if request.include_user_history {
+            let user_id = scopes.iter().map(|own| own.head.user_id.clone()).next();
+            let others = match user_id.filter(|user_id| !user_id.is_empty()) {
+                Some(user_id) => self.user_scopes(tenant, &user_id)?,
+                None => Vec::new(),
+            };
+            scopes.extend(others.into_iter().filter(|other| other.branch.conversation != *id));
+        }
+        let gathered = if search_query.trim().is_empty() {
+            Gathered { scopes, matches: Vec::new(), shortfalls: Vec::new() }
+        } else {
+            self.gather(scopes, &search_query, MAX_PROPOSALS).await?
+        };
+        let started = Instant::now();
+        let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
+        outcome.assembly_micros =
+            u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.windows.remember(key, &outcome);
+        Ok(outcome)
+    }
+
+    fn assemble(
+        &self,
+        gathered: &Gathered,
+        request: &ContextRequest,
+        query: &Query,
+        search_query: String,
+        key: &WindowKey,
+    ) -> Result<ContextOutcome, EngineError> {
+        let own = gathered.scopes.first().ok_or(EngineError::Closed)?;
+        let counter = self
+            .tokenizers
+            .get(&request.tokenizer)
+            .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
+        let last = query_sequence(query).map_or(own.head.last_sequence, |sequence| sequence - 1);
+        let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
+        let ranking =
+            self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
+        let mut retrieved = Vec::new();
+        for ranked in ranking.order().iter().take(MAX_PROPOSALS) {
+            let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
+            if ranked.conversation == 0 && ranked.sequence > last {
+                continue;
+            }
+            let until = scope.head.last_sequence;
+            let state = scope.catalog.covering(&self.store, until, counter.as_ref())?;
+            let place = usize::try_from(ranked.sequence).unwrap_or(usize::MAX) - 1;
+            let Some(cost) = state.costs(counter.name()).get(place).copied() else { continue };
+            retrieved.push(RetrievedTurn {
+                conversation: (ranked.conversation != 0)
+                    .then(|| scope.branch.conversation.clone()),
+                cost,
+                score: ranked.score,
+                // Filled in for those that are chosen.
+                components: Vec::new(),
+            });
+        }
+        let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
+        let costs = state.costs(counter.name());
+        let history = costs.get(..last as usize).unwrap_or(costs);
+        let asked = match query {
+            Query::LastTurn(_) => 0,
+            Query::Text(text) => counter.count(text),
+        };
+        let previous = self.windows.previous(key);
+        let options = WindowOptions {
+            budget: request.budget,
+            counter: Arc::clone(&counter),
+            overhead: request.overhead,
+            recent_share: request.recent_share.unwrap_or_else(|| recent_share(query)),
+            pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
+            density_alpha: DENSITY_ALPHA,
+            min_score: request.min_score,
+        };
+        let pins = self.pins(own)?;
+        let reader = Reader { engine: self, gathered };
+        let input = WindowInput {
+            pins: &pins,
+            history,
+            retrieved: &retrieved,
+            query,
+            recent_from: previous.as_ref().and_then(|previous| previous.recent_from),
+            reader: &reader,
+        };
+        let mut window = context::assemble(&options, &input)?;
+        name_components(&mut window, gathered, &ranking);
+        let mut shortfalls = gathered.shortfalls.clone();
+        shortfalls.extend(window.yielded.iter().map(|yielded| match yielded {
+            Yielded::Pins(count) => Shortfall::PinsYielded(*count as u64),
+            Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
+        }));
+        let unchanged = previous.map_or(0, |previous| {
+            context::unchanged_prefix_tokens(&previous.prefix, &window.prefix)
+        });
+        Ok(ContextOutcome {
+            full_history_tokens: context::full_history_tokens(costs, request.overhead, asked),
+            unchanged_prefix_tokens: unchanged,
+            revision: own.head.revision,
+            shortfalls,
+            search_query,
+            assembly_micros: 0,
+            window: Arc::new(window),
+        })
+    }
+
+    /// What the window is for.
+    fn query_of(
+        &self,
+        own: &Scope,
+        request: &ContextRequest,
+        turn: Option<Sequence>,
+    ) -> Result<Query, EngineError> {
+        if !request.query.trim().is_empty() && turn.is_none() {
+            return Ok(Query::Text(self.clip_query(&request.query).to_owned()));
+        }
+        let sequence = match turn {
+            Some(sequence) => Some(sequence),
+            None => self.last_user_turn(own)?,
+        };
+        let turn = match sequence {
+            Some(sequence) => self.read_turn(&own.branch, sequence)?,
+            None => None,
+        };
+        let turn = turn.filter(|turn| !turn.forgotten).ok_or_else(|| {
+            EngineError::invalid("query", "is required: the conversation has no user turn yet")
+        })?;
+        Ok(Query::LastTurn(Arc::new(turn)))
+    }
+
+    fn last_user_turn(&self, own: &Scope) -> Result<Option<Sequence>, EngineError> {
+        let last = own.head.last_sequence;
+        let state = own.catalog.covering(&self.store, last, self.counter.as_ref())?;
+        let found = state.traits().iter().rev().find(|traits| {
+            traits.role == Role::User && !traits.forgotten && traits.sequence <= last
+        });
+        Ok(found.map(|traits| traits.sequence))
+    }
+
+    /// The words that are searched for: an elliptical last turn together with
+    /// the exchange before it.
+    fn search_query(&self, own: &Scope, query: &Query) -> Result<String, EngineError> {
+        let turn = match query {
+            Query::Text(text) => return Ok(text.clone()),
+            Query::LastTurn(turn) => turn,
+        };
+        let mut exchange = String::new();
+        let from = turn.sequence.saturating_sub(2).max(1);
+        for sequence in from..turn.sequence {
+            if let Some(before) = self.read_turn(&own.branch, sequence)? {
+                exchange.push_str(&before.searchable_text());
+                exchange.push('\n');
+            }
+        }
+        let text = context::search_text(&turn.searchable_text(), &exchange);
+        Ok(self.clip_query(&text).to_owned())
+    }
+
+    /// The pins of a conversation with their authority, newest first.
+    fn pins(&self, own: &Scope) -> Result<Vec<Pin>, EngineError> {
+        if own.head.facts == 0 {
+            return Ok(Vec::new());
+        }
+        let mut facts = self.read_facts(&own.branch.tenant, &own.branch.conversation)?;
+        facts.reverse();
+        let mut pins = Vec::with_capacity(facts.len());
+        for fact in facts {
+            let source = match fact.source {
+                Some(sequence) => self.read_turn(&own.branch, sequence)?,
+                None => None,
+            };
+            pins.push(Pin {
+                authority: source.as_ref().map_or(Role::System, |turn| turn.role),
+                said_at: source.map(|turn| turn.said_at),
+                fact,
+            });
+        }
+        Ok(pins)
+    }
+}
+
+fn recent_share(query: &Query) -> f32 {
+    match query {
+        Query::LastTurn(_) => CHAT_RECENT_SHARE,
+        Query::Text(_) => QUESTION_RECENT_SHARE,
+    }
+}
+
+/// Gives the retrieved items of a window the components of their scores.
+fn name_components(window: &mut Window, gathered: &Gathered, ranking: &Ranking) {
+    for item in &mut window.items {
+        if item.section != Section::Retrieved {
+            continue;
+        }
+        let scope = match &item.conversation {
+            None => Some(0),
+            Some(other) => {
+                gathered.scopes.iter().position(|scope| scope.branch.conversation == *other)
+            }
+        };
+        let ranked = ranking.order().iter().find(|ranked| {
+            Some(ranked.conversation) == scope && Some(ranked.sequence) == item.sequence
+        });
+        if let Some(ranked) = ranked {
+            item.components = ranking.components(ranked);
+        }
+    }
+}
+
+fn query_sequence(query: &Query) -> Option<Sequence> {
+    match query {
+        Query::LastTurn(turn) => Some(turn.sequence),
+        Query::Text(_) => None,
+    }
+}
+
+/// Reads the turns that assembly chose; what has gone meanwhile is left out.
+struct Reader<'a> {
+    engine: &'a Engine,
+    gathered: &'a Gathered,
+}
+
+impl TurnReader for Reader<'_> {
+    fn read(&self, conversation: Option<&ConversationId>, sequence: Sequence) -> Option<Arc<Turn>> {
+        let scope = match conversation {
+            None => self.gathered.scopes.first(),
+            Some(other) => {
+                self.gathered.scopes.iter().find(|scope| scope.branch.conversation == *other)
+            }
+        }?;
+        match self.engine.read_turn(&scope.branch, sequence) {
+            Ok(turn) => turn.filter(|turn| !turn.forgotten).map(Arc::new),
+            Err(error) => {
+                tracing::error!(%error, sequence, "a turn of a window cannot be read");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! One batch of derivations: embed, store, index.
+
+use std::{
+    ops::{ControlFlow, Range},
+    sync::Arc,
+};
+
+use super::Queued;
+use crate::{
+    context::{self, TokenCounter},
+    embed::EmbedService,
+    engine::{
+        EngineError,
+        records::{Derived, Head, Task, decode, encode},
+        source::{encode_vector, indexed},
+        turns::scan_turns,
+    },
+    index::{Branch, Passage, Segment, TurnIndex},
+    retrieval,
+    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId, Turn},
+};
+
+/// Turns read and embedded at a time within one entry: bounds memory.
+const TURNS_PER_STEP: usize = 256;
+
+/// What deriving needs.
+pub(crate) struct Deriver {
+    pub(crate) store: Arc<Store>,
+    pub(crate) embed: Arc<EmbedService>,
+    pub(crate) index: Arc<dyn TurnIndex>,
+    /// The tokenizer whose costs are kept ready.
+    pub(crate) counter: Arc<dyn TokenCounter>,
+}
+
+/// A turn with what was derived from it.
+struct Embedded {
+    turn: Turn,
+    passages: Vec<Passage>,
+}
+
+impl Deriver {
+    /// Does one entry. Can be repeated.
+    ///
+    /// # Errors
+    /// What store, embedder or index report; nothing is half-done in a way that
+    /// a repetition would not mend.
+    pub(crate) async fn run(&self, queued: &Queued) -> Result<(), EngineError> {
+        let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
+        match &queued.entry.task {
+            Task::Derive { from, until } => self.derive(tenant, owner, *from, *until).await,
+            Task::Forget { sequences } => {
+                // Again in the store too: a derivation that was under way when
+                // the turns were forgotten may have written after it.
+                for steps in sequences.chunks(TURNS_PER_STEP) {
+                    let mut batch = Batch::new();
+                    for sequence in steps {
+                        delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
+                    }
+                    self.store.commit(batch).await?;
+                }
+                Ok(self.index.remove_turns(tenant, owner, sequences).await?)
+            }
+            Task::Drop { from } => {
+                self.drop_derived(tenant, owner, *from).await?;
+                Ok(self.index.remove_conversation(tenant, owner, *from).await?)
+            }
+        }
+    }
+
+    async fn derive(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<(), EngineError> {
+        let mut next = from;
+        while next <= until {
+            let turns = self.read(tenant, owner, next, until)?;
+            let Some(last) = turns.last() else { break };
+            next = last.sequence + 1;
+            let live: Vec<Turn> = turns.into_iter().filter(|turn| !turn.forgotten).collect();
+            if live.is_empty() {
+                continue;
+            }
+            let embedded = self.embed(tenant, live).await?;
+            self.store.commit(self.records(tenant, owner, &embedded)?).await?;
+            let head_key = keys::head(tenant, owner);
+            let head: Option<Head> = match self.store.get(&head_key)? {
+                Some(bytes) => Some(decode(&head_key, &bytes)?),
+                None => None,
+            };
+            // A conversation deleted meanwhile is struck by its own entry.
+            if let Some(head) = head {
+                let turns = embedded
+                    .into_iter()
+                    .map(|Embedded { turn, passages }| indexed(&turn, passages))
+                    .collect();
+                self.index.upsert(tenant, owner, &head.user_id, turns).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<Vec<Turn>, StoreError> {
+        let own = Branch {
+            tenant: tenant.clone(),
+            conversation: owner.clone(),
+            segments: vec![Segment { conversation: owner.clone(), from, until }],
+        };
+        let mut turns = Vec::new();
+        scan_turns(&self.store, &own, from, until, Direction::Forward, &mut |turn| {
+            turns.push(turn);
+            if turns.len() < TURNS_PER_STEP {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(turns)
+    }
+
+    async fn embed(
+        &self,
+        tenant: &TenantId,
+        turns: Vec<Turn>,
+    ) -> Result<Vec<Embedded>, EngineError> {
+        let mut texts = Vec::new();
+        let mut spans = Vec::new();
+        for (position, turn) in turns.iter().enumerate() {
+            for (range, text) in passage_texts(&self.embed, turn) {
+                texts.push(text);
+                spans.push((position, range));
+            }
+        }
+        let vectors = self.embed.passages(tenant, texts).await?;
+        let mut embedded: Vec<Embedded> =
+            turns.into_iter().map(|turn| Embedded { turn, passages: Vec::new() }).collect();
+        for ((position, range), vector) in spans.into_iter().zip(vectors) {
+            if let Some(of_turn) = embedded.get_mut(position) {
+                // A turn has at most 1 MiB of text.
+                let (start, end) = (range.start as u32, range.end as u32);
+                of_turn.passages.push(Passage { start, end, vector });
+            }
+        }
+        Ok(embedded)
+    }
+
+    fn records(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        embedded: &[Embedded],
+    ) -> Result<Batch, StoreError> {
+        let mut batch = Batch::new();
+        for Embedded { turn, passages } in embedded {
+            // Old passages of another split must not survive.
+            delete_derived(&self.store, &mut batch, tenant, owner, turn.sequence)?;
+            for (number, passage) in passages.iter().enumerate() {
+                let number = u16::try_from(number).unwrap_or(u16::MAX);
+                let key = keys::vector(tenant, owner, turn.sequence, number);
+                batch.put(key, encode_vector(&passage.vector));
+            }
+            let cost = context::turn_cost(turn, self.counter.as_ref());
+            let derived = Derived {
+                embedding: self.embed.version(),
+                passages: passages.iter().map(|passage| (passage.start, passage.end)).collect(),
+                rendering: context::RENDERING_VERSION,
+                costs: vec![(self.counter.name().to_owned(), cost)],
+                cues: retrieval::CUES_VERSION,
+                traits: retrieval::TurnTraits::of(turn),
+            };
+            let key = keys::at_sequence(tenant, owner, Kind::Derived, turn.sequence);
+            batch.put(key, encode(&derived)?);
+        }
+        Ok(batch)
+    }
+
+    /// Strikes the derived records of a dropped conversation's turns.
+    async fn drop_derived(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        from: Sequence,
+    ) -> Result<(), StoreError> {
+        for kind in [Kind::Derived, Kind::Vector] {
+            let start = keys::at_sequence(tenant, owner, kind, from);
+            let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
+            let mut doomed = Vec::new();
+            self.store.scan_keys(&start, &end, &mut |key| {
+                doomed.push(key.to_vec());
+                ControlFlow::Continue(())
+            })?;
+            for keys in doomed.chunks(TURNS_PER_STEP) {
+                let mut batch = Batch::new();
+                keys.iter().for_each(|key| batch.delete(key.clone()));
+                self.store.commit(batch).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is embedded of a turn: its passages, each led by the speaker's name
+/// where there is one, with their byte ranges in the searchable text.
+pub(crate) fn passage_texts(embed: &EmbedService, turn: &Turn) -> Vec<(Range<usize>, String)> {
+    let text = turn.searchable_text();
+    let ranges = embed.split(&text).into_iter();
+    ranges
+        .filter_map(|range| {
+            let passage = text.get(range.clone())?;
+            let led = match turn.speaker.as_str() {
+                "" => passage.to_owned(),
+                speaker => format!("{speaker}: {passage}"),
+            };
+            Some((range, led))
+        })
+        .collect()
+}
+
+/// Deletes the derived records of one turn.
+pub(crate) fn delete_derived(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    owner: &ConversationId,
+    sequence: Sequence,
+) -> Result<(), StoreError> {
+    batch.delete(keys::at_sequence(tenant, owner, Kind::Derived, sequence));
+    let vectors = keys::at_sequence(tenant, owner, Kind::Vector, sequence);
+    let (start, end) = keys::prefix_range(&vectors);
+    store.scan_keys(&start, &end, &mut |key| {
+        batch.delete(key.to_vec());
+        ControlFlow::Continue(())
+    })
+}

@@ -1,0 +1,226 @@
+//! The words of a branch: an inverted index, scored by BM25.
+//!
+//! Statistics are asked for apart from the scores, so that several branches
+//! can be scored as one corpus.
+
+use std::collections::HashMap;
+
+use super::neighbourhood::Neighbourhood;
+use crate::index::{
+    analyse::{Language, Purpose, analyse},
+    bm25,
+};
+
+/// Most distinct terms of a query; what a longer one says later is left out.
+pub const MAX_QUERY_TERMS: usize = 512;
+/// What an entry of the dictionary costs beside its text, in bytes.
+const ENTRY_BYTES: usize = 64;
+
+/// A term in a turn.
+#[derive(Clone, Copy, Debug)]
+struct Posting {
+    slot: u32,
+    tf: u32,
+}
+
+/// Which turns hold which terms. Turns are known by slot; a slot is never used
+/// again, so that postings stay in ascending order.
+#[derive(Debug, Default)]
+pub(in crate::index) struct Words {
+    dictionary: HashMap<Box<str>, u32>,
+    postings: Vec<Vec<Posting>>,
+    /// Counted terms of each slot.
+    lengths: Vec<u32>,
+    turns: usize,
+    total_length: u64,
+    bytes: usize,
+}
+
+/// What the weights of terms are computed from, summed over all branches of a
+/// search.
+#[derive(Clone, Debug, Default)]
+pub(in crate::index) struct Corpus {
+    turns: usize,
+    total_length: u64,
+    /// Length of all turns with their neighbourhoods.
+    window_length: f64,
+    /// Turns that hold each term of the query.
+    df: Vec<usize>,
+}
+
+/// BM25 scores by slot.
+#[derive(Clone, Debug)]
+pub(in crate::index) struct Scores {
+    /// Of the turn alone.
+    pub(in crate::index) own: Vec<f32>,
+    /// With its neighbourhood.
+    pub(in crate::index) window: Vec<f32>,
+}
+
+/// The distinct terms of a query with how often each is asked for.
+#[derive(Clone, Debug, Default)]
+pub(in crate::index) struct QueryTerms(Vec<(String, u32)>);
+
+impl QueryTerms {
+    /// Analyses a query in every language that turns were analysed in. A term
+    /// that two languages share is asked for once.
+    pub(in crate::index) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
+        let mut terms: Vec<(String, u32)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for language in languages {
+            let mut counts: HashMap<usize, u32> = HashMap::new();
+            analyse(text, language, Purpose::Query, &mut |term| {
+                let known = places.get(term.text).copied();
+                if known.is_none() && terms.len() >= MAX_QUERY_TERMS {
+                    return;
+                }
+                let place = known.unwrap_or_else(|| {
+                    places.insert(term.text.to_owned(), terms.len());
+                    terms.push((term.text.to_owned(), 0));
+                    terms.len() - 1
+                });
+                *counts.entry(place).or_default() += 1;
+            });
+            for (place, count) in counts {
+                if let Some((_, asked)) = terms.get_mut(place) {
+                    *asked = count.max(*asked);
+                }
+            }
+        }
+        Self(terms)
+    }
+
+    /// The terms with how often each is asked for.
+    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().map(|(term, asked)| (term.as_str(), *asked))
+    }
+}
+
+impl Corpus {
+    /// Takes the corpus to be larger than what was counted, with turns of
+    /// `average_length` terms.
+    pub(in crate::index) fn assume(&mut self, turns: usize, average_length: f32) {
+        self.turns = self.turns.max(turns);
+        self.total_length = (self.turns as f32 * average_length) as u64;
+        self.window_length = self.total_length as f64;
+    }
+}
+
+impl Words {
+    /// Adds the words of a turn. Slots come in ascending order.
+    pub(in crate::index) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
+        let mut ids = Vec::new();
+        let mut length = 0;
+        for text in texts {
+            analyse(text, language, Purpose::Turn, &mut |term| {
+                ids.push(self.id(term.text));
+                length += u32::from(term.counted);
+            });
+        }
+        ids.sort_unstable();
+        for same in ids.chunk_by(|a, b| a == b) {
+            let posting = Posting { slot, tf: u32::try_from(same.len()).unwrap_or(u32::MAX) };
+            let id = same.first().map_or(usize::MAX, |id| *id as usize);
+            if let Some(postings) = self.postings.get_mut(id) {
+                postings.push(posting);
+                self.bytes += size_of::<Posting>();
+            }
+        }
+        let slots = self.lengths.len().max(slot as usize + 1);
+        self.lengths.resize(slots, 0);
+        if let Some(place) = self.lengths.get_mut(slot as usize) {
+            *place = length;
+        }
+        self.turns += 1;
+        self.total_length += u64::from(length);
+    }
+
+    /// Takes out the words of a turn.
+    pub(in crate::index) fn remove(&mut self, slot: u32) {
+        for postings in &mut self.postings {
+            if let Ok(at) = postings.binary_search_by_key(&slot, |posting| posting.slot) {
+                postings.remove(at);
+                self.bytes = self.bytes.saturating_sub(size_of::<Posting>());
+            }
+        }
+        if let Some(length) = self.lengths.get_mut(slot as usize) {
+            self.turns = self.turns.saturating_sub(1);
+            self.total_length = self.total_length.saturating_sub(u64::from(*length));
+            *length = 0;
+        }
+    }
+
+    /// Memory, in bytes.
+    pub(in crate::index) fn bytes(&self) -> usize {
+        self.bytes + self.lengths.len() * size_of::<u32>()
+    }
+
+    /// Adds what this branch knows of the query's terms.
+    pub(in crate::index) fn count(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &mut Corpus) {
+        corpus.turns += self.turns;
+        corpus.total_length += self.total_length;
+        corpus.window_length += near.total_length();
+        corpus.df.resize(query.0.len(), 0);
+        for (df, (term, _)) in corpus.df.iter_mut().zip(&query.0) {
+            *df += self.postings_of(term).len();
+        }
+    }
+
+    /// The BM25 scores of every slot, 0 without a common term: of the turn
+    /// alone, and with its neighbourhood.
+    pub(in crate::index) fn score(
+        &self,
+        query: &QueryTerms,
+        near: &Neighbourhood,
+        corpus: &Corpus,
+        slots: usize,
+    ) -> Scores {
+        let mut scores = Scores { own: vec![0.0; slots], window: vec![0.0; slots] };
+        let turns = corpus.turns.max(1) as f64;
+        let average = (corpus.total_length as f64 / turns) as f32;
+        let window_average = (corpus.window_length / turns) as f32;
+        let mut spread = near.spread();
+        for ((term, asked), df) in query.0.iter().zip(&corpus.df) {
+            let weight = bm25::idf(corpus.turns, *df) * *asked as f32;
+            for posting in self.postings_of(term) {
+                let slot = posting.slot as usize;
+                let tf = posting.tf as f32;
+                if let (Some(score), Some(length)) =
+                    (scores.own.get_mut(slot), self.lengths.get(slot))
+                {
+                    *score += weight * bm25::saturation(tf, *length as f32, average);
+                }
+                near.add(&mut spread, posting.slot, tf);
+            }
+            spread.drain(|position, tf| {
+                let slot = near.slot(position);
+                if let Some(score) = slot.and_then(|slot| scores.window.get_mut(slot)) {
+                    let length = near.length(position);
+                    *score += weight * bm25::saturation(tf, length, window_average);
+                }
+            });
+        }
+        scores
+    }
+
+    /// Counted terms of a slot.
+    pub(super) fn length(&self, slot: u32) -> u32 {
+        self.lengths.get(slot as usize).copied().unwrap_or_default()
+    }
+
+    fn id(&mut self, term: &str) -> u32 {
+        if let Some(id) = self.dictionary.get(term) {
+            return *id;
+        }
+        let id = u32::try_from(self.postings.len()).unwrap_or(u32::MAX);
+        self.dictionary.insert(term.into(), id);
+        self.postings.push(Vec::new());
+        self.bytes += term.len() + ENTRY_BYTES;
+        id
+    }
+
+    fn postings_of(&self, term: &str) -> &[Posting] {
+        let id = self.dictionary.get(term).map(|id| *id as usize);
+        id.and_then(|id| self.postings.get(id)).map_or(&[], Vec::as_slice)
+    }
+}

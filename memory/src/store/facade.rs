@@ -1,0 +1,146 @@
+//! [`Store`]: whole records in, whole records out, over any engine.
+//!
+//! The engine module of the domain holds one `Arc<Store>`. Reads are blocking
+//! and do not wait for commits; commits share syncs with whatever else waits.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::oneshot;
+
+use super::batch::Batch;
+use super::committer::Committer;
+use super::open::{self, StoreOptions};
+use super::reader::{self, Scan};
+use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitRecord};
+
+/// The store of records. Dropping it closes it.
+pub struct Store {
+    committer: Committer,
+    engine: Arc<dyn ConversationStore>,
+}
+
+impl Store {
+    /// Opens the data directory, or makes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] with the mend: not writable, open in another
+    /// process, another engine's files, an unknown format version.
+    pub fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        Self::with_engine(open::engine(options)?, options.max_waiting_commits)
+    }
+
+    /// Puts the store in front of an engine that is open: tests and fault layers.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] when the committing thread cannot be started.
+    pub fn with_engine(
+        engine: Arc<dyn ConversationStore>,
+        max_waiting_commits: usize,
+    ) -> Result<Self, StoreError> {
+        let committer = Committer::start(Arc::clone(&engine), max_waiting_commits)?;
+        Ok(Self { committer, engine })
+    }
+
+    /// `sled`, `redb`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.engine.kind()
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it does not match its checksum,
+    /// [`StoreError::Engine`] when the engine fails.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        reader::read(&*self.engine, self.committer.commits(), key)
+    }
+
+    /// Visits the records with `start <= key < end` in the order of their keys,
+    /// until `visit` breaks. An empty `end` is no bound. No key may be the
+    /// beginning of another ([`super::keys`] makes none that is); the order of
+    /// two such records is that of their first chunks.
+    ///
+    /// Each record is one version; commits that finish during the scan may be
+    /// seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] at the first record that does not hold together,
+    /// after those before it were visited; [`StoreError::Engine`].
+    pub fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        direction: Direction,
+        visit: VisitRecord<'_>,
+    ) -> Result<(), StoreError> {
+        let commits = self.committer.commits();
+        Scan::new(&*self.engine, commits, (start, end), direction).run(visit)
+    }
+
+    /// Visits the keys of the records with `start <= key < end`, ascending,
+    /// until `visit` breaks. An empty `end` is no bound. Values are not checked.
+    ///
+    /// # Errors
+    /// [`StoreError::Engine`] or [`StoreError::Corrupt`].
+    pub fn scan_keys(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        reader::scan_keys(&*self.engine, (start, end), visit)
+    }
+
+    /// Writes a batch; it is on the disk when this returns. A batch whose future
+    /// is dropped is still written whole or, when it was not yet accepted, not
+    /// at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`], [`StoreError::TooLarge`] and
+    /// [`StoreError::Closed`] at once, nothing written; [`StoreError::Full`],
+    /// not acknowledged and safe to retry; [`StoreError::Poisoned`], unknown
+    /// whether it is on the disk, and the last answer until a restart.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        // A caller that is gone does not need its answer.
+        self.committer.submit(batch, Box::new(move |outcome| drop(sender.send(outcome))))?;
+        receiver.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::commit`] for callers outside the async runtime.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_blocking(&self, batch: Batch) -> Result<(), StoreError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.committer.submit(batch, Box::new(move |outcome| drop(sender.send(outcome))))?;
+        receiver.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Whether it takes writes.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        self.committer.health()
+    }
+
+    /// Writes what was accepted, then refuses commits with
+    /// [`StoreError::Closed`]; reads go on. Returns when the last accepted batch
+    /// was answered.
+    pub fn close(&self) {
+        self.committer.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("kind", &self.kind()).field("health", &self.health()).finish()
+    }
+}

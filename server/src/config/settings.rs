@@ -1,0 +1,302 @@
+//! The settings as they are given: one struct for flags, environment and file.
+//! The comments are the manual.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, bad};
+use crate::auth::KeyEntry;
+
+/// Memory of the embedded index.
+const DEFAULT_INDEX_MEMORY_MB: u64 = 512;
+/// A megabyte, as settings count it.
+const MEGABYTE: u64 = 1_000_000;
+const DEFAULT_STREAMS: u32 = 256;
+/// Largest key file; a key is one line.
+const MAX_KEY_FILE_BYTES: usize = 4 << 10;
+
+/// What holds the turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// sled 0.34.
+    #[default]
+    Sled,
+    /// redb 4.
+    Redb,
+}
+
+/// What computes embeddings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmbeddingEngine {
+    /// fastembed on ONNX Runtime: the fastest on CPU.
+    #[default]
+    Fastembed,
+    /// candle on safetensors: GPUs, and machines without ONNX Runtime.
+    Candle,
+}
+
+/// How exact embeddings are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    Fp32,
+    /// Weights quantised per channel; fastembed only.
+    Int8,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings of the server. A flag beats the environment, the environment beats
+/// the file, the file beats the default.
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Addresses to listen on, separated by commas [default: 127.0.0.1:7420].
+    /// Port 0 takes a free one. Beyond loopback the connection is plain text:
+    /// put a TLS proxy in front.
+    #[arg(long, env = "THROUGHLINE_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<Vec<String>>,
+
+    /// Let callers in without an API key, all as the tenant `dev`. Refused unless
+    /// every listen address is loopback, and together with configured keys.
+    #[arg(long, env = "THROUGHLINE_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dev: Option<bool>,
+
+    /// Directory for everything that must outlive a restart [default: the
+    /// platform's data directory, `throughline`]. One server at a time.
+    #[arg(long, env = "THROUGHLINE_DATA_DIR", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+
+    /// What holds the turns [default: sled]. A data directory keeps the kind that
+    /// it was made with.
+    #[arg(long, env = "THROUGHLINE_STORE", value_enum, value_name = "KIND")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreKind>,
+
+    /// Directory of the models [default: the platform's data directory,
+    /// `throughline/models`]. May be filled elsewhere and carried over to a
+    /// machine without a network.
+    #[arg(long, env = "THROUGHLINE_MODELS_DIR", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models_dir: Option<PathBuf>,
+
+    /// Fetch no model at the start: a missing one ends it with an error.
+    #[arg(long, env = "THROUGHLINE_NO_PULL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_pull: Option<bool>,
+
+    /// Embedding model, a name of `throughline models list` [default:
+    /// all-MiniLM-L6-v2]. Another one than before embeds every turn again.
+    #[arg(long, env = "THROUGHLINE_EMBEDDING_MODEL", value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_model: Option<String>,
+
+    /// What computes embeddings [default: fastembed].
+    #[arg(long, env = "THROUGHLINE_EMBEDDING_ENGINE", value_enum, value_name = "ENGINE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_engine: Option<EmbeddingEngine>,
+
+    /// How exact embeddings are [default: fp32]. int8 is about twice as fast.
+    /// Another one than before embeds every turn again.
+    #[arg(long, env = "THROUGHLINE_EMBEDDING_PRECISION", value_enum, value_name = "PRECISION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_precision: Option<Precision>,
+
+    /// Threads of the embedding engine [default: by the number of cores]. More
+    /// than there are idle cores makes it slower, not faster.
+    #[arg(long, env = "THROUGHLINE_EMBEDDING_THREADS", value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_threads: Option<usize>,
+
+    /// Megabytes that the embedded index may hold [default: 512]; a conversation
+    /// of 1,000 turns takes about 2. Those that do not fit are loaded from the
+    /// store when they are searched.
+    #[arg(long, env = "THROUGHLINE_INDEX_MEMORY_MB", value_name = "MB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index_memory_mb: Option<u64>,
+
+    /// gRPC address of a Qdrant server, such as http://127.0.0.1:6334; the
+    /// embedded index if absent.
+    #[arg(long, env = "THROUGHLINE_QDRANT_URL", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qdrant_url: Option<String>,
+
+    /// File that holds the API key of the Qdrant server.
+    #[arg(long, env = "THROUGHLINE_QDRANT_API_KEY_FILE", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qdrant_api_key_file: Option<PathBuf>,
+
+    /// Ranking weights instead of those that ship.
+    #[arg(long, env = "THROUGHLINE_RANKING_WEIGHTS", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranking_weights: Option<PathBuf>,
+
+    /// Directory of further tokenizers: NAME.json, or NAME/tokenizer.json, in the
+    /// format of Hugging Face, known to requests as NAME.
+    #[arg(long, env = "THROUGHLINE_TOKENIZERS_DIR", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizers_dir: Option<PathBuf>,
+
+    /// Deadline in seconds of calls that set none [default: 30].
+    #[arg(long, env = "THROUGHLINE_DEFAULT_DEADLINE", value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_deadline: Option<u64>,
+
+    /// Seconds that open calls may take after SIGTERM [default: 10]; then they are
+    /// cut off.
+    #[arg(long, env = "THROUGHLINE_DRAIN", value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drain: Option<u64>,
+
+    /// Largest request or answer in bytes [default: 67108864]. Each open call may
+    /// hold one in memory.
+    #[arg(long, env = "THROUGHLINE_MAX_MESSAGE_BYTES", value_name = "BYTES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_message_bytes: Option<usize>,
+
+    /// Open calls of one connection [default: 256]; further ones wait.
+    #[arg(long, env = "THROUGHLINE_MAX_STREAMS", value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_streams: Option<u32>,
+
+    /// Open calls of all connections [default: 4096]; one more is refused with
+    /// RESOURCE_EXHAUSTED and a delay.
+    #[arg(long, env = "THROUGHLINE_MAX_IN_FLIGHT", value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<usize>,
+
+    /// What to log, in the directives of `tracing` [default: info]. Content of
+    /// conversations is never logged.
+    #[arg(long, env = "THROUGHLINE_LOG", value_name = "DIRECTIVES")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+
+    /// How log lines look [default: text].
+    #[arg(long, env = "THROUGHLINE_LOG_FORMAT", value_enum, value_name = "FORMAT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<LogFormat>,
+
+    /// `[limits]`: limits of the domain by their names in `GetServerInfo`; file
+    /// only.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub limits: std::collections::BTreeMap<String, u64>,
+
+    /// `[[keys]]`: API keys; file only.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyEntry>,
+}
+
+impl Settings {
+    /// These settings, and `lower` where they say nothing.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            listen: self.listen.or(lower.listen),
+            dev: self.dev.or(lower.dev),
+            data_dir: self.data_dir.or(lower.data_dir),
+            store: self.store.or(lower.store),
+            models_dir: self.models_dir.or(lower.models_dir),
+            no_pull: self.no_pull.or(lower.no_pull),
+            embedding_model: self.embedding_model.or(lower.embedding_model),
+            embedding_engine: self.embedding_engine.or(lower.embedding_engine),
+            embedding_precision: self.embedding_precision.or(lower.embedding_precision),
+            embedding_threads: self.embedding_threads.or(lower.embedding_threads),
+            index_memory_mb: self.index_memory_mb.or(lower.index_memory_mb),
+            qdrant_url: self.qdrant_url.or(lower.qdrant_url),
+            qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
+            ranking_weights: self.ranking_weights.or(lower.ranking_weights),
+            tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
+            default_deadline: self.default_deadline.or(lower.default_deadline),
+            drain: self.drain.or(lower.drain),
+            max_message_bytes: self.max_message_bytes.or(lower.max_message_bytes),
+            max_streams: self.max_streams.or(lower.max_streams),
+            max_in_flight: self.max_in_flight.or(lower.max_in_flight),
+            log: self.log.or(lower.log),
+            log_format: self.log_format.or(lower.log_format),
+            limits: if self.limits.is_empty() { lower.limits } else { self.limits },
+            keys: if self.keys.is_empty() { lower.keys } else { self.keys },
+        }
+    }
+}
+
+/// Where to listen.
+pub(super) fn listen(given: Option<&[String]>) -> Result<Vec<SocketAddr>, ConfigError> {
+    let default = [DEFAULT_LISTEN.to_owned()];
+    let given = given.unwrap_or(&default);
+    if given.is_empty() {
+        return bad("listen", "at least one address is needed");
+    }
+    let parse = |address: &String| {
+        address.trim().parse().or_else(|_| {
+            bad("listen", format!("{address:?} is not IP:PORT, such as {DEFAULT_LISTEN}"))
+        })
+    };
+    given.iter().map(parse).collect()
+}
+
+/// What searches.
+pub(super) fn index(
+    url: Option<String>,
+    key_file: Option<PathBuf>,
+    memory_mb: Option<u64>,
+) -> Result<IndexSettings, ConfigError> {
+    let Some(url) = url else {
+        if key_file.is_some() {
+            return bad("qdrant-api-key-file", "needs qdrant-url");
+        }
+        return match memory_mb.unwrap_or(DEFAULT_INDEX_MEMORY_MB) {
+            0 => bad("index-memory-mb", "must be at least 1"),
+            megabytes => {
+                let memory_bytes = megabytes.saturating_mul(MEGABYTE);
+                Ok(IndexSettings::Exact { memory_bytes })
+            }
+        };
+    };
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return bad("qdrant-url", format!("{url:?} must begin with http:// or https://"));
+    }
+    let api_key = key_file.as_deref().map(read_key).transpose()?;
+    Ok(IndexSettings::Qdrant { url, api_key })
+}
+
+fn read_key(path: &Path) -> Result<String, ConfigError> {
+    let name = "qdrant-api-key-file";
+    let text = std::fs::read_to_string(path)
+        .or_else(|cause| bad(name, format!("cannot read {}: {cause}", path.display())))?;
+    let key = text.trim();
+    if key.is_empty() || key.len() > MAX_KEY_FILE_BYTES {
+        return bad(name, format!("{} must hold the key and nothing else", path.display()));
+    }
+    Ok(key.to_owned())
+}
+
+/// Streams of one connection.
+pub(super) fn streams(given: Option<u32>) -> Result<u32, ConfigError> {
+    match given.unwrap_or(DEFAULT_STREAMS) {
+        0 => bad("max-streams", "must be at least 1"),
+        streams => Ok(streams),
+    }
+}

@@ -1,0 +1,60 @@
+//! `MemoryService`: one file per request.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::ApiState;
+use crate::pb::{self, memory_service_server::MemoryService};
+
+mod list_facts;
+mod pin;
+mod search;
+mod unpin;
+mod update_fact;
+
+/// The service.
+#[derive(Clone)]
+pub struct MemoryApi(pub Arc<ApiState>);
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl MemoryService for MemoryApi {
+    async fn search_turns(
+        &self,
+        request: Request<pb::SearchTurnsRequest>,
+    ) -> Answer<pb::SearchTurnsResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(search::handle(call, request.into_inner()).await?))
+    }
+
+    async fn pin_fact(&self, request: Request<pb::PinFactRequest>) -> Answer<pb::PinFactResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(pin::handle(call, request.into_inner()).await?))
+    }
+
+    async fn update_fact(
+        &self,
+        request: Request<pb::UpdateFactRequest>,
+    ) -> Answer<pb::UpdateFactResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(update_fact::handle(call, request.into_inner()).await?))
+    }
+
+    async fn unpin_fact(
+        &self,
+        request: Request<pb::UnpinFactRequest>,
+    ) -> Answer<pb::UnpinFactResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(unpin::handle(call, request.into_inner()).await?))
+    }
+
+    async fn list_facts(
+        &self,
+        request: Request<pb::ListFactsRequest>,
+    ) -> Answer<pb::ListFactsResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(list_facts::handle(call, request.into_inner()).await?))
+    }
+}

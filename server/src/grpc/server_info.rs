@@ -1,0 +1,51 @@
+//! `ServerService`: what this server is and does.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::{ApiError, ApiState, Call};
+use crate::pb::{self, server_service_server::ServerService};
+
+/// The service.
+#[derive(Clone)]
+pub struct ServerApi(pub Arc<ApiState>);
+
+#[tonic::async_trait]
+impl ServerService for ServerApi {
+    async fn get_server_info(
+        &self,
+        request: Request<pb::GetServerInfoRequest>,
+    ) -> Result<Response<pb::GetServerInfoResponse>, Status> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(info(&call)?))
+    }
+}
+
+fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
+    let about = &call.opened()?.about;
+    let (engine, model, ranking) = (&call.engine, &about.embedding, &about.ranking);
+    let limits = engine.limits().named();
+    Ok(pb::GetServerInfoResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        embedding_model: Some(pb::EmbeddingModelInfo {
+            name: model.name.clone(),
+            sha256: model.sha256.clone(),
+            dimensions: u32::try_from(model.dimensions).unwrap_or(u32::MAX),
+            engine: model.engine.clone(),
+            precision: model.precision.clone(),
+            device: model.device.clone(),
+        }),
+        store: engine.store_kind().to_owned(),
+        index: engine.index_kind().to_owned(),
+        tokenizers: engine.tokenizer_names(),
+        limits: limits.into_iter().map(|(name, max)| (name.to_owned(), max)).collect(),
+        ranking: Some(pb::RankingInfo {
+            version: ranking.version.clone(),
+            weights_sha256: ranking.weights_sha256.clone(),
+            trained_on: ranking.trained_on.clone(),
+        }),
+        outbox_backlog: engine.outbox_backlog(),
+        tenant: call.tenant.to_string(),
+    })
+}

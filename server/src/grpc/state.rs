@@ -1,0 +1,150 @@
+//! What all services share. The server listens before its parts are open, so
+//! that health can say "not yet"; until then, and while it drains, calls are
+//! UNAVAILABLE with a delay.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use throughline_memory::{
+    embed::EmbeddingModel,
+    engine::{Engine, EngineError, Limits},
+    turn::{ConversationId, TenantId},
+};
+use tonic::{Code, Request, Status};
+
+use super::{ApiError, deadline::Deadline, status::Failure};
+use crate::{auth::Caller, page_token::PageTokens};
+
+/// What the server says about itself that the engine does not know.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The embedding model in use.
+    pub embedding: EmbeddingModel,
+    /// The ranking in force.
+    pub ranking: Ranking,
+}
+
+/// The ranking in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranking {
+    /// Version of the features.
+    pub version: String,
+    /// SHA-256 of the weights, hex.
+    pub weights_sha256: String,
+    /// What the weights were learnt on.
+    pub trained_on: String,
+}
+
+/// The parts of a server that is ready.
+pub struct Opened {
+    /// Answers the calls.
+    pub engine: Arc<Engine>,
+    /// Makes and checks page tokens.
+    pub pages: PageTokens,
+    /// For `GetServerInfo`.
+    pub about: About,
+}
+
+/// Starting, then serving, then draining; never back.
+#[derive(Default)]
+pub struct ApiState {
+    opened: OnceLock<Opened>,
+    draining: AtomicBool,
+}
+
+impl ApiState {
+    /// Starting.
+    pub fn starting() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// From now on calls are answered. The first opening counts.
+    pub fn open(&self, opened: Opened) {
+        if self.opened.set(opened).is_err() {
+            tracing::warn!("the server was opened twice; the first engine stays");
+        }
+    }
+
+    /// From now on new calls are refused.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// The parts, if calls are answered.
+    ///
+    /// # Errors
+    /// UNAVAILABLE with a delay.
+    pub(super) fn opened(&self) -> Result<&Opened, Status> {
+        let unavailable = |reason, message: &str| {
+            Failure::new(Code::Unavailable, reason, message).retry_restart().status()
+        };
+        if self.draining.load(Ordering::Acquire) {
+            return Err(unavailable("SHUTTING_DOWN", "the server is shutting down"));
+        }
+        self.opened.get().ok_or_else(|| unavailable("STARTING", "the server is starting"))
+    }
+
+    /// The call that a request is.
+    ///
+    /// # Errors
+    /// UNAVAILABLE while the server is not open; INTERNAL for a request that did
+    /// not pass the gate.
+    pub(super) fn call<T>(self: &Arc<Self>, request: &Request<T>) -> Result<Call, Status> {
+        let engine = Arc::clone(&self.opened()?.engine);
+        let extensions = request.extensions();
+        let (Some(caller), Some(deadline)) =
+            (extensions.get::<Caller>(), extensions.get::<Deadline>())
+        else {
+            return Err(Failure::new(Code::Internal, "NO_CALLER", "no caller").status());
+        };
+        let (tenant, deadline) = (caller.tenant.clone(), *deadline);
+        Ok(Call { engine, tenant, deadline, state: Arc::clone(self) })
+    }
+}
+
+/// One call: whose it is, who answers it and until when.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) tenant: TenantId,
+    pub(crate) deadline: Deadline,
+    state: Arc<ApiState>,
+}
+
+impl Call {
+    pub(crate) fn limits(&self) -> &Limits {
+        self.engine.limits()
+    }
+
+    /// The parts beside the engine.
+    pub(crate) fn opened(&self) -> Result<&Opened, ApiError> {
+        Ok(self.state.opened()?)
+    }
+
+    /// Waits for `work` until the deadline; then says that the revision was not
+    /// reached, and where the conversation stands.
+    pub(crate) async fn until_revision<T>(
+        &self,
+        conversation: Option<&ConversationId>,
+        min_revision: u64,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, ApiError> {
+        let (true, Some(id)) = (min_revision > 0, conversation) else { return Ok(work.await?) };
+        if let Some(done) = self.deadline.bound(work).await {
+            return Ok(done?);
+        }
+        let now = self.engine.get_conversation(&self.tenant, id).await?;
+        let message = format!(
+            "revision {min_revision} was not reached before the deadline: the conversation is at \
+             revision {}, searchable up to sequence {} of {}; wait longer or ask for less",
+            now.revision, now.indexed_sequence, now.last_sequence
+        );
+        let about =
+            [("min_revision", min_revision.to_string()), ("revision", now.revision.to_string())];
+        Err(Failure::with(Code::DeadlineExceeded, "REVISION_NOT_REACHED", message, &about)
+            .status()
+            .into())
+    }
+}

@@ -1,0 +1,22 @@
+//! The server of Throughline: configuration, API keys, gRPC services, command
+//! line. Everything that knows the wire lives here; what is remembered and how
+//! is found again is `throughline_memory`.
+//!
+//! A request passes [`grpc`]'s gate (key, scope, deadline, load), is checked
+//! and turned into domain values by [`wire`], answered by the engine, and its
+//! errors become one gRPC status each in [`grpc::status`]. [`serve`] opens the
+//! parts in order and closes them again; only `serve::wiring` knows which parts
+//! there are.
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod grpc;
+pub mod models;
+pub mod page_token;
+pub mod serve;
+pub mod telemetry;
+pub mod wire;
+
+pub use throughline_proto::v1 as pb;

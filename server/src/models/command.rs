@@ -1,0 +1,186 @@
+//! `throughline models list|pull|verify|bench`.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+
+use super::{
+    Checked, ModelsError, Progress, PullOptions, Registry, bench, built_in, default_dir, pull,
+    verify,
+};
+
+/// Fetches and checks models.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Shows the models that can be fetched, and which are here.
+    List(Place),
+    /// Fetches models, or what is missing of them, and verifies all.
+    Pull {
+        /// Their names; none means the default embedding model.
+        names: Vec<String>,
+        /// Do not ask the model hub.
+        #[arg(long, env = "THROUGHLINE_OFFLINE")]
+        offline: bool,
+        /// Leave out ONNX Runtime's files and library: for candle alone.
+        #[arg(long)]
+        no_onnx: bool,
+        /// Where and which.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Hashes everything here again.
+    Verify {
+        /// Their names; none means every model that is here.
+        names: Vec<String>,
+        /// Where and which.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Measures the engines on this machine: texts a second, and how near int8
+    /// is to fp32.
+    Bench {
+        /// Threads of each engine.
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+        /// Seconds for each figure.
+        #[arg(long, default_value_t = 2.0)]
+        seconds: f64,
+        /// Where and which.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where models lie and which are known.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Directory of the models; the platform's data directory by default.
+    #[arg(long, env = "THROUGHLINE_MODELS_DIR")]
+    models_dir: Option<PathBuf>,
+    /// A `models.toml` instead of the built-in one.
+    #[arg(long, env = "THROUGHLINE_MODELS_FILE")]
+    models_file: Option<PathBuf>,
+}
+
+impl Place {
+    fn open(&self) -> Result<(PathBuf, Registry), ModelsError> {
+        let dir = match &self.models_dir {
+            Some(dir) => dir.clone(),
+            None => default_dir()?,
+        };
+        let registry = match &self.models_file {
+            None => built_in()?,
+            Some(path) => Registry::parse(
+                &std::fs::read_to_string(path).map_err(|error| ModelsError::io(path, error))?,
+            )?,
+        };
+        Ok((dir, registry))
+    }
+}
+
+impl ModelsCommand {
+    /// Does it. Results go to stdout, progress to stderr.
+    ///
+    /// # Errors
+    /// The error names its mend; damaged files are one too.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        match self {
+            Self::List(place) => {
+                let (dir, registry) = place.open()?;
+                writeln!(out, "{}\nin {}", list(&registry, &dir)?, dir.display())?;
+            }
+            Self::Pull { names, offline, no_onnx, place } => {
+                let (dir, registry) = place.open()?;
+                let names = if names.is_empty() {
+                    vec![registry.default_embedding.as_str()]
+                } else {
+                    names.iter().map(String::as_str).collect()
+                };
+                let options = PullOptions { offline: *offline, onnx: !no_onnx };
+                pull(&registry, &names, &dir, &options, &Progress::auto())?;
+                writeln!(out, "{} in {}", names.join(", "), dir.display())?;
+            }
+            Self::Verify { names, place } => {
+                let (dir, registry) = place.open()?;
+                check(&registry, names, &dir, &mut out)?;
+            }
+            Self::Bench { threads, seconds, place } => {
+                let (dir, registry) = place.open()?;
+                pull(
+                    &registry,
+                    &[&registry.default_embedding],
+                    &dir,
+                    &PullOptions::default(),
+                    &Progress::auto(),
+                )?;
+                bench::run(&registry, &dir, *threads, *seconds, &mut out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(registry: &Registry, dir: &Path) -> Result<Table, ModelsError> {
+    let mut table = Table::new();
+    table.load_preset(UTF8_BORDERS_ONLY);
+    table.set_header(["model", "licence", "languages", "dimensions", "reads", "here"]);
+    for model in &registry.models {
+        let here =
+            model.files.iter().filter(|file| dir.join(&model.name).join(&file.path).exists());
+        let default = if model.name == registry.default_embedding { " (default)" } else { "" };
+        table.add_row([
+            format!("{}{default}", model.name),
+            model.licence.clone(),
+            model.languages.clone(),
+            model.dimensions.to_string(),
+            format!("{} word pieces", model.max_tokens),
+            format!("{} of {} files", here.count(), model.files.len()),
+        ]);
+    }
+    Ok(table)
+}
+
+fn check(
+    registry: &Registry,
+    names: &[String],
+    dir: &Path,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let chosen: Vec<&str> = if names.is_empty() {
+        let here = |name: &&str| dir.join(name).exists();
+        registry.models.iter().map(|model| model.name.as_str()).filter(here).collect()
+    } else {
+        names.iter().map(String::as_str).collect()
+    };
+    if chosen.is_empty() {
+        anyhow::bail!("no model in {}; run `throughline models pull`", dir.display());
+    }
+    let checked = verify(registry, &chosen, dir)?;
+    let mut wrong = 0usize;
+    for Checked { model: _, path, state } in &checked {
+        match state {
+            Ok(Some(sha256)) => writeln!(out, "ok       {sha256}  {path}")?,
+            Ok(None) => {
+                wrong += 1;
+                writeln!(out, "missing  {path}")?;
+            }
+            Err(error) => {
+                wrong += 1;
+                writeln!(out, "damaged  {error}")?;
+            }
+        }
+    }
+    if wrong > 0 {
+        anyhow::bail!(
+            "{wrong} of {} files are missing or damaged; run `throughline models pull {}`",
+            checked.len(),
+            chosen.join(" ")
+        );
+    }
+    Ok(())
+}

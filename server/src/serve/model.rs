@@ -1,0 +1,73 @@
+//! The embedding model: fetched if it is missing, verified, opened twice, so
+//! that queries never wait behind ingestion.
+
+use std::{path::Path, sync::Arc};
+
+use throughline_memory::embed::{
+    EmbedConfig, EmbedService, Embedder, ModelFiles, Precision as WeightPrecision, Splitter,
+    candle, fastembed,
+};
+
+use super::{ServeError, wiring::blocking};
+use crate::{
+    config::{Config, EmbeddingEngine, EmbeddingSettings, Precision},
+    models::{self, ModelsError, Progress, PullOptions, Registry},
+};
+
+/// Makes the model ready.
+pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
+    let (settings, dir, pull) =
+        (config.embedding.clone(), config.models_dir.clone(), config.pull);
+    blocking(move || {
+        let files = files(&settings, &dir, pull)?;
+        Ok(Arc::new(start(&settings, &files)?))
+    })
+    .await
+}
+
+fn files(settings: &EmbeddingSettings, dir: &Path, pull: bool) -> Result<ModelFiles, ModelsError> {
+    let registry = models::built_in()?;
+    let name = settings.model.as_str();
+    if pull {
+        let onnx = settings.engine == EmbeddingEngine::Fastembed;
+        let options = PullOptions { onnx, ..PullOptions::default() };
+        models::pull(&registry, &[name], dir, &options, &Progress::auto())?;
+    } else {
+        verified(&registry, name, dir)?;
+    }
+    let precision = match settings.precision {
+        Precision::Fp32 => WeightPrecision::Fp32,
+        Precision::Int8 => WeightPrecision::Int8,
+    };
+    models::embedding_files(&registry, name, precision, dir)
+}
+
+/// Nothing is fetched, but what is there must be whole.
+fn verified(registry: &Registry, name: &str, dir: &Path) -> Result<(), ModelsError> {
+    for file in models::verify(registry, &[name], dir)? {
+        file.state?;
+    }
+    Ok(())
+}
+
+fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<EmbedService, ServeError> {
+    let mut sizes = EmbedConfig::default();
+    if let Some(threads) = settings.threads {
+        (sizes.bulk_threads, sizes.query_threads) = (threads, threads);
+    }
+    let splitter = Splitter::open(files)?;
+    let (bulk, query): (Arc<dyn Embedder>, Arc<dyn Embedder>) = match settings.engine {
+        EmbeddingEngine::Fastembed => (
+            Arc::new(fastembed::open(files, sizes.bulk_threads)?),
+            Arc::new(fastembed::open(files, sizes.query_threads)?),
+        ),
+        EmbeddingEngine::Candle => {
+            let device = candle::ComputeDevice::best();
+            (
+                Arc::new(candle::open(files, device, sizes.bulk_threads)?),
+                Arc::new(candle::open(files, device, sizes.query_threads)?),
+            )
+        }
+    };
+    Ok(EmbedService::start(bulk, query, splitter, &sizes)?)
+}

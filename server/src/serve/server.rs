@@ -1,0 +1,68 @@
+//! A server's life: listens (health: not serving), is opened with its parts
+//! (serving), drains and closes them.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use throughline_memory::engine::Engine;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic_health::server::HealthReporter;
+
+use super::{ServeError, transport::Transport};
+use crate::{
+    auth::Auth,
+    config::WireSettings,
+    grpc::{ApiState, Opened, health},
+};
+
+/// A server that listens.
+pub struct Server {
+    transport: Transport,
+    state: Arc<ApiState>,
+    reporter: HealthReporter,
+    opened: Option<(Arc<Engine>, JoinHandle<()>)>,
+}
+
+impl Server {
+    /// Listens: health answers "not serving", every call UNAVAILABLE.
+    ///
+    /// # Errors
+    /// [`ServeError::Reflection`].
+    pub async fn listen(
+        listeners: Vec<TcpListener>,
+        auth: Auth,
+        wire: &WireSettings,
+    ) -> Result<Self, ServeError> {
+        let (state, reporter) = (ApiState::starting(), HealthReporter::new());
+        health::report(&reporter, false).await;
+        let transport = Transport::start(listeners, auth, wire, &state, &reporter)?;
+        Ok(Self { transport, state, reporter, opened: None })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.transport.addresses
+    }
+
+    /// Answers calls from now on; health follows the store.
+    pub async fn open(&mut self, opened: Opened) {
+        let engine = Arc::clone(&opened.engine);
+        self.state.open(opened);
+        health::report(&self.reporter, true).await;
+        let watch = tokio::spawn(health::watch(self.reporter.clone(), Arc::clone(&engine)));
+        self.opened = Some((engine, watch));
+    }
+
+    /// Drains: health "not serving", new calls UNAVAILABLE, open ones are
+    /// answered within `drain`; then closes the engine.
+    pub async fn stop(self, drain: Duration) {
+        if let Some((_, watch)) = &self.opened {
+            watch.abort();
+        }
+        health::report(&self.reporter, false).await;
+        self.state.drain();
+        self.transport.stop(drain).await;
+        if let Some((engine, _)) = self.opened {
+            engine.close().await;
+        }
+    }
+}

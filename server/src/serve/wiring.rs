@@ -1,0 +1,150 @@
+//! Which parts a server is made of, and how a configuration becomes them. The
+//! only file that knows.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use throughline_memory::{
+    context::Tokenizers,
+    embed::EmbedService,
+    engine::{Engine, EngineParts, StoreTurnSource},
+    index::{
+        TurnIndex, TurnSource,
+        exact::ExactIndex,
+        qdrant::{QdrantIndex, QdrantOptions},
+    },
+    retrieval::RankingWeights,
+    store::{Store, StoreKind as Kind, StoreOptions},
+};
+
+use super::{ServeError, model};
+use crate::{
+    config::{Config, IndexSettings, StoreKind},
+    grpc::{About, Opened, Ranking},
+    page_token::PageTokens,
+};
+
+/// Opens the parts in order.
+pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
+    let (store, pages) = open_store(config).await?;
+    let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
+    let ranking = ranking(config.ranking_weights.as_deref())?;
+    let embed = model::open(config).await?;
+    let index = index(&config.index, &store, &embed).await?;
+    let about = About {
+        embedding: embed.model().clone(),
+        ranking: Ranking {
+            version: ranking.version.clone(),
+            weights_sha256: ranking.sha256.clone(),
+            trained_on: ranking.trained_on.clone(),
+        },
+    };
+    let parts = EngineParts {
+        store,
+        embed,
+        index,
+        tokenizers,
+        ranking,
+        limits: config.limits.clone(),
+        clock: Arc::new(Timestamp::now),
+    };
+    let engine = Engine::start(parts).await?;
+    Ok(Opened { engine, pages, about })
+}
+
+/// Recovery after a crash may take a while, so it runs beside the health
+/// service. The store takes the directory's lock before anything is written.
+async fn open_store(config: &Config) -> Result<(Arc<Store>, PageTokens), ServeError> {
+    let kind = match config.store {
+        StoreKind::Sled => Kind::Sled,
+        StoreKind::Redb => Kind::Redb,
+    };
+    let dir = config.data_dir.clone();
+    blocking(move || {
+        data_dir(&dir)?;
+        let store = Store::open(&StoreOptions::new(kind, &dir))?;
+        Ok((Arc::new(store), PageTokens::open(&dir)?))
+    })
+    .await
+}
+
+/// Makes the data directory and tries to write in it: better told now than at
+/// the first turn.
+fn data_dir(path: &Path) -> Result<(), ServeError> {
+    let usable = fs::create_dir_all(path).and_then(|()| tempfile::tempfile_in(path).map(drop));
+    usable.map_err(|cause| ServeError::DataDir { path: path.to_owned(), cause })
+}
+
+fn tokenizers(dir: Option<&Path>) -> Result<Tokenizers, ServeError> {
+    let mut tokenizers = Tokenizers::builtin();
+    if let Some(dir) = dir {
+        tokenizers.add_directory(dir).map_err(|error| {
+            file("tokenizers-dir", dir.to_owned(), error.to_string())
+        })?;
+    }
+    Ok(tokenizers)
+}
+
+fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
+    let weights = path.map_or_else(RankingWeights::built_in, RankingWeights::read);
+    let path = path.unwrap_or(Path::new("(built in)")).to_owned();
+    weights.map_err(|error| file("ranking-weights", path, error.to_string()))
+}
+
+fn file(setting: &'static str, path: PathBuf, detail: String) -> ServeError {
+    ServeError::File { setting, path, detail }
+}
+
+async fn index(
+    settings: &IndexSettings,
+    store: &Arc<Store>,
+    embed: &Arc<EmbedService>,
+) -> Result<Arc<dyn TurnIndex>, ServeError> {
+    let source: Arc<dyn TurnSource> =
+        Arc::new(StoreTurnSource::new(Arc::clone(store), embed.version()));
+    Ok(match settings {
+        IndexSettings::Exact { memory_bytes } => Arc::new(ExactIndex::new(source, *memory_bytes)),
+        IndexSettings::Qdrant { url, api_key } => {
+            let (key, options) = (api_key.as_deref(), QdrantOptions::default());
+            Arc::new(QdrantIndex::connect(url, key, embed.model(), source, options).await?)
+        }
+    })
+}
+
+/// Runs what blocks beside the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, ServeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(ServeError::Early(error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_that_cannot_be_written_is_named_with_the_mend() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = data_dir(&file.join("below")).unwrap_err().to_string();
+        assert!(error.contains("--data-dir"), "{error}");
+        assert!(data_dir(&dir.path().join("new/deep")).is_ok());
+    }
+
+    #[test]
+    fn files_of_the_configuration_are_named_with_their_setting() {
+        let dir = tempfile::tempdir().unwrap();
+        let absent = dir.path().join("absent");
+        let error = ranking(Some(&absent)).unwrap_err().to_string();
+        assert!(error.contains("ranking-weights"), "{error}");
+        let error = tokenizers(Some(&absent)).err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("tokenizers-dir")));
+        assert!(ranking(None).is_ok());
+    }
+}

@@ -1,0 +1,98 @@
+//! Resource names: `conversations/{id}`, `conversations/{id}/turns/{sequence}`,
+//! `conversations/{id}/facts/{fact}`. They are relative to the caller's tenant.
+
+use throughline_memory::{
+    engine::FieldViolation,
+    turn::{ConversationId, FactId, Sequence},
+};
+
+/// `conversations/{id}`.
+pub fn conversation_name(id: &ConversationId) -> String {
+    format!("conversations/{id}")
+}
+
+/// `conversations/{id}/turns/{sequence}`.
+pub fn turn_name(id: &ConversationId, sequence: Sequence) -> String {
+    format!("conversations/{id}/turns/{sequence}")
+}
+
+/// `conversations/{id}/facts/{fact}`.
+pub fn fact_name(id: &ConversationId, fact: &FactId) -> String {
+    format!("conversations/{id}/facts/{fact}")
+}
+
+/// Reads `conversations/{id}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right form.
+pub fn parse_conversation(field: &str, name: &str) -> Result<ConversationId, FieldViolation> {
+    let bad = |why: String| FieldViolation::new(field, why);
+    if name.is_empty() {
+        return Err(bad("is required: conversations/{id}".to_owned()));
+    }
+    let id = name
+        .strip_prefix("conversations/")
+        .ok_or_else(|| bad("must have the form conversations/{id}".to_owned()))?;
+    ConversationId::new(id).map_err(|error| bad(error.to_string()))
+}
+
+/// Reads `conversations/{id}/facts/{fact}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right form.
+pub fn parse_fact(field: &str, name: &str) -> Result<(ConversationId, FactId), FieldViolation> {
+    let bad = |why: String| FieldViolation::new(field, why);
+    if name.is_empty() {
+        return Err(bad("is required: conversations/{id}/facts/{fact}".to_owned()));
+    }
+    let (conversation, fact) = name
+        .strip_prefix("conversations/")
+        .and_then(|rest| rest.split_once("/facts/"))
+        .ok_or_else(|| bad("must have the form conversations/{id}/facts/{fact}".to_owned()))?;
+    let conversation = ConversationId::new(conversation).map_err(|e| bad(e.to_string()))?;
+    let fact = FactId::new(fact).map_err(|e| bad(e.to_string()))?;
+    Ok((conversation, fact))
+}
+
+/// Reads the id that a caller wishes for a new conversation; none if empty.
+///
+/// # Errors
+/// A violation of `conversation_id`.
+pub fn new_id(id: &str) -> Result<Option<ConversationId>, FieldViolation> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    ConversationId::new(id)
+        .map(Some)
+        .map_err(|error| FieldViolation::new("conversation_id", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conversation_names_are_checked() {
+        let id = ConversationId::new("trip-1").unwrap();
+        assert_eq!(parse_conversation("name", &conversation_name(&id)), Ok(id));
+        for bad in ["", "trip-1", "conversations/", "conversations/A", "conversations/a/turns/1"] {
+            let violation = parse_conversation("name", bad).unwrap_err();
+            assert_eq!(violation.field, "name", "{bad}");
+        }
+    }
+
+    #[test]
+    fn fact_names_are_checked() {
+        let (id, fact) = (ConversationId::new("c").unwrap(), FactId::new("f-1").unwrap());
+        assert_eq!(parse_fact("name", &fact_name(&id, &fact)), Ok((id, fact)));
+        for bad in [
+            "",
+            "conversations/c",
+            "conversations/c/facts/",
+            "c/facts/f",
+            "conversations/C/facts/f",
+        ] {
+            assert!(parse_fact("name", bad).is_err(), "{bad}");
+        }
+    }
+}

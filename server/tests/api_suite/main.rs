@@ -1,0 +1,17 @@
+//! The server over real gRPC, in this process on a free port, with the real
+//! engine and store. Only the embedder is a stand-in: it hashes words, so that
+//! the tests are fast and need no model.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
+mod access;
+mod errors;
+mod facts;
+mod forks;
+mod harness;
+mod idempotency;
+mod lifecycle;
+mod pages;
+mod transfer;
+mod turns;
+mod waits;
+mod windows;

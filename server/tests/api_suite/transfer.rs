@@ -1,0 +1,140 @@
+//! Export and import: what comes out goes in, whole or not at all.
+
+use futures::StreamExt as _;
+use throughline::pb::{self, export_conversation_response as out, import_conversation_request as r#in};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::harness::{ACME, Client, TestServer, fact, turn, user, with_id};
+
+async fn export(client: &Client, name: &str) -> Vec<out::Item> {
+    let request = pb::ExportConversationRequest { name: name.to_owned() };
+    let stream = client.conversations().export_conversation(request).await.unwrap().into_inner();
+    stream.map(|message| message.unwrap().item.unwrap()).collect().await
+}
+
+async fn import(
+    client: &Client,
+    id: &str,
+    items: Vec<r#in::Item>,
+) -> Result<pb::ImportConversationResponse, Status> {
+    let id = id.to_owned();
+    let messages = items.into_iter().enumerate().map(move |(at, item)| {
+        let conversation_id = if at == 0 { id.clone() } else { String::new() };
+        pb::ImportConversationRequest { item: Some(item), conversation_id }
+    });
+    let messages: Vec<_> = messages.collect();
+    let answer = client.conversations().import_conversation(futures::stream::iter(messages)).await;
+    answer.map(tonic::Response::into_inner)
+}
+
+fn back(items: &[out::Item]) -> Vec<r#in::Item> {
+    let back = |item: &out::Item| match item.clone() {
+        out::Item::Conversation(conversation) => r#in::Item::Conversation(conversation),
+        out::Item::Turn(turn) => r#in::Item::Turn(turn),
+        out::Item::Fact(fact) => r#in::Item::Fact(fact),
+    };
+    items.iter().map(back).collect()
+}
+
+/// An export without what belongs to the conversation's own life: its names,
+/// its times of creation and its revision.
+fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
+    let lasting = |item| match item {
+        out::Item::Conversation(conversation) => out::Item::Conversation(pb::Conversation {
+            name: String::new(),
+            create_time: None,
+            update_time: None,
+            revision: 0,
+            indexed_sequence: 0,
+            ..conversation
+        }),
+        out::Item::Turn(turn) => out::Item::Turn(pb::Turn { name: String::new(), ..turn }),
+        out::Item::Fact(fact) => out::Item::Fact(pb::Fact {
+            name: String::new(),
+            create_time: None,
+            update_time: None,
+            ..fact
+        }),
+    };
+    items.into_iter().map(lasting).collect()
+}
+
+async fn source(client: &Client) -> String {
+    let name = client.create("source").await;
+    let mut turns: Vec<_> = (0..600).map(|n| user(&format!("turn {n}"))).collect();
+    turns[3] = with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
+    client.append(&name, turns).await.unwrap();
+    let request = pb::ForgetTurnsRequest { conversation: name.clone(), sequences: vec![5, 600] };
+    client.conversations().forget_turns(request).await.unwrap();
+    client.pin(&name, "likes tea").await;
+    let request = pb::PinFactRequest {
+        conversation: name.clone(),
+        fact: Some(pb::Fact { source_sequence: 4, required: true, ..fact("x") }),
+        request_id: "p".to_owned(),
+    };
+    client.memory().pin_fact(request).await.unwrap();
+    name
+}
+
+#[tokio::test]
+async fn an_import_of_an_export_exports_the_same() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = source(&acme).await;
+    let exported = export(&acme, &name).await;
+    assert!(matches!(&exported[0], out::Item::Conversation(header) if header.last_sequence == 600));
+    assert_eq!(exported.len(), 603);
+
+    let answer = import(&acme, "copy", back(&exported)).await.unwrap();
+    assert_eq!((answer.turns, answer.facts), (600, 2));
+    let copy = answer.conversation.unwrap();
+    assert_eq!((copy.name.as_str(), copy.last_sequence), ("conversations/copy", 600));
+    assert_eq!(lasting(export(&acme, &copy.name).await), lasting(exported));
+
+    // Ids are honoured: a retry of the original append is a repeat here too.
+    let retry = with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
+    let answer = acme.append(&copy.name, vec![retry]).await.unwrap();
+    assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_broken_import_leaves_nothing() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = source(&acme).await;
+    let good = back(&export(&acme, &name).await);
+    let with = |change: &dyn Fn(&mut Vec<r#in::Item>)| {
+        let mut items = good.clone();
+        change(&mut items);
+        items
+    };
+    let cases: [(&str, Vec<r#in::Item>); 6] = [
+        ("conversation", with(&|items| drop(items.remove(0)))),
+        ("conversation", with(&|items| items.push(items[0].clone()))),
+        ("turn.sequence", with(&|items| drop(items.remove(300)))),
+        ("turn", with(&|items| items.swap(600, 601))),
+        ("turn.role", with(&|items| {
+            if let r#in::Item::Turn(turn) = &mut items[500] {
+                turn.role = 0;
+            }
+        })),
+        ("fact.kind", with(&|items| {
+            if let r#in::Item::Fact(fact) = &mut items[602] {
+                fact.kind = 0;
+            }
+        })),
+    ];
+    for (field, items) in cases {
+        let status = import(&acme, "copy", items).await.expect_err(field);
+        assert_eq!(status.code(), Code::InvalidArgument, "{field}: {status}");
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, field);
+        assert_eq!(acme.get("conversations/copy").await.unwrap_err().code(), Code::NotFound, "{field}");
+    }
+    // A taken id is refused, and what has it is left alone.
+    let status = import(&acme, "source", good).await.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists);
+    assert_eq!(acme.get(&name).await.unwrap().last_sequence, 600);
+    server.stop().await;
+}
