@@ -11,6 +11,8 @@ mod cli;
 mod client;
 mod crash;
 mod dataset;
+#[cfg(test)]
+mod double;
 mod load;
 mod metrics;
 mod process;

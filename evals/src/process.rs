@@ -158,7 +158,7 @@ fn find_program(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

@@ -11,7 +11,10 @@ use serde_json::Value;
 
 use crate::{
     dataset::Dataset,
-    metrics::{Figures, Samples, bootstrap::Estimate},
+    metrics::{
+        Figures, Samples,
+        bootstrap::{Bootstrap, Estimate},
+    },
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
@@ -73,8 +76,9 @@ impl Report {
         self.dataset = Some(dataset.name.folder().to_owned());
         self.split = Some(dataset.split.clone());
         self.n = dataset.questions.len();
-        self.metrics = samples.figures(seed, |_| true);
-        self.breakdown = samples.breakdown(seed, dataset.scoring.left_out);
+        let bootstrap = Bootstrap::new(seed);
+        self.metrics = samples.figures(bootstrap, |_| true);
+        self.breakdown = samples.breakdown(bootstrap, dataset.scoring.left_out);
     }
 
     /// Writes the JSON, if asked for, and prints the tables.
@@ -153,7 +157,7 @@ fn number(value: f64) -> String {
 
 fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(head);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

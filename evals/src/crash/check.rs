@@ -111,3 +111,58 @@ fn held(turn: Turn) -> Written {
     };
     Written { client_turn_id: turn.client_turn_id, text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        double::{Double, Fault},
+        runner::ingest::create,
+    };
+
+    fn written(number: u32) -> Written {
+        Written { client_turn_id: format!("t{number}"), text: format!("text {number}") }
+    }
+
+    /// Four acknowledged turns and two in flight that were not stored.
+    async fn check(fault: Fault, expected: &[&str]) {
+        let double = Double::default();
+        let api = Api::connect(&double.serve().await, None).await.unwrap();
+        let mut record = Record::new(create(&api, "w0", "crash").await.unwrap());
+        record.pending = (0..4).map(written).collect();
+        let sent = request(&record.name, &record.pending);
+        api.conversations.clone().append_turns(sent).await.unwrap();
+        record.acknowledge(&[1, 2, 3, 4]);
+        record.pending = (4..6).map(written).collect();
+
+        let faulty = Double { fault, ..double.clone() };
+        let api = Api::connect(&faulty.serve().await, None).await.unwrap();
+        let mut violations = Vec::new();
+        let mut checker = Checker::new(&api, &mut violations);
+        checker.compare(&record).await.unwrap();
+        assert_eq!(checker.retry(&mut record).await.unwrap(), 6);
+        checker.compare(&record).await.unwrap();
+        assert_eq!((record.acknowledged(), record.in_flight()), (6, 0));
+        assert_eq!(violations.len(), expected.len(), "{violations:?}");
+        for (violation, expected) in violations.iter().zip(expected) {
+            assert!(violation.contains(expected), "{violation} for {expected}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sound_server_passes() {
+        check(Fault::None, &[]).await;
+    }
+
+    #[tokio::test]
+    async fn a_lost_turn_is_found() {
+        check(Fault::LosesLast, &["turn 4 is lost", "turn 6 is lost"]).await;
+    }
+
+    #[tokio::test]
+    async fn a_turn_taken_twice_is_found() {
+        let twice = ["a retry answered", "stands twice", "stands twice", "stands twice"];
+        let beyond = ["stands twice", "never acknowledged"];
+        check(Fault::AppendsTwice, &[&twice[..], &beyond[..]].concat()).await;
+    }
+}

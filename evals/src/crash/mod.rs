@@ -79,14 +79,14 @@ pub(crate) async fn run(args: &CrashArgs) -> anyhow::Result<bool> {
             tally.acknowledged += record.acknowledged();
             tally.in_flight += record.in_flight();
             let mut checker = Checker::new(&api, &mut tally.violations);
-            checker.compare(&mut record).await?;
+            checker.compare(&record).await?;
             tally.retried += checker.retry(&mut record).await?;
-            checker.compare(&mut record).await?;
+            checker.compare(&record).await?;
             records.push(record);
         }
         bar.inc(1);
     }
-    for record in &mut records {
+    for record in &records {
         Checker::new(&api, &mut tally.violations).compare(record).await?;
     }
     bar.finish_and_clear();

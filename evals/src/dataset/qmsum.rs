@@ -2,11 +2,7 @@
 //! that answer them. The evidence is the whole span, so `any@k` and
 //! `precision@k` are the figures that its README gives.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use serde::Deserialize;
 
@@ -66,18 +62,14 @@ pub(super) fn read(folder: &Path, split: &str) -> Result<Dataset, DataError> {
     Ok(dataset)
 }
 
-fn evidence(
-    meeting: &Meeting,
-    query: &Query,
-    path: &PathBuf,
-) -> Result<BTreeSet<usize>, DataError> {
+fn evidence(meeting: &Meeting, query: &Query, path: &Path) -> Result<BTreeSet<usize>, DataError> {
     let mut evidence = BTreeSet::new();
     for (first, last) in &query.relevant_text_span {
         let turns = meeting.meeting_transcripts.len();
         let span = first.parse::<usize>().ok().zip(last.parse::<usize>().ok());
         let Some((first, last)) = span.filter(|&(a, b)| a <= b && b < turns) else {
             let what = format!("{}: span {first}-{last} of {turns} turns", meeting.id);
-            return Err(DataError::Content { path: path.clone(), what });
+            return Err(DataError::Content { path: path.to_owned(), what });
         };
         evidence.extend(first..=last);
     }

@@ -4,11 +4,7 @@
 //! ranked by its best message. Links with fewer than two earlier exchanges
 //! have no choice and are left out.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use serde::Deserialize;
 
@@ -68,12 +64,12 @@ fn add(
     chat: &Chat,
     link: &Link,
     target: &str,
-    path: &PathBuf,
+    path: &Path,
 ) -> Result<(), DataError> {
     let place = |name: &str| {
         chat.whole_conv.iter().position(|exchange| exchange.name == name).ok_or_else(|| {
             let what = format!("conversation {} has no turn {name}", chat.index);
-            DataError::Content { path: path.clone(), what }
+            DataError::Content { path: path.to_owned(), what }
         })
     };
     let target_at = place(target)?;

@@ -8,7 +8,23 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
 /// Resamples for an interval.
-pub(crate) const RESAMPLES: usize = 2_000;
+const RESAMPLES: usize = 2_000;
+
+/// How intervals are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bootstrap {
+    /// The same seed gives the same intervals.
+    pub(crate) seed: u64,
+    /// Resamples; without any, an interval is the value itself.
+    pub(crate) resamples: usize,
+}
+
+impl Bootstrap {
+    /// The usual number of resamples.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, resamples: RESAMPLES }
+    }
+}
 
 /// A figure with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -69,18 +85,22 @@ pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
 }
 
 /// Estimates a statistic of values that come in clusters.
-pub(crate) fn estimate(clusters: &[Vec<f64>], statistic: Statistic, seed: u64) -> Estimate {
+pub(crate) fn estimate(
+    clusters: &[Vec<f64>],
+    statistic: Statistic,
+    bootstrap: Bootstrap,
+) -> Estimate {
     let clusters: Vec<&[f64]> =
         clusters.iter().map(Vec::as_slice).filter(|values| !values.is_empty()).collect();
     let mut all: Vec<f64> = clusters.concat();
     let n = all.len();
     let value = statistic.of(&mut all);
-    if n < 2 {
+    if n < 2 || bootstrap.resamples == 0 {
         return Estimate::exact(value, n);
     }
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = StdRng::seed_from_u64(bootstrap.seed);
     let mut drawn = Vec::with_capacity(n);
-    let mut resampled: Vec<f64> = (0..RESAMPLES)
+    let mut resampled: Vec<f64> = (0..bootstrap.resamples)
         .map(|_| {
             drawn.clear();
             for _ in 0..clusters.len() {
@@ -105,12 +125,12 @@ mod tests {
     fn the_value_lies_in_its_interval() {
         let clusters: Vec<Vec<f64>> =
             (0..40).map(|i| vec![f64::from(i % 2), f64::from(i % 4 / 2)]).collect();
-        let got = estimate(&clusters, Statistic::Mean, 1);
+        let got = estimate(&clusters, Statistic::Mean, Bootstrap::new(1));
         assert_eq!((got.value, got.n), (0.5, 80));
         assert!(got.lo < 0.45 && 0.3 < got.lo && 0.55 < got.hi && got.hi < 0.7, "{got:?}");
-        assert_eq!(got, estimate(&clusters, Statistic::Mean, 1));
+        assert_eq!(got, estimate(&clusters, Statistic::Mean, Bootstrap::new(1)));
         let uneven: Vec<Vec<f64>> = (1..40u32).map(|i| vec![1.0 / f64::from(i)]).collect();
-        let by_seed = |seed| estimate(&uneven, Statistic::Mean, seed);
+        let by_seed = |seed| estimate(&uneven, Statistic::Mean, Bootstrap::new(seed));
         assert_eq!(by_seed(1), by_seed(1));
         assert_ne!(by_seed(1), by_seed(2));
     }
@@ -120,7 +140,7 @@ mod tests {
         let mixed: Vec<Vec<f64>> = (0..6).map(|_| [0.0, 1.0].repeat(50)).collect();
         let apart: Vec<Vec<f64>> = (0..6).map(|i| vec![f64::from(i % 2); 100]).collect();
         let width = |clusters: &[Vec<f64>]| {
-            let got = estimate(clusters, Statistic::Mean, 3);
+            let got = estimate(clusters, Statistic::Mean, Bootstrap::new(3));
             got.hi - got.lo
         };
         assert!(width(&apart) > 3.0 * width(&mixed), "{} {}", width(&apart), width(&mixed));
@@ -128,8 +148,12 @@ mod tests {
 
     #[test]
     fn few_values_have_no_interval() {
-        assert_eq!(estimate(&[], Statistic::Mean, 0), Estimate::exact(0.0, 0));
-        assert_eq!(estimate(&[vec![], vec![0.3]], Statistic::Median, 0), Estimate::exact(0.3, 1));
+        let draw = Bootstrap::new(0);
+        for (clusters, expected) in
+            [(vec![], Estimate::exact(0.0, 0)), (vec![vec![], vec![0.3]], Estimate::exact(0.3, 1))]
+        {
+            assert_eq!(estimate(&clusters, Statistic::Median, draw), expected);
+        }
     }
 
     #[test]

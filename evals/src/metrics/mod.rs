@@ -8,7 +8,7 @@ pub(crate) mod ranking;
 
 use std::collections::BTreeMap;
 
-use bootstrap::{Estimate, Statistic, estimate};
+use bootstrap::{Bootstrap, Estimate, Statistic, estimate};
 
 /// Figures by name.
 pub(crate) type Figures = BTreeMap<String, Estimate>;
@@ -50,31 +50,36 @@ impl Samples {
     }
 
     /// The figures over the samples whose group `keep` wants.
-    pub(crate) fn figures(&self, seed: u64, keep: impl Fn(&str) -> bool) -> Figures {
+    pub(crate) fn figures(&self, bootstrap: Bootstrap, keep: impl Fn(&str) -> bool) -> Figures {
         let estimated = self.by_name.iter().filter_map(|(name, (statistic, samples))| {
             let mut clusters: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
             for sample in samples.iter().filter(|sample| keep(&sample.group)) {
                 clusters.entry(sample.cluster.as_str()).or_default().push(sample.value);
             }
             let clusters: Vec<Vec<f64>> = clusters.into_values().collect();
-            (!clusters.is_empty()).then(|| (name.clone(), estimate(&clusters, *statistic, seed)))
+            (!clusters.is_empty())
+                .then(|| (name.clone(), estimate(&clusters, *statistic, bootstrap)))
         });
         estimated.collect()
     }
 
     /// The figures of each group, and with `left_out` of all but that group.
-    pub(crate) fn breakdown(&self, seed: u64, left_out: Option<&str>) -> BTreeMap<String, Figures> {
+    pub(crate) fn breakdown(
+        &self,
+        bootstrap: Bootstrap,
+        left_out: Option<&str>,
+    ) -> BTreeMap<String, Figures> {
         let samples = self.by_name.values().flat_map(|(_, samples)| samples);
         let mut groups: Vec<&str> = samples.map(|sample| sample.group.as_str()).collect();
         groups.sort_unstable();
         groups.dedup();
         let mut rows: BTreeMap<String, Figures> = BTreeMap::new();
         if let Some(left_out) = left_out.filter(|name| groups.contains(name)) {
-            let others = self.figures(seed, |group| group != left_out);
+            let others = self.figures(bootstrap, |group| group != left_out);
             rows.insert(format!("all but {left_out}"), others);
         }
         for group in groups {
-            rows.insert(group.to_owned(), self.figures(seed, |other| other == group));
+            rows.insert(group.to_owned(), self.figures(bootstrap, |other| other == group));
         }
         rows
     }
@@ -94,9 +99,9 @@ mod tests {
         }
         samples.add("only_b", "x", "b", 1.0);
         let value = |figures: &Figures, name: &str| figures.get(name).map(|f| (f.value, f.n));
-        let all = samples.figures(0, |_| true);
+        let all = samples.figures(Bootstrap::new(0), |_| true);
         assert_eq!(value(&all, "recall@5"), Some((0.4, 4)));
-        let rows = samples.breakdown(0, Some("c"));
+        let rows = samples.breakdown(Bootstrap::new(0), Some("c"));
         assert_eq!(rows.keys().collect::<Vec<_>>(), ["a", "all but c", "b", "c"]);
         assert_eq!(value(&rows["a"], "recall@5"), Some((0.75, 2)));
         assert_eq!(value(&rows["all but c"], "recall@5"), Some((0.5, 3)));

@@ -13,4 +13,6 @@ mod reference;
 #[cfg(test)]
 mod reference_rows;
 pub(crate) mod retrieval;
+#[cfg(test)]
+mod through_grpc;
 mod window;

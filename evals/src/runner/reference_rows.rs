@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::{
     cli::Method,
     dataset::{Dataset, DatasetName},
-    metrics::{Figures, Samples},
+    metrics::{Figures, Samples, bootstrap::Bootstrap},
 };
 
 use super::{asking::collect, retrieval::answer_here};
@@ -20,8 +20,10 @@ fn data() -> Option<PathBuf> {
     named.into_iter().chain([beside, further]).find(|path| path.is_dir())
 }
 
-/// Figures in per cent with one digit, for one group or (`""`) for all.
-fn check(name: DatasetName, split: &str, rows: &[(&str, usize, &[(&str, f64)])]) {
+/// Group (`""` for all), questions, and figures in per cent with one digit.
+type Row<'a> = (&'a str, usize, &'a [(&'a str, f64)]);
+
+fn check(name: DatasetName, split: &str, rows: &[Row<'_>]) {
     let Some(data) = data().filter(|data| data.join(name.folder()).is_dir()) else {
         eprintln!("skipped: no {} data; set THROUGHLINE_EVAL_DATA to check", name.folder());
         return;
@@ -29,8 +31,9 @@ fn check(name: DatasetName, split: &str, rows: &[(&str, usize, &[(&str, f64)])])
     let dataset = Dataset::read(name, &data, Some(split)).unwrap();
     let mut samples = Samples::default();
     collect(answer_here(&dataset, Method::Bm25Reference), &mut samples);
-    let all = samples.figures(1, |_| true);
-    let groups = samples.breakdown(1, dataset.scoring.left_out);
+    let values_only = Bootstrap { seed: 1, resamples: 0 };
+    let all = samples.figures(values_only, |_| true);
+    let groups = samples.breakdown(values_only, dataset.scoring.left_out);
     for &(group, n, expected) in rows {
         let figures: &Figures = if group.is_empty() { &all } else { &groups[group] };
         for &(metric, per_cent) in expected {
