@@ -130,9 +130,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), serve::ServeError>>) -> anyhow::Result<()> {
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    Ok(runtime.block_on(work)?)
+    runtime.block_on(work)
 }
 
 fn check(given: Given) -> anyhow::Result<()> {

@@ -102,8 +102,6 @@ pub struct Match {
     /// The same around the centre of the branch: with the mean of its passages
     /// taken off both, which tells turns of one topic apart.
     pub dense_centred: Option<f32>,
-    /// Mean over the turn's passages, around the centre.
-    pub dense_mean: Option<f32>,
     /// Of the turn's first passage, around the centre.
     pub dense_first: Option<f32>,
     /// BM25 score, >= 0; 0 without a common term.
@@ -124,7 +122,6 @@ impl Match {
             sequence,
             dense: None,
             dense_centred: None,
-            dense_mean: None,
             dense_first: None,
             bm25: 0.0,
             bm25_window: 0.0,
@@ -138,7 +135,6 @@ impl Match {
     #[must_use]
     pub fn plain(mut self) -> Self {
         self.dense_centred = self.dense;
-        self.dense_mean = self.dense;
         self.dense_first = self.dense;
         self.bm25_window = self.bm25;
         self

@@ -6,11 +6,13 @@
 //! languages they find nothing and ranking goes by the match alone. They are
 //! general cues, not wordings of any data set.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::patterns::{
-    DATED, FIRST_PERSON, INSTRUCTS, OF_ASSISTANT, PREFERS, QUERY_FIRST_PERSON, WANTS_ADVICE, WHEN,
+    DATED, FIRST_PERSON, INSTRUCTS, OF_ASSISTANT, PREFERS, SUMMARY, WANTS_ADVICE, WHEN,
 };
 use crate::turn::{Part, Role, Sequence, Turn};
 
@@ -39,8 +41,6 @@ pub struct TurnTraits {
     pub first_person: f32,
     /// It names a date or a time relative to its own.
     pub dated: bool,
-    /// It has a digit.
-    pub numeric: bool,
     /// It ends as a question.
     pub asks: bool,
     /// It gives a standing instruction ("always …", "whenever I ask …").
@@ -53,7 +53,7 @@ impl TurnTraits {
     /// Looks at a turn.
     pub fn of(turn: &Turn) -> Self {
         let text = turn.searchable_text();
-        let head = clip(&text);
+        let head = &*straightened(clip(&text));
         let words = text.split_whitespace().count();
         let first_person = FIRST_PERSON.count(head, 3);
         Self {
@@ -68,7 +68,6 @@ impl TurnTraits {
             log_words: (1.0 + words as f32).ln(),
             first_person: first_person as f32 / 3.0,
             dated: DATED.is_match(head),
-            numeric: head.bytes().any(|byte| byte.is_ascii_digit()),
             asks: head.trim_end().ends_with(['?', '？']),
             instructs: INSTRUCTS.is_match(head),
             prefers: PREFERS.is_match(head),
@@ -86,7 +85,6 @@ impl TurnTraits {
             log_words: 0.0,
             first_person: 0.0,
             dated: false,
-            numeric: false,
             asks: false,
             instructs: false,
             prefers: false,
@@ -99,25 +97,30 @@ impl TurnTraits {
 pub struct QueryCues {
     /// What the assistant said ("you recommended", "our last chat").
     pub of_assistant: bool,
-    /// It speaks in the first person.
-    pub first_person: bool,
+    /// A summary of what was said.
+    pub summary: bool,
     /// When, how long, in which order.
     pub when: bool,
-    /// It asks for advice or for something to be made.
+    /// Advice, or something to be made.
     pub wants_advice: bool,
 }
 
 impl QueryCues {
     /// Looks at a question.
     pub fn of(query: &str) -> Self {
-        let head = clip(query);
+        let head = straightened(clip(query));
         Self {
-            of_assistant: OF_ASSISTANT.is_match(head),
-            first_person: QUERY_FIRST_PERSON.is_match(head),
-            when: WHEN.is_match(head),
-            wants_advice: WANTS_ADVICE.is_match(head),
+            of_assistant: OF_ASSISTANT.is_match(&head),
+            summary: SUMMARY.is_match(&head),
+            when: WHEN.is_match(&head),
+            wants_advice: WANTS_ADVICE.is_match(&head),
         }
     }
+}
+
+/// With plain apostrophes, as the patterns have them.
+fn straightened(text: &str) -> Cow<'_, str> {
+    if text.contains('\u{2019}') { text.replace('\u{2019}', "'").into() } else { text.into() }
 }
 
 /// The head of a text, cut at a character.

@@ -10,31 +10,25 @@ use super::{
 use crate::{index::Match, turn::Role};
 
 /// Names of the features, in the order of a row. All lie within about -5 to 5.
-pub const FEATURES: [&str; 19] = [
-    // Match: cosine of the best passage, of the first, and their mean, around
-    // the conversation's centre; BM25 over the turn and its neighbourhood; pairs
-    // of words that stand side by side in question and turn.
+pub const FEATURES: [&str; 13] = [
+    // Match: cosine of the best passage and of the first, around the
+    // conversation's centre; BM25 over the turn with its neighbourhood; pairs of
+    // words that stand side by side in question and turn.
     "dense",
     "dense_first",
-    "dense_mean",
     "bm25_window",
     "bigram",
     // Talk between user and assistant: a prior for user turns, and what the
     // question asks for.
     "user",
     "user_of_assistant",
-    "user_first_person",
+    "user_summary",
     "user_instructs",
-    "user_instructs_advice",
     "user_prefers_advice",
-    "user_advice",
-    "user_length",
     "assistant_length",
-    // Any speaker who is not a model.
+    // Whoever speaks and is not a model.
     "first_person",
-    "dated",
     "dated_when",
-    "numeric",
     "asks",
 ];
 
@@ -70,7 +64,6 @@ impl Range {
 pub(super) struct Scales {
     dense: Range,
     first: Range,
-    mean: Range,
     window: Range,
 }
 
@@ -80,15 +73,13 @@ impl Scales {
         Self {
             dense: Range::of(all().filter_map(|found| found.dense_centred)),
             first: Range::of(all().filter_map(|found| found.dense_first)),
-            mean: Range::of(all().filter_map(|found| found.dense_mean)),
             window: Range::of(all().map(|found| found.bm25_window)),
         }
     }
 }
 
-/// Length of a typical user turn and of a typical answer, ln(1 + words): where
-/// the length features are zero.
-const TYPICAL: (f32, f32) = (3.0, 5.0);
+/// Length of a typical answer, ln(1 + words): where its feature is zero.
+const TYPICAL_ANSWER: f32 = 5.0;
 /// A bigram score that counts as full.
 const FULL_BIGRAM: f32 = 10.0;
 
@@ -102,32 +93,84 @@ pub(super) fn row(
     with_model: bool,
 ) -> Row {
     let flag = |holds: bool| f32::from(u8::from(holds));
-    let user = flag(with_model && traits.role == Role::User);
-    let assistant = flag(with_model && traits.role == Role::Assistant);
     // What a person says of itself counts in either kind of talk.
-    let person = flag(traits.role == Role::User);
-    let advice = flag(query.wants_advice);
-    let dated = flag(traits.dated);
-    let instructs = flag(traits.instructs);
+    let person = flag(traits.role != Role::Assistant);
+    let user = flag(with_model) * person;
+    let assistant = flag(with_model) - user;
     [
         scales.dense.scale(found.dense_centred),
         scales.first.scale(found.dense_first),
-        scales.mean.scale(found.dense_mean),
         scales.window.scale(Some(found.bm25_window)),
         (found.bigram / FULL_BIGRAM).min(1.0),
         user,
         user * flag(query.of_assistant),
-        user * flag(query.first_person),
-        user * instructs,
-        user * instructs * advice,
-        user * flag(traits.prefers) * advice,
-        user * advice,
-        user * (traits.log_words - TYPICAL.0),
-        assistant * (traits.log_words - TYPICAL.1),
+        user * flag(query.summary),
+        user * flag(traits.instructs),
+        user * flag(traits.prefers && query.wants_advice),
+        assistant * (traits.log_words - TYPICAL_ANSWER),
         person * traits.first_person,
-        person * dated,
-        person * dated * flag(query.when),
-        person * flag(traits.numeric),
+        person * flag(traits.dated && query.when),
         person * flag(traits.asks),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(role: Role) -> TurnTraits {
+        TurnTraits {
+            role,
+            forgotten: false,
+            log_words: 6.0,
+            first_person: 1.0,
+            dated: true,
+            asks: true,
+            instructs: true,
+            prefers: true,
+            ..TurnTraits::absent(1)
+        }
+    }
+
+    fn named(row: Row, name: &str) -> f32 {
+        FEATURES.iter().zip(row).find(|(known, _)| **known == name).unwrap().1
+    }
+
+    #[test]
+    fn roles_and_cues_switch_features() {
+        let found = Match::none(1);
+        let matches = [found];
+        let scales = Scales::of(&[Candidates { traits: &[], matches: &matches }]);
+        let query = QueryCues { of_assistant: true, when: true, ..QueryCues::default() };
+        for (role, with_model, name, expected) in [
+            (Role::User, true, "user", 1.0),
+            (Role::User, false, "user", 0.0),
+            (Role::Assistant, true, "user", 0.0),
+            (Role::Assistant, true, "assistant_length", 1.0),
+            (Role::User, true, "user_of_assistant", 1.0),
+            (Role::User, true, "user_prefers_advice", 0.0),
+            (Role::User, false, "dated_when", 1.0),
+            (Role::Assistant, true, "dated_when", 0.0),
+            (Role::User, false, "first_person", 1.0),
+        ] {
+            let row = row(&found, &turn(role), query, &scales, with_model);
+            assert_eq!(named(row, name), expected, "{role:?} {name}");
+        }
+    }
+
+    #[test]
+    fn signals_are_scaled_over_all_candidates_and_equal_ones_say_nothing() {
+        let of = |bm25_window, dense| Match {
+            bm25_window,
+            dense_centred: dense,
+            ..Match::none(1)
+        };
+        let matches = [of(2.0, Some(0.5)), of(4.0, Some(0.5)), of(3.0, None)];
+        let scales = Scales::of(&[Candidates { traits: &[], matches: &matches }]);
+        let rows = matches.map(|found| {
+            row(&found, &turn(Role::User), QueryCues::default(), &scales, false)
+        });
+        assert_eq!(rows.map(|row| named(row, "bm25_window")), [0.0, 1.0, 0.5]);
+        assert_eq!(rows.map(|row| named(row, "dense")), [0.0; 3]);
+    }
 }

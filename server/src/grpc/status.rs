@@ -163,6 +163,10 @@ fn store(error: &StoreError) -> Failure {
                 .quota("commits", &error.to_string())
                 .retry_overload()
         }
+        StoreError::TooLarge { bytes, limit } => {
+            let about = [("limit", limit.to_string()), ("bytes", bytes.to_string())];
+            Failure::with(Code::InvalidArgument, "TOO_LARGE", error.to_string(), &about)
+        }
         StoreError::Full { .. } => {
             tracing::error!(%error, "disk full");
             let message = "the server's disk is full: nothing was stored, reads go on; retry later";

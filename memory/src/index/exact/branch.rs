@@ -9,12 +9,11 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use jiff::Timestamp;
-
 use super::{
     dense::Passages,
-    lexical::{Corpus, QueryTerms, Words},
+    lexical::{Corpus, Words},
     neighbourhood::{Neighbourhood, Place},
+    terms::QueryTerms,
 };
 use crate::{
     embed::Vector,
@@ -49,7 +48,6 @@ struct Slot {
     /// Tells whether the words are the same.
     fingerprint: u64,
     language: Language,
-    said_at: Timestamp,
 }
 
 /// The searchable turns of a branch.
@@ -86,10 +84,7 @@ impl LoadedBranch {
         let places: Vec<Place> = self
             .live
             .values()
-            .filter_map(|slot| {
-                let said_at = self.slots.get(*slot as usize)?.said_at;
-                Some(Place { slot: *slot, length: self.words.length(*slot), said_at })
-            })
+            .map(|slot| Place { slot: *slot, length: self.words.length(*slot) })
             .collect();
         self.near = Neighbourhood::measure(&places, self.slots.len());
     }
@@ -154,11 +149,10 @@ impl LoadedBranch {
                 sequence: *sequence,
                 dense: best.map(|best| best.cosine),
                 dense_centred: best.map(|best| best.centred),
-                dense_mean: best.map(|best| best.mean()),
                 dense_first: best.map(|best| best.first),
                 bm25: of(&bm25.own, slot),
                 bm25_window: of(&bm25.window, slot),
-                bigram: 0.0,
+                bigram: of(&bm25.bigram, slot),
                 passage: best.map(|best| best.range),
             }
         });
@@ -186,7 +180,7 @@ impl LoadedBranch {
     fn add_words(&mut self, turn: &IndexedTurn, fingerprint: u64) -> u32 {
         let language = self.sample.language().of_turn(&turn.text);
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot { fingerprint, language, said_at: turn.said_at });
+        self.slots.push(Slot { fingerprint, language });
         self.live.insert(turn.sequence, slot);
         *self.languages.entry(language).or_default() += 1;
         self.words.add(slot, language, [&turn.speaker, &turn.text]);

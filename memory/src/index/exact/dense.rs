@@ -34,15 +34,6 @@ pub(super) struct Best {
     pub(super) centred: f32,
     /// The same of the first passage.
     pub(super) first: f32,
-    /// Sum over the passages, and their number.
-    sum: (f32, u32),
-}
-
-impl Best {
-    /// Mean over the passages of the cosine around the centre.
-    pub(super) fn mean(&self) -> f32 {
-        self.sum.0 / self.sum.1.max(1) as f32
-    }
 }
 
 /// A query against the centre of a branch.
@@ -192,15 +183,13 @@ fn raise(best: &mut [Option<Best>], row: &Row, cosine: f32, query: CentredQuery)
     let Some(best) = best.get_mut(row.slot as usize) else { return };
     let centred = query.cosine(cosine, row);
     let Some(known) = best else {
-        *best =
-            Some(Best { cosine, range: row.range, centred, first: centred, sum: (centred, 1) });
+        *best = Some(Best { cosine, range: row.range, centred, first: centred });
         return;
     };
     if row.range.0 == 0 {
         known.first = centred;
     }
     known.centred = known.centred.max(centred);
-    known.sum = (known.sum.0 + centred, known.sum.1 + 1);
     if cosine > known.cosine {
         known.cosine = cosine;
         known.range = row.range;

@@ -5,14 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::neighbourhood::Neighbourhood;
+use super::{neighbourhood::Neighbourhood, pairs::Pairs, terms::QueryTerms};
 use crate::index::{
     analyse::{Language, Purpose, analyse},
     bm25,
 };
 
-/// Most distinct terms of a query; what a longer one says later is left out.
-pub const MAX_QUERY_TERMS: usize = 512;
 /// What an entry of the dictionary costs beside its text, in bytes.
 const ENTRY_BYTES: usize = 64;
 
@@ -31,6 +29,7 @@ pub(in crate::index) struct Words {
     postings: Vec<Vec<Posting>>,
     /// Counted terms of each slot.
     lengths: Vec<u32>,
+    pairs: Pairs,
     turns: usize,
     total_length: u64,
     bytes: usize,
@@ -55,45 +54,8 @@ pub(in crate::index) struct Scores {
     pub(in crate::index) own: Vec<f32>,
     /// With its neighbourhood.
     pub(in crate::index) window: Vec<f32>,
-}
-
-/// The distinct terms of a query with how often each is asked for.
-#[derive(Clone, Debug, Default)]
-pub(in crate::index) struct QueryTerms(Vec<(String, u32)>);
-
-impl QueryTerms {
-    /// Analyses a query in every language that turns were analysed in. A term
-    /// that two languages share is asked for once.
-    pub(in crate::index) fn new(text: &str, languages: impl IntoIterator<Item = Language>) -> Self {
-        let mut terms: Vec<(String, u32)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for language in languages {
-            let mut counts: HashMap<usize, u32> = HashMap::new();
-            analyse(text, language, Purpose::Query, &mut |term| {
-                let known = places.get(term.text).copied();
-                if known.is_none() && terms.len() >= MAX_QUERY_TERMS {
-                    return;
-                }
-                let place = known.unwrap_or_else(|| {
-                    places.insert(term.text.to_owned(), terms.len());
-                    terms.push((term.text.to_owned(), 0));
-                    terms.len() - 1
-                });
-                *counts.entry(place).or_default() += 1;
-            });
-            for (place, count) in counts {
-                if let Some((_, asked)) = terms.get_mut(place) {
-                    *asked = count.max(*asked);
-                }
-            }
-        }
-        Self(terms)
-    }
-
-    /// The terms with how often each is asked for.
-    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
-        self.0.iter().map(|(term, asked)| (term.as_str(), *asked))
-    }
+    /// Of the pairs of words that stand side by side in query and turn.
+    pub(in crate::index) bigram: Vec<f32>,
 }
 
 impl Corpus {
@@ -110,13 +72,18 @@ impl Words {
     /// Adds the words of a turn. Slots come in ascending order.
     pub(in crate::index) fn add(&mut self, slot: u32, language: Language, texts: [&str; 2]) {
         let mut ids = Vec::new();
-        let mut length = 0;
+        let mut running = Vec::new();
         for text in texts {
             analyse(text, language, Purpose::Turn, &mut |term| {
-                ids.push(self.id(term.text));
-                length += u32::from(term.counted);
+                let id = self.id(term.text);
+                ids.push(id);
+                if term.counted {
+                    running.push(id);
+                }
             });
         }
+        let length = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        self.bytes += self.pairs.set(slot, &running);
         ids.sort_unstable();
         for same in ids.chunk_by(|a, b| a == b) {
             let posting = Posting { slot, tf: u32::try_from(same.len()).unwrap_or(u32::MAX) };
@@ -148,6 +115,7 @@ impl Words {
             self.total_length = self.total_length.saturating_sub(u64::from(*length));
             *length = 0;
         }
+        self.bytes = self.bytes.saturating_sub(self.pairs.clear(slot));
     }
 
     /// Memory, in bytes.
@@ -160,8 +128,8 @@ impl Words {
         corpus.turns += self.turns;
         corpus.total_length += self.total_length;
         corpus.window_length += near.total_length();
-        corpus.df.resize(query.0.len(), 0);
-        for (df, (term, _)) in corpus.df.iter_mut().zip(&query.0) {
+        corpus.df.resize(query.len(), 0);
+        for (df, (term, _)) in corpus.df.iter_mut().zip(query.iter()) {
             *df += self.postings_of(term).len();
         }
     }
@@ -175,13 +143,17 @@ impl Words {
         corpus: &Corpus,
         slots: usize,
     ) -> Scores {
-        let mut scores = Scores { own: vec![0.0; slots], window: vec![0.0; slots] };
+        let mut scores = Scores {
+            own: vec![0.0; slots],
+            window: vec![0.0; slots],
+            bigram: self.bigrams(query, corpus, slots),
+        };
         let turns = corpus.turns.max(1) as f64;
         let average = (corpus.total_length as f64 / turns) as f32;
         let window_average = (corpus.window_length / turns) as f32;
         let mut spread = near.spread();
-        for ((term, asked), df) in query.0.iter().zip(&corpus.df) {
-            let weight = bm25::idf(corpus.turns, *df) * *asked as f32;
+        for ((term, asked), df) in query.iter().zip(&corpus.df) {
+            let weight = bm25::idf(corpus.turns, *df) * asked as f32;
             for posting in self.postings_of(term) {
                 let slot = posting.slot as usize;
                 let tf = posting.tf as f32;
@@ -201,6 +173,34 @@ impl Words {
             });
         }
         scores
+    }
+
+    /// For every slot, the IDF of the query's pairs that stand in it, each pair
+    /// at its commoner term's.
+    fn bigrams(&self, query: &QueryTerms, corpus: &Corpus, slots: usize) -> Vec<f32> {
+        let mut scores = vec![0.0; slots];
+        for (first, second) in query.pairs() {
+            let (Some(a), Some(b)) = (self.known(first.text), self.known(second.text)) else {
+                continue;
+            };
+            let df = |place: usize| corpus.df.get(place).copied().unwrap_or_default();
+            let weight = bm25::idf(corpus.turns, df(first.place).max(df(second.place)));
+            // The rarer term's turns are looked through.
+            let (few, many) = (self.postings_of(first.text), self.postings_of(second.text));
+            let looked_at = if few.len() <= many.len() { few } else { many };
+            for posting in looked_at {
+                if self.pairs.hold(posting.slot, a, b)
+                    && let Some(score) = scores.get_mut(posting.slot as usize)
+                {
+                    *score += weight;
+                }
+            }
+        }
+        scores
+    }
+
+    fn known(&self, term: &str) -> Option<u32> {
+        self.dictionary.get(term).copied()
     }
 
     /// Counted terms of a slot.

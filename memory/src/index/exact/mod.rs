@@ -11,6 +11,8 @@ mod cache;
 mod dense;
 pub(super) mod lexical;
 mod neighbourhood;
+mod pairs;
+pub(super) mod terms;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,7 +22,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use self::{
     branch::Standing,
     cache::{Cache, MAX_LOADS, Shared},
-    lexical::{Corpus, QueryTerms},
+    lexical::Corpus,
+    terms::QueryTerms,
 };
 use super::{
     Branch, BranchMatches, IndexError, IndexQuery, IndexedTurn, Segment, TurnIndex, TurnSource,
@@ -30,7 +33,7 @@ use crate::{
     turn::{ConversationId, Sequence, TenantId},
 };
 
-pub use lexical::MAX_QUERY_TERMS;
+pub use terms::MAX_QUERY_TERMS;
 
 /// Most turns that a search scores on the caller's own thread: under 1 ms.
 const MAX_INLINE_TURNS: usize = 16_384;

@@ -5,17 +5,13 @@
 //! so the words of a turn's neighbours are evidence for the turn too, the less
 //! the farther away they stand. Distance is measured in terms, not in turns:
 //! long answers keep their neighbours at a distance, short remarks share a
-//! window. Nothing reaches over a pause in the talk.
-
-use jiff::Timestamp;
+//! window.
 
 /// Turns looked at on either side.
-const REACH: usize = 6;
+const REACH: usize = 4;
 /// Distance, in counted terms between the middles of two turns, at which a
 /// neighbour's words count 1/e.
 const SCALE: f32 = 30.0;
-/// A longer pause than this ends a sitting.
-const PAUSE_SECONDS: i64 = 30 * 60;
 
 /// A turn as its neighbours see it.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +20,6 @@ pub(super) struct Place {
     pub(super) slot: u32,
     /// Counted terms.
     pub(super) length: u32,
-    /// When it was said.
-    pub(super) said_at: Timestamp,
 }
 
 /// Weights between neighbours, by position in the branch.
@@ -33,7 +27,7 @@ pub(super) struct Place {
 pub(in crate::index) struct Neighbourhood {
     slots: Vec<u32>,
     positions: Vec<u32>,
-    /// Weight of the turn `offset + 1` positions ahead, 0 behind a pause.
+    /// Weight of the turn `offset + 1` positions ahead.
     ahead: Vec<[f32; REACH]>,
     /// Terms of each turn with its neighbourhood.
     lengths: Vec<f32>,
@@ -138,16 +132,10 @@ fn weights(places: &[Place], at: usize) -> [f32; REACH] {
     let mut weights = [0.0; REACH];
     let Some(here) = places.get(at) else { return weights };
     let mut between = 0.0;
-    let mut before = here;
     for (weight, there) in weights.iter_mut().zip(&places[at + 1..]) {
-        let pause = there.said_at.as_second() - before.said_at.as_second();
-        if pause.abs() > PAUSE_SECONDS {
-            break;
-        }
         let middles = (here.length as f32 + there.length as f32) / 2.0;
         *weight = (-(between + middles) / SCALE).exp();
         between += there.length as f32;
-        before = there;
     }
     weights
 }
@@ -156,40 +144,40 @@ fn weights(places: &[Place], at: usize) -> [f32; REACH] {
 mod tests {
     use super::*;
 
-    fn places(turns: &[(u32, i64)]) -> Vec<Place> {
-        let place = |(slot, (length, second)): (usize, &(u32, i64))| Place {
-            slot: slot as u32,
-            length: *length,
-            said_at: Timestamp::from_second(*second).unwrap(),
-        };
-        turns.iter().enumerate().map(place).collect()
+    fn places(lengths: &[u32]) -> Vec<Place> {
+        let place = |(slot, length): (usize, &u32)| Place { slot: slot as u32, length: *length };
+        lengths.iter().enumerate().map(place).collect()
     }
 
-    fn spread(turns: &[(u32, i64)], slot: u32) -> Vec<f32> {
-        let near = Neighbourhood::measure(&places(turns), turns.len());
+    fn spread(lengths: &[u32], slot: u32) -> Vec<f32> {
+        let near = Neighbourhood::measure(&places(lengths), lengths.len());
         let mut spread = near.spread();
         near.add(&mut spread, slot, 1.0);
-        let mut found = vec![0.0; turns.len()];
+        let mut found = vec![0.0; lengths.len()];
         spread.drain(|position, occurrences| found[position] = occurrences);
         found
     }
 
     #[test]
-    fn words_reach_near_turns_of_the_same_sitting_only() {
-        let found = spread(&[(6, 0), (6, 60), (6, 120), (6, 9_000)], 1);
-        let near = (-6.0_f32 / 30.0).exp();
-        assert_eq!(found, [near, 1.0, near, 0.0]);
+    fn words_reach_near_turns_on_either_side() {
+        let found = spread(&[6; 7], 1);
+        let at = |distance: f32| (-distance / 30.0).exp();
+        for (found, expected) in
+            found.iter().zip([at(6.0), 1.0, at(6.0), at(12.0), at(18.0), at(24.0), 0.0])
+        {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
     }
 
     #[test]
     fn long_turns_keep_their_neighbours_away() {
-        let found = spread(&[(6, 0), (600, 60), (6, 120)], 0);
+        let found = spread(&[6, 600, 6], 0);
         assert!(found[1] < 1e-4 && found[2] < 1e-4, "{found:?}");
     }
 
     #[test]
     fn lengths_grow_by_what_counts() {
-        let near = Neighbourhood::measure(&places(&[(30, 0), (30, 1)]), 2);
+        let near = Neighbourhood::measure(&places(&[30, 30]), 2);
         let weight = (-1.0_f32).exp();
         assert!((near.length(0) - 30.0 * (1.0 + weight)).abs() < 1e-4);
         assert!((near.total_length() - f64::from(60.0 * (1.0 + weight))).abs() < 1e-3);
@@ -197,7 +185,7 @@ mod tests {
 
     #[test]
     fn an_emptied_spread_can_be_used_again() {
-        let near = Neighbourhood::measure(&places(&[(3, 0), (3, 1)]), 2);
+        let near = Neighbourhood::measure(&places(&[3, 3]), 2);
         let mut spread = near.spread();
         for _ in 0..2 {
             near.add(&mut spread, 0, 2.0);

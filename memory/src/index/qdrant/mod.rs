@@ -38,7 +38,7 @@ use self::{
 };
 use super::{
     Branch, BranchMatches, IndexError, IndexQuery, IndexedTurn, TurnIndex, TurnSource,
-    exact::lexical::QueryTerms,
+    exact::terms::QueryTerms,
 };
 use crate::{
     embed::EmbeddingModel,

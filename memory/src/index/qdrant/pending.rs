@@ -11,7 +11,8 @@ use crate::{
         analyse::Language,
         exact::{
             branch::LoadedBranch,
-            lexical::{Corpus, QueryTerms},
+            lexical::Corpus,
+            terms::QueryTerms,
         },
     },
     turn::{ConversationId, Sequence, TenantId},

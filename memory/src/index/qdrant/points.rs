@@ -30,7 +30,7 @@ use crate::{
         IndexedTurn,
         analyse::{Language, Purpose, analyse},
         bm25,
-        exact::lexical::QueryTerms,
+        exact::terms::QueryTerms,
     },
     turn::{ConversationId, TenantId},
 };
