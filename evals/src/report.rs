@@ -132,7 +132,10 @@ impl Report {
         }
         let head = ["group", "n"].into_iter().chain(columns.iter().copied());
         let mut table = empty_table(head.map(String::from));
-        for (group, figures) in rows().chain([("all", &self.metrics)]) {
+        let mut groups: Vec<(&str, &Figures)> = rows().collect();
+        groups.sort_by_key(|(group, _)| leading_number(group));
+        let all = self.dataset.is_some().then_some(("all", &self.metrics));
+        for (group, figures) in groups.into_iter().chain(all) {
             let n = figures.values().map(|figure| figure.n).max().unwrap_or(0);
             let cell = |name: &&str| figures.get(*name).map(show).unwrap_or_default();
             let row = [group.to_owned(), n.to_string()].into_iter();
@@ -169,6 +172,12 @@ fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
 fn natural(name: &str) -> (String, u64) {
     let (stem, cut) = name.split_once('@').unwrap_or((name, ""));
     (stem.to_owned(), cut.parse().unwrap_or(0))
+}
+
+/// Sorts `100 turns` before `5000 turns`; words keep their order.
+fn leading_number(group: &str) -> u64 {
+    let digits: String = group.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or(0)
 }
 
 /// Prints a line to the terminal.

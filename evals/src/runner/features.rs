@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let progress = Progress::new(turns, dataset.questions.len(), "questions");
     let plan =
         Plan { api: &opened.api, layout: Layout::Whole, server: &args.server, progress: &progress };
-    let lines = plan
+    let mut lines = plan
         .ask_all(&dataset, async |asked: Asked<'_>| {
             let found = asked.search(Method::Hybrid, usize::from(args.depth)).await?;
             let line = Line {
@@ -89,6 +89,8 @@ pub(crate) async fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
             Ok(serde_json::to_string(&line)?)
         })
         .await?;
+    // Conversations end in any order.
+    lines.sort_unstable();
     let mut writer = BufWriter::new(file);
     for line in &lines {
         writeln!(writer, "{line}").with_context(|| format!("write {}", args.out.display()))?;

@@ -92,6 +92,7 @@ async fn windows_are_read_and_recounted() {
 #[tokio::test]
 async fn features_carry_labels_and_components() {
     let json = measure(&Double::default(), "features").await;
+    assert_eq!((&json[0]["question"], &json[1]["question"]), (&"m-q0".into(), &"m-q1".into()));
     let candidates = json[0]["candidates"].as_array().unwrap();
     let labelled: Vec<_> =
         candidates.iter().map(|c| (c["turn"].as_u64().unwrap(), c["label"] == true)).collect();
