@@ -2,7 +2,7 @@
 //! ones from int8, and clear words about damaged files. Pulls the model first,
 //! into `THROUGHLINE_MODELS_DIR` or `target/models`.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 

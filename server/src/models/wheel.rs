@@ -52,15 +52,13 @@ fn copy<R: Read + Seek>(
     to: &Path,
     step: &Step,
 ) -> Result<String, ModelsError> {
-    let mut entry = zip
-        .by_name(path)
-        .map_err(|error| ModelsError::Source(format!("{}: {path}: {error}", name.display())))?;
+    let broken = |error: &dyn std::fmt::Display| {
+        ModelsError::Source(format!("{}: {path}: {error}", name.display()))
+    };
+    let mut entry = zip.by_name(path).map_err(|error| broken(&error))?;
     step.size(entry.size());
     files::copy(&mut entry, to, step).map_err(|error| match error {
-        // The archive's own damage shows while reading, as bad data.
-        ModelsError::Io { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
-            ModelsError::Source(format!("{}: {path}: {source}", name.display()))
-        }
+        ModelsError::Source(detail) => broken(&detail),
         other => other,
     })
 }
