@@ -84,12 +84,15 @@ pub(crate) fn indexed(turn: &Turn, passages: Vec<Passage>) -> IndexedTurn {
     }
 }
 
+/// Takes a record: its sequence, key and value.
+type VisitSequence<'v> = dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError> + 'v;
+
 /// Visits the records of one kind that belong to the sequences of a branch.
 pub(super) fn scan_sequences(
     store: &Store,
     branch: &Branch,
     kind: Kind,
-    visit: &mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>,
+    visit: &mut VisitSequence<'_>,
 ) -> Result<(), StoreError> {
     for segment in &branch.segments {
         let at = |sequence| {
