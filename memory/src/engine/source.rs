@@ -95,9 +95,8 @@ pub(super) fn scan_sequences(
     visit: &mut VisitSequence<'_>,
 ) -> Result<(), StoreError> {
     for segment in &branch.segments {
-        let at = |sequence| {
-            keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence)
-        };
+        let at =
+            |sequence| keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence);
         let start = at(segment.from);
         let place = start.len() - size_of::<Sequence>();
         let (_, end) = keys::prefix_range(&at(segment.until));
