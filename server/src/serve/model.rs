@@ -16,8 +16,7 @@ use crate::{
 
 /// Makes the model ready.
 pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
-    let (settings, dir, pull) =
-        (config.embedding.clone(), config.models_dir.clone(), config.pull);
+    let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
     blocking(move || {
         let files = files(&settings, &dir, pull)?;
         Ok(Arc::new(start(&settings, &files)?))

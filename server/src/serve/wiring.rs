@@ -82,9 +82,9 @@ fn data_dir(path: &Path) -> Result<(), ServeError> {
 fn tokenizers(dir: Option<&Path>) -> Result<Tokenizers, ServeError> {
     let mut tokenizers = Tokenizers::builtin();
     if let Some(dir) = dir {
-        tokenizers.add_directory(dir).map_err(|error| {
-            file("tokenizers-dir", dir.to_owned(), error.to_string())
-        })?;
+        tokenizers
+            .add_directory(dir)
+            .map_err(|error| file("tokenizers-dir", dir.to_owned(), error.to_string()))?;
     }
     Ok(tokenizers)
 }

@@ -92,63 +92,96 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
 fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
     use Reach::{Named, Own};
     vec![
-        row!("ConversationService", "CreateConversation", Own,
-            c.conversations().create_conversation, |_t| pb::CreateConversationRequest::default()),
-        row!("ConversationService", "GetConversation", Named,
-            c.conversations().get_conversation, |t| {
-                pb::GetConversationRequest { name: t.conversation }
-            }),
-        row!("ConversationService", "ListConversations", Own,
-            c.conversations().list_conversations, |_t| pb::ListConversationsRequest::default()),
-        row!("ConversationService", "UpdateConversation", Named,
-            c.conversations().update_conversation, |t| {
+        row!(
+            "ConversationService",
+            "CreateConversation",
+            Own,
+            c.conversations().create_conversation,
+            |_t| pb::CreateConversationRequest::default()
+        ),
+        row!(
+            "ConversationService",
+            "GetConversation",
+            Named,
+            c.conversations().get_conversation,
+            |t| { pb::GetConversationRequest { name: t.conversation } }
+        ),
+        row!(
+            "ConversationService",
+            "ListConversations",
+            Own,
+            c.conversations().list_conversations,
+            |_t| pb::ListConversationsRequest::default()
+        ),
+        row!(
+            "ConversationService",
+            "UpdateConversation",
+            Named,
+            c.conversations().update_conversation,
+            |t| {
                 let (name, title) = (t.conversation, "new".to_owned());
                 let conversation = Some(pb::Conversation { name, title, ..Default::default() });
                 pb::UpdateConversationRequest { conversation, ..Default::default() }
-            }),
-        row!("ConversationService", "DeleteConversation", Named,
-            c.conversations().delete_conversation, |t| {
-                pb::DeleteConversationRequest { name: t.conversation }
-            }),
-        row!("ConversationService", "AppendTurns", Named,
-            c.conversations().append_turns, |t| {
-                let turns = vec![user("hello")];
-                pb::AppendTurnsRequest { conversation: t.conversation, turns, ..Default::default() }
-            }),
-        row!("ConversationService", "StreamTurns", Named,
-            c.conversations().stream_turns, |t| {
-                let turns = vec![user("hello")];
-                let message = pb::StreamTurnsRequest { conversation: t.conversation, turns };
-                futures::stream::iter([message])
-            }),
+            }
+        ),
+        row!(
+            "ConversationService",
+            "DeleteConversation",
+            Named,
+            c.conversations().delete_conversation,
+            |t| { pb::DeleteConversationRequest { name: t.conversation } }
+        ),
+        row!("ConversationService", "AppendTurns", Named, c.conversations().append_turns, |t| {
+            let turns = vec![user("hello")];
+            pb::AppendTurnsRequest { conversation: t.conversation, turns, ..Default::default() }
+        }),
+        row!("ConversationService", "StreamTurns", Named, c.conversations().stream_turns, |t| {
+            let turns = vec![user("hello")];
+            let message = pb::StreamTurnsRequest { conversation: t.conversation, turns };
+            futures::stream::iter([message])
+        }),
         row!("ConversationService", "ListTurns", Named, c.conversations().list_turns, |t| {
             pb::ListTurnsRequest { conversation: t.conversation, ..Default::default() }
         }),
-        row!("ConversationService", "ForkConversation", Named,
-            c.conversations().fork_conversation, |t| {
+        row!(
+            "ConversationService",
+            "ForkConversation",
+            Named,
+            c.conversations().fork_conversation,
+            |t| {
                 let (name, at_sequence) = (t.conversation, 1);
                 pb::ForkConversationRequest { name, at_sequence, ..Default::default() }
-            }),
+            }
+        ),
         row!("ConversationService", "ForgetTurns", Named, c.conversations().forget_turns, |t| {
             pb::ForgetTurnsRequest { conversation: t.conversation, sequences: vec![1] }
         }),
-        ("/throughline.v1.ConversationService/ExportConversation", Named, (|client, target| {
-            async move {
-                let request = pb::ExportConversationRequest { name: target.conversation };
-                let stream = client.conversations().export_conversation(request).await?;
-                let items: Vec<_> = stream.into_inner().collect().await;
-                let items: Result<Vec<_>, _> = items.into_iter().collect();
-                Ok(format!("{:?}", items?))
-            }
-            .boxed()
-        }) as Call),
-        row!("ConversationService", "ImportConversation", Own,
-            c.conversations().import_conversation, |_t| {
+        (
+            "/throughline.v1.ConversationService/ExportConversation",
+            Named,
+            (|client, target| {
+                async move {
+                    let request = pb::ExportConversationRequest { name: target.conversation };
+                    let stream = client.conversations().export_conversation(request).await?;
+                    let items: Vec<_> = stream.into_inner().collect().await;
+                    let items: Result<Vec<_>, _> = items.into_iter().collect();
+                    Ok(format!("{:?}", items?))
+                }
+                .boxed()
+            }) as Call,
+        ),
+        row!(
+            "ConversationService",
+            "ImportConversation",
+            Own,
+            c.conversations().import_conversation,
+            |_t| {
                 use pb::import_conversation_request::Item;
                 let item = Some(Item::Conversation(pb::Conversation::default()));
                 let conversation_id = String::new();
                 futures::stream::iter([pb::ImportConversationRequest { item, conversation_id }])
-            }),
+            }
+        ),
     ]
 }
 
@@ -166,9 +199,10 @@ fn described() -> BTreeSet<String> {
     let set = prost_types::FileDescriptorSet::decode(pb::FILE_DESCRIPTOR_SET).unwrap();
     let paths = set.file.iter().flat_map(|file| {
         file.service.iter().flat_map(|service| {
-            service.method.iter().map(|method| {
-                format!("/{}.{}/{}", file.package(), service.name(), method.name())
-            })
+            service
+                .method
+                .iter()
+                .map(|method| format!("/{}.{}/{}", file.package(), service.name(), method.name()))
         })
     });
     paths.collect()
@@ -256,7 +290,10 @@ async fn a_missing_scope_is_permission_denied_before_anything_is_looked_at() {
         let status = call(server.client(lacking), absent.clone()).await.expect_err(path);
         assert_eq!(status.code(), Code::PermissionDenied, "{path}");
         let info = status.get_details_error_info().unwrap();
-        assert_eq!((&*info.reason, &*info.metadata["scope"]), ("SCOPE_MISSING", method.scope.as_str()));
+        assert_eq!(
+            (&*info.reason, &*info.metadata["scope"]),
+            ("SCOPE_MISSING", method.scope.as_str())
+        );
         if let Err(status) = call(server.client(holding), absent).await {
             assert_ne!(status.code(), Code::PermissionDenied, "{path}");
         }

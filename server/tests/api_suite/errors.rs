@@ -52,8 +52,13 @@ async fn all_bad_turns_are_named_and_none_is_written() {
         pb::Turn { speaker: "x".repeat(257), role: 99, ..user("x") },
         pb::Turn { parts: vec![pb::Part { content: None }], ..user("") },
     ];
-    let fields =
-        ["turns[1].role", "turns[2].parts", "turns[3].role", "turns[3].speaker", "turns[4].parts[0]"];
+    let fields = [
+        "turns[1].role",
+        "turns[2].parts",
+        "turns[3].role",
+        "turns[3].speaker",
+        "turns[4].parts[0]",
+    ];
     invalid(append(&acme, turns).await, &fields);
     assert_eq!(acme.turns(&name).await.len(), 0);
 
@@ -61,10 +66,10 @@ async fn all_bad_turns_are_named_and_none_is_written() {
     invalid(append(&acme, vec![user("x"); 1_001]).await, &["turns"]);
     invalid(append(&acme, vec![user(&"x".repeat((1 << 20) + 1))]).await, &["turns[0].parts"]);
     invalid(acme.append("c", vec![user("x")]).await, &["conversation"]);
-    invalid(acme.append("", vec![turn(pb::Role::Unspecified, "x")]).await, &[
-        "conversation",
-        "turns[0].role",
-    ]);
+    invalid(
+        acme.append("", vec![turn(pb::Role::Unspecified, "x")]).await,
+        &["conversation", "turns[0].role"],
+    );
     assert_eq!(acme.turns(&name).await.len(), 0);
     server.stop().await;
 }
@@ -256,7 +261,10 @@ async fn limits_are_named_as_the_server_info_names_them() {
     let shown = acme.server().get_server_info(pb::GetServerInfoRequest {}).await.unwrap();
     let shown = shown.into_inner();
     assert_eq!(shown.limits[&info.metadata["limit"]], 3);
-    assert_eq!((shown.tenant.as_str(), shown.store.as_str(), shown.index.as_str()), ("acme", "sled", "exact"));
+    assert_eq!(
+        (shown.tenant.as_str(), shown.store.as_str(), shown.index.as_str()),
+        ("acme", "sled", "exact")
+    );
     let named: BTreeMap<String, u64> = shown.limits.into_iter().collect();
     assert_eq!(named.len(), Limits::default().named().len());
     append(&acme, vec![with_id("x", user("3"))]).await.unwrap();

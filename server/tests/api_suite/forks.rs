@@ -55,8 +55,7 @@ async fn a_forgotten_turn_is_gone_from_every_branch() {
     acme.memory().pin_fact(request).await.unwrap();
     let branch = fork(&acme, &main, 2, "branch").await.name;
     let forget = || {
-        let request =
-            pb::ForgetTurnsRequest { conversation: branch.clone(), sequences: vec![1] };
+        let request = pb::ForgetTurnsRequest { conversation: branch.clone(), sequences: vec![1] };
         let mut conversations = acme.conversations();
         async move { conversations.forget_turns(request).await.unwrap().into_inner() }
     };

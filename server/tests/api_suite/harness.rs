@@ -174,11 +174,7 @@ pub(crate) fn with_id(id: &str, turn: pb::Turn) -> pb::Turn {
 }
 
 pub(crate) fn fact(text: &str) -> pb::Fact {
-    pb::Fact {
-        kind: pb::FactKind::Preference.into(),
-        text: text.to_owned(),
-        ..pb::Fact::default()
-    }
+    pb::Fact { kind: pb::FactKind::Preference.into(), text: text.to_owned(), ..pb::Fact::default() }
 }
 
 pub(crate) fn text_of(turn: &pb::Turn) -> String {

@@ -50,10 +50,8 @@ async fn open_calls_are_answered_before_the_server_ends() {
     let revision = acme.get(&name).await.unwrap().revision;
     // A stream that is under way when the signal comes.
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    let message = |text: &str| pb::StreamTurnsRequest {
-        conversation: name.clone(),
-        turns: vec![user(text)],
-    };
+    let message =
+        |text: &str| pb::StreamTurnsRequest { conversation: name.clone(), turns: vec![user(text)] };
     sender.send(message("before")).await.unwrap();
     let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
     let call = {
@@ -91,11 +89,8 @@ async fn reflection_lists_the_services() {
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
     let mut client = ServerReflectionClient::new(server.channel.clone());
-    let mut stream = client
-        .server_reflection_info(futures::stream::iter([request]))
-        .await
-        .unwrap()
-        .into_inner();
+    let mut stream =
+        client.server_reflection_info(futures::stream::iter([request])).await.unwrap().into_inner();
     let answer = stream.message().await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(listed)) = answer else { panic!("{answer:?}") };
     for service in SERVICES.iter().filter(|service| !service.is_empty()) {

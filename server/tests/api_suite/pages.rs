@@ -95,7 +95,10 @@ async fn a_token_from_elsewhere_is_refused() {
     for page_size in [-1, 1_001] {
         let request = pb::ListTurnsRequest { page_size, ..list_turns(&name, "") };
         let status = acme.conversations().list_turns(request).await.unwrap_err();
-        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "page_size");
+        assert_eq!(
+            status.get_details_bad_request().unwrap().field_violations[0].field,
+            "page_size"
+        );
     }
     server.stop().await;
 }

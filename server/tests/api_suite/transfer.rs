@@ -1,7 +1,9 @@
 //! Export and import: what comes out goes in, whole or not at all.
 
 use futures::StreamExt as _;
-use throughline::pb::{self, export_conversation_response as out, import_conversation_request as r#in};
+use throughline::pb::{
+    self, export_conversation_response as out, import_conversation_request as r#in,
+};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -93,7 +95,8 @@ async fn an_import_of_an_export_exports_the_same() {
     assert_eq!(lasting(export(&acme, &copy.name).await), lasting(exported));
 
     // Ids are honoured: a retry of the original append is a repeat here too.
-    let retry = with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
+    let retry =
+        with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
     let answer = acme.append(&copy.name, vec![retry]).await.unwrap();
     assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
     server.stop().await;
@@ -115,22 +118,32 @@ async fn a_broken_import_leaves_nothing() {
         ("conversation", with(&|items| items.push(items[0].clone()))),
         ("turn.sequence", with(&|items| drop(items.remove(300)))),
         ("turn", with(&|items| items.swap(600, 601))),
-        ("turn.role", with(&|items| {
-            if let r#in::Item::Turn(turn) = &mut items[500] {
-                turn.role = 0;
-            }
-        })),
-        ("fact.kind", with(&|items| {
-            if let r#in::Item::Fact(fact) = &mut items[602] {
-                fact.kind = 0;
-            }
-        })),
+        (
+            "turn.role",
+            with(&|items| {
+                if let r#in::Item::Turn(turn) = &mut items[500] {
+                    turn.role = 0;
+                }
+            }),
+        ),
+        (
+            "fact.kind",
+            with(&|items| {
+                if let r#in::Item::Fact(fact) = &mut items[602] {
+                    fact.kind = 0;
+                }
+            }),
+        ),
     ];
     for (field, items) in cases {
         let status = import(&acme, "copy", items).await.expect_err(field);
         assert_eq!(status.code(), Code::InvalidArgument, "{field}: {status}");
         assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, field);
-        assert_eq!(acme.get("conversations/copy").await.unwrap_err().code(), Code::NotFound, "{field}");
+        assert_eq!(
+            acme.get("conversations/copy").await.unwrap_err().code(),
+            Code::NotFound,
+            "{field}"
+        );
     }
     // A taken id is refused, and what has it is left alone.
     let status = import(&acme, "source", good).await.unwrap_err();

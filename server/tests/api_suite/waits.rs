@@ -45,7 +45,10 @@ async fn a_revision_that_does_not_come_is_told_before_the_deadline() {
     for status in statuses {
         assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
         let info = status.get_details_error_info().unwrap();
-        assert_eq!((&*info.reason, &info.metadata["revision"]), ("REVISION_NOT_REACHED", &revision.to_string()));
+        assert_eq!(
+            (&*info.reason, &info.metadata["revision"]),
+            ("REVISION_NOT_REACHED", &revision.to_string())
+        );
     }
     server.stop().await;
 }
@@ -60,8 +63,7 @@ async fn a_reader_waits_for_the_write_that_it_insists_on() {
         let (acme, conversation) = (acme.clone(), name.clone());
         tokio::spawn(async move {
             let min_revision = revision + 1;
-            let request =
-                pb::ListTurnsRequest { conversation, min_revision, ..Default::default() };
+            let request = pb::ListTurnsRequest { conversation, min_revision, ..Default::default() };
             acme.conversations().list_turns(request).await.unwrap().into_inner()
         })
     };

@@ -9,7 +9,8 @@ async fn a_window_keeps_its_budget_and_says_what_it_is_made_of() {
     let server = TestServer::start().await;
     let acme = server.client(ACME);
     let conversation = acme.create("c").await;
-    let mut turns = vec![user("The garden gate code is 4711."), turn(pb::Role::Assistant, "Noted.")];
+    let mut turns =
+        vec![user("The garden gate code is 4711."), turn(pb::Role::Assistant, "Noted.")];
     for n in 0..60 {
         turns.push(user(&format!("Small talk number {n} about the weather and the tram.")));
         turns.push(turn(pb::Role::Assistant, "I see, tell me more about it."));
