@@ -104,7 +104,7 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
             "GetConversation",
             Named,
             c.conversations().get_conversation,
-            |t| { pb::GetConversationRequest { name: t.conversation } }
+            |t| pb::GetConversationRequest { name: t.conversation }
         ),
         row!(
             "ConversationService",
@@ -129,7 +129,7 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
             "DeleteConversation",
             Named,
             c.conversations().delete_conversation,
-            |t| { pb::DeleteConversationRequest { name: t.conversation } }
+            |t| pb::DeleteConversationRequest { name: t.conversation }
         ),
         row!("ConversationService", "AppendTurns", Named, c.conversations().append_turns, |t| {
             let turns = vec![user("hello")];
