@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -17,6 +18,9 @@ use crate::{
     models::ModelsCommand,
     serve, telemetry,
 };
+
+/// How long work on blocking threads may hold up the end of the process.
+const BLOCKING_WAIT: Duration = Duration::from_secs(1);
 
 /// Conversation memory: turns in, bounded context windows out.
 ///
@@ -132,7 +136,10 @@ pub fn run() -> ExitCode {
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // A download that a signal broke off would hold the process otherwise.
+    runtime.shutdown_timeout(BLOCKING_WAIT);
+    done
 }
 
 fn check(given: Box<Given>) -> anyhow::Result<()> {

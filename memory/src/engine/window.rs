@@ -25,7 +25,7 @@ use crate::{
 const MAX_PROPOSALS: usize = 2_000;
 /// How much length counts against a proposal, see
 /// [`WindowOptions::density_alpha`].
-const DENSITY_ALPHA: f32 = 0.5;
+const DENSITY_ALPHA: f32 = 0.3;
 /// Share of the budget for recent turns in a chat: it goes on from them, and
 /// they are the prefix that a provider's cache keeps.
 const CHAT_RECENT_SHARE: f32 = 0.7;

@@ -82,6 +82,8 @@ fn store_errors_hide_what_is_the_operators() {
     check(store_error(StoreError::Closed), Code::Unavailable, "STORE_CLOSED");
     let failed = StoreError::Engine("x".to_owned());
     check(store_error(failed), Code::Internal, "STORE_FAILED");
+    let large = StoreError::TooLarge { bytes: 9, limit: 8 };
+    check(store_error(large), Code::InvalidArgument, "TOO_LARGE");
     let busy = StoreError::Overloaded { waiting: 9, limit: 8 };
     let status = check(store_error(busy), Code::ResourceExhausted, "OVERLOADED");
     assert!(status.get_details_retry_info().is_some());

@@ -81,7 +81,7 @@ async fn creations_and_forks_repeat_by_request_id() {
     };
     let drawn = create("", "r-1", "t").await.unwrap();
     assert_eq!(create("", "r-1", "t").await.unwrap().name, drawn.name);
-    taken(create("", "r-1", "other").await, &drawn.name);
+    taken(create("elsewhere", "r-1", "t").await, &drawn.name);
     let named = create("mine", "r-2", "").await.unwrap();
     assert_eq!(create("mine", "r-2", "").await.unwrap().name, named.name);
     taken(create("mine", "", "").await, "mine");

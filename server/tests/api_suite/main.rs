@@ -11,6 +11,7 @@ mod harness;
 mod idempotency;
 mod lifecycle;
 mod pages;
+mod program;
 mod transfer;
 mod turns;
 mod waits;

@@ -62,10 +62,17 @@ fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
     items.into_iter().map(lasting).collect()
 }
 
+/// A turn under an id of the application.
+fn named() -> pb::Turn {
+    let say_time = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 5 });
+    let speaker = "Ada".to_owned();
+    with_id("mine", pb::Turn { speaker, say_time, ..turn(pb::Role::Tool, "x") })
+}
+
 async fn source(client: &Client) -> String {
     let name = client.create("source").await;
     let mut turns: Vec<_> = (0..600).map(|n| user(&format!("turn {n}"))).collect();
-    turns[3] = with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
+    turns[3] = named();
     client.append(&name, turns).await.unwrap();
     let request = pb::ForgetTurnsRequest { conversation: name.clone(), sequences: vec![5, 600] };
     client.conversations().forget_turns(request).await.unwrap();
@@ -95,9 +102,13 @@ async fn an_import_of_an_export_exports_the_same() {
     assert_eq!(lasting(export(&acme, &copy.name).await), lasting(exported));
 
     // Ids are honoured: a retry of the original append is a repeat here too.
+<<<<<<< HEAD
     let retry =
         with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
     let answer = acme.append(&copy.name, vec![retry]).await.unwrap();
+=======
+    let answer = acme.append(&copy.name, vec![named()]).await.unwrap();
+>>>>>>> server
     assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
     server.stop().await;
 }
