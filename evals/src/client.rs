@@ -149,7 +149,7 @@ fn pause_after(status: &Status, attempt: u32) -> Option<Duration> {
     let own = Duration::from_millis(50) * 2u32.pow(attempt.min(7));
     match status.code() {
         Code::Unavailable => Some(asked.unwrap_or(own).min(MAX_PAUSE)),
-        // A full disk is RESOURCE_EXHAUSTED too, and has no delay.
+        // Without a delay it is no overload: waiting would not help.
         Code::ResourceExhausted => asked.map(|delay| delay.max(own).min(MAX_PAUSE)),
         _ => None,
     }
