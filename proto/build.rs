@@ -19,8 +19,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(files, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("throughline.v1.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .bytes(".throughline.v1.Opaque")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".throughline.v1.Opaque").compile_fds(descriptors)?;
     Ok(())
 }

@@ -40,12 +40,12 @@ enum Command {
     /// Prints `listening on ADDRESS` when it is ready. SIGTERM or SIGINT ends it:
     /// open calls are answered first. Every setting is a flag, an environment
     /// variable or a line of the configuration file, under the same name.
-    Serve(Given),
+    Serve(Box<Given>),
     /// Derive everything again from the turns: embeddings, index, token counts.
     ///
     /// The server must not run meanwhile. Turns, pins and conversations are not
     /// touched.
-    Rebuild(Given),
+    Rebuild(Box<Given>),
     /// Play a long conversation in, ask it questions, show the windows.
     Demo(DemoArgs),
     /// Fetch and check models.
@@ -59,7 +59,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Check the settings and print what would be in force.
-    Check(Given),
+    Check(Box<Given>),
     /// Print a new API key and the table that lets it in.
     ///
     /// The key is printed once and stored nowhere; the configuration file gets
@@ -142,7 +142,7 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     done
 }
 
-fn check(given: Given) -> anyhow::Result<()> {
+fn check(given: Box<Given>) -> anyhow::Result<()> {
     let settings = given.settings()?;
     let shown = toml::to_string_pretty(&settings).context("settings cannot be shown")?;
     let config = Config::new(settings)?;

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    Appended, AppendedTurn, Engine, EngineError, heads::Writer,
+    Appended, AppendedTurn, Engine, EngineError,
+    heads::Writer,
     records::{Head, Idempotency, OutboxEntry, Task, decode, encode},
     validate,
 };
@@ -82,7 +83,8 @@ impl Engine {
             None => plan.add(client_turn_id, content, turn),
             Some(known) if known.content == Some(content) => plan.repeat(&known),
             Some(known) => {
-                let name = format!("conversations/{}/turns/{}", branch.conversation, known.sequence);
+                let name =
+                    format!("conversations/{}/turns/{}", branch.conversation, known.sequence);
                 let existing = match known.content {
                     Some(_) => name,
                     None => format!("{name}, forgotten"),
@@ -266,11 +268,7 @@ impl Plan {
     }
 
     fn into_answer(self, head: &Head) -> Appended {
-        Appended {
-            turns: self.answers,
-            revision: head.revision,
-            last_sequence: head.last_sequence,
-        }
+        Appended { turns: self.answers, revision: head.revision, last_sequence: head.last_sequence }
     }
 }
 

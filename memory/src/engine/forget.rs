@@ -229,11 +229,8 @@ impl Engine {
         if gone {
             batch.delete(keys::head(tenant, id));
         }
-        let entry = OutboxEntry {
-            tenant: tenant.clone(),
-            owner: id.clone(),
-            task: Task::Drop { from },
-        };
+        let entry =
+            OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task: Task::Drop { from } };
         let queued = self.enqueue(&mut batch, entry)?;
         self.commit_removal(writer, (!gone).then(|| Head::clone(&head)), batch, queued.clone())
             .await?;
@@ -345,8 +342,7 @@ impl Engine {
     /// Waits, for a bounded time, until a removal has reached everything
     /// derived. An index that is down gets it later, from the outbox.
     async fn strike(&self, queued: &Queued) {
-        let waited =
-            tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
+        let waited = tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
         if waited.is_err() {
             tracing::warn!("a removal waits in the outbox for the index");
         }

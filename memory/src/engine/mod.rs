@@ -131,8 +131,7 @@ impl Engine {
             index: Arc::clone(&engine.index),
             counter: Arc::clone(&engine.counter),
         };
-        let worker =
-            enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
+        let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
         engine.resume_deletions().await?;

@@ -84,17 +84,19 @@ pub(crate) fn indexed(turn: &Turn, passages: Vec<Passage>) -> IndexedTurn {
     }
 }
 
+/// Takes a record: its sequence, key and value.
+type VisitSequence<'v> = dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError> + 'v;
+
 /// Visits the records of one kind that belong to the sequences of a branch.
 pub(super) fn scan_sequences(
     store: &Store,
     branch: &Branch,
     kind: Kind,
-    visit: &mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>,
+    visit: &mut VisitSequence<'_>,
 ) -> Result<(), StoreError> {
     for segment in &branch.segments {
-        let at = |sequence| {
-            keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence)
-        };
+        let at =
+            |sequence| keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence);
         let start = at(segment.from);
         let place = start.len() - size_of::<Sequence>();
         let (_, end) = keys::prefix_range(&at(segment.until));

@@ -65,8 +65,13 @@ impl Engine {
         cell.head()?;
         let writer = cell.write().await;
         let head = cell.head()?;
-        validate::turns(&turns.iter().filter(|turn| !turn.forgotten).map(given).collect::<Vec<_>>(), &self.limits)
-            .or_else(|error| if turns.iter().all(|turn| turn.forgotten) { Ok(()) } else { Err(error) })?;
+        validate::turns(
+            &turns.iter().filter(|turn| !turn.forgotten).map(given).collect::<Vec<_>>(),
+            &self.limits,
+        )
+        .or_else(|error| {
+            if turns.iter().all(|turn| turn.forgotten) { Ok(()) } else { Err(error) }
+        })?;
         let mut next = self.touched(&head);
         let mut batch = Batch::new();
         for turn in &turns {
@@ -114,10 +119,7 @@ impl Engine {
 
 /// The segment that holds a sequence.
 pub(crate) fn segment_of(branch: &Branch, sequence: Sequence) -> Option<&Segment> {
-    branch
-        .segments
-        .iter()
-        .find(|segment| (segment.from..=segment.until).contains(&sequence))
+    branch.segments.iter().find(|segment| (segment.from..=segment.until).contains(&sequence))
 }
 
 /// Visits the turns `from..=until` of a branch in order.

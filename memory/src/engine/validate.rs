@@ -49,7 +49,12 @@ fn one_turn(check: &mut Check, path: &str, turn: &NewTurn, limits: &Limits) {
     check.at_most(&field("metadata"), turn.metadata.len(), "metadata_bytes", limits.metadata_bytes);
     if let Some(id) = &turn.client_turn_id {
         check.require(!id.is_empty(), &field("client_turn_id"), || "is empty".to_owned());
-        check.at_most(&field("client_turn_id"), id.len(), "request_id_bytes", limits.request_id_bytes);
+        check.at_most(
+            &field("client_turn_id"),
+            id.len(),
+            "request_id_bytes",
+            limits.request_id_bytes,
+        );
     }
     check.require(!turn.parts.is_empty(), &field("parts"), || {
         "at least one part is required".to_owned()
@@ -114,11 +119,7 @@ fn header(check: &mut Check, user_id: &str, title: &str, limits: &Limits) {
     check.at_most("conversation.title", title.len(), "title_bytes", limits.title_bytes);
 }
 
-fn labels(
-    check: &mut Check,
-    labels: &std::collections::BTreeMap<String, String>,
-    limits: &Limits,
-) {
+fn labels(check: &mut Check, labels: &std::collections::BTreeMap<String, String>, limits: &Limits) {
     check.at_most("conversation.labels", labels.len(), "labels", limits.labels);
     for (key, value) in labels.iter().take(MAX_VIOLATIONS) {
         let shown: String = key.chars().take(40).collect();

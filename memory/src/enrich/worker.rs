@@ -9,7 +9,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{Deriver, Outbox, Queued};
-use crate::{engine::EngineError, store::{Batch, keys}};
+use crate::{
+    engine::EngineError,
+    store::{Batch, keys},
+};
 
 /// Turns taken at a time.
 const TURNS_PER_ROUND: u64 = 512;

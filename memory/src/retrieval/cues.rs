@@ -60,10 +60,7 @@ impl TurnTraits {
             sequence: turn.sequence,
             role: turn.role,
             said_at: turn.said_at,
-            calls_tool: turn
-                .parts
-                .iter()
-                .any(|part| matches!(part, Part::ToolCall { .. })),
+            calls_tool: turn.parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
             forgotten: turn.forgotten,
             log_words: (1.0 + words as f32).ln(),
             first_person: first_person as f32 / 3.0,

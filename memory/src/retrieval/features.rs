@@ -160,16 +160,11 @@ mod tests {
 
     #[test]
     fn signals_are_scaled_over_all_candidates_and_equal_ones_say_nothing() {
-        let of = |bm25_window, dense| Match {
-            bm25_window,
-            dense_centred: dense,
-            ..Match::none(1)
-        };
+        let of = |bm25_window, dense| Match { bm25_window, dense_centred: dense, ..Match::none(1) };
         let matches = [of(2.0, Some(0.5)), of(4.0, Some(0.5)), of(3.0, None)];
         let scales = Scales::of(&[Candidates { traits: &[], matches: &matches }]);
-        let rows = matches.map(|found| {
-            row(&found, &turn(Role::User), QueryCues::default(), &scales, false)
-        });
+        let rows = matches
+            .map(|found| row(&found, &turn(Role::User), QueryCues::default(), &scales, false));
         assert_eq!(rows.map(|row| named(row, "bm25_window")), [0.0, 1.0, 0.5]);
         assert_eq!(rows.map(|row| named(row, "dense")), [0.0; 3]);
     }

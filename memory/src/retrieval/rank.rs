@@ -139,9 +139,7 @@ fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
 fn fuse_ranks(ranking: &mut Ranking) {
     let signals = &ranking.signals;
     let dense = |row: usize| signals.get(row).and_then(|found: &Match| found.dense);
-    let words = |row: usize| {
-        signals.get(row).map(|found| found.bm25).filter(|score| *score > 0.0)
-    };
+    let words = |row: usize| signals.get(row).map(|found| found.bm25).filter(|score| *score > 0.0);
     let mut fused = vec![0.0; signals.len()];
     for signal in [&dense as &dyn Fn(usize) -> Option<f32>, &words] {
         let mut rows: Vec<(usize, f32)> =

@@ -70,8 +70,10 @@ impl RankingWeights {
     /// one, or a weight is not a number.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path)
-            .map_err(|error| WeightsError::Read { path: name.clone(), detail: error.to_string() })?;
+        let bytes = std::fs::read(path).map_err(|error| WeightsError::Read {
+            path: name.clone(),
+            detail: error.to_string(),
+        })?;
         Self::parse(&name, &bytes)
     }
 
@@ -123,8 +125,7 @@ mod tests {
         let mut unknown = whole.clone();
         unknown["weights"]["moon_phase"] = 1.0.into();
         for (file, word) in [(lacking, "dense"), (unknown, "moon_phase")] {
-            let error =
-                RankingWeights::parse("w.json", file.to_string().as_bytes()).unwrap_err();
+            let error = RankingWeights::parse("w.json", file.to_string().as_bytes()).unwrap_err();
             assert!(error.to_string().contains(word), "{error}");
         }
         assert!(RankingWeights::parse("w.json", b"{").is_err());

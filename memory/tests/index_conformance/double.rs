@@ -23,6 +23,7 @@ use crate::collection::StoredPoints;
 
 /// A call as it came.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a test keeps a few of them")]
 pub(crate) enum Call {
     Create(wire::CreateCollection),
     Index(wire::CreateFieldIndexCollection),

@@ -19,8 +19,8 @@ pub(super) fn line(text: &str) {
 
 pub(super) fn window(question: &str, window: &ContextWindow, took: Duration) {
     heading(question);
-    let saved = 100.0
-        - 100.0 * f64::from(window.total_tokens) / (window.full_history_tokens.max(1) as f64);
+    let saved =
+        100.0 - 100.0 * f64::from(window.total_tokens) / (window.full_history_tokens.max(1) as f64);
     line(&format!(
         "{} of {} tokens ({}), built in {:.1} ms; the whole history would cost {} tokens: {saved:.1} % saved",
         window.total_tokens,
@@ -51,7 +51,9 @@ fn print_item(item: &ContextItem, window: &ContextWindow) {
     let role = Role::try_from(item.role).unwrap_or_default().as_str_name();
     let role = role.trim_start_matches("ROLE_").to_lowercase();
     let time = item.say_time.as_ref().and_then(|time| {
-        jiff::Timestamp::new(time.seconds, time.nanos).ok().map(|time| time.strftime("%F").to_string())
+        jiff::Timestamp::new(time.seconds, time.nanos)
+            .ok()
+            .map(|time| time.strftime("%F").to_string())
     });
     let score = item.score.as_ref().map_or(String::new(), |score| {
         let mut parts: Vec<String> =

@@ -124,7 +124,12 @@ impl Words {
     }
 
     /// Adds what this branch knows of the query's terms.
-    pub(in crate::index) fn count(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &mut Corpus) {
+    pub(in crate::index) fn count(
+        &self,
+        query: &QueryTerms,
+        near: &Neighbourhood,
+        corpus: &mut Corpus,
+    ) {
         corpus.turns += self.turns;
         corpus.total_length += self.total_length;
         corpus.window_length += near.total_length();

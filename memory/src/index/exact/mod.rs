@@ -71,10 +71,10 @@ impl TurnIndex for ExactIndex {
             .change(&(tenant.clone(), owner.clone()), touches, |branch, loaded| {
                 let held = turns.iter().filter(|turn| holds(branch, owner, turn.sequence));
                 // All are taken in before the first verdict counts.
-                let standing = held.map(|turn| loaded.upsert(turn)).fold(
-                    Standing::Current,
-                    |all, one| if one == Standing::Outdated { one } else { all },
-                );
+                let standing =
+                    held.map(|turn| loaded.upsert(turn)).fold(Standing::Current, |all, one| {
+                        if one == Standing::Outdated { one } else { all }
+                    });
                 loaded.settle();
                 standing
             })

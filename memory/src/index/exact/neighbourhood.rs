@@ -59,12 +59,7 @@ impl Neighbourhood {
                 lengths[at + offset + 1] += weight * here;
             }
         }
-        Self {
-            slots: places.iter().map(|place| place.slot).collect(),
-            positions,
-            ahead,
-            lengths,
-        }
+        Self { slots: places.iter().map(|place| place.slot).collect(), positions, ahead, lengths }
     }
 
     /// Terms of all turns with their neighbourhoods.

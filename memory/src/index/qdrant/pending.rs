@@ -9,11 +9,7 @@ use crate::{
     index::{
         Branch, IndexQuery, IndexedTurn, Match,
         analyse::Language,
-        exact::{
-            branch::LoadedBranch,
-            lexical::Corpus,
-            terms::QueryTerms,
-        },
+        exact::{branch::LoadedBranch, lexical::Corpus, terms::QueryTerms},
     },
     turn::{ConversationId, Sequence, TenantId},
 };
