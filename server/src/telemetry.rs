@@ -1,7 +1,7 @@
 //! Log lines, to stderr: stdout belongs to the line that says where the server
 //! listens. Content of conversations is never logged, at no level.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -27,7 +27,10 @@ pub fn init(directives: &str, format: LogFormat) -> Result<(), TelemetryError> {
         .map_err(|error| TelemetryError::Directives(error.to_string()))?;
     let registry = tracing_subscriber::registry().with(filter);
     let set = match format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(io::stderr)).try_init(),
+        LogFormat::Text => {
+            let colours = io::stderr().is_terminal();
+            registry.with(fmt::layer().with_writer(io::stderr).with_ansi(colours)).try_init()
+        }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init(),
     };
     set.map_err(|error| TelemetryError::Twice(error.to_string()))

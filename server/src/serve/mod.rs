@@ -48,6 +48,13 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
             return Err(error);
         }
     };
+    tracing::info!(
+        store = opened.engine.store_kind(),
+        index = opened.engine.index_kind(),
+        model = opened.about.embedding.name,
+        backlog = opened.engine.outbox_backlog(),
+        "ready"
+    );
     server.open(opened).await;
     announce(&server)?;
     let signal = ends.next().await;

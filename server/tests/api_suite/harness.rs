@@ -191,6 +191,9 @@ pub(crate) struct TestServer {
     pub(crate) data: tempfile::TempDir,
 }
 
+/// Requests that a server of a test works on at the same time.
+const MAX_IN_FLIGHT: usize = 64;
+
 impl TestServer {
     pub(crate) async fn start() -> Self {
         Self::with_limits(Limits::default()).await
@@ -205,13 +208,18 @@ impl TestServer {
 
     /// Listens, but is not open yet.
     pub(crate) async fn starting() -> Self {
+        Self::with_room(MAX_IN_FLIGHT).await
+    }
+
+    /// Listens, is not open yet, and works on so many requests at a time.
+    pub(crate) async fn with_room(max_in_flight: usize) -> Self {
         let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let wire = WireSettings {
             default_deadline: Duration::from_secs(20),
             drain: DRAIN,
             max_message_bytes: 8 << 20,
             max_streams: 64,
-            max_in_flight: 64,
+            max_in_flight,
         };
         let server = Server::listen(listeners, auth(), &wire).await.unwrap();
         let address = server.addresses()[0];
@@ -245,6 +253,10 @@ fn auth() -> Auth {
 
 pub(crate) async fn opened(data: &Path, limits: Limits) -> Opened {
     let store = Store::open(&StoreOptions::new(StoreKind::Sled, data.join("store"))).unwrap();
+    opened_over(store, data, limits).await
+}
+
+pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Opened {
     let store = Arc::new(store);
     let embed = Arc::new(embed_service(data));
     let source = StoreTurnSource::new(Arc::clone(&store), embed.version());

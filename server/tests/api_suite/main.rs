@@ -6,6 +6,7 @@
 mod access;
 mod errors;
 mod facts;
+mod faults;
 mod forks;
 mod harness;
 mod idempotency;

@@ -102,13 +102,7 @@ async fn an_import_of_an_export_exports_the_same() {
     assert_eq!(lasting(export(&acme, &copy.name).await), lasting(exported));
 
     // Ids are honoured: a retry of the original append is a repeat here too.
-<<<<<<< HEAD
-    let retry =
-        with_id("mine", pb::Turn { speaker: "Ada".to_owned(), ..turn(pb::Role::Tool, "x") });
-    let answer = acme.append(&copy.name, vec![retry]).await.unwrap();
-=======
     let answer = acme.append(&copy.name, vec![named()]).await.unwrap();
->>>>>>> server
     assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
     server.stop().await;
 }
