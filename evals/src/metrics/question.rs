@@ -23,6 +23,9 @@ pub(crate) struct Ranked {
     /// Indexes of sessions by their user messages alone, where that was ranked
     /// too.
     pub(crate) sessions_by_user: Option<Vec<usize>>,
+    /// Indexes of exchanges by all of their messages together, where scores can
+    /// be joined; by their best message otherwise.
+    pub(crate) exchanges: Option<Vec<usize>>,
 }
 
 /// A named value.
@@ -41,7 +44,8 @@ pub(crate) fn figures(question: &Question, ranked: &Ranked, scoring: Scoring) ->
         }
     }
     if scoring.link {
-        let first = any(&ranked.sessions, &question.evidence_sessions, 1);
+        let exchanges = ranked.exchanges.as_ref().unwrap_or(&ranked.sessions);
+        let first = any(exchanges, &question.evidence_sessions, 1);
         named.push(("link_first".to_owned(), first));
     }
     pair_figures(question, ranked, &mut named);
@@ -121,6 +125,7 @@ mod tests {
             turns: vec![4, 0, 1],
             sessions: vec![2, 0],
             sessions_by_user: scoring.sessions.then(|| vec![1, 0, 2]),
+            exchanges: None,
         };
         let named = figures(&question, &ranked, scoring);
         let value = |name: &str| named.iter().find(|(n, _)| n == name).map(|(_, value)| *value);

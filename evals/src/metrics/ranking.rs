@@ -4,7 +4,7 @@
 //!
 //! A ranking may be cut off: what is not in it counts as not found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Place of the best ranked of some items, from 0.
 pub(crate) fn first_rank(ranking: &[usize], items: &[usize]) -> Option<usize> {
@@ -76,6 +76,18 @@ pub(crate) fn groups(ranking: &[usize], group_of: &[usize]) -> Vec<usize> {
     grouped.filter(|&group| seen.insert(group)).collect()
 }
 
+/// Groups by the product of their members' odds, best first; equal ones in
+/// order.
+pub(crate) fn by_joint_odds(odds: impl Iterator<Item = (usize, f64)>) -> Vec<usize> {
+    let mut joint: BTreeMap<usize, f64> = BTreeMap::new();
+    for (group, odds) in odds {
+        *joint.entry(group).or_default() += odds.max(f64::MIN_POSITIVE).ln();
+    }
+    let mut groups: Vec<(usize, f64)> = joint.into_iter().collect();
+    groups.sort_by(|a, b| b.1.total_cmp(&a.1));
+    groups.into_iter().map(|(group, _)| group).collect()
+}
+
 fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -88,6 +100,12 @@ pub(crate) fn truth(yes: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn odds_of_a_group_multiply() {
+        let odds = [(0, 0.9), (1, 0.5), (0, 0.1), (1, 0.4), (2, 0.0)];
+        assert_eq!(by_joint_odds(odds.into_iter()), [1, 0, 2]);
+    }
 
     #[test]
     fn figures_of_a_small_ranking() {

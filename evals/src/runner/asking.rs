@@ -10,7 +10,7 @@ use crate::{
     cli::{Method, ServerArgs},
     client::{Api, retry},
     dataset::{Conversation, Dataset, Question, Scoring},
-    metrics::{Samples, question::Ranked, ranking::groups},
+    metrics::{Samples, question::Ranked, ranking::{by_joint_odds, groups}},
 };
 
 use super::{
@@ -155,12 +155,20 @@ impl Asked<'_> {
     }
 
     /// Positions of hits, best first.
-    pub(crate) fn ranked(&self, hits: &[SearchHit]) -> Ranked {
-        let names = hits.iter().filter_map(|hit| hit.turn.as_ref());
-        let turns: Vec<usize> =
-            names.filter_map(|turn| self.ingested.position(&turn.name)).collect();
-        let sessions = groups(&turns, &self.conversation.session_of());
-        Ranked { turns, sessions, sessions_by_user: None }
+    pub(crate) fn ranked(&self, hits: &[SearchHit], method: Method) -> Ranked {
+        let position = |hit: &SearchHit| self.ingested.position(&hit.turn.as_ref()?.name);
+        let turns: Vec<usize> = hits.iter().filter_map(position).collect();
+        let session_of = self.conversation.session_of();
+        let sessions = groups(&turns, &session_of);
+        // A hybrid score is the odds of a turn: those of an exchange multiply.
+        let exchanges = (method == Method::Hybrid).then(|| {
+            let odds = hits.iter().filter_map(|hit| {
+                let session = session_of.get(position(hit)?)?;
+                Some((*session, f64::from(hit.score.as_ref()?.total)))
+            });
+            by_joint_odds(odds)
+        });
+        Ranked { turns, sessions, sessions_by_user: None, exchanges }
     }
 
     /// An outcome of this question.

@@ -85,7 +85,7 @@ async fn ask(
         Method::Hybrid => built(args, &asked).await,
         method => {
             let found = asked.search(method, FILL_DEPTH).await?;
-            let ranking = asked.ranked(&found.hits).turns;
+            let ranking = asked.ranked(&found.hits, method).turns;
             let costs = Costs::of(asked.conversation);
             let figures = filled(args, &costs, &ranking, asked.question, false);
             Ok(asked.outcome(figures, found.shortfalls))

@@ -57,7 +57,7 @@ impl Reference {
             None => groups(&turns, &self.session_of),
         };
         let sessions_by_user = self.sessions_by_user.as_ref().map(rank);
-        Ranked { turns, sessions, sessions_by_user }
+        Ranked { turns, sessions, sessions_by_user, exchanges: None }
     }
 }
 
@@ -65,5 +65,5 @@ impl Reference {
 pub(super) fn recency(conversation: &Conversation) -> Ranked {
     let turns: Vec<usize> = (0..conversation.len()).rev().collect();
     let sessions = (0..conversation.sessions.len()).rev().collect();
-    Ranked { turns, sessions, sessions_by_user: None }
+    Ranked { turns, sessions, sessions_by_user: None, exchanges: None }
 }

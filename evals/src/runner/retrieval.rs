@@ -68,7 +68,7 @@ async fn ask(
     };
     plan.ask_all(dataset, async |asked: Asked<'_>| {
         let found = asked.search(args.method, usize::from(args.depth)).await?;
-        let ranked = asked.ranked(&found.hits);
+        let ranked = asked.ranked(&found.hits, args.method);
         let figures = figures(asked.question, &ranked, asked.scoring);
         Ok(asked.outcome(figures, found.shortfalls))
     })
