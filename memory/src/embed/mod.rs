@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use files::{ModelFile, ModelFiles, Pooling, Precision};
 pub use passages::{MAX_PASSAGE_BYTES, MAX_PASSAGES, Splitter};
-pub use service::{EmbedConfig, EmbedService};
+pub use service::{EmbedConfig, EmbedService, MAX_QUERY_PASSAGES};
 
 /// An L2-normalised vector of [`EmbeddingModel::dimensions`] values.
 pub type Vector = Arc<[f32]>;

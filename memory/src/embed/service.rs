@@ -22,6 +22,10 @@ const QUERY_BATCH: usize = 8;
 /// Characters of the weights' hash in a version.
 const VERSION_HASH_CHARS: usize = 16;
 
+/// Passages of a query that are embedded; what a longer one says later is found
+/// by its words alone.
+pub const MAX_QUERY_PASSAGES: usize = 8;
+
 /// How much embedding may take. The thread counts are for whoever opens the
 /// engines; they are here so that one place sizes both lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,12 +132,21 @@ impl EmbedService {
         self.splitter.split(text)
     }
 
-    /// Embeds a query, ahead of all bulk work.
+    /// Embeds a query, ahead of all bulk work. One that is longer than the model
+    /// reads is embedded by passages: the mean of the first
+    /// [`MAX_QUERY_PASSAGES`] stands for it.
     ///
     /// # Errors
     /// [`EmbedError::Overloaded`] if too many queries wait,
     /// [`EmbedError::Engine`], [`EmbedError::Closed`].
     pub async fn query(&self, tenant: &TenantId, text: &str) -> Result<Vector, EmbedError> {
+        let passages = self.split(text).into_iter().take(MAX_QUERY_PASSAGES);
+        let passages = passages.filter_map(|range| text.get(range));
+        let vectors = passages.map(|passage| self.query_passage(tenant, passage));
+        Ok(mean_direction(&futures::future::try_join_all(vectors).await?))
+    }
+
+    async fn query_passage(&self, tenant: &TenantId, text: &str) -> Result<Vector, EmbedError> {
         let text = format!("{}{text}", self.splitter.query_prefix());
         let key = self.cache.key(tenant, &text);
         if let Some(vector) = self.cache.get(&key) {
@@ -258,6 +271,22 @@ fn version_of(model: &EmbeddingModel, splitter: &Splitter) -> String {
         version.push_str(&format!(":{query}|{passage}"));
     }
     version
+}
+
+/// The direction of the mean of unit vectors; of a single one, itself.
+fn mean_direction(vectors: &[Vector]) -> Vector {
+    let Some((first, rest)) = vectors.split_first() else { return Vector::default() };
+    if rest.is_empty() {
+        return Arc::clone(first);
+    }
+    let mut sum = first.to_vec();
+    for vector in rest {
+        for (sum, value) in sum.iter_mut().zip(vector.iter()) {
+            *sum += value;
+        }
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    sum.iter().map(|value| value / length).collect()
 }
 
 #[cfg(test)]
