@@ -9,7 +9,11 @@ use std::sync::Arc;
 use engine_fixture::*;
 use throughline_memory::{engine::*, store::StoreKind, turn::*};
 
-async fn append(world: &World, to: &ConversationId, turns: Vec<NewTurn>) -> Result<Vec<(Sequence, bool)>, EngineError> {
+async fn append(
+    world: &World,
+    to: &ConversationId,
+    turns: Vec<NewTurn>,
+) -> Result<Vec<(Sequence, bool)>, EngineError> {
     let appended = world.engine.append_turns(&tenant(), to, turns, None).await?;
     Ok(appended.turns.iter().map(|turn| (turn.sequence, turn.repeated)).collect())
 }
@@ -25,7 +29,10 @@ async fn a_client_turn_id_is_taken_once() {
             // Inside one call.
             (vec![("b", "two"), ("b", "two")], vec![(2, false), (2, true)]),
             // Repeats beside new ones.
-            (vec![("a", "one"), ("d", "one"), ("b", "two")], vec![(1, true), (3, false), (2, true)]),
+            (
+                vec![("a", "one"), ("d", "one"), ("b", "two")],
+                vec![(1, true), (3, false), (2, true)],
+            ),
         ] {
             let turns = turns.into_iter().map(|(name, text)| named(name, text)).collect();
             assert_eq!(append(&world, &c, turns).await.expect("appended"), expected, "{kind}");
@@ -119,7 +126,9 @@ async fn pages_meet_both_ways() {
     world.say(&f, &["5f", "6f"]).await;
     for (of, last) in [(&c, 7), (&f, 6)] {
         for descending in [false, true] {
-            for (limit, max_bytes) in [(1, 1 << 20), (2, 1 << 20), (3, 1 << 20), (100, 1), (100, 600), (6, 1 << 20)] {
+            for (limit, max_bytes) in
+                [(1, 1 << 20), (2, 1 << 20), (3, 1 << 20), (100, 1), (100, 600), (6, 1 << 20)]
+            {
                 let mut seen = Vec::new();
                 let mut from = 0;
                 loop {
@@ -138,13 +147,20 @@ async fn pages_meet_both_ways() {
             }
         }
         let beyond = ListTurns { from: 99, descending: false, limit: 5, max_bytes: 9 };
-        assert!(world.engine.list_turns(&tenant(), of, beyond).await.expect("listed").turns.is_empty());
+        assert!(
+            world.engine.list_turns(&tenant(), of, beyond).await.expect("listed").turns.is_empty()
+        );
     }
 }
 
 #[tokio::test]
 async fn limits_name_themselves() {
-    let limits = Limits { turns_per_conversation: 3, turns_per_append: 2, turn_bytes: 10, ..Limits::default() };
+    let limits = Limits {
+        turns_per_conversation: 3,
+        turns_per_append: 2,
+        turn_bytes: 10,
+        ..Limits::default()
+    };
     let world = World::with(StoreKind::Sled, limits).await;
     let c = world.create("c").await;
     for (turns, limit) in [
@@ -158,7 +174,10 @@ async fn limits_name_themselves() {
     }
     world.say(&c, &["a", "b"]).await;
     let full = append(&world, &c, vec![said(Role::User, "c"), said(Role::User, "d")]).await;
-    assert!(matches!(full, Err(EngineError::LimitReached { limit: "turns_per_conversation", retry: false, .. })));
+    assert!(matches!(
+        full,
+        Err(EngineError::LimitReached { limit: "turns_per_conversation", retry: false, .. })
+    ));
     world.say(&c, &["c"]).await;
 }
 
@@ -167,7 +186,8 @@ async fn what_is_absent_or_another_tenants_is_the_same() {
     let world = World::new().await;
     let c = world.create("c").await;
     let other = TenantId::new("other").expect("an id");
-    let absent = world.engine.get_conversation(&tenant(), &id("nothing")).await.expect_err("absent");
+    let absent =
+        world.engine.get_conversation(&tenant(), &id("nothing")).await.expect_err("absent");
     let foreign = world.engine.get_conversation(&other, &c).await.expect_err("foreign");
     assert_eq!(absent.to_string().replace("nothing", "c"), foreign.to_string());
     let append = world.engine.append_turns(&other, &c, vec![named("a", "x")], None).await;

@@ -142,7 +142,13 @@ async fn whoever_hangs_up_the_erasure_goes_on() {
         };
         drop(futures::future::select(Box::pin(calling), std::future::ready(())).await);
         within("the erasure to end", async {
-            let gone = |marks: usize| if deletes { world.holding("root pin") == 0 && marks == 0 } else { world.holding(SECRET) == 0 && marks == 0 };
+            let gone = |marks: usize| {
+                if deletes {
+                    world.holding("root pin") == 0 && marks == 0
+                } else {
+                    world.holding(SECRET) == 0 && marks == 0
+                }
+            };
             while !gone(world.marks()) {
                 tokio::task::yield_now().await;
             }

@@ -117,7 +117,8 @@ async fn a_fork_knows_the_client_turn_ids_that_it_shares() {
     ] {
         let turns = vec![named(name, text)];
         let outcome = world.engine.append_turns(&tenant(), &id(on), turns, None).await;
-        let turn = outcome.ok().map(|appended| (appended.turns[0].sequence, appended.turns[0].repeated));
+        let turn =
+            outcome.ok().map(|appended| (appended.turns[0].sequence, appended.turns[0].repeated));
         assert_eq!(turn, expected, "{on} {name} {text}");
     }
 }

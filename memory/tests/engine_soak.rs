@@ -85,7 +85,8 @@ impl Soak {
                 _ => named(&format!("t{fresh}"), &format!("word{fresh}x and more")),
             });
         }
-        let outcome = self.world.engine.append_turns(&tenant(), &id(name), turns.clone(), None).await;
+        let outcome =
+            self.world.engine.append_turns(&tenant(), &id(name), turns.clone(), None).await;
         let answer = outcome.ok().map(|done| {
             let turns = done.turns.iter().map(|turn| (turn.sequence, turn.repeated)).collect();
             (turns, done.revision)
@@ -111,8 +112,7 @@ impl Soak {
             return;
         }
         let count = self.random.random_range(1..3);
-        let sequences: Vec<_> =
-            (0..count).map(|_| self.random.random_range(1..=last)).collect();
+        let sequences: Vec<_> = (0..count).map(|_| self.random.random_range(1..=last)).collect();
         let done = self.world.engine.forget_turns(&tenant(), &id(name), &sequences).await;
         let done = done.expect("forgotten");
         let answer = (done.turns_removed, done.facts_removed, done.revision);
@@ -161,12 +161,8 @@ impl Soak {
             self.step
         );
         assert_eq!(self.world.texts(&id(name)).await, known.texts(), "{} {name}", self.step);
-        let (facts, _, _) = self
-            .world
-            .engine
-            .list_facts(&tenant(), &id(name), None, 10_000)
-            .await
-            .expect("listed");
+        let (facts, _, _) =
+            self.world.engine.list_facts(&tenant(), &id(name), None, 10_000).await.expect("listed");
         let texts: BTreeSet<_> = facts.into_iter().map(|fact| fact.text).collect();
         let expected: BTreeSet<_> = known.facts.iter().map(|fact| fact.text.clone()).collect();
         assert_eq!(texts, expected, "{} {name}", self.step);
@@ -253,10 +249,10 @@ async fn soak(kind: StoreKind, seed: u64, steps: usize, restart_every: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sled_every_read_equals_the_model() {
-    soak(StoreKind::Sled, 1, 3_000, 250).await;
+    soak(StoreKind::Sled, 1, 6_000, 250).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_redb_every_read_equals_the_model() {
-    soak(StoreKind::Redb, 2, 800, 200).await;
+    soak(StoreKind::Redb, 2, 1_500, 200).await;
 }

@@ -131,8 +131,7 @@ async fn user_history_comes_from_the_users_other_conversations() {
     let now = world.create_for("now", "ann").await;
     world.say(&now, &["hello"]).await;
     world.drain().await;
-    let request =
-        ContextRequest { include_user_history: true, ..ask("what is my cat called") };
+    let request = ContextRequest { include_user_history: true, ..ask("what is my cat called") };
     let outcome = world.engine.build_context(&tenant(), &now, request.clone()).await;
     let outcome = outcome.expect("built");
     let text = words(&outcome);

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    Appended, AppendedTurn, Engine, EngineError, heads::Writer,
+    Appended, AppendedTurn, Engine, EngineError,
+    heads::Writer,
     records::{Head, Idempotency, OutboxEntry, Task, decode, encode},
     validate,
 };
@@ -79,7 +80,8 @@ impl Engine {
             None => plan.add(client_turn_id, content, turn),
             Some(known) if known.content == Some(content) => plan.repeat(&known),
             Some(known) => {
-                let name = format!("conversations/{}/turns/{}", branch.conversation, known.sequence);
+                let name =
+                    format!("conversations/{}/turns/{}", branch.conversation, known.sequence);
                 let existing = match known.content {
                     Some(_) => name,
                     None => format!("{name}, forgotten"),
@@ -227,11 +229,7 @@ impl Plan {
     }
 
     fn into_answer(self, head: &Head) -> Appended {
-        Appended {
-            turns: self.answers,
-            revision: head.revision,
-            last_sequence: head.last_sequence,
-        }
+        Appended { turns: self.answers, revision: head.revision, last_sequence: head.last_sequence }
     }
 }
 

@@ -198,14 +198,18 @@ impl Filled {
 
     fn push_gap(&mut self, sequence: Sequence) {
         let traits = TurnTraits::absent(sequence);
-        self.push(sequence, traits, TurnCost {
+        self.push(
             sequence,
-            role: traits.role,
-            verbatim: 0,
-            quoted: 0,
-            calls_tool: false,
-            links: ToolLinks::default(),
-        });
+            traits,
+            TurnCost {
+                sequence,
+                role: traits.role,
+                verbatim: 0,
+                quoted: 0,
+                calls_tool: false,
+                links: ToolLinks::default(),
+            },
+        );
     }
 
     /// Either list may be ahead: only what is missing is added.
@@ -261,7 +265,8 @@ impl Catalogs {
             })
         });
         // The cache weighs what is put in: one that has grown is put in again.
-        let grown = catalog.state.read().traits.len() > 2 * catalog.weighed.load(Ordering::Relaxed) + 64;
+        let grown =
+            catalog.state.read().traits.len() > 2 * catalog.weighed.load(Ordering::Relaxed) + 64;
         if grown {
             self.recent.insert(key.clone(), Arc::clone(&catalog));
             // Set before the cache lets go of it: seen here, or still to come.

@@ -100,16 +100,17 @@ impl Engine {
         self.forget_vectors(&cell, &head, from).await?;
         let turns_removed = self.erase_from(&cell, from).await?;
         let gone = shared_until < own_from;
-        if gone {
+        let publish = if gone {
             batch.delete(keys::head(tenant, id));
-        }
-        let entry = OutboxEntry {
-            tenant: tenant.clone(),
-            owner: id.clone(),
-            task: Task::Drop { from },
+            Publish::Gone
+        } else {
+            let kept = Head { last_sequence: shared_until, ..Head::clone(&head) };
+            batch.put(keys::head(tenant, id), encode(&kept)?);
+            Publish::Head(kept)
         };
+        let entry =
+            OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task: Task::Drop { from } };
         let queued = self.enqueue(&mut batch, entry)?;
-        let publish = if gone { Publish::Gone } else { Publish::Nothing };
         self.commit(writer, batch, vec![queued.clone()], publish).await?;
         self.catalogs.invalidate_owner(tenant, id);
         self.strike(&queued).await;

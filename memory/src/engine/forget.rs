@@ -270,8 +270,7 @@ impl Engine {
     /// Waits, for a bounded time, until a removal has reached everything
     /// derived. An index that is down gets it later, from the outbox.
     pub(super) async fn strike(&self, queued: &Queued) {
-        let waited =
-            tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
+        let waited = tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
         if waited.is_err() {
             tracing::warn!("a removal waits in the outbox for the index");
         }

@@ -139,8 +139,7 @@ impl Engine {
             order: Arc::clone(&engine.derivations),
             catalogs: Arc::clone(&engine.catalogs),
         };
-        let worker =
-            enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
+        let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
         engine.resume_forgetting().await?;

@@ -83,11 +83,7 @@ pub(crate) struct StoredSegment {
 
 impl From<&StoredSegment> for Segment {
     fn from(stored: &StoredSegment) -> Self {
-        Self {
-            conversation: stored.conversation.clone(),
-            from: stored.from,
-            until: stored.until,
-        }
+        Self { conversation: stored.conversation.clone(), from: stored.from, until: stored.until }
     }
 }
 
@@ -147,10 +143,7 @@ mod tests {
         let bytes = encode(&record).unwrap();
         assert_eq!(decode::<Idempotency>(b"k", &bytes).unwrap(), record);
         for bad in [&[][..], &[9, 1, 2][..], &bytes[..bytes.len() - 1]] {
-            assert!(matches!(
-                decode::<Idempotency>(b"k", bad),
-                Err(StoreError::Corrupt { .. })
-            ));
+            assert!(matches!(decode::<Idempotency>(b"k", bad), Err(StoreError::Corrupt { .. })));
         }
     }
 }

@@ -281,9 +281,8 @@ impl Engine {
             .collect();
         let mut ranking = retrieval::rank(method, query, &candidates, &self.ranking);
         if !excluded.is_empty() {
-            ranking.retain(|ranked| {
-                ranked.conversation != 0 || !excluded.contains(&ranked.sequence)
-            });
+            ranking
+                .retain(|ranked| ranked.conversation != 0 || !excluded.contains(&ranked.sequence));
         }
         Ok(ranking)
     }

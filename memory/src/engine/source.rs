@@ -92,9 +92,8 @@ pub(super) fn scan_sequences(
     visit: &mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     for segment in &branch.segments {
-        let at = |sequence| {
-            keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence)
-        };
+        let at =
+            |sequence| keys::at_sequence(&branch.tenant, &segment.conversation, kind, sequence);
         let start = at(segment.from);
         let place = start.len() - size_of::<Sequence>();
         let (_, end) = keys::prefix_range(&at(segment.until));

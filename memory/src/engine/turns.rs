@@ -124,10 +124,7 @@ impl Engine {
 
 /// The segment that holds a sequence.
 pub(crate) fn segment_of(branch: &Branch, sequence: Sequence) -> Option<&Segment> {
-    branch
-        .segments
-        .iter()
-        .find(|segment| (segment.from..=segment.until).contains(&sequence))
+    branch.segments.iter().find(|segment| (segment.from..=segment.until).contains(&sequence))
 }
 
 /// Visits the turns `from..=until` of a branch in order.

@@ -137,11 +137,7 @@ fn header(check: &mut Check, user_id: &str, title: &str, limits: &Limits) {
     check.at_most("conversation.title", title.len(), "title_bytes", limits.title_bytes);
 }
 
-fn labels(
-    check: &mut Check,
-    labels: &std::collections::BTreeMap<String, String>,
-    limits: &Limits,
-) {
+fn labels(check: &mut Check, labels: &std::collections::BTreeMap<String, String>, limits: &Limits) {
     check.at_most("conversation.labels", labels.len(), "labels", limits.labels);
     for (key, value) in labels.iter().take(MAX_VIOLATIONS) {
         let shown: String = key.chars().take(40).collect();

@@ -66,8 +66,7 @@ impl Engine {
         if turn.role != Role::User {
             return Err(EngineError::invalid("turn.role", "must be that of the user"));
         }
-        let appended =
-            self.append_turns(tenant, id, vec![turn], expected_last_sequence).await?;
+        let appended = self.append_turns(tenant, id, vec![turn], expected_last_sequence).await?;
         let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
         let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
         Ok((turn, window))
@@ -134,8 +133,7 @@ impl Engine {
         };
         let started = Instant::now();
         let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
-        outcome.assembly_micros =
-            u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        outcome.assembly_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
         self.windows.remember(key, &outcome);
         // What was erased meanwhile may stand in it.
@@ -160,8 +158,7 @@ impl Engine {
             .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
         let last = own.head.last_sequence;
         let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
-        let ranking =
-            self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
+        let ranking = self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
         let mut retrieved = Vec::new();
         for ranked in ranking.order().iter().take(MAX_PROPOSALS) {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
@@ -173,8 +170,7 @@ impl Engine {
             let place = usize::try_from(ranked.sequence).unwrap_or(usize::MAX) - 1;
             let Some(cost) = state.costs(counter.name()).get(place).copied() else { continue };
             retrieved.push(RetrievedTurn {
-                conversation: (ranked.conversation != 0)
-                    .then(|| scope.branch.conversation.clone()),
+                conversation: (ranked.conversation != 0).then(|| scope.branch.conversation.clone()),
                 cost,
                 score: ranked.score,
                 // Filled in for those that are chosen.

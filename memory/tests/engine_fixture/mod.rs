@@ -8,7 +8,7 @@ mod fault;
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -26,7 +26,7 @@ use throughline_memory::{
     facts::FactKind,
     index::exact::ExactIndex,
     retrieval::RankingWeights,
-    store::{Direction, DiskSync, SledEngine, Store, StoreKind, StoreOptions},
+    store::{Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions},
     turn::*,
 };
 
@@ -77,9 +77,9 @@ impl Embedder for HashEmbedder {
 fn vector(text: &str) -> Vector {
     let mut vector = [1e-3f32; DIMENSIONS];
     for word in text.split_whitespace() {
-        let hash = word.bytes().fold(7_usize, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
+        let hash = word
+            .bytes()
+            .fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
         vector[hash % DIMENSIONS] += 1.0;
     }
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -126,16 +126,22 @@ impl World {
     /// Opens again without closing; a failed store takes commits again.
     pub async fn crash_and_open(self) -> Self {
         let Self { engine, controls, limits, model, kind, store, dir } = self;
-        let gone: Weak<Store> = Arc::downgrade(&store);
         drop((engine, store));
-        within("the store to be let go", async {
-            while gone.strong_count() > 0 {
-                tokio::task::yield_now().await;
+        controls.counting.store(false, Ordering::SeqCst);
+        // The tasks of the old engine let go of the directory when they end.
+        let (engine, store) = within("the store to be let go", async {
+            loop {
+                match open(&dir, kind, &limits, &model, &controls).await {
+                    Err(EngineError::Store(StoreError::Open(cause)))
+                        if cause.contains("in use") =>
+                    {
+                        tokio::task::yield_now().await;
+                    }
+                    opened => break opened.expect("reopens"),
+                }
             }
         })
         .await;
-        controls.counting.store(false, Ordering::SeqCst);
-        let (engine, store) = open(&dir, kind, &limits, &model, &controls).await.expect("reopens");
         Self { engine, controls, limits, model, kind, store, dir }
     }
 
