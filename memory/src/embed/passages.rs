@@ -20,7 +20,11 @@ pub const MAX_PASSAGES: usize = 64;
 pub const MAX_PASSAGE_BYTES: usize = 8 * 1024;
 
 /// Changes whenever the same text may be cut otherwise.
-pub(super) const SPLITTER_VERSION: u32 = 1;
+pub(super) const SPLITTER_VERSION: u32 = 2;
+
+/// Word pieces of a passage at most, though a model may read more: a vector of
+/// less text says more of each part of it, and a speaker's name before it fits.
+const PASSAGE_PIECES: usize = 200;
 
 /// Word pieces that a passage shares with the one before.
 const OVERLAP: usize = 50;
@@ -52,7 +56,7 @@ impl Splitter {
         splitter.query_prefix.clone_from(&files.query_prefix);
         splitter.passage_prefix.clone_from(&files.passage_prefix);
         let prefix = splitter.count(&files.passage_prefix);
-        splitter.budget = splitter.budget.saturating_sub(prefix);
+        splitter.budget = splitter.budget.saturating_sub(prefix).min(PASSAGE_PIECES);
         if splitter.budget <= 2 * OVERLAP {
             return Err(files.error(format_args!(
                 "{} word pieces are too few for a passage",

@@ -1,9 +1,7 @@
 //! Append: turns in, exactly once, answered when they are durable.
 //!
 //! Invariants: the turns of a call are taken whole or not at all; turn,
-//! idempotency record, head and outbox entry are one batch; the commit goes on
-//! when the caller hangs up, so that the head in memory never falls behind the
-//! store.
+//! idempotency record, head and outbox entry are one batch.
 
 use std::collections::HashMap;
 
@@ -16,7 +14,6 @@ use super::{
     validate,
 };
 use crate::{
-    enrich::Queued,
     index::Branch,
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, NewTurn, Sequence, TenantId, Turn},
@@ -101,7 +98,7 @@ impl Engine {
 
     /// Looks a client turn id up along the branch: a fork knows the turns that
     /// it shares.
-    fn idempotency(
+    pub(super) fn idempotency(
         &self,
         branch: &Branch,
         client_turn_id: &str,
@@ -122,6 +119,7 @@ impl Engine {
         Ok(None)
     }
 
+    /// Whether so many turns more are within the limits.
     pub(super) fn check_room(&self, head: &Head, new: u64) -> Result<(), EngineError> {
         let limits = &self.limits;
         if head.last_sequence + new > limits.turns_per_conversation {
@@ -171,43 +169,6 @@ impl Engine {
         let answer = plan.into_answer(&next);
         self.commit_head(writer, next, batch, Some(queued)).await?;
         Ok(answer)
-    }
-
-    /// Adds an outbox entry to the batch of its cause.
-    pub(crate) fn enqueue(
-        &self,
-        batch: &mut Batch,
-        entry: OutboxEntry,
-    ) -> Result<Queued, EngineError> {
-        let id = self.outbox.draw_id();
-        batch.put(keys::outbox(id), encode(&entry)?);
-        Ok(Queued { id, entry })
-    }
-
-    /// Commits a batch with the new head, publishes both, and wakes enrichment.
-    /// Runs in a task of its own: a caller who hangs up does not stop it
-    /// half-way.
-    pub(crate) async fn commit_head(
-        &self,
-        writer: Writer,
-        head: Head,
-        mut batch: Batch,
-        queued: Option<Queued>,
-    ) -> Result<(), EngineError> {
-        batch.put(keys::head(&writer.cell.tenant, &writer.cell.id), encode(&head)?);
-        let store = self.store.clone();
-        let outbox = self.outbox.clone();
-        let task = tokio::spawn(async move {
-            store.commit(batch).await?;
-            // Queued first, so that whoever sees the new revision also sees
-            // that its turns wait.
-            if let Some(queued) = queued {
-                outbox.push(queued);
-            }
-            writer.publish(Some(head));
-            Ok(())
-        });
-        task.await.unwrap_or(Err(EngineError::Closed))
     }
 }
 

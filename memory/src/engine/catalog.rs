@@ -10,7 +10,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Catalog {
     state: RwLock<State>,
     /// Turns that the cache last weighed.
     weighed: AtomicUsize,
+    /// Something that it shows was erased: it must not be kept.
+    outdated: AtomicBool,
 }
 
 /// See [`Catalog::covering`].
@@ -81,6 +83,12 @@ impl Catalog {
             drop(state);
             self.extend(store, last, counter)?;
         }
+    }
+
+    /// Read access to what is covered. Several catalogs may be held at once:
+    /// waits for no one who waits for another of them.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read_recursive()
     }
 
     fn extend(
@@ -253,15 +261,25 @@ impl Catalogs {
                 branch: branch.clone(),
                 state: RwLock::default(),
                 weighed: AtomicUsize::new(0),
+                outdated: AtomicBool::new(false),
             })
         });
         // The cache weighs what is put in: one that has grown is put in again.
         let grown =
             catalog.state.read().traits.len() > 2 * catalog.weighed.load(Ordering::Relaxed) + 64;
         if grown {
-            self.recent.insert(key, Arc::clone(&catalog));
+            self.recent.insert(key.clone(), Arc::clone(&catalog));
+            // Set before the cache lets go of it: seen here, or still to come.
+            if catalog.outdated.load(Ordering::SeqCst) {
+                self.recent.invalidate(&key);
+            }
         }
         catalog
+    }
+
+    /// Drops the catalog of one conversation.
+    pub(crate) fn invalidate(&self, tenant: &TenantId, id: &ConversationId) {
+        self.recent.invalidate(&(tenant.clone(), id.clone()));
     }
 
     /// Drops every catalog that shows turns which `owner` stores.
@@ -270,6 +288,7 @@ impl Catalogs {
             let shows = catalog.branch.tenant == *tenant
                 && catalog.branch.segments.iter().any(|segment| segment.conversation == *owner);
             if shows {
+                catalog.outdated.store(true, Ordering::SeqCst);
                 self.recent.invalidate(&*key);
             }
         }

@@ -27,7 +27,8 @@ impl Engine {
         new: NewConversation,
     ) -> Result<Conversation, EngineError> {
         validate::conversation(&new, &self.limits)?;
-        self.create(tenant, new, None, Vec::new()).await
+        let locks = self.creation_lock(tenant, &new).await;
+        self.create(tenant, new, None, locks).await
     }
 
     /// Starts a branch that shares the turns up to `at` without a copy.
@@ -43,6 +44,8 @@ impl Engine {
         mut new: NewConversation,
     ) -> Result<Conversation, EngineError> {
         let cell = self.heads.cell(tenant, parent)?;
+        cell.head()?;
+        let mut locks = self.creation_lock(tenant, &new).await;
         // The parent's writers wait: it must not be deleted before the fork's
         // mark on it is durable.
         let writer = cell.write().await;
@@ -67,7 +70,20 @@ impl Engine {
             });
         }
         let fork = Fork { parent: parent.clone(), at, shared };
-        self.create(tenant, new, Some(fork), writer.into_locks()).await
+        locks.extend(writer.into_locks());
+        self.create(tenant, new, Some(fork), locks).await
+    }
+
+    /// The lock of a request id: always taken before that of a conversation.
+    async fn creation_lock(
+        &self,
+        tenant: &TenantId,
+        new: &NewConversation,
+    ) -> Vec<OwnedMutexGuard<()>> {
+        if new.request_id.is_empty() {
+            return Vec::new();
+        }
+        vec![self.creations.lock(&keys::creation(tenant, &new.request_id)).await]
     }
 
     async fn create(
@@ -75,15 +91,14 @@ impl Engine {
         tenant: &TenantId,
         new: NewConversation,
         fork: Option<Fork>,
-        mut locks: Vec<OwnedMutexGuard<()>>,
+        locks: Vec<OwnedMutexGuard<()>>,
     ) -> Result<Conversation, EngineError> {
         let creation = keys::creation(tenant, &new.request_id);
-        if !new.request_id.is_empty() {
-            locks.push(self.creations.lock(&creation).await);
-            if let Some(bytes) = self.store.get(&creation)? {
-                let id: ConversationId = decode(&creation, &bytes)?;
-                return self.repeated(tenant, &id, &new, fork.as_ref());
-            }
+        if !new.request_id.is_empty()
+            && let Some(bytes) = self.store.get(&creation)?
+        {
+            let id: ConversationId = decode(&creation, &bytes)?;
+            return self.repeated(tenant, &id, &new, fork.as_ref());
         }
         let id = new.id.clone().unwrap_or_else(ConversationId::generate);
         let cell = self.heads.cell(tenant, &id)?;

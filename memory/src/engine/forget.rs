@@ -1,18 +1,18 @@
-//! Erasure: single turns and whole conversations, with everything derived.
+//! Erasure of single turns, with everything derived from them.
 //!
 //! Invariants: what is erased is gone from the store before the answer; what is
-//! derived from it is struck by an outbox entry that is written in the same
-//! batch, so that a crash or an index that is down delays it and never loses
-//! it; a turn that a live fork shares outlives the deletion of its
-//! conversation, but not its own forgetting.
+//! derived from it is struck by an outbox entry of the same batch, and the pins
+//! of forks by a mark of the same batch, so that a crash or an index that is
+//! down delays it and never loses it; all of it goes on when the caller hangs
+//! up.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    Deleted, Engine, EngineError, Forgotten,
+    Engine, EngineError, Forgotten,
     conversations::id_at_end,
-    heads::{Cell, Writer},
-    records::{Head, Idempotency, OutboxEntry, Task, decode, encode},
+    heads::Cell,
+    records::{Idempotency, OutboxEntry, Task, decode, encode},
     turns::segment_of,
 };
 use crate::{
@@ -22,8 +22,16 @@ use crate::{
     turn::{ConversationId, FactId, Sequence, TenantId, Turn},
 };
 
-/// Keys deleted by one batch.
-const KEYS_PER_BATCH: usize = 4_096;
+/// Erased turns whose pins in forks are still to be erased.
+type Mark = (TenantId, ConversationId, Vec<Sequence>);
+
+/// What erasing an owner's turns has come to.
+struct Erased {
+    sequences: Vec<Sequence>,
+    facts: u64,
+    /// Key of the mark for the pins of forks.
+    mark: keys::Key,
+}
 
 impl Engine {
     /// Erases turns, in every fork that shares them, with the pins that came
@@ -32,6 +40,20 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a sequence that never was, `NotFound`, `Store`.
     pub async fn forget_turns(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        id: &ConversationId,
+        sequences: &[Sequence],
+    ) -> Result<Forgotten, EngineError> {
+        let (engine, tenant, id) = (Arc::clone(self), tenant.clone(), id.clone());
+        let mut sequences = sequences.to_vec();
+        sequences.sort_unstable();
+        sequences.dedup();
+        let task = tokio::spawn(async move { engine.forget(&tenant, &id, &sequences).await });
+        task.await.unwrap_or(Err(EngineError::Closed))
+    }
+
+    async fn forget(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
@@ -56,26 +78,31 @@ impl Engine {
         }
         let mut forgotten = Forgotten { turns_removed: 0, facts_removed: 0, revision: 0 };
         for (owner, of_owner) in owners {
-            let (turns, facts) = self.forget_owned(tenant, &owner, of_owner.clone()).await?;
-            forgotten.turns_removed += turns;
-            forgotten.facts_removed += facts;
             // Pins and revisions of every fork that shares them, the one that
             // was asked through among them.
-            for (fork, _) in self.forks(tenant, &owner)? {
-                forgotten.facts_removed += self.forget_facts(tenant, &fork, &of_owner).await?;
-            }
+            let (sequences, key) = match self.forget_owned(tenant, &owner, &of_owner).await? {
+                Some(erased) => {
+                    forgotten.turns_removed += erased.sequences.len() as u64;
+                    forgotten.facts_removed += erased.facts;
+                    (erased.sequences, Some(erased.mark))
+                }
+                // The first attempt may have ended early.
+                None => (of_owner, None),
+            };
+            let mark = (tenant.clone(), owner, sequences);
+            forgotten.facts_removed += self.finish_forgetting(&mark, key).await?;
         }
         forgotten.revision = cell.head()?.revision;
         Ok(forgotten)
     }
 
-    /// Erases turns that `owner` stores.
+    /// Erases turns that `owner` stores; nothing if all are erased already.
     async fn forget_owned(
         &self,
         tenant: &TenantId,
         owner: &ConversationId,
-        sequences: Vec<Sequence>,
-    ) -> Result<(u64, u64), EngineError> {
+        sequences: &[Sequence],
+    ) -> Result<Option<Erased>, EngineError> {
         let cell = self.heads.cell(tenant, owner)?;
         let writer = cell.write().await;
         let head = cell.stored().ok_or_else(|| EngineError::conversation_not_found(owner))?;
@@ -84,60 +111,119 @@ impl Engine {
         let mut texts = Vec::new();
         let mut erased = Vec::new();
         for sequence in sequences {
-            let key = keys::at_sequence(tenant, owner, Kind::Turn, sequence);
+            let key = keys::at_sequence(tenant, owner, Kind::Turn, *sequence);
             let Some(bytes) = self.store.get(&key)? else { continue };
             let turn: Turn = decode(&key, &bytes)?;
-            if turn.forgotten || erased.contains(&sequence) {
+            if turn.forgotten {
                 continue;
             }
-            texts.extend(passage_texts(&self.embed, &turn).into_iter().map(|(_, text)| text));
-            erased.push(sequence);
-            batch.put(key, encode(&erase(&turn))?);
-            let name = turn.client_turn_id.as_bytes();
+            texts.extend(self.embedded_texts(&turn));
+            erased.push(*sequence);
+            let place = erase(&turn);
+            let name = place.client_turn_id.as_bytes();
             let known = Idempotency {
-                client_turn_id: turn.client_turn_id.clone(),
-                sequence,
+                client_turn_id: place.client_turn_id.clone(),
+                sequence: *sequence,
                 content: None,
             };
             batch.put(keys::by_digest(tenant, owner, Kind::Idempotency, name), encode(&known)?);
-            delete_derived(&self.store, &mut batch, tenant, owner, sequence)?;
+            batch.put(key, encode(&place)?);
+            delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
         }
         if erased.is_empty() {
-            return Ok((0, 0));
+            return Ok(None);
         }
         let facts = self.facts_from(&cell, &erased)?;
         for (fact, request_id) in &facts {
             delete_fact(&mut batch, &cell, fact, request_id);
         }
         next.facts = next.facts.saturating_sub(facts.len() as u64);
-        let removed = erased.len() as u64;
         let entry = OutboxEntry {
             tenant: tenant.clone(),
             owner: owner.clone(),
-            task: Task::Forget { sequences: erased },
+            task: Task::Forget { sequences: erased.clone() },
         };
         let queued = self.enqueue(&mut batch, entry)?;
+        let mark = forgetting_key(uuid::Uuid::now_v7());
+        batch.put(mark.clone(), encode(&(tenant, owner, &erased))?);
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
-        self.windows.invalidate(tenant);
         self.strike(&queued).await;
-        let passages: Vec<&str> = texts.iter().map(String::as_str).collect();
-        self.embed.forget(tenant, &passages);
-        Ok((removed, facts.len() as u64))
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        self.embed.forget(tenant, &texts);
+        Ok(Some(Erased { sequences: erased, facts: facts.len() as u64, mark }))
     }
 
-    /// Erases pins of a fork that came from forgotten turns, and raises its
-    /// revision: what it shows has changed.
+    /// Every text that the embedder may have seen of a turn: its passages, and
+    /// the whole as a query.
+    pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
+        let mut texts: Vec<String> =
+            passage_texts(&self.embed, turn).into_iter().map(|(_, text)| text).collect();
+        texts.push(self.clip_query(&turn.searchable_text()).to_owned());
+        texts
+    }
+
+    /// Erases the pins that forks have of erased turns, then takes the mark out.
+    /// Without a mark the turns were erased before.
+    async fn finish_forgetting(
+        &self,
+        (tenant, owner, sequences): &Mark,
+        mark: Option<keys::Key>,
+    ) -> Result<u64, EngineError> {
+        let mut removed = 0;
+        for (fork, until) in self.forks(tenant, owner)? {
+            // Above it the fork has turns of its own.
+            let shared: Vec<_> = sequences.iter().copied().filter(|s| *s <= until).collect();
+            if !shared.is_empty() {
+                removed += self.forget_facts(tenant, &fork, &shared, mark.is_some()).await?;
+            }
+        }
+        self.windows.invalidate(tenant);
+        if let Some(mark) = mark {
+            let mut batch = Batch::new();
+            batch.delete(mark);
+            self.store.commit(batch).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Finishes what a crash interrupted.
+    pub(super) async fn resume_forgetting(&self) -> Result<(), EngineError> {
+        let (start, end) = keys::prefix_range(&keys::state("forgetting/"));
+        let mut marks: Vec<(keys::Key, Mark)> = Vec::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            match decode(key, &value) {
+                Ok(mark) => marks.push((key.to_vec(), mark)),
+                Err(error) => failed = Some(error),
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        for (key, mark) in marks {
+            self.finish_forgetting(&mark, Some(key)).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases pins of a fork that came from forgotten turns. Its revision grows
+    /// also when only the turns that it shows have `changed`.
     async fn forget_facts(
         &self,
         tenant: &TenantId,
         fork: &ConversationId,
         sequences: &[Sequence],
+        changed: bool,
     ) -> Result<u64, EngineError> {
         let cell = self.heads.cell(tenant, fork)?;
         let writer = cell.write().await;
         let Ok(head) = cell.head() else { return Ok(0) };
         let facts = self.facts_from(&cell, sequences)?;
+        if facts.is_empty() && !changed {
+            return Ok(0);
+        }
         let mut next = self.touched(&head);
         next.facts = next.facts.saturating_sub(facts.len() as u64);
         let mut batch = Batch::new();
@@ -156,11 +242,12 @@ impl Engine {
         let facts: Vec<Fact> = self.read_facts(&cell.tenant, &cell.id)?;
         Ok(facts
             .into_iter()
-            .filter(|fact| fact.source.is_some_and(|source| sequences.contains(&source)))
+            .filter(|fact| fact.source.is_some_and(|s| sequences.binary_search(&s).is_ok()))
             .map(|fact| (fact.id, fact.request_id))
             .collect())
     }
 
+<<<<<<< HEAD
     /// Removes a conversation. Turns that live forks share stay for them.
     ///
     /// # Errors
@@ -261,8 +348,10 @@ impl Engine {
         Ok(())
     }
 
+=======
+>>>>>>> enginetests
     /// The forks that share turns of a conversation, each with the last one.
-    fn forks(
+    pub(super) fn forks(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
@@ -281,67 +370,13 @@ impl Engine {
         failed.map_or(Ok(forks), Err)
     }
 
-    /// Erases, in bounded batches, every record of a conversation but those of
-    /// the turns below `from`. Returns how many turns went.
-    async fn erase_from(&self, cell: &Cell, from: Sequence) -> Result<u64, EngineError> {
-        let (start, end) = keys::prefix_range(&keys::conversation_prefix(&cell.tenant, &cell.id));
-        let kind_at = start.len();
-        let mut doomed = Vec::new();
-        let mut client_turn_ids = Vec::new();
-        let mut turns = 0;
-        self.store.scan_keys(&start, &end, &mut |key| {
-            let sequence = key.get(kind_at + 1..kind_at + 9).and_then(|be| be.try_into().ok());
-            let kept = match key.get(kind_at) {
-                Some(b'T' | b'M' | b'V') => {
-                    sequence.is_some_and(|be| Sequence::from_be_bytes(be) < from)
-                }
-                Some(b'I') => {
-                    client_turn_ids.push(key.to_vec());
-                    true
-                }
-                _ => false,
-            };
-            if !kept {
-                turns += u64::from(key.get(kind_at) == Some(&b'T'));
-                doomed.push(key.to_vec());
-            }
-            ControlFlow::Continue(())
-        })?;
-        // Client turn ids of the turns that stay go on naming them.
-        for key in client_turn_ids {
-            let known = self.store.get(&key)?.map(|bytes| decode::<Idempotency>(&key, &bytes));
-            if known.transpose()?.is_none_or(|known| known.sequence >= from) {
-                doomed.push(key);
-            }
-        }
-        for keys in doomed.chunks(KEYS_PER_BATCH) {
-            let mut batch = Batch::new();
-            keys.iter().for_each(|key| batch.delete(key.clone()));
-            self.store.commit(batch).await?;
-        }
-        Ok(turns)
-    }
-
-    async fn commit_removal(
-        &self,
-        writer: Writer,
-        head: Option<Head>,
-        batch: Batch,
-        queued: Queued,
-    ) -> Result<(), EngineError> {
-        let (store, outbox) = (self.store.clone(), self.outbox.clone());
-        let task = tokio::spawn(async move {
-            store.commit(batch).await?;
-            outbox.push(queued);
-            writer.publish(head);
-            Ok(())
-        });
-        task.await.unwrap_or(Err(EngineError::Closed))
-    }
-
     /// Waits, for a bounded time, until a removal has reached everything
     /// derived. An index that is down gets it later, from the outbox.
+<<<<<<< HEAD
     async fn strike(&self, queued: &Queued) {
+=======
+    pub(super) async fn strike(&self, queued: &Queued) {
+>>>>>>> enginetests
         let waited = tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
         if waited.is_err() {
             tracing::warn!("a removal waits in the outbox for the index");
@@ -350,7 +385,7 @@ impl Engine {
 }
 
 /// What is left of a forgotten turn: its place.
-fn erase(turn: &Turn) -> Turn {
+pub(super) fn erase(turn: &Turn) -> Turn {
     Turn {
         sequence: turn.sequence,
         role: turn.role,
@@ -372,6 +407,6 @@ fn delete_fact(batch: &mut Batch, cell: &Cell, fact: &FactId, request_id: &str) 
     }
 }
 
-fn deleting_key(tenant: &TenantId, id: &ConversationId) -> keys::Key {
-    keys::state(&format!("deleting/{tenant}/{id}"))
+fn forgetting_key(id: uuid::Uuid) -> keys::Key {
+    keys::state(&format!("forgetting/{id}"))
 }

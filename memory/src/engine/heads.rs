@@ -91,7 +91,11 @@ impl Writer {
 
     /// Publishes a head that has become durable, or its absence.
     pub(crate) fn publish(&self, head: Option<Head>) {
-        let revision = head.as_ref().map_or(u64::MAX, |head| head.revision);
+        // Whoever waits for a revision of what is deleted must learn of it.
+        let revision = match &head {
+            Some(head) if !head.deleted => head.revision,
+            _ => u64::MAX,
+        };
         *self.cell.head.write() = head.map(Arc::new);
         self.cell.revision.send_replace(revision);
     }

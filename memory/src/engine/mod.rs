@@ -1,24 +1,27 @@
 //! The public face of the domain: what the server calls.
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change, fork), [`turns`] (read, import), [`forget`] (erase), [`facts`]
-//! (pins), [`search`], [`window`]. Behind them: [`heads`] orders the writers of
-//! a conversation, [`catalog`] knows its turns without reading them,
-//! [`windows`] remembers what was built, [`rebuild`] derives everything again.
+//! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
+//! [`facts`] (pins), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
+//! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
+//! derives everything again.
 //!
 //! Invariants: every call names its tenant and sees nothing of another; an
 //! answer to a write means fsync; nothing here knows the wire.
 
 mod api;
 mod append;
-mod catalog;
+pub(crate) mod catalog;
+mod commit;
 mod conversations;
+mod delete;
 mod error;
 mod facts;
 mod forget;
 mod heads;
 mod limits;
-mod locks;
+pub(crate) mod locks;
 mod rebuild;
 pub(crate) mod records;
 mod search;
@@ -89,15 +92,17 @@ pub struct Engine {
     clock: Clock,
     heads: heads::Heads,
     creations: locks::Locks,
+    /// Order what the index is told of a conversation; see [`Deriver`].
+    derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
-    catalogs: catalog::Catalogs,
+    catalogs: Arc<catalog::Catalogs>,
     windows: windows::Windows,
     closing: watch::Sender<bool>,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
-    /// Opens the engine: resumes the outbox, finishes interrupted deletions, and
+    /// Opens the engine: resumes the outbox, finishes interrupted erasures, and
     /// queues a rebuild when the embedding model has changed.
     ///
     /// # Errors
@@ -118,8 +123,9 @@ impl Engine {
             limits: parts.limits,
             clock: parts.clock,
             creations: locks::Locks::default(),
+            derivations: Arc::default(),
             outbox: Arc::default(),
-            catalogs: catalog::Catalogs::default(),
+            catalogs: Arc::default(),
             windows: windows::Windows::default(),
             closing: watch::Sender::new(false),
             worker: Mutex::new(None),
@@ -130,10 +136,13 @@ impl Engine {
             embed: Arc::clone(&engine.embed),
             index: Arc::clone(&engine.index),
             counter: Arc::clone(&engine.counter),
+            order: Arc::clone(&engine.derivations),
+            catalogs: Arc::clone(&engine.catalogs),
         };
         let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
+        engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)
     }

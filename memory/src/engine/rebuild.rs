@@ -5,6 +5,7 @@ use std::{ops::ControlFlow, time::Duration};
 
 use super::{
     Engine, EngineError,
+    commit::Publish,
     conversations::id_at_end,
     records::{Head, OutboxEntry, Task, decode, encode},
 };
@@ -86,10 +87,8 @@ impl Engine {
                 from = until + 1;
             }
             if !batch.is_empty() {
-                self.store.commit(batch).await?;
-                queued.into_iter().for_each(|entry| self.outbox.push(entry));
+                self.commit(writer, batch, queued, Publish::Nothing).await?;
             }
-            drop(writer);
         }
         Ok(())
     }

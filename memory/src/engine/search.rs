@@ -1,26 +1,30 @@
 //! Search: gather what the index says of one or several branches, rank it, and
 //! check every hit against the store.
 
-use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{
     Engine, EngineError, SearchHit, SearchOutcome, SearchRequest, SearchScope, Shortfall,
     TurnFilter,
     catalog::Catalog,
-    records::Head,
-    source::indexed,
+    records::{Derived, Head, decode},
+    source::{indexed, scan_sequences},
     turns::{scan_turns, segment_of},
 };
 use crate::{
-    index::{Branch, BranchMatches, IndexError, IndexQuery},
+    index::{Branch, BranchMatches, IndexError, IndexQuery, Segment},
     retrieval::{self, Candidates, Ranking},
-    store::Direction,
+    store::{Direction, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
 
 /// Turns at the newest end that are searched by words while they wait to be
 /// embedded; a longer backlog is named as a shortfall.
 const FRESH_TURNS: u64 = 1_000;
+/// How long a search waits for those turns to be taken in.
+const REFRESH_WAIT: Duration = Duration::from_millis(250);
 
 /// A branch that is searched.
 pub(super) struct Scope {
@@ -86,7 +90,10 @@ impl Engine {
         let mut skipped = 0;
         for ranked in ranking.order() {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
-            let Some(segment) = segment_of(&scope.branch, ranked.sequence) else { continue };
+            // The catalog may know turns that came after this branch was looked at.
+            let known = ranked.sequence <= scope.head.last_sequence;
+            let segment = segment_of(&scope.branch, ranked.sequence).filter(|_| known);
+            let Some(segment) = segment else { continue };
             if !seen.insert((&segment.conversation, ranked.sequence)) {
                 continue;
             }
@@ -130,6 +137,11 @@ impl Engine {
         let head = cell.head()?;
         let branch = cell.branch(&head);
         let catalog = self.catalogs.of(&branch);
+        // Erased since, and perhaps made anew: the catalog is not to be kept.
+        if !cell.head().is_ok_and(|now| now.revision >= head.revision) {
+            self.catalogs.invalidate(tenant, id);
+            return Err(EngineError::conversation_not_found(id));
+        }
         Ok(Scope { branch, head, catalog })
     }
 
@@ -201,20 +213,45 @@ impl Engine {
             if low > high {
                 continue;
             }
-            let mut fresh = Vec::new();
-            scan_turns(&self.store, &scope.branch, low, high, Direction::Forward, &mut |turn| {
-                if !turn.forgotten {
-                    fresh.push(indexed(&turn, Vec::new()));
-                }
-                ControlFlow::Continue(())
-            })?;
-            let (tenant, owner) = (&scope.branch.tenant, &segment.conversation);
-            match self.index.upsert(tenant, owner, &scope.head.user_id, fresh).await {
-                Ok(()) | Err(IndexError::Unavailable(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+            let part = Branch {
+                segments: vec![Segment { from: low, until: high, ..segment.clone() }],
+                ..scope.branch.clone()
+            };
+            // An index that does not answer goes on with it by itself.
+            let refresh = self.refresh_part(&part, &scope.head.user_id);
+            timeout(REFRESH_WAIT, refresh).await.unwrap_or(Ok(()))?;
         }
         Ok(waiting)
+    }
+
+    /// Gives the index the turns of one segment that have no vectors.
+    async fn refresh_part(&self, part: &Branch, user_id: &str) -> Result<(), EngineError> {
+        let Some(segment) = part.segments.first() else { return Ok(()) };
+        let (tenant, owner) = (&part.tenant, &segment.conversation);
+        let _order = self.derivations.lock(&keys::head(tenant, owner)).await;
+        let version = self.embed.version();
+        let mut embedded = HashSet::new();
+        scan_sequences(&self.store, part, Kind::Derived, &mut |sequence, key, value| {
+            if decode::<Derived>(key, value)?.embedding == version {
+                embedded.insert(sequence);
+            }
+            Ok(())
+        })?;
+        let (low, high) = (segment.from, segment.until);
+        let mut fresh = Vec::new();
+        scan_turns(&self.store, part, low, high, Direction::Forward, &mut |turn| {
+            if !turn.forgotten && !embedded.contains(&turn.sequence) {
+                fresh.push(indexed(&turn, Vec::new()));
+            }
+            ControlFlow::Continue(())
+        })?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        match self.index.upsert(tenant, owner, user_id, fresh).await {
+            Ok(()) | Err(IndexError::Unavailable(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ranks what was gathered. `excluded` are sequences of the first scope that
@@ -226,11 +263,13 @@ impl Engine {
         method: super::SearchMethod,
         excluded: &[Sequence],
     ) -> Result<Ranking, EngineError> {
-        let mut guards = Vec::with_capacity(gathered.scopes.len());
+        // First all are made long enough, then all are held: who holds one must
+        // not wait for the writer of another.
         for scope in &gathered.scopes {
             let last = scope.head.last_sequence;
-            guards.push(scope.catalog.covering(&self.store, last, self.counter.as_ref())?);
+            drop(scope.catalog.covering(&self.store, last, self.counter.as_ref())?);
         }
+        let guards: Vec<_> = gathered.scopes.iter().map(|scope| scope.catalog.read()).collect();
         let candidates: Vec<Candidates<'_>> = gathered
             .matches
             .iter()

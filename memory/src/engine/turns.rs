@@ -1,10 +1,11 @@
 //! Reading turns along a branch, and taking in those of an export.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
 
 use super::{
     Engine, EngineError, FieldViolation, ListTurns, TurnPage,
     append::content_hash,
+    forget::erase,
     records::{Idempotency, OutboxEntry, Task, decode, encode},
     validate,
 };
@@ -65,6 +66,7 @@ impl Engine {
         cell.head()?;
         let writer = cell.write().await;
         let head = cell.head()?;
+<<<<<<< HEAD
         validate::turns(
             &turns.iter().filter(|turn| !turn.forgotten).map(given).collect::<Vec<_>>(),
             &self.limits,
@@ -72,9 +74,21 @@ impl Engine {
         .or_else(|error| {
             if turns.iter().all(|turn| turn.forgotten) { Ok(()) } else { Err(error) }
         })?;
+=======
+        validate::imported(&turns, &self.limits)?;
+        let branch = cell.branch(&head);
+        let mut client_turn_ids = HashSet::new();
+>>>>>>> enginetests
         let mut next = self.touched(&head);
         let mut batch = Batch::new();
         for turn in &turns {
+            let name = &turn.client_turn_id;
+            if !client_turn_ids.insert(name) || self.idempotency(&branch, name)?.is_some() {
+                return Err(EngineError::invalid(
+                    "turn.client_turn_id",
+                    format!("of sequence {} stands on an earlier turn", turn.sequence),
+                ));
+            }
             if turn.sequence != next.last_sequence + 1 {
                 return Err(EngineError::Invalid(vec![FieldViolation::new(
                     "turn.name",
@@ -88,9 +102,10 @@ impl Engine {
                 sequence: turn.sequence,
                 content,
             };
-            let name = turn.client_turn_id.as_bytes();
+            let stored = if turn.forgotten { &erase(turn) } else { turn };
+            let name = name.as_bytes();
             batch.put(keys::by_digest(tenant, id, Kind::Idempotency, name), encode(&known)?);
-            batch.put(keys::at_sequence(tenant, id, Kind::Turn, turn.sequence), encode(turn)?);
+            batch.put(keys::at_sequence(tenant, id, Kind::Turn, turn.sequence), encode(stored)?);
         }
         if next.last_sequence == head.last_sequence {
             return Ok(());
@@ -160,7 +175,7 @@ pub(crate) fn scan_turns(
 }
 
 /// A stored turn as it was given.
-fn given(turn: &Turn) -> NewTurn {
+pub(super) fn given(turn: &Turn) -> NewTurn {
     NewTurn {
         role: turn.role,
         speaker: turn.speaker.clone(),

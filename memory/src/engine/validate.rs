@@ -1,8 +1,8 @@
 //! What may come in. All violations of a request are reported together, with
 //! their field paths; nothing is cut or mended silently.
 
-use super::{EngineError, FieldViolation, Limits, NewConversation, NewFact};
-use crate::turn::{NewTurn, OpaqueSource, Part};
+use super::{EngineError, FieldViolation, Limits, NewConversation, NewFact, turns::given};
+use crate::turn::{NewTurn, OpaqueSource, Part, Turn};
 
 /// Collects violations.
 #[derive(Default)]
@@ -43,11 +43,36 @@ pub(super) fn turns(turns: &[NewTurn], limits: &Limits) -> Result<(), EngineErro
     check.finish()
 }
 
+/// Turns of an export. Forgotten ones have nothing but their id.
+pub(super) fn imported(turns: &[Turn], limits: &Limits) -> Result<(), EngineError> {
+    let mut check = Check::default();
+    check.at_most("turns", turns.len(), "turns_per_append", limits.turns_per_append);
+    for (position, turn) in turns.iter().enumerate() {
+        if check.0.len() >= MAX_VIOLATIONS {
+            break;
+        }
+        let path = format!("turns[{position}]");
+        if turn.forgotten {
+            client_turn_id(&mut check, &path, &turn.client_turn_id, limits);
+        } else {
+            one_turn(&mut check, &path, &given(turn), limits);
+        }
+    }
+    check.finish()
+}
+
+fn client_turn_id(check: &mut Check, path: &str, id: &str, limits: &Limits) {
+    let field = format!("{path}.client_turn_id");
+    check.require(!id.is_empty(), &field, || "is empty".to_owned());
+    check.at_most(&field, id.len(), "request_id_bytes", limits.request_id_bytes);
+}
+
 fn one_turn(check: &mut Check, path: &str, turn: &NewTurn, limits: &Limits) {
     let field = |name: &str| format!("{path}.{name}");
     check.at_most(&field("speaker"), turn.speaker.len(), "name_bytes", limits.name_bytes);
     check.at_most(&field("metadata"), turn.metadata.len(), "metadata_bytes", limits.metadata_bytes);
     if let Some(id) = &turn.client_turn_id {
+<<<<<<< HEAD
         check.require(!id.is_empty(), &field("client_turn_id"), || "is empty".to_owned());
         check.at_most(
             &field("client_turn_id"),
@@ -55,6 +80,9 @@ fn one_turn(check: &mut Check, path: &str, turn: &NewTurn, limits: &Limits) {
             "request_id_bytes",
             limits.request_id_bytes,
         );
+=======
+        client_turn_id(check, path, id, limits);
+>>>>>>> enginetests
     }
     check.require(!turn.parts.is_empty(), &field("parts"), || {
         "at least one part is required".to_owned()

@@ -5,7 +5,7 @@
 //! given again only for the identical query, revision, options and state of the
 //! index.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     context::{
-        self, Pin, Query, RetrievedTurn, Section, TurnReader, Window, WindowInput, WindowOptions,
-        Yielded,
+        self, Pin, Query, RetrievedTurn, Section, TurnCost, TurnReader, Window, WindowInput,
+        WindowOptions, Yielded,
     },
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId, Turn},
@@ -114,9 +114,7 @@ impl Engine {
             query_sequence(&query),
             self.indexed_sequence(&cell, &own.head),
         );
-        if !request.include_user_history
-            && let Some(known) = self.windows.same(&key)
-        {
+        if let Some(known) = self.windows.same(&key) {
             return Ok(known);
         }
         let mut scopes = vec![own];
@@ -136,7 +134,15 @@ impl Engine {
         let started = Instant::now();
         let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
         outcome.assembly_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+<<<<<<< HEAD
+=======
+        let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
+>>>>>>> enginetests
         self.windows.remember(key, &outcome);
+        // What was erased meanwhile may stand in it.
+        if !cell.head().is_ok_and(|now| now.revision == outcome.revision) {
+            self.windows.forget(&tenant, &id);
+        }
         Ok(outcome)
     }
 
@@ -153,7 +159,7 @@ impl Engine {
             .tokenizers
             .get(&request.tokenizer)
             .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
-        let last = query_sequence(query).map_or(own.head.last_sequence, |sequence| sequence - 1);
+        let last = own.head.last_sequence;
         let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
         let ranking = self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
         let mut retrieved = Vec::new();
@@ -176,7 +182,8 @@ impl Engine {
         }
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
-        let history = costs.get(..last as usize).unwrap_or(costs);
+        let costs = costs.get(..last as usize).unwrap_or(costs);
+        let history = without(costs, query_sequence(query));
         let asked = match query {
             Query::LastTurn(_) => 0,
             Query::Text(text) => counter.count(text),
@@ -195,7 +202,7 @@ impl Engine {
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {
             pins: &pins,
-            history,
+            history: &history,
             retrieved: &retrieved,
             query,
             recent_from: previous.as_ref().and_then(|previous| previous.recent_from),
@@ -284,7 +291,12 @@ impl Engine {
         let mut pins = Vec::with_capacity(facts.len());
         for fact in facts {
             let source = match fact.source {
-                Some(sequence) => self.read_turn(&own.branch, sequence)?,
+                Some(sequence) => {
+                    let turn = self.read_turn(&own.branch, sequence)?;
+                    // Forgotten meanwhile; without it the pin has no authority.
+                    let Some(turn) = turn.filter(|turn| !turn.forgotten) else { continue };
+                    Some(turn)
+                }
                 None => None,
             };
             pins.push(Pin {
@@ -322,6 +334,17 @@ fn name_components(window: &mut Window, gathered: &Gathered, ranking: &Ranking) 
         if let Some(ranked) = ranked {
             item.components = ranking.components(ranked);
         }
+    }
+}
+
+/// The costs of the history: the turn that is asked is not part of it.
+fn without(costs: &[TurnCost], asked: Option<Sequence>) -> Cow<'_, [TurnCost]> {
+    match asked {
+        None => Cow::Borrowed(costs),
+        Some(asked) => match costs.split_last() {
+            Some((last, before)) if last.sequence == asked => Cow::Borrowed(before),
+            _ => costs.iter().filter(|cost| cost.sequence != asked).copied().collect(),
+        },
     }
 }
 

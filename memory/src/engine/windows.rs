@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{ContextOutcome, ContextRequest, search::Scope};
+use super::{ContextOutcome, ContextRequest, Shortfall, search::Scope};
 use crate::{
     context::PrefixPiece,
     turn::{ConversationId, Sequence, TenantId},
@@ -39,6 +39,7 @@ pub(super) struct WindowKey {
     turn: Option<Sequence>,
     revision: u64,
     indexed: Sequence,
+    user_history: bool,
 }
 
 impl WindowKey {
@@ -71,13 +72,24 @@ impl WindowKey {
             turn,
             revision: own.head.revision,
             indexed,
+            user_history: request.include_user_history,
         }
     }
 }
 
+/// A window that was built.
+struct Known {
+    key: WindowKey,
+    /// The whole, where it may be given again: not when something was down, and
+    /// not with turns of other conversations, whose revisions the key leaves out.
+    outcome: Option<ContextOutcome>,
+    recent_from: Option<Sequence>,
+    prefix: Vec<PrefixPiece>,
+}
+
 /// The newest window of each series.
 pub(super) struct Windows {
-    recent: moka::sync::Cache<Series, Arc<(WindowKey, ContextOutcome)>>,
+    recent: moka::sync::Cache<Series, Arc<Known>>,
 }
 
 impl Default for Windows {
@@ -89,31 +101,46 @@ impl Default for Windows {
 impl Windows {
     /// The identical window, if it is the newest of its series.
     pub(super) fn same(&self, key: &WindowKey) -> Option<ContextOutcome> {
-        let known = self.recent.get(&key.series)?;
-        (known.0 == *key).then(|| {
-            let mut outcome = known.1.clone();
-            outcome.unchanged_prefix_tokens = outcome.window.total_tokens;
-            outcome.assembly_micros = 0;
-            outcome
-        })
+        let known = self.recent.get(&key.series).filter(|known| known.key == *key)?;
+        let mut outcome = known.outcome.clone()?;
+        outcome.unchanged_prefix_tokens = outcome.window.total_tokens;
+        outcome.assembly_micros = 0;
+        Some(outcome)
     }
 
     /// What the window of the same series before this one was.
     pub(super) fn previous(&self, key: &WindowKey) -> Option<WindowState> {
         let known = self.recent.get(&key.series)?;
-        let window = &known.1.window;
-        Some(WindowState { recent_from: window.recent_from, prefix: window.prefix.clone() })
+        Some(WindowState { recent_from: known.recent_from, prefix: known.prefix.clone() })
     }
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {
-        self.recent.insert(key.series.clone(), Arc::new((key, outcome.clone())));
+        let down = |shortfall: &Shortfall| {
+            matches!(shortfall, Shortfall::IndexUnavailable(_) | Shortfall::EmbeddingUnavailable(_))
+        };
+        let whole = !key.user_history && !outcome.shortfalls.iter().any(down);
+        let known = Known {
+            outcome: whole.then(|| outcome.clone()),
+            recent_from: outcome.window.recent_from,
+            prefix: outcome.window.prefix.clone(),
+            key,
+        };
+        self.recent.insert(known.key.series.clone(), Arc::new(known));
     }
 
-    /// Drops the windows of a tenant: one that shows other conversations of the
-    /// user may hold what was erased anywhere.
+    /// Drops the windows of a conversation.
+    pub(super) fn forget(&self, tenant: &TenantId, id: &ConversationId) {
+        self.drop_where(|series| series.tenant == *tenant && series.conversation == *id);
+    }
+
+    /// Drops the windows of a tenant: those of forks may hold what was erased.
     pub(super) fn invalidate(&self, tenant: &TenantId) {
+        self.drop_where(|series| series.tenant == *tenant);
+    }
+
+    fn drop_where(&self, doomed: impl Fn(&Series) -> bool) {
         for (series, _) in &self.recent {
-            if series.tenant == *tenant {
+            if doomed(&series) {
                 self.recent.invalidate(&*series);
             }
         }

@@ -11,6 +11,8 @@ use crate::{
     embed::EmbedService,
     engine::{
         EngineError,
+        catalog::Catalogs,
+        locks::Locks,
         records::{Derived, Head, Task, decode, encode},
         source::{encode_vector, indexed},
         turns::scan_turns,
@@ -31,6 +33,10 @@ pub(crate) struct Deriver {
     pub(crate) index: Arc<dyn TurnIndex>,
     /// The tokenizer whose costs are kept ready.
     pub(crate) counter: Arc<dyn TokenCounter>,
+    /// Held by whoever tells the index of a conversation's turns from reading
+    /// the store on: what is told later must not have been read earlier.
+    pub(crate) order: Arc<Locks>,
+    pub(crate) catalogs: Arc<Catalogs>,
 }
 
 /// A turn with what was derived from it.
@@ -59,10 +65,14 @@ impl Deriver {
                     }
                     self.store.commit(batch).await?;
                 }
+                self.catalogs.invalidate_owner(tenant, owner);
+                let _order = self.order.lock(&keys::head(tenant, owner)).await;
                 Ok(self.index.remove_turns(tenant, owner, sequences).await?)
             }
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
+                self.catalogs.invalidate_owner(tenant, owner);
+                let _order = self.order.lock(&keys::head(tenant, owner)).await;
                 Ok(self.index.remove_conversation(tenant, owner, *from).await?)
             }
         }
@@ -85,8 +95,9 @@ impl Deriver {
                 continue;
             }
             let embedded = self.embed(tenant, live).await?;
-            self.store.commit(self.records(tenant, owner, &embedded)?).await?;
             let head_key = keys::head(tenant, owner);
+            let _order = self.order.lock(&head_key).await;
+            self.store.commit(self.records(tenant, owner, &embedded)?).await?;
             let head: Option<Head> = match self.store.get(&head_key)? {
                 Some(bytes) => Some(decode(&head_key, &bytes)?),
                 None => None,

@@ -2,11 +2,12 @@
 //! and up to where each conversation is searchable. The durable outbox in the
 //! store is the truth; this is rebuilt from it at the start.
 //!
-//! Invariants: entries of one conversation are taken in order; tenants take
-//! turns, so that one tenant's import does not hold up another's chat; an entry
-//! counts as waiting until it has left the store.
+//! Invariants: removals are taken before derivations, which read the turns anew
+//! and so cannot bring back what was removed; tenants take turns, so that one
+//! tenant's import does not hold up another's chat; an entry counts as waiting
+//! until it has left the store.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -27,9 +28,23 @@ impl Queued {
     /// Turns that it stands for.
     pub(crate) fn turns(&self) -> u64 {
         match &self.entry.task {
-            Task::Derive { from, until } => until + 1 - from,
+            Task::Derive { from, until } => until.saturating_add(1).saturating_sub(*from),
             Task::Forget { sequences } => sequences.len() as u64,
             Task::Drop { .. } => 1,
+        }
+    }
+
+    /// It takes something away.
+    pub(crate) fn removes(&self) -> bool {
+        !matches!(self.entry.task, Task::Derive { .. })
+    }
+
+    /// What it is known by while it waits: the first sequence that is not
+    /// searchable before it is done, and its id. Removals hold nothing up.
+    fn place(&self) -> (Sequence, u64) {
+        match &self.entry.task {
+            Task::Derive { from, .. } => (*from, self.id),
+            Task::Forget { .. } | Task::Drop { .. } => (Sequence::MAX, self.id),
         }
     }
 }
@@ -42,9 +57,9 @@ struct State {
     /// Tenants with entries to take, in the order of their turn.
     order: VecDeque<TenantId>,
     queues: HashMap<TenantId, VecDeque<Queued>>,
-    /// Entries not done yet, by conversation: id and first sequence.
-    /// In order, so that the first derivation is the lowest sequence.
-    waiting: HashMap<(TenantId, ConversationId), BTreeMap<u64, Sequence>>,
+    removals: VecDeque<Queued>,
+    /// Places of the entries that are not done yet, by conversation.
+    waiting: HashMap<(TenantId, ConversationId), BTreeSet<(Sequence, u64)>>,
 }
 
 /// See the module.
@@ -103,7 +118,20 @@ impl Outbox {
     pub(crate) fn put_back(&self, entries: Vec<Queued>) {
         let mut state = self.state.lock();
         for queued in entries.into_iter().rev() {
-            state.queue(&queued.entry.tenant.clone()).push_front(queued);
+            if queued.removes() {
+                state.removals.push_front(queued);
+            } else {
+                state.queue(&queued.entry.tenant.clone()).push_front(queued);
+            }
+        }
+        self.arrived.notify_one();
+    }
+
+    /// Puts derivations back that cannot be done, behind all others.
+    pub(crate) fn put_behind(&self, entries: Vec<Queued>) {
+        let mut state = self.state.lock();
+        for queued in entries {
+            state.queue(&queued.entry.tenant.clone()).push_back(queued);
         }
         self.arrived.notify_one();
     }
@@ -115,7 +143,7 @@ impl Outbox {
             state.backlog = state.backlog.saturating_sub(queued.turns());
             let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
             if let Some(waiting) = state.waiting.get_mut(&key) {
-                waiting.remove(&queued.id);
+                waiting.remove(&queued.place());
                 if waiting.is_empty() {
                     state.waiting.remove(&key);
                 }
@@ -133,7 +161,7 @@ impl Outbox {
     ) -> Option<Sequence> {
         let state = self.state.lock();
         let waiting = state.waiting.get(&(tenant.clone(), owner.clone()))?;
-        waiting.values().copied().find(|from| *from != Sequence::MAX)
+        waiting.first().map(|(from, _)| *from).filter(|from| *from != Sequence::MAX)
     }
 
     /// Waits until `ready` holds; looks again whenever something was done.
@@ -155,7 +183,7 @@ impl Outbox {
         let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
         self.wait_until(|| {
             let state = self.state.lock();
-            !state.waiting.get(&key).is_some_and(|waiting| waiting.contains_key(&queued.id))
+            !state.waiting.get(&key).is_some_and(|waiting| waiting.contains(&queued.place()))
         })
         .await;
     }
@@ -171,19 +199,24 @@ impl State {
 
     fn push(&mut self, queued: Queued) {
         self.backlog += queued.turns();
-        let from = match &queued.entry.task {
-            Task::Derive { from, .. } => *from,
-            // Removals hold nothing up.
-            Task::Forget { .. } | Task::Drop { .. } => Sequence::MAX,
-        };
         let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
-        self.waiting.entry(key).or_default().insert(queued.id, from);
-        self.queue(&queued.entry.tenant.clone()).push_back(queued);
+        self.waiting.entry(key).or_default().insert(queued.place());
+        if queued.removes() {
+            self.removals.push_back(queued);
+        } else {
+            self.queue(&queued.entry.tenant.clone()).push_back(queued);
+        }
     }
 
     fn take(&mut self, turns: u64) -> Vec<Queued> {
         let mut taken = Vec::new();
         let mut weight = 0;
+        while weight < turns
+            && let Some(queued) = self.removals.pop_front()
+        {
+            weight += queued.turns();
+            taken.push(queued);
+        }
         while weight < turns {
             let Some(tenant) = self.order.pop_front() else { break };
             let Some(queue) = self.queues.get_mut(&tenant) else { continue };
@@ -252,5 +285,32 @@ mod tests {
         outbox.finish(std::slice::from_ref(&b));
         waiting.await;
         assert_eq!((first(), outbox.backlog()), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn a_rebuild_behind_newer_turns_counts_from_its_first() {
+        let outbox = Outbox::default();
+        let newer = derive(0, "t", "c", 600, 601);
+        outbox.push(newer.clone());
+        outbox.push(derive(1, "t", "c", 1, 512));
+        let first = outbox.first_waiting(&newer.entry.tenant, &newer.entry.owner);
+        assert_eq!(first, Some(1));
+    }
+
+    #[tokio::test]
+    async fn removals_pass_by_what_cannot_be_derived() {
+        let outbox = Outbox::default();
+        let stuck = derive(0, "t", "c", 1, 30);
+        let mut removal = derive(2, "t", "c", 0, 0);
+        removal.entry.task = Task::Forget { sequences: vec![3] };
+        outbox.push(stuck);
+        outbox.push(derive(1, "t", "d", 1, 1));
+        assert_eq!(ids(&outbox.take(20).await), [0]);
+        outbox.push(removal);
+        outbox.put_back(vec![derive(0, "t", "c", 1, 30)]);
+        let taken = outbox.take(31).await;
+        assert_eq!(ids(&taken), [2, 0]);
+        outbox.put_behind(taken.into_iter().skip(1).collect());
+        assert_eq!(ids(&outbox.take(20).await), [1, 0], "others first");
     }
 }

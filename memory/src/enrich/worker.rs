@@ -1,15 +1,19 @@
 //! The task that empties the outbox.
 //!
-//! What fails is tried again with a growing delay, in its place: nothing is
-//! skipped, and a model or an index that is down holds up enrichment, never an
-//! append.
+//! What fails is tried again with a growing delay: nothing is skipped, a model
+//! or an index that is down holds up enrichment, never an append, and a text
+//! that the embedder fails on holds up its own conversation, never others.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Deriver, Outbox, Queued};
 use crate::{
+<<<<<<< HEAD
+=======
+    embed::EmbedError,
+>>>>>>> enginetests
     engine::EngineError,
     store::{Batch, keys},
 };
@@ -19,6 +23,30 @@ const TURNS_PER_ROUND: u64 = 512;
 /// First and longest delay after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// What came of the entries of one round.
+#[derive(Default)]
+struct Round {
+    /// Done and struck from the store.
+    done: Vec<Queued>,
+    /// Not done: something holds up all.
+    left: Vec<Queued>,
+    /// Derivations of conversations with a text that the embedder fails on.
+    held: Vec<Queued>,
+    /// Why there are entries left.
+    error: Option<EngineError>,
+}
+
+/// A delay that doubles with every failure.
+struct Backoff(Duration);
+
+impl Backoff {
+    fn next(&mut self) -> Duration {
+        let delay = self.0;
+        self.0 = (delay * 2).min(RETRY.1);
+        delay
+    }
+}
+
 /// Starts emptying the outbox until `closing` turns true.
 pub(crate) fn spawn(
     deriver: Deriver,
@@ -26,63 +54,80 @@ pub(crate) fn spawn(
     mut closing: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut delay = RETRY.0;
+        let (mut failing, mut holding) = (Backoff(RETRY.0), Backoff(RETRY.0));
+        let mut held: Vec<Queued> = Vec::new();
+        let mut again = Instant::now();
         loop {
             let taken = tokio::select! {
                 biased;
                 _ = closing.wait_for(|closing| *closing) => return,
+                () = tokio::time::sleep_until(again), if !held.is_empty() => {
+                    outbox.put_behind(std::mem::take(&mut held));
+                    continue;
+                }
                 taken = outbox.take(TURNS_PER_ROUND) => taken,
             };
-            let (done, left, error) = tokio::select! {
+            let round = tokio::select! {
                 biased;
                 _ = closing.wait_for(|closing| *closing) => return,
-                outcome = round(&deriver, taken) => outcome,
+                round = run(&deriver, taken) => round,
             };
-            outbox.finish(&done);
-            outbox.put_back(left);
-            let Some(error) = error else {
-                delay = RETRY.0;
+            outbox.finish(&round.done);
+            outbox.put_back(round.left);
+            if !round.held.is_empty() {
+                held.extend(round.held);
+                again = Instant::now() + holding.next();
+            } else if held.is_empty() {
+                holding = Backoff(RETRY.0);
+            }
+            let Some(error) = round.error else {
+                failing = Backoff(RETRY.0);
                 continue;
             };
+            let delay = failing.next();
             tracing::warn!(%error, ?delay, "enrichment waits");
             tokio::select! {
                 _ = closing.wait_for(|closing| *closing) => return,
                 () = tokio::time::sleep(delay) => {}
             }
-            delay = (delay * 2).min(RETRY.1);
         }
     })
 }
 
-/// Does entries in order until one fails. Returns what is done and struck from
-/// the store, what is left, and why.
-async fn round(
-    deriver: &Deriver,
-    taken: Vec<Queued>,
-) -> (Vec<Queued>, Vec<Queued>, Option<EngineError>) {
-    let mut done = Vec::with_capacity(taken.len());
-    let mut left = Vec::new();
-    let mut failed = None;
-    for queued in taken {
-        if failed.is_some() {
-            left.push(queued);
+/// Does entries in order. A text that the embedder fails on holds up its own
+/// conversation; any other failure ends the round.
+async fn run(deriver: &Deriver, taken: Vec<Queued>) -> Round {
+    let mut round = Round::default();
+    let mut taken = taken.into_iter();
+    for queued in taken.by_ref() {
+        let owner = (&queued.entry.tenant, &queued.entry.owner);
+        let held = |other: &Queued| (&other.entry.tenant, &other.entry.owner) == owner;
+        if !queued.removes() && round.held.iter().any(held) {
+            round.held.push(queued);
             continue;
         }
         match deriver.run(&queued).await {
-            Ok(()) => done.push(queued),
+            Ok(()) => round.done.push(queued),
             Err(error) => {
-                failed = Some(error);
-                left.push(queued);
+                if !matches!(error, EngineError::Embed(EmbedError::Engine(_))) {
+                    round.error = Some(error);
+                    round.left.push(queued);
+                    break;
+                }
+                let conversation = &queued.entry.owner;
+                tracing::warn!(%error, %conversation, "enrichment of a conversation waits");
+                round.held.push(queued);
             }
         }
     }
+    round.left.extend(taken);
     let mut batch = Batch::new();
-    done.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
+    round.done.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
     if !batch.is_empty()
         && let Err(error) = deriver.store.commit(batch).await
     {
-        done.append(&mut left);
-        return (Vec::new(), done, Some(error.into()));
+        round.left.splice(0..0, round.done.drain(..));
+        round.error = Some(error.into());
     }
-    (done, left, failed)
+    round
 }

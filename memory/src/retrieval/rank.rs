@@ -154,3 +154,82 @@ fn fuse_ranks(ranking: &mut Ranking) {
     }
     ranking.order.retain(|ranked| ranked.score > 0.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::turn::{Part, Turn};
+
+    fn traits(sequence: Sequence, forgotten: bool) -> TurnTraits {
+        TurnTraits::of(&Turn {
+            sequence,
+            role: Role::User,
+            speaker: String::new(),
+            parts: vec![Part::Text("words".into())],
+            said_at: Timestamp::UNIX_EPOCH,
+            created_at: Timestamp::UNIX_EPOCH,
+            client_turn_id: "a".into(),
+            metadata: Vec::new(),
+            forgotten,
+        })
+    }
+
+    fn found(sequence: Sequence, dense: Option<f32>, bm25: f32) -> Match {
+        Match { dense, bm25, ..Match::none(sequence) }.plain()
+    }
+
+    fn order(method: SearchMethod, conversations: &[Vec<Match>]) -> Ranking {
+        // The second turn of each is forgotten, the sixth is not known.
+        let known: Vec<_> = (1..=5).map(|sequence| traits(sequence, sequence == 2)).collect();
+        let candidates: Vec<_> = conversations
+            .iter()
+            .map(|matches| Candidates { traits: &known, matches })
+            .collect();
+        rank(method, "words", &candidates, &RankingWeights::built_in().expect("weights"))
+    }
+
+    #[test]
+    fn each_method_orders_by_its_own_signal() {
+        let matches = vec![
+            found(1, Some(0.9), 0.0),
+            found(2, Some(1.0), 9.0),
+            found(3, Some(0.5), 3.0),
+            found(4, None, 4.0),
+            found(5, None, 0.0),
+            found(6, Some(1.0), 9.0),
+            found(0, Some(1.0), 9.0),
+        ];
+        for (method, expected) in [
+            (SearchMethod::Dense, vec![1, 3]),
+            (SearchMethod::Bm25, vec![4, 3]),
+            // 1/62 + 1/62, 1/61 and 1/61.
+            (SearchMethod::Rrf, vec![3, 1, 4]),
+        ] {
+            let ranking = order(method, std::slice::from_ref(&matches));
+            let sequences: Vec<_> = ranking.order().iter().map(|one| one.sequence).collect();
+            assert_eq!(sequences, expected, "{method:?}");
+        }
+        let hybrid = order(SearchMethod::Hybrid, &[matches]);
+        let mut sequences: Vec<_> = hybrid.order().iter().map(|one| one.sequence).collect();
+        sequences.sort_unstable();
+        assert_eq!(sequences, [1, 3, 4, 5]);
+        let scores: Vec<_> = hybrid.order().iter().map(|one| one.score).collect();
+        assert!(scores.is_sorted_by(|a, b| a >= b) && scores.first() == Some(&1.0), "{scores:?}");
+        let best = hybrid.order().first().expect("a best one");
+        assert!(hybrid.components(best).iter().any(|(name, _)| *name == "bm25"));
+    }
+
+    #[test]
+    fn equal_scores_keep_the_order_of_conversation_and_sequence() {
+        let same = || vec![found(1, Some(0.5), 1.0), found(3, Some(0.5), 1.0)];
+        for method in [SearchMethod::Dense, SearchMethod::Bm25, SearchMethod::Hybrid] {
+            let ranking = order(method, &[same(), same()]);
+            let places: Vec<_> =
+                ranking.order().iter().map(|one| (one.conversation, one.sequence)).collect();
+            assert_eq!(places, [(0, 1), (0, 3), (1, 1), (1, 3)], "{method:?}");
+        }
+        assert!(order(SearchMethod::Hybrid, &[]).order().is_empty());
+    }
+}

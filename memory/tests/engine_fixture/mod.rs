@@ -1,0 +1,403 @@
+//! An engine for tests: a real store in a temporary directory, the exact index
+//! behind a switch, and an embedder that hashes words and can be told to fail.
+
+#![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
+
+mod fault;
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+use throughline_memory::{
+    context::{TemplateOverhead, Tokenizers},
+    embed::{
+        EmbedConfig, EmbedError, EmbedService, Embedder, EmbeddingModel, ModelFile, ModelFiles,
+        Pooling, Precision, Splitter, Vector,
+    },
+    engine::*,
+    facts::FactKind,
+    index::exact::ExactIndex,
+    retrieval::RankingWeights,
+    store::{Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions},
+    turn::*,
+};
+
+pub use fault::{FailingStore, SwitchedIndex};
+
+const DIMENSIONS: usize = 64;
+
+/// What the test decides of the world outside.
+#[derive(Default)]
+pub struct Controls {
+    /// The embedder fails on everything.
+    pub embedder_down: AtomicBool,
+    /// The index does not answer.
+    pub index_down: AtomicBool,
+    /// Texts given to the embedder.
+    pub embedded: AtomicUsize,
+    /// Seconds of the clock.
+    pub now: AtomicI64,
+    /// Commits that the store still takes; negative for all.
+    pub commits_left: AtomicI64,
+    /// Each commit takes one away from `commits_left`.
+    pub counting: AtomicBool,
+    /// Drawn from for names.
+    pub names: AtomicU64,
+}
+
+/// Hashes words into a vector; fails on the word `poison`.
+struct HashEmbedder {
+    model: EmbeddingModel,
+    controls: Arc<Controls>,
+}
+
+impl Embedder for HashEmbedder {
+    fn model(&self) -> &EmbeddingModel {
+        &self.model
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
+        let down = self.controls.embedder_down.load(Ordering::SeqCst);
+        if down || texts.iter().any(|text| text.contains("poison")) {
+            return Err(EmbedError::Engine("down".into()));
+        }
+        self.controls.embedded.fetch_add(texts.len(), Ordering::SeqCst);
+        Ok(texts.iter().map(|text| vector(text)).collect())
+    }
+}
+
+fn vector(text: &str) -> Vector {
+    let mut vector = [1e-3f32; DIMENSIONS];
+    for word in text.split_whitespace() {
+        let hash = word
+            .bytes()
+            .fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        vector[hash % DIMENSIONS] += 1.0;
+    }
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter().map(|value| value / length).collect()
+}
+
+/// A data directory and the engine on it.
+pub struct World {
+    pub engine: Arc<Engine>,
+    pub controls: Arc<Controls>,
+    pub limits: Limits,
+    pub model: String,
+    kind: StoreKind,
+    store: Arc<Store>,
+    dir: TempDir,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(StoreKind::Sled, Limits::default()).await
+    }
+
+    pub async fn with(kind: StoreKind, limits: Limits) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let tokenizer = serde_json::json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+            "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}
+        });
+        std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).expect("written");
+        let controls = Arc::new(Controls::default());
+        controls.now.store(1_700_000_000, Ordering::SeqCst);
+        let (engine, store) = open(&dir, kind, &limits, "hash", &controls).await.expect("opens");
+        Self { engine, controls, limits, model: "hash".into(), kind, store, dir }
+    }
+
+    /// Closes in order and opens again, with what the fields say now.
+    pub async fn reopen(self) -> Self {
+        self.engine.close().await;
+        self.crash_and_open().await
+    }
+
+    /// Opens again without closing; a failed store takes commits again.
+    pub async fn crash_and_open(self) -> Self {
+        let Self { engine, controls, limits, model, kind, store, dir } = self;
+        drop((engine, store));
+        controls.counting.store(false, Ordering::SeqCst);
+        // The tasks of the old engine let go of the directory when they end.
+        let (engine, store) = within("the store to be let go", async {
+            loop {
+                match open(&dir, kind, &limits, &model, &controls).await {
+                    Err(EngineError::Store(StoreError::Open(cause)))
+                        if cause.contains("in use") =>
+                    {
+                        tokio::task::yield_now().await;
+                    }
+                    opened => break opened.expect("reopens"),
+                }
+            }
+        })
+        .await;
+        Self { engine, controls, limits, model, kind, store, dir }
+    }
+
+    /// After so many commits more the store fails.
+    pub fn fail_after(&self, commits: i64) {
+        self.controls.commits_left.store(commits, Ordering::SeqCst);
+        self.controls.counting.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until the outbox is empty.
+    pub async fn drain(&self) {
+        within("the outbox to empty", async {
+            while self.engine.outbox_backlog() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// Keys of all records but the server's own state.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        self.store
+            .scan_keys(&[], &[], &mut |key| {
+                if key.first_chunk() != Some(&[0, b'S']) {
+                    keys.push(key.to_vec());
+                }
+                ControlFlow::Continue(())
+            })
+            .expect("scanned");
+        keys
+    }
+
+    /// Records that hold these bytes.
+    pub fn holding(&self, needle: &str) -> usize {
+        let mut found = 0;
+        self.store
+            .scan(&[], &[], Direction::Forward, &mut |_, value| {
+                found += usize::from(value.windows(needle.len()).any(|w| w == needle.as_bytes()));
+                ControlFlow::Continue(())
+            })
+            .expect("scanned");
+        found
+    }
+
+    /// Keys of marks of unfinished erasures.
+    pub fn marks(&self) -> usize {
+        let mut marks = 0;
+        self.store
+            .scan_keys(&[0, b'S'], &[0, b'T'], &mut |key| {
+                let name = String::from_utf8_lossy(&key[2..]).into_owned();
+                marks += usize::from(name.starts_with("deleting/") || name.starts_with("forg"));
+                ControlFlow::Continue(())
+            })
+            .expect("scanned");
+        marks
+    }
+
+    pub async fn create(&self, name: &str) -> ConversationId {
+        self.create_for(name, "").await
+    }
+
+    pub async fn create_for(&self, name: &str, user_id: &str) -> ConversationId {
+        let new = NewConversation {
+            id: Some(id(name)),
+            user_id: user_id.to_owned(),
+            ..NewConversation::default()
+        };
+        self.engine.create_conversation(&tenant(), new).await.expect("created").id
+    }
+
+    pub async fn fork(&self, of: &ConversationId, at: Sequence, name: &str) -> ConversationId {
+        let new = NewConversation { id: Some(id(name)), ..NewConversation::default() };
+        self.engine.fork_conversation(&tenant(), of, at, new).await.expect("forked").id
+    }
+
+    /// Appends user turns.
+    pub async fn say(&self, to: &ConversationId, texts: &[&str]) -> Appended {
+        let turns = texts.iter().map(|text| said(Role::User, text)).collect();
+        self.engine.append_turns(&tenant(), to, turns, None).await.expect("appended")
+    }
+
+    /// Waits until all turns are searchable.
+    pub async fn settle(&self, of: &ConversationId) {
+        let last = self.engine.get_conversation(&tenant(), of).await.expect("there").last_sequence;
+        within("turns to be searchable", self.engine.wait_indexed(&tenant(), of, last))
+            .await
+            .expect("there");
+    }
+
+    /// Texts in order; `-` for a forgotten turn.
+    pub async fn texts(&self, of: &ConversationId) -> Vec<String> {
+        let which = ListTurns { from: 0, descending: false, limit: 10_000, max_bytes: 1 << 30 };
+        let page = self.engine.list_turns(&tenant(), of, which).await.expect("listed");
+        let text = |turn: &Arc<Turn>| {
+            if turn.forgotten { "-".to_owned() } else { turn.searchable_text() }
+        };
+        page.turns.iter().map(text).collect()
+    }
+
+    /// Sequences that a search finds, best first.
+    pub async fn found(
+        &self,
+        of: &ConversationId,
+        query: &str,
+        method: SearchMethod,
+    ) -> Vec<Sequence> {
+        let outcome = self.engine.search(&tenant(), search_in(of, query, method)).await;
+        outcome.expect("searched").hits.iter().map(|hit| hit.turn.sequence).collect()
+    }
+
+    pub async fn window(&self, of: &ConversationId, query: &str) -> ContextOutcome {
+        let built = self.engine.build_context(&tenant(), of, ask(query)).await;
+        built.expect("built")
+    }
+}
+
+async fn open(
+    dir: &TempDir,
+    kind: StoreKind,
+    limits: &Limits,
+    model: &str,
+    controls: &Arc<Controls>,
+) -> Result<(Arc<Engine>, Arc<Store>), EngineError> {
+    let mut options = StoreOptions::new(kind, dir.path().join("data"));
+    options.cache_bytes = 8 << 20;
+    let store = Arc::new(match kind {
+        StoreKind::Sled => {
+            let engine = Arc::new(SledEngine::open(&options, Arc::new(DiskSync))?);
+            Store::with_engine(FailingStore::over(engine, controls), 4_096)?
+        }
+        StoreKind::Redb => Store::open(&options)?,
+    });
+    let embed = Arc::new(embedder(dir, model, controls));
+    let source = StoreTurnSource::new(Arc::clone(&store), embed.version());
+    let exact = ExactIndex::new(Arc::new(source), 64 << 20);
+    let of_clock = Arc::clone(controls);
+    let parts = EngineParts {
+        store: Arc::clone(&store),
+        embed,
+        index: Arc::new(SwitchedIndex::over(exact, controls)),
+        tokenizers: Arc::new(Tokenizers::builtin()),
+        ranking: RankingWeights::built_in().expect("weights"),
+        limits: limits.clone(),
+        clock: Arc::new(move || {
+            let now = of_clock.now.fetch_add(1, Ordering::SeqCst);
+            Timestamp::from_second(now).expect("a time")
+        }),
+    };
+    Ok((Engine::start(parts).await?, store))
+}
+
+fn embedder(dir: &TempDir, name: &str, controls: &Arc<Controls>) -> EmbedService {
+    let file = |file: &str| ModelFile { path: dir.path().join(file), sha256: String::new() };
+    let files = ModelFiles {
+        name: name.to_owned(),
+        dimensions: DIMENSIONS,
+        max_tokens: 256,
+        precision: Precision::Fp32,
+        pooling: Pooling::Mean,
+        onnx: None,
+        safetensors: None,
+        tokenizer: file("tokenizer.json"),
+        config: file("config.json"),
+        runtime_library: None,
+        query_prefix: String::new(),
+        passage_prefix: String::new(),
+    };
+    let splitter = Splitter::open(&files).expect("a splitter");
+    let engine: Arc<dyn Embedder> = Arc::new(HashEmbedder {
+        model: EmbeddingModel {
+            name: name.to_owned(),
+            sha256: "0123456789abcdef".into(),
+            dimensions: DIMENSIONS,
+            max_tokens: 256,
+            engine: "test".into(),
+            precision: "fp32".into(),
+            device: "cpu".into(),
+        },
+        controls: Arc::clone(controls),
+    });
+    let config = EmbedConfig { cache_bytes: 1 << 20, ..EmbedConfig::default() };
+    EmbedService::start(Arc::clone(&engine), engine, splitter, &config).expect("an embedder")
+}
+
+/// Fails the test instead of hanging.
+pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(30), work).await {
+        Ok(done) => done,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}
+
+pub fn tenant() -> TenantId {
+    TenantId::new("tenant").expect("an id")
+}
+
+pub fn id(name: &str) -> ConversationId {
+    ConversationId::new(name).expect("an id")
+}
+
+pub fn said(role: Role, text: &str) -> NewTurn {
+    NewTurn {
+        role,
+        speaker: String::new(),
+        parts: vec![Part::Text(text.to_owned())],
+        said_at: None,
+        client_turn_id: None,
+        metadata: Vec::new(),
+    }
+}
+
+pub fn named(client_turn_id: &str, text: &str) -> NewTurn {
+    NewTurn { client_turn_id: Some(client_turn_id.to_owned()), ..said(Role::User, text) }
+}
+
+pub fn pin(text: &str, source: Option<Sequence>) -> NewFact {
+    NewFact {
+        kind: FactKind::Fact,
+        text: text.to_owned(),
+        required: false,
+        source,
+        source_span: None,
+        request_id: String::new(),
+    }
+}
+
+pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> SearchRequest {
+    SearchRequest {
+        scope: SearchScope::Conversation(of.clone()),
+        query: query.to_owned(),
+        filter: TurnFilter::default(),
+        method,
+        offset: 0,
+        limit: 1_000,
+        omit_parts: false,
+        min_revision: 0,
+    }
+}
+
+pub fn ask(query: &str) -> ContextRequest {
+    ContextRequest {
+        query: query.to_owned(),
+        budget: 100_000,
+        tokenizer: DEFAULT_TOKENIZER.to_owned(),
+        recent_share: None,
+        pinned_share: None,
+        include_user_history: false,
+        overhead: TemplateOverhead::default(),
+        min_score: 0.0,
+        min_revision: 0,
+    }
+}
+
+/// Everything that a window says.
+pub fn words(outcome: &ContextOutcome) -> String {
+    let messages = outcome.window.messages.iter();
+    messages.map(|message| format!("{}\n{:?}\n", message.content, message.parts)).collect()
+}
