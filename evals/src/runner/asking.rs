@@ -10,7 +10,11 @@ use crate::{
     cli::{Method, ServerArgs},
     client::{Api, retry},
     dataset::{Conversation, Dataset, Question, Scoring},
-    metrics::{Samples, question::Ranked, ranking::{by_joint_odds, groups}},
+    metrics::{
+        Samples,
+        question::Ranked,
+        ranking::{by_joint_odds, groups},
+    },
 };
 
 use super::{

@@ -247,109 +247,6 @@ impl Engine {
             .collect())
     }
 
-<<<<<<< HEAD
-    /// Removes a conversation. Turns that live forks share stay for them.
-    ///
-    /// # Errors
-    /// `NotFound`, `Store`.
-    pub async fn delete_conversation(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Result<Deleted, EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        cell.head()?;
-        let writer = cell.write().await;
-        let head = cell.head()?;
-        let mut next = self.touched(&head);
-        next.deleted = true;
-        next.title.clear();
-        next.user_id.clear();
-        next.labels.clear();
-        next.request_id.clear();
-        let mut batch = Batch::new();
-        if !head.user_id.is_empty() {
-            batch.delete(keys::user(tenant, &head.user_id, id));
-        }
-        if !head.request_id.is_empty() {
-            batch.delete(keys::creation(tenant, &head.request_id));
-        }
-        for segment in &head.shared {
-            batch.delete(keys::child(tenant, &segment.conversation, id));
-        }
-        // From here on it is gone for every caller; the mark lets a restart
-        // finish what a crash interrupts.
-        batch.put(deleting_key(tenant, id), encode(&(tenant, id))?);
-        self.commit_head(writer, next, batch, None).await?;
-        self.windows.invalidate(tenant);
-        let deleted = self.finish_deletion(tenant, id).await?;
-        let ancestors = head.shared.iter().map(|segment| &segment.conversation);
-        for ancestor in ancestors.filter(|ancestor| *ancestor != id) {
-            let cell = self.heads.cell(tenant, ancestor)?;
-            if cell.stored().is_some_and(|head| head.deleted) {
-                self.finish_deletion(tenant, ancestor).await?;
-            }
-        }
-        Ok(deleted)
-    }
-
-    /// Erases what a deleted conversation stores beyond what forks share; when
-    /// nothing is shared any more, also its head.
-    async fn finish_deletion(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Result<Deleted, EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        let writer = cell.write().await;
-        let Some(head) = cell.stored().filter(|head| head.deleted) else {
-            return Ok(Deleted { turns_removed: 0, turns_shared: 0 });
-        };
-        let forks = self.forks(tenant, id)?;
-        let shared_until = forks.iter().map(|(_, until)| *until).max().unwrap_or(0);
-        let own_from = head.own_from();
-        let from = own_from.max(shared_until + 1);
-        let turns_removed = self.erase_from(&cell, from).await?;
-        let mut batch = Batch::new();
-        batch.delete(deleting_key(tenant, id));
-        let gone = shared_until < own_from;
-        if gone {
-            batch.delete(keys::head(tenant, id));
-        }
-        let entry =
-            OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task: Task::Drop { from } };
-        let queued = self.enqueue(&mut batch, entry)?;
-        self.commit_removal(writer, (!gone).then(|| Head::clone(&head)), batch, queued.clone())
-            .await?;
-        self.catalogs.invalidate_owner(tenant, id);
-        self.strike(&queued).await;
-        let turns_shared = (shared_until + 1).saturating_sub(own_from);
-        Ok(Deleted { turns_removed, turns_shared })
-    }
-
-    /// Finishes deletions that a crash interrupted.
-    pub(super) async fn resume_deletions(&self) -> Result<(), EngineError> {
-        let (start, end) = keys::prefix_range(&keys::state("deleting/"));
-        let mut marks: Vec<(TenantId, ConversationId)> = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(mark) => marks.push(mark),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
-        })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        for (tenant, id) in marks {
-            self.finish_deletion(&tenant, &id).await?;
-        }
-        Ok(())
-    }
-
-=======
->>>>>>> enginetests
     /// The forks that share turns of a conversation, each with the last one.
     pub(super) fn forks(
         &self,
@@ -372,11 +269,7 @@ impl Engine {
 
     /// Waits, for a bounded time, until a removal has reached everything
     /// derived. An index that is down gets it later, from the outbox.
-<<<<<<< HEAD
-    async fn strike(&self, queued: &Queued) {
-=======
     pub(super) async fn strike(&self, queued: &Queued) {
->>>>>>> enginetests
         let waited = tokio::time::timeout(super::REMOVAL_WAIT, self.outbox.wait_for(queued)).await;
         if waited.is_err() {
             tracing::warn!("a removal waits in the outbox for the index");

@@ -66,19 +66,9 @@ impl Engine {
         cell.head()?;
         let writer = cell.write().await;
         let head = cell.head()?;
-<<<<<<< HEAD
-        validate::turns(
-            &turns.iter().filter(|turn| !turn.forgotten).map(given).collect::<Vec<_>>(),
-            &self.limits,
-        )
-        .or_else(|error| {
-            if turns.iter().all(|turn| turn.forgotten) { Ok(()) } else { Err(error) }
-        })?;
-=======
         validate::imported(&turns, &self.limits)?;
         let branch = cell.branch(&head);
         let mut client_turn_ids = HashSet::new();
->>>>>>> enginetests
         let mut next = self.touched(&head);
         let mut batch = Batch::new();
         for turn in &turns {

@@ -72,17 +72,7 @@ fn one_turn(check: &mut Check, path: &str, turn: &NewTurn, limits: &Limits) {
     check.at_most(&field("speaker"), turn.speaker.len(), "name_bytes", limits.name_bytes);
     check.at_most(&field("metadata"), turn.metadata.len(), "metadata_bytes", limits.metadata_bytes);
     if let Some(id) = &turn.client_turn_id {
-<<<<<<< HEAD
-        check.require(!id.is_empty(), &field("client_turn_id"), || "is empty".to_owned());
-        check.at_most(
-            &field("client_turn_id"),
-            id.len(),
-            "request_id_bytes",
-            limits.request_id_bytes,
-        );
-=======
         client_turn_id(check, path, id, limits);
->>>>>>> enginetests
     }
     check.require(!turn.parts.is_empty(), &field("parts"), || {
         "at least one part is required".to_owned()

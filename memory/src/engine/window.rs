@@ -134,10 +134,7 @@ impl Engine {
         let started = Instant::now();
         let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
         outcome.assembly_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-<<<<<<< HEAD
-=======
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
->>>>>>> enginetests
         self.windows.remember(key, &outcome);
         // What was erased meanwhile may stand in it.
         if !cell.head().is_ok_and(|now| now.revision == outcome.revision) {

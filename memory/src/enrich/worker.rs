@@ -10,10 +10,7 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Deriver, Outbox, Queued};
 use crate::{
-<<<<<<< HEAD
-=======
     embed::EmbedError,
->>>>>>> enginetests
     engine::EngineError,
     store::{Batch, keys},
 };

@@ -183,10 +183,8 @@ mod tests {
     fn order(method: SearchMethod, conversations: &[Vec<Match>]) -> Ranking {
         // The second turn of each is forgotten, the sixth is not known.
         let known: Vec<_> = (1..=5).map(|sequence| traits(sequence, sequence == 2)).collect();
-        let candidates: Vec<_> = conversations
-            .iter()
-            .map(|matches| Candidates { traits: &known, matches })
-            .collect();
+        let candidates: Vec<_> =
+            conversations.iter().map(|matches| Candidates { traits: &known, matches }).collect();
         rank(method, "words", &candidates, &RankingWeights::built_in().expect("weights"))
     }
 
