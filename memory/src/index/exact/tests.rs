@@ -173,6 +173,7 @@ fn taking_turns_in_one_by_one_comes_to_the_same_as_a_load() {
                 store.insert(sequence, turn.clone());
                 branch.upsert(&turn)
             };
+            branch.settle();
             let loaded = LoadedBranch::build(store.values().cloned().collect());
             if standing == Standing::Outdated {
                 branch = loaded;
