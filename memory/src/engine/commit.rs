@@ -19,7 +19,7 @@ pub(super) enum Publish {
     /// It stays.
     Nothing,
     /// There is a new one.
-    Head(Head),
+    Head(Box<Head>),
     /// It is gone.
     Gone,
 }
@@ -45,7 +45,7 @@ impl Engine {
         queued: Option<Queued>,
     ) -> Result<(), EngineError> {
         batch.put(keys::head(&writer.cell.tenant, &writer.cell.id), encode(&head)?);
-        self.commit(writer, batch, queued.into_iter().collect(), Publish::Head(head)).await
+        self.commit(writer, batch, queued.into_iter().collect(), Publish::Head(Box::new(head))).await
     }
 
     /// Commits a batch in a task of its own, then publishes what has changed.
@@ -64,7 +64,7 @@ impl Engine {
             queued.into_iter().for_each(|queued| outbox.push(queued));
             match publish {
                 Publish::Nothing => {}
-                Publish::Head(head) => writer.publish(Some(head)),
+                Publish::Head(head) => writer.publish(Some(*head)),
                 Publish::Gone => writer.publish(None),
             }
             Ok(())

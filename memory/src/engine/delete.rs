@@ -106,7 +106,7 @@ impl Engine {
         } else {
             let kept = Head { last_sequence: shared_until, ..Head::clone(&head) };
             batch.put(keys::head(tenant, id), encode(&kept)?);
-            Publish::Head(kept)
+            Publish::Head(Box::new(kept))
         };
         let entry =
             OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task: Task::Drop { from } };

@@ -84,15 +84,15 @@ pub(crate) fn indexed(turn: &Turn, passages: Vec<Passage>) -> IndexedTurn {
     }
 }
 
-/// Takes a record: its sequence, key and value.
-type VisitSequence<'v> = dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError> + 'v;
+/// Receives sequence, key and value of a record.
+type VisitSequence<'v> = &'v mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>;
 
 /// Visits the records of one kind that belong to the sequences of a branch.
 pub(super) fn scan_sequences(
     store: &Store,
     branch: &Branch,
     kind: Kind,
-    visit: &mut VisitSequence<'_>,
+    visit: VisitSequence<'_>,
 ) -> Result<(), StoreError> {
     for segment in &branch.segments {
         let at =
