@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{ContextOutcome, ContextRequest, search::Scope};
 use crate::{
-    context::PrefixPiece,
+    context::{Carried, PrefixPiece},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -17,6 +17,8 @@ const CACHED_WINDOWS: u64 = 4_096;
 pub(super) struct WindowState {
     /// First sequence of the recent section.
     pub(super) recent_from: Option<Sequence>,
+    /// Excerpts that are carried on.
+    pub(super) carried: Option<Carried>,
     /// What it began with.
     pub(super) prefix: Vec<PrefixPiece>,
 }
@@ -102,7 +104,11 @@ impl Windows {
     pub(super) fn previous(&self, key: &WindowKey) -> Option<WindowState> {
         let known = self.recent.get(&key.series)?;
         let window = &known.1.window;
-        Some(WindowState { recent_from: window.recent_from, prefix: window.prefix.clone() })
+        Some(WindowState {
+            recent_from: window.recent_from,
+            carried: window.carried.clone(),
+            prefix: window.prefix.clone(),
+        })
     }
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {
