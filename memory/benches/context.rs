@@ -111,6 +111,7 @@ fn bench(c: &mut Criterion) {
             retrieved: &retrieved,
             query: &query,
             recent_from: None,
+            carried: None,
             reader: &reader,
         };
         group.bench_function(BenchmarkId::from_parameter(turns), |b| {

@@ -16,17 +16,32 @@ use crate::turn::{ConversationId, Sequence};
 
 /// Retrieved turns that are looked at; those behind them would seldom fit.
 pub const MAX_CANDIDATES: usize = 2_000;
+/// The messages of excerpts in the order in which they stand.
+pub(super) const EXCERPT_BLOCKS: [Block; 2] = [Block::OtherConversations, Block::Excerpts];
 
 /// A retrieved turn that fits, with the turns that it cannot stand without.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pick {
-    /// Index into `retrieved`.
-    pub(super) candidate: usize,
+    /// Another conversation of the user, or absent for the window's own.
+    pub(super) conversation: Option<ConversationId>,
+    /// The turn that search found.
+    pub(super) found: Sequence,
+    /// Its rank in search when it was chosen, from 1.
+    pub(super) rank: usize,
+    /// Its score in the search for this window, if it was found in it.
+    pub(super) score: Option<f32>,
+    /// Named components of the score.
+    pub(super) components: Vec<(&'static str, f32)>,
     /// Costs of its turns in order; several for a tool call.
     pub(super) turns: Vec<TurnCost>,
 }
 
 impl Pick {
+    /// The message that it stands in.
+    pub(super) fn block(&self) -> Block {
+        block_of(self.conversation.as_ref())
+    }
+
     /// Tokens of its units.
     pub(super) fn tokens(&self) -> u64 {
         self.turns.iter().map(|turn| u64::from(turn.quoted)).sum()
@@ -34,27 +49,36 @@ impl Pick {
 }
 
 /// The message that a retrieved turn stands in.
-pub(super) fn block_of(retrieved: &RetrievedTurn) -> Block {
-    if retrieved.conversation.is_some() { Block::OtherConversations } else { Block::Excerpts }
+fn block_of(conversation: Option<&ConversationId>) -> Block {
+    if conversation.is_some() { Block::OtherConversations } else { Block::Excerpts }
+}
+
+/// What picks cost as messages of their own, the template's tokens included.
+pub(super) fn planned_tokens(options: &WindowOptions, picks: &[Pick]) -> u64 {
+    let units: u64 = picks.iter().map(Pick::tokens).sum();
+    let opened = EXCERPT_BLOCKS.into_iter().filter(|b| picks.iter().any(|pick| pick.block() == *b));
+    units + opened.map(|block| quote::opening(block, options)).sum::<u64>()
 }
 
 /// Chooses what fits into `room` tokens, best first. `verbatim` are the turns
-/// that stand in the window already, as sorted indices into the history.
+/// that stand in the window already, as sorted indices into the history, and
+/// `quoted` those that stand in another message of excerpts.
 pub(super) fn pack(
     options: &WindowOptions,
     input: &WindowInput<'_>,
     verbatim: &[usize],
+    quoted: &[Pick],
     room: u64,
 ) -> Vec<Pick> {
     let mut packing = Packing { input, verbatim, taken: HashSet::new(), elsewhere: HashSet::new() };
+    quoted.iter().for_each(|pick| packing.take(pick));
     // What the first unit of each message costs beside itself.
-    let mut opening = [Block::OtherConversations, Block::Excerpts]
-        .map(|block| (block, quote::opening(block, options)));
+    let mut opening = EXCERPT_BLOCKS.map(|block| (block, quote::opening(block, options)));
     let mut room = room;
     let mut picks = Vec::new();
     for candidate in ranked(options, input.retrieved) {
         let Some(retrieved) = input.retrieved.get(candidate) else { continue };
-        let block = block_of(retrieved);
+        let block = block_of(retrieved.conversation.as_ref());
         let Some((_, head)) = opening.iter_mut().find(|(opened, _)| *opened == block) else {
             continue;
         };
@@ -63,13 +87,20 @@ pub(super) fn pack(
             continue;
         }
         let Some(turns) = packing.unit(retrieved) else { continue };
-        let pick = Pick { candidate, turns };
+        let pick = Pick {
+            conversation: retrieved.conversation.clone(),
+            found: retrieved.cost.sequence,
+            rank: candidate + 1,
+            score: Some(retrieved.score),
+            components: retrieved.components.clone(),
+            turns,
+        };
         let tokens = pick.tokens() + *head;
         if tokens > room {
             continue;
         }
         room -= tokens;
-        packing.take(retrieved.conversation.as_ref(), &pick);
+        packing.take(&pick);
         *head = 0;
         picks.push(pick);
     }
@@ -134,9 +165,9 @@ impl Packing<'_> {
         Some(turns)
     }
 
-    fn take(&mut self, conversation: Option<&ConversationId>, pick: &Pick) {
+    fn take(&mut self, pick: &Pick) {
         for turn in &pick.turns {
-            match conversation {
+            match &pick.conversation {
                 Some(other) => {
                     self.elsewhere.insert((other.clone(), turn.sequence));
                 }

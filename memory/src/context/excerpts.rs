@@ -7,53 +7,47 @@
 use std::sync::Arc;
 
 use super::{
-    budget::{Pick, block_of},
+    budget::{EXCERPT_BLOCKS, Pick},
     cost::is_blank,
-    input::{RetrievedTurn, WindowInput},
+    input::WindowInput,
     options::WindowOptions,
     quote::{self, Block, Sealed},
 };
 use crate::turn::Turn;
 
-const BLOCKS: [Block; 2] = [Block::OtherConversations, Block::Excerpts];
-
 /// A retrieved turn, or one that belongs to its tool call, as it stands in the
 /// window.
-pub(super) struct Excerpt<'a> {
-    /// What search found.
-    pub(super) retrieved: &'a RetrievedTurn,
-    /// Its rank in search, from 1.
-    pub(super) rank: usize,
+pub(super) struct Excerpt {
+    /// Index of its pick.
+    pub(super) pick: usize,
     /// The turn.
     pub(super) turn: Arc<Turn>,
-    /// Place in the order of choice.
-    pick: usize,
     text: String,
     tokens: u32,
 }
 
 /// A message of excerpts in the order in which they stand.
-pub(super) struct ExcerptBlock<'a> {
+pub(super) struct ExcerptBlock {
     /// Which message.
     pub(super) block: Block,
     /// Its text and costs.
     pub(super) sealed: Sealed,
     /// Its units.
-    pub(super) excerpts: Vec<Excerpt<'a>>,
+    pub(super) excerpts: Vec<Excerpt>,
 }
 
 /// Reads the picks and makes messages of them that fit into `room` tokens.
-pub(super) fn read<'a>(
+pub(super) fn read(
     options: &WindowOptions,
-    input: &WindowInput<'a>,
+    input: &WindowInput<'_>,
     picks: &[Pick],
     room: u64,
-) -> Vec<ExcerptBlock<'a>> {
+) -> Vec<ExcerptBlock> {
     let mut kept = picks.len();
     loop {
         let chosen = picks.iter().take(kept).enumerate();
-        let excerpts = chosen.filter_map(|(order, pick)| read_pick(input, order, pick)).flatten();
-        let blocks = lay_out(options, excerpts.collect());
+        let excerpts = chosen.filter_map(|(index, pick)| read_pick(input, index, pick)).flatten();
+        let blocks = lay_out(options, picks, excerpts.collect());
         let per_message = u64::from(options.overhead.per_message);
         let tokens: u64 = blocks.iter().map(|block| block.sealed.tokens() + per_message).sum();
         // Planned costs add up, so an additive tokenizer is always through here.
@@ -82,31 +76,30 @@ fn without(picks: &[Pick], kept: usize, over: u64) -> usize {
 }
 
 /// The turns of a pick; nothing if one of them has gone.
-fn read_pick<'a>(input: &WindowInput<'a>, order: usize, pick: &Pick) -> Option<Vec<Excerpt<'a>>> {
-    let retrieved = input.retrieved.get(pick.candidate)?;
+fn read_pick(input: &WindowInput<'_>, index: usize, pick: &Pick) -> Option<Vec<Excerpt>> {
     let mut excerpts = Vec::with_capacity(pick.turns.len());
     for cost in &pick.turns {
-        let turn = input.reader.read(retrieved.conversation.as_ref(), cost.sequence)?;
+        let turn = input.reader.read(pick.conversation.as_ref(), cost.sequence)?;
         if is_blank(&turn) {
             return None;
         }
         let text = quote::excerpt(&turn);
-        let rank = pick.candidate + 1;
-        excerpts.push(Excerpt { retrieved, rank, turn, pick: order, text, tokens: cost.quoted });
+        excerpts.push(Excerpt { pick: index, turn, text, tokens: cost.quoted });
     }
     Some(excerpts)
 }
 
-fn lay_out<'a>(options: &WindowOptions, excerpts: Vec<Excerpt<'a>>) -> Vec<ExcerptBlock<'a>> {
+fn lay_out(options: &WindowOptions, picks: &[Pick], excerpts: Vec<Excerpt>) -> Vec<ExcerptBlock> {
+    let conversation = |e: &Excerpt| picks.get(e.pick).and_then(|pick| pick.conversation.as_ref());
     let (mut others, mut own): (Vec<_>, Vec<_>) =
-        excerpts.into_iter().partition(|e| block_of(e.retrieved) == Block::OtherConversations);
+        excerpts.into_iter().partition(|excerpt| conversation(excerpt).is_some());
     own.sort_by_key(|excerpt| excerpt.turn.sequence);
     others.sort_by(|a, b| {
-        let key = |e: &Excerpt<'a>| (e.turn.said_at, &e.retrieved.conversation, e.turn.sequence);
+        let key = |e: &Excerpt| (e.turn.said_at, conversation(e).cloned(), e.turn.sequence);
         key(a).cmp(&key(b))
     });
     let mut blocks = Vec::new();
-    for (block, excerpts) in BLOCKS.into_iter().zip([others, own]) {
+    for (block, excerpts) in EXCERPT_BLOCKS.into_iter().zip([others, own]) {
         if !excerpts.is_empty() {
             let units: Vec<_> = excerpts.iter().map(|e| (e.text.as_str(), e.tokens)).collect();
             let sealed = Sealed::new(block, &units, options.counter.as_ref());

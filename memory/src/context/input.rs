@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cost::TurnCost;
+use super::{carried::Carried, cost::TurnCost};
 use crate::{
     facts::Fact,
     turn::{ConversationId, Role, Sequence, Turn},
@@ -67,6 +67,9 @@ pub struct WindowInput<'a> {
     /// First sequence of the recent section of the last window, if one was
     /// built with the same options: kept until a compaction boundary.
     pub recent_from: Option<Sequence>,
+    /// Excerpts that the last window left for this one, if it was built with
+    /// the same options; see [`WindowOptions::carried_share`](super::WindowOptions::carried_share).
+    pub carried: Option<&'a Carried>,
     /// Gives the chosen turns.
     pub reader: &'a dyn TurnReader,
 }

@@ -6,15 +6,18 @@
 //! what is remembered is rendered as data, with the authority of its source's
 //! role.
 //!
-//! Order: pins │ recent turns, verbatim, from a start that moves only at a
-//! compaction boundary │ retrieved turns, in time order │ the query. What
-//! changes from turn to turn stands behind what does not.
+//! Order: pins │ in a chat, excerpts that are carried through several windows │
+//! recent turns, verbatim, from a start that moves only at a compaction boundary
+//! │ retrieved turns, in time order │ the query. What changes from turn to turn
+//! stands behind what does not.
 
 mod budget;
+mod carried;
 mod cost;
 mod ellipsis;
 mod excerpts;
 mod input;
+mod middle;
 mod options;
 mod pins;
 mod place;
@@ -28,10 +31,13 @@ mod tools;
 mod window;
 
 pub use budget::MAX_CANDIDATES;
+pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{ToolLinks, TurnCost, full_history_tokens, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
 pub use input::{Pin, Query, RetrievedTurn, TurnReader, WindowInput};
-pub use options::{DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, TemplateOverhead, WindowOptions};
+pub use options::{
+    DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
+};
 pub use prefix::{PrefixPiece, unchanged_prefix_tokens};
 pub use render::weigh;
 pub use tokens::{
@@ -51,5 +57,12 @@ pub const RENDERING_VERSION: u32 = 1;
 /// # Errors
 /// [`AssembleError::BudgetTooSmall`] if the required pins do not fit.
 pub fn assemble(options: &WindowOptions, input: &WindowInput<'_>) -> Result<Window, AssembleError> {
-    Ok(place::place(options, input, plan::Plan::new(options, input)?))
+    let mut plan = plan::Plan::new(options, input, input.carried)?;
+    let mut carried = plan.read_carried(options, input);
+    if carried.is_none() {
+        // A carried turn has gone since it was planned: others are chosen.
+        plan = plan::Plan::new(options, input, None)?;
+        carried = plan.read_carried(options, input);
+    }
+    Ok(place::place(options, input, plan, &carried.unwrap_or_default()))
 }

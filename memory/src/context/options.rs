@@ -15,6 +15,10 @@ pub const DEFAULT_RECENT_SHARE: f32 = 0.3;
 /// otherwise.
 pub const DEFAULT_PINNED_SHARE: f32 = 0.25;
 
+/// Share of the budget that carried excerpts leave to newly found ones when
+/// they are chosen.
+pub const MIN_FRESH_SHARE: f32 = 0.15;
+
 /// Tokens that a chat template adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TemplateOverhead {
@@ -42,6 +46,12 @@ pub struct WindowOptions {
     pub overhead: TemplateOverhead,
     /// Share of the budget for recent turns, 0 to 1.
     pub recent_share: f32,
+    /// Recent turns may go over their share: all of them while the whole
+    /// history fits into the window, and the last exchange where it fits.
+    pub stretch_recent: bool,
+    /// Share of the budget for excerpts that stand before the recent turns and
+    /// are carried unchanged through several windows, 0 to 1; 0 for none.
+    pub carried_share: f32,
     /// Share of the budget for pins that are not required, 0 to 1.
     pub pinned_share: f32,
     /// How much length counts against a retrieved turn: it is worth
@@ -60,6 +70,8 @@ impl WindowOptions {
             counter,
             overhead: TemplateOverhead::default(),
             recent_share: DEFAULT_RECENT_SHARE,
+            stretch_recent: false,
+            carried_share: 0.0,
             pinned_share: DEFAULT_PINNED_SHARE,
             density_alpha: 0.0,
             min_score: 0.0,

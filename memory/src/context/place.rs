@@ -1,5 +1,6 @@
-//! Putting everything in its place: pins, recent turns, excerpts of other
-//! conversations and of this one, the query and what came after it.
+//! Putting everything in its place: pins, carried excerpts, recent turns, fresh
+//! excerpts (each of other conversations, then of this one), the query and what
+//! came after it.
 //!
 //! Invariants: nothing is added that the plan does not hold; every message has
 //! an item for each thing in it, in the order in which they stand.
@@ -7,6 +8,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    budget::Pick,
+    carried::Carried,
     cost::is_blank,
     excerpts::{self, Excerpt, ExcerptBlock},
     input::{Pin, Query, WindowInput},
@@ -19,20 +22,31 @@ use super::{
     tools,
     window::{Item, Message, Section, Window, Yielded},
 };
-use crate::turn::{Part, Role, Sequence, Turn};
+use crate::turn::{Part, Role, Turn};
 
-/// Fills the plan.
-pub(super) fn place(options: &WindowOptions, input: &WindowInput<'_>, plan: Plan<'_>) -> Window {
+/// Fills the plan; `carried` are the excerpts that were read for its carried
+/// picks.
+pub(super) fn place(
+    options: &WindowOptions,
+    input: &WindowInput<'_>,
+    plan: Plan<'_>,
+    carried: &[ExcerptBlock],
+) -> Window {
     let mut builder = Builder::new(options);
+    let middle = plan.middle;
     for block in plan.pins.blocks() {
         builder.push_pins(input.pins, &block);
     }
-    let turns = read_verbatim(input, plan.verbatim);
+    let is_kept = middle.carried_before > 0;
+    for block in carried {
+        builder.push_excerpts(&middle.carried, block, is_kept);
+    }
+    let turns = read_verbatim(input, middle.verbatim);
     for (at, turn) in turns.iter().filter(|(at, _)| *at < plan.query_at) {
         builder.push_turn(input, *at, turn, "one of the latest turns");
     }
-    for block in excerpts::read(options, input, &plan.picks, plan.picks_room) {
-        builder.push_excerpts(&block);
+    for block in excerpts::read(options, input, &middle.picks, middle.picks_room) {
+        builder.push_excerpts(&middle.picks, &block, false);
     }
     if let Some((message, tokens)) = plan.query {
         builder.push_query(input.query, message, tokens);
@@ -40,7 +54,27 @@ pub(super) fn place(options: &WindowOptions, input: &WindowInput<'_>, plan: Plan
     for (at, turn) in turns.iter().filter(|(at, _)| *at >= plan.query_at) {
         builder.push_turn(input, *at, turn, "came after the last user turn");
     }
-    builder.finish(plan.recent_from, plan.yielded)
+    let carried = left_to_carry(options, middle.carried, middle.carried_before, carried);
+    Window { recent_from: middle.recent_from, carried, ..builder.finish(plan.yielded) }
+}
+
+/// What the next window is to carry: the picks that were read.
+fn left_to_carry(
+    options: &WindowOptions,
+    picks: Vec<Pick>,
+    before: u32,
+    read: &[ExcerptBlock],
+) -> Option<Carried> {
+    let stand: HashSet<usize> =
+        read.iter().flat_map(|block| block.excerpts.iter().map(|excerpt| excerpt.pick)).collect();
+    let picks = picks.into_iter().enumerate().filter(|(at, _)| stand.contains(at));
+    let per_message = u64::from(options.overhead.per_message);
+    (!read.is_empty()).then(|| Carried {
+        picks: picks.map(|(_, pick)| pick).collect(),
+        tokens: read.iter().map(|block| block.sealed.tokens() + per_message).sum(),
+        windows: before + 1,
+        counted: Carried::counted_by(options),
+    })
 }
 
 /// Reads turns that stand verbatim. What has gone takes its tool call along,
@@ -124,15 +158,17 @@ impl<'a> Builder<'a> {
         self.push_block(block.block, &block.sealed);
     }
 
-    fn push_excerpts(&mut self, block: &ExcerptBlock<'_>) {
+    fn push_excerpts(&mut self, picks: &[Pick], block: &ExcerptBlock, is_kept: bool) {
         for (excerpt, tokens) in block.excerpts.iter().zip(&block.sealed.unit_tokens) {
+            let Some(pick) = picks.get(excerpt.pick) else { continue };
             let turn = &excerpt.turn;
-            let item = self.item(Section::Retrieved, turn.role, *tokens, excerpt_reason(excerpt));
+            let reason = excerpt_reason(pick, excerpt, is_kept);
+            let item = self.item(Section::Retrieved, turn.role, *tokens, reason);
             self.items.push(Item {
-                conversation: excerpt.retrieved.conversation.clone(),
+                conversation: pick.conversation.clone(),
                 sequence: Some(turn.sequence),
-                score: Some(excerpt.retrieved.score),
-                components: excerpt.retrieved.components.clone(),
+                score: pick.score,
+                components: pick.components.clone(),
                 said_at: Some(turn.said_at),
                 ..item
             });
@@ -181,7 +217,7 @@ impl<'a> Builder<'a> {
         self.messages.push(message);
     }
 
-    fn finish(self, recent_from: Option<Sequence>, yielded: Vec<Yielded>) -> Window {
+    fn finish(self, yielded: Vec<Yielded>) -> Window {
         let per_prompt =
             if self.messages.is_empty() { 0 } else { self.options.overhead.per_prompt };
         let overhead = self.headers + u64::from(per_prompt);
@@ -192,7 +228,8 @@ impl<'a> Builder<'a> {
             items: self.items,
             total_tokens: narrow(items + overhead),
             overhead_tokens: narrow(overhead),
-            recent_from,
+            recent_from: None,
+            carried: None,
             yielded,
             prefix: self.prefix,
         }
@@ -208,14 +245,16 @@ fn pin_reason(pin: &Pin) -> String {
     }
 }
 
-fn excerpt_reason(excerpt: &Excerpt<'_>) -> String {
-    let found = excerpt.retrieved.cost.sequence;
-    let rank = excerpt.rank;
-    if excerpt.turn.sequence != found {
-        return format!("belongs to the tool call of turn {found}, found by search, rank {rank}");
+fn excerpt_reason(pick: &Pick, excerpt: &Excerpt, is_kept: bool) -> String {
+    let Pick { found, rank, .. } = pick;
+    let carried = if is_kept { "carried from an earlier window, " } else { "" };
+    if excerpt.turn.sequence != *found {
+        return format!(
+            "{carried}belongs to the tool call of turn {found}, found by search, rank {rank}"
+        );
     }
-    match excerpt.retrieved.conversation {
-        Some(_) => format!("found by search in another conversation, rank {rank}"),
-        None => format!("found by search, rank {rank}"),
+    match pick.conversation {
+        Some(_) => format!("{carried}found by search in another conversation, rank {rank}"),
+        None => format!("{carried}found by search, rank {rank}"),
     }
 }

@@ -1,13 +1,15 @@
 //! Dividing the budget before any turn is read: required pins, then the query
-//! and what came after it, other pins, recent turns, retrieved turns.
+//! and what came after it, other pins, and what stands between (see `middle`).
 //!
 //! Invariant: the planned costs together are at most the budget.
 
 use super::{
     AssembleError, Yielded,
-    budget::{self, Pick},
+    carried::Carried,
     cost::{TurnCost, is_blank},
+    excerpts::{self, ExcerptBlock},
     input::{Query, WindowInput},
+    middle::{Frame, Middle},
     options::WindowOptions,
     pins::PinPlan,
     recent,
@@ -15,7 +17,7 @@ use super::{
     tools,
     window::Message,
 };
-use crate::turn::{Role, Sequence};
+use crate::turn::Role;
 
 /// What stands in the window.
 pub(super) struct Plan<'a> {
@@ -25,27 +27,21 @@ pub(super) struct Plan<'a> {
     pub(super) query: Option<(Message, u32)>,
     /// Index into the history at which the query stands.
     pub(super) query_at: usize,
-    /// Indices of the turns that stand verbatim, in order, before and behind
-    /// the query.
-    pub(super) verbatim: Vec<usize>,
-    /// First sequence of the recent section.
-    pub(super) recent_from: Option<Sequence>,
-    /// Retrieved turns, best first.
-    pub(super) picks: Vec<Pick>,
-    /// Tokens that they may cost together.
-    pub(super) picks_room: u64,
+    /// What stands between the pins and the query, and what behind it.
+    pub(super) middle: Middle,
     /// What had no room.
     pub(super) yielded: Vec<Yielded>,
 }
 
 impl<'a> Plan<'a> {
-    /// Divides the budget.
+    /// Divides the budget; `carried` is what the last window left.
     ///
     /// # Errors
     /// [`AssembleError::BudgetTooSmall`] if required pins do not fit.
     pub(super) fn new(
         options: &'a WindowOptions,
         input: &'a WindowInput<'_>,
+        carried: Option<&Carried>,
     ) -> Result<Self, AssembleError> {
         let history = input.history;
         let overhead = options.overhead;
@@ -66,8 +62,8 @@ impl<'a> Plan<'a> {
         let query_at = query_at(history, input.query);
         let behind = recent::earliest_start(history, history.len(), overhead, room.left);
         let behind = tools::whole_start(history, behind.max(query_at), history.len());
-        let mut verbatim: Vec<usize> = (behind..history.len()).collect();
-        room.take(cost_of(history, &verbatim, options));
+        let behind: Vec<usize> = (behind..history.len()).collect();
+        room.take(cost_of(history, &behind, options));
 
         let required = pins.tokens();
         pins.add_optional(room.left);
@@ -76,26 +72,23 @@ impl<'a> Plan<'a> {
             yielded.insert(0, Yielded::Pins(pins.yielded));
         }
 
-        let ceiling = room.left.min(options.share(options.recent_share));
-        let start = recent::start(history, query_at, overhead, ceiling, input.recent_from);
-        verbatim.splice(0..0, start..query_at);
-        verbatim.retain(|at| history.get(*at).is_some_and(|turn| !turn.is_blank()));
-        tools::keep_whole(history, &mut verbatim);
-        let recent: Vec<_> = verbatim.iter().copied().filter(|at| *at < query_at).collect();
-        let recent_from = (!recent.is_empty()).then(|| history.get(start).map(|t| t.sequence));
-        room.take(cost_of(history, &recent, options));
+        let frame = Frame { query_at, behind, room: room.left };
+        let middle = Middle::plan(options, input, frame, carried);
+        Ok(Self { pins, query, query_at, middle, yielded })
+    }
 
-        let picks = budget::pack(options, input, &verbatim, room.left);
-        Ok(Self {
-            pins,
-            query,
-            query_at,
-            verbatim,
-            recent_from: recent_from.flatten(),
-            picks,
-            picks_room: room.left,
-            yielded,
-        })
+    /// Reads what is carried; nothing if it was to be kept and cannot be, since
+    /// some of it has gone or costs something else now.
+    pub(super) fn read_carried(
+        &self,
+        options: &WindowOptions,
+        input: &WindowInput<'_>,
+    ) -> Option<Vec<ExcerptBlock>> {
+        let middle = &self.middle;
+        let blocks = excerpts::read(options, input, &middle.carried, middle.carried_room);
+        let read: usize = blocks.iter().map(|block| block.excerpts.len()).sum();
+        let planned: usize = middle.carried.iter().map(|pick| pick.turns.len()).sum();
+        (middle.carried_before == 0 || read == planned).then_some(blocks)
     }
 }
 
@@ -110,10 +103,7 @@ impl<'a> Plan<'a> {
             pins,
             query: None,
             query_at: 0,
-            verbatim: Vec::new(),
-            recent_from: None,
-            picks: Vec::new(),
-            picks_room: 0,
+            middle: Middle::default(),
             yielded: pins_yielded.into_iter().chain(query_yielded).collect(),
         }
     }

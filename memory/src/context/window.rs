@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::prefix::PrefixPiece;
+use super::{carried::Carried, prefix::PrefixPiece};
 use crate::turn::{ConversationId, FactId, Part, Role, Sequence};
 
 /// Part of the window that an item stands in.
@@ -87,6 +87,8 @@ pub struct Window {
     pub overhead_tokens: u32,
     /// First sequence of the recent section: give it back the next time.
     pub recent_from: Option<Sequence>,
+    /// Excerpts that the next window is to carry on: give them back then.
+    pub carried: Option<Carried>,
     /// What did not fit.
     pub yielded: Vec<Yielded>,
     /// What the window begins with, piece by piece: keep it for

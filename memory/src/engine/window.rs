@@ -26,9 +26,11 @@ const MAX_PROPOSALS: usize = 2_000;
 /// How much length counts against a proposal, see
 /// [`WindowOptions::density_alpha`].
 const DENSITY_ALPHA: f32 = 0.3;
-/// Share of the budget for recent turns in a chat: it goes on from them, and
-/// they are the prefix that a provider's cache keeps.
-const CHAT_RECENT_SHARE: f32 = 0.7;
+/// Share of the budget for recent turns in a chat, the last exchange excepted.
+const CHAT_RECENT_SHARE: f32 = 0.3;
+/// Share for excerpts that a chat carries from window to window: with the pins
+/// and the recent turns they are the prefix that a provider's cache keeps.
+const CHAT_CARRIED_SHARE: f32 = 0.55;
 /// Share for a question from outside: it is about the history.
 const QUESTION_RECENT_SHARE: f32 = 0.15;
 
@@ -186,11 +188,16 @@ impl Engine {
             Query::Text(text) => counter.count(text),
         };
         let previous = self.windows.previous(key);
+        let in_chat = matches!(query, Query::LastTurn(_));
+        let usual_share = if in_chat { CHAT_RECENT_SHARE } else { QUESTION_RECENT_SHARE };
+        let recent_share = request.recent_share.unwrap_or(usual_share);
         let options = WindowOptions {
             budget: request.budget,
             counter: Arc::clone(&counter),
             overhead: request.overhead,
-            recent_share: request.recent_share.unwrap_or_else(|| recent_share(query)),
+            recent_share,
+            stretch_recent: in_chat && request.recent_share.is_none(),
+            carried_share: if in_chat { carried_share(recent_share) } else { 0.0 },
             pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
             density_alpha: DENSITY_ALPHA,
             min_score: request.min_score,
@@ -203,6 +210,7 @@ impl Engine {
             retrieved: &retrieved,
             query,
             recent_from: previous.as_ref().and_then(|previous| previous.recent_from),
+            carried: previous.as_ref().and_then(|previous| previous.carried.as_ref()),
             reader: &reader,
         };
         let mut window = context::assemble(&options, &input)?;
@@ -306,11 +314,9 @@ impl Engine {
     }
 }
 
-fn recent_share(query: &Query) -> f32 {
-    match query {
-        Query::LastTurn(_) => CHAT_RECENT_SHARE,
-        Query::Text(_) => QUESTION_RECENT_SHARE,
-    }
+/// What a chat carries at most beside recent turns of a share.
+fn carried_share(recent: f32) -> f32 {
+    (1.0 - recent - context::MIN_FRESH_SHARE).clamp(0.0, CHAT_CARRIED_SHARE)
 }
 
 /// Gives the retrieved items of a window the components of their scores.

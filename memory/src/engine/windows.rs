@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{ContextOutcome, ContextRequest, Shortfall, search::Scope};
 use crate::{
-    context::PrefixPiece,
+    context::{Carried, PrefixPiece},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -14,9 +14,12 @@ use crate::{
 const CACHED_WINDOWS: u64 = 4_096;
 
 /// What the next window builds on.
+#[derive(Clone)]
 pub(super) struct WindowState {
     /// First sequence of the recent section.
     pub(super) recent_from: Option<Sequence>,
+    /// Excerpts that are carried on.
+    pub(super) carried: Option<Carried>,
     /// What it began with.
     pub(super) prefix: Vec<PrefixPiece>,
 }
@@ -83,8 +86,7 @@ struct Known {
     /// The whole, where it may be given again: not when something was down, and
     /// not with turns of other conversations, whose revisions the key leaves out.
     outcome: Option<ContextOutcome>,
-    recent_from: Option<Sequence>,
-    prefix: Vec<PrefixPiece>,
+    state: WindowState,
 }
 
 /// The newest window of each series.
@@ -111,7 +113,7 @@ impl Windows {
     /// What the window of the same series before this one was.
     pub(super) fn previous(&self, key: &WindowKey) -> Option<WindowState> {
         let known = self.recent.get(&key.series)?;
-        Some(WindowState { recent_from: known.recent_from, prefix: known.prefix.clone() })
+        Some(known.state.clone())
     }
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {
@@ -121,8 +123,11 @@ impl Windows {
         let whole = !key.user_history && !outcome.shortfalls.iter().any(down);
         let known = Known {
             outcome: whole.then(|| outcome.clone()),
-            recent_from: outcome.window.recent_from,
-            prefix: outcome.window.prefix.clone(),
+            state: WindowState {
+                recent_from: outcome.window.recent_from,
+                carried: outcome.window.carried.clone(),
+                prefix: outcome.window.prefix.clone(),
+            },
             key,
         };
         self.recent.insert(known.key.series.clone(), Arc::new(known));

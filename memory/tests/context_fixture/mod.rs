@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use jiff::{Timestamp, ToSpan as _};
 use throughline_memory::{
     context::{
-        AssembleError, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers, TurnCost, TurnReader,
-        Window, WindowInput, WindowOptions, assemble, turn_cost,
+        AssembleError, Carried, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers, TurnCost,
+        TurnReader, Window, WindowInput, WindowOptions, assemble, turn_cost,
     },
     facts::{Fact, FactKind},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
@@ -136,6 +136,7 @@ pub(crate) struct Scene {
     pub(crate) found: Vec<Found>,
     pub(crate) query: Query,
     pub(crate) recent_from: Option<Sequence>,
+    pub(crate) carried: Option<Carried>,
     /// Turns that the store no longer has when they are read.
     pub(crate) gone: Vec<Sequence>,
 }
@@ -149,6 +150,7 @@ impl Scene {
             found: Vec::new(),
             query: Query::Text(query.to_owned()),
             recent_from: None,
+            carried: None,
             gone: Vec::new(),
         }
     }
@@ -208,6 +210,7 @@ impl Scene {
                 retrieved: &retrieved,
                 query: &self.query,
                 recent_from: self.recent_from,
+                carried: self.carried.as_ref(),
                 reader: self,
             },
         )
