@@ -23,6 +23,7 @@ use crate::collection::StoredPoints;
 
 /// A call as it came.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a handful of them, in a test")]
 pub(crate) enum Call {
     Create(wire::CreateCollection),
     Index(wire::CreateFieldIndexCollection),

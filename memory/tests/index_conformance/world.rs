@@ -139,7 +139,7 @@ pub(crate) fn vector(text: &str) -> Vector {
         for (at, value) in sum.iter_mut().enumerate() {
             let mut hasher = DefaultHasher::new();
             (&word, at).hash(&mut hasher);
-            *value += if hasher.finish() % 2 == 0 { 1.0 } else { -1.0 };
+            *value += if hasher.finish().is_multiple_of(2) { 1.0 } else { -1.0 };
         }
     }
     let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
