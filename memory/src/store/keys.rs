@@ -193,7 +193,12 @@ pub fn vector(
 }
 
 /// A record that is found by a hash: `Idempotency`, `PinRequest`, `Window`.
-pub fn by_digest(of: &TenantId, conversation: &ConversationId, kind: Kind, text: &[u8]) -> Key {
+pub fn by_digest(
+    of: &TenantId,
+    conversation: &ConversationId,
+    kind: Kind,
+    text: &[u8],
+) -> Key {
     let mut key = kind_prefix(of, conversation, kind);
     key.extend_from_slice(&digest(text));
     key

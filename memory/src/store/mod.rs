@@ -30,9 +30,7 @@ pub enum StoreError {
         path: String,
     },
     /// A sync failed before: no more writes until a restart. Operator.
-    #[error(
-        "the store was poisoned by a failed sync ({cause}): restart the server after checking the disk"
-    )]
+    #[error("the store was poisoned by a failed sync ({cause}): restart the server after checking the disk")]
     Poisoned {
         /// What the failed sync said.
         cause: String,
