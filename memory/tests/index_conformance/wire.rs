@@ -300,11 +300,16 @@ async fn a_removal_waits_for_the_write_before_it() {
         async move { index.upsert(&tenant, &id("c1"), "u", vec![turn(1, "secret")]).await }
     });
     gate.reached.notified().await;
-    // The removal is asked for first, then the write goes on.
+    // The removal is asked for; the write goes on only after searches that
+    // were sent later have been answered: time enough to overtake it.
     let owner = id("c1");
-    let (removal, ()) =
-        tokio::join!(index.remove_turns(&tenant, &owner, &[1]), async { gate.open.add_permits(1) });
-    removal.expect("remove");
+    let (removed, ()) = tokio::join!(index.remove_turns(&tenant, &owner, &[1]), async {
+        for _ in 0..20 {
+            found(&index, &tenant, "secret").await.expect("search");
+        }
+        gate.open.add_permits(1);
+    });
+    removed.expect("remove");
     writing.await.expect("joined").expect("upsert");
     assert_eq!(double.points(), 0);
     assert_eq!(found(&index, &tenant, "secret").await.expect("search"), []);

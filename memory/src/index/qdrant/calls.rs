@@ -101,7 +101,7 @@ impl Server {
 
     pub(super) async fn create(&self, request: CreateCollection) -> Result<(), IndexError> {
         let call = || self.client.create_collection(request.clone());
-        self.repeat("create the collection", self.search_deadline, call).await.map(|_| ())
+        self.repeat("create the collection", self.write_deadline, call).await.map(|_| ())
     }
 
     pub(super) async fn create_index(
@@ -109,7 +109,7 @@ impl Server {
         request: CreateFieldIndexCollection,
     ) -> Result<(), IndexError> {
         let call = || self.client.create_field_index(request.clone());
-        self.repeat("create a field index", self.search_deadline, call).await.map(|_| ())
+        self.repeat("create a field index", self.write_deadline, call).await.map(|_| ())
     }
 
     async fn repeat<T, F>(

@@ -168,6 +168,14 @@ impl QdrantIndex {
         branches: &[&Branch],
         query: &IndexQuery,
     ) -> Result<Vec<BranchMatches>, IndexError> {
+        if branches.iter().all(|branch| branch.segments.is_empty()) {
+            // No condition at all would let everything of the tenant through.
+            let nothing = |branch: &&Branch| BranchMatches {
+                conversation: branch.conversation.clone(),
+                matches: Vec::new(),
+            };
+            return Ok(branches.iter().map(nothing).collect());
+        }
         let languages = self.languages.of_query(branches, &query.text).await?;
         let terms = QueryTerms::new(&query.text, languages.iter().copied());
         let filter = filters::branches(tenant, branches);
@@ -235,6 +243,9 @@ impl TurnIndex for QdrantIndex {
         branches: &[Branch],
         query: &IndexQuery,
     ) -> Result<Vec<BranchMatches>, IndexError> {
+        if branches.is_empty() {
+            return Ok(Vec::new());
+        }
         self.collection.ensure(&self.server).await?;
         let mut tenants: BTreeMap<&TenantId, Vec<(usize, &Branch)>> = BTreeMap::new();
         for (at, branch) in branches.iter().enumerate() {
