@@ -92,8 +92,8 @@ pub struct EmbeddingSettings {
     pub model: String,
     /// What computes it.
     pub engine: EmbeddingEngine,
-    /// How exact.
-    pub precision: Precision,
+    /// How exact; what suits engine and model if absent.
+    pub precision: Option<Precision>,
     /// Threads; chosen by the engine if absent.
     pub threads: Option<usize>,
 }
@@ -166,7 +166,7 @@ impl Config {
                     .embedding_model
                     .unwrap_or_else(|| DEFAULT_EMBEDDING_MODEL.to_owned()),
                 engine: settings.embedding_engine.unwrap_or_default(),
-                precision: settings.embedding_precision.unwrap_or_default(),
+                precision: settings.embedding_precision,
                 threads: positive("embedding-threads", settings.embedding_threads)?,
             },
             index: settings::index(

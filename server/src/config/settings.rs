@@ -43,11 +43,10 @@ pub enum EmbeddingEngine {
 }
 
 /// How exact embeddings are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats.
-    #[default]
     Fp32,
     /// Weights quantised per channel; fastembed only.
     Int8,
@@ -117,7 +116,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_engine: Option<EmbeddingEngine>,
 
-    /// How exact embeddings are [default: fp32]. int8 is about twice as fast.
+    /// How exact embeddings are [default: int8 where engine and model have it,
+    /// else fp32]. int8 is about twice as fast.
     /// Another one than before embeds every turn again.
     #[arg(long, env = "THROUGHLINE_EMBEDDING_PRECISION", value_enum, value_name = "PRECISION")]
     #[serde(skip_serializing_if = "Option::is_none")]
