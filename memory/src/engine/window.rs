@@ -30,7 +30,7 @@ const DENSITY_ALPHA: f32 = 0.3;
 const CHAT_RECENT_SHARE: f32 = 0.3;
 /// Share for excerpts that a chat carries from window to window: with the pins
 /// and the recent turns they are the prefix that a provider's cache keeps.
-const CHAT_CARRIED_SHARE: f32 = 0.55;
+const CHAT_CARRIED_SHARE: f32 = 0.53;
 /// Share for a question from outside: it is about the history.
 const QUESTION_RECENT_SHARE: f32 = 0.15;
 

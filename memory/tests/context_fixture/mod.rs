@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod cases;
+pub(crate) mod invariants;
+
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use jiff::{Timestamp, ToSpan as _};
