@@ -1,7 +1,12 @@
 //! Search: gather what the index says of one or several branches, rank it, and
 //! check every hit against the store.
 
-use std::{collections::HashSet, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::time::timeout;
 
@@ -38,6 +43,15 @@ pub(super) struct Gathered {
     pub(super) scopes: Vec<Scope>,
     pub(super) matches: Vec<BranchMatches>,
     pub(super) shortfalls: Vec<Shortfall>,
+    /// What embedding the query took.
+    pub(super) embedding: Duration,
+}
+
+impl Gathered {
+    /// Nothing was asked of the index.
+    pub(super) fn nothing(scopes: Vec<Scope>) -> Self {
+        Self { scopes, matches: Vec::new(), shortfalls: Vec::new(), embedding: Duration::ZERO }
+    }
 }
 
 impl Engine {
@@ -169,8 +183,9 @@ impl Engine {
     ) -> Result<Gathered, EngineError> {
         let mut shortfalls = Vec::new();
         let Some(tenant) = scopes.first().map(|scope| scope.branch.tenant.clone()) else {
-            return Ok(Gathered { scopes, matches: Vec::new(), shortfalls });
+            return Ok(Gathered::nothing(scopes));
         };
+        let asked = Instant::now();
         let vector = match self.embed.query(&tenant, query).await {
             Ok(vector) => Some(vector),
             Err(error) => {
@@ -178,6 +193,7 @@ impl Engine {
                 None
             }
         };
+        let embedding = asked.elapsed();
         let mut waiting = 0;
         for scope in &scopes {
             waiting += self.refresh(scope).await?;
@@ -195,7 +211,7 @@ impl Engine {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Gathered { scopes, matches, shortfalls })
+        Ok(Gathered { scopes, matches, shortfalls, embedding })
     }
 
     /// Lets turns that wait to be embedded be found by their words. Returns how

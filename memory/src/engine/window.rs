@@ -106,6 +106,7 @@ impl Engine {
         request: &ContextRequest,
         turn: Option<Sequence>,
     ) -> Result<ContextOutcome, EngineError> {
+        let started = Instant::now();
         let own = self.scope(tenant, id)?;
         let query = self.query_of(&own, request, turn)?;
         let search_query = self.search_query(&own, &query)?;
@@ -128,14 +129,18 @@ impl Engine {
             };
             scopes.extend(others.into_iter().filter(|other| other.branch.conversation != *id));
         }
-        let gathered = if search_query.trim().is_empty() {
-            Gathered { scopes, matches: Vec::new(), shortfalls: Vec::new() }
+        let mut gathered = if search_query.trim().is_empty() {
+            Gathered::nothing(scopes)
         } else {
             self.gather(scopes, &search_query, MAX_PROPOSALS).await?
         };
-        let started = Instant::now();
+        if query_sequence(&query).is_some_and(|sequence| sequence > key.indexed()) {
+            let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
+            gathered.shortfalls = shortfalls.filter_map(without_query).collect();
+        }
         let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
-        outcome.assembly_micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
+        outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
         self.windows.remember(key, &outcome);
         // What was erased meanwhile may stand in it.
@@ -348,6 +353,15 @@ fn without(costs: &[TurnCost], asked: Option<Sequence>) -> Cow<'_, [TurnCost]> {
             Some((last, before)) if last.sequence == asked => Cow::Borrowed(before),
             _ => costs.iter().filter(|cost| cost.sequence != asked).copied().collect(),
         },
+    }
+}
+
+/// The turn that a window is for stands in it and is searched for, not in: that
+/// it waits to be embedded is no shortfall.
+fn without_query(shortfall: Shortfall) -> Option<Shortfall> {
+    match shortfall {
+        Shortfall::NotIndexed(turns) => (turns > 1).then(|| Shortfall::NotIndexed(turns - 1)),
+        other => Some(other),
     }
 }
 

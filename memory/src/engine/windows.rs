@@ -78,6 +78,11 @@ impl WindowKey {
             user_history: request.include_user_history,
         }
     }
+
+    /// Every turn up to here was searchable.
+    pub(super) fn indexed(&self) -> Sequence {
+        self.indexed
+    }
 }
 
 /// A window that was built.
