@@ -223,3 +223,13 @@ fn the_last_exchange_stands_even_over_the_share() {
         assert_eq!(recent, expected, "{stretch_recent}");
     }
 }
+
+#[test]
+fn a_history_that_fits_again_stands_from_its_beginning() {
+    let turns = talk(60);
+    let mut scene = ask(&turns, 9, &[], None);
+    scene.recent_from = Some(5);
+    let window = scene.assemble(&options()).unwrap();
+    assert_eq!(window.recent_from, Some(1));
+    assert_eq!(window.items.len(), 9);
+}

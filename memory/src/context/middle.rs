@@ -80,7 +80,8 @@ impl Middle {
             && kept.is_none()
             && recent::earliest_start(history, query_at, options.overhead, left) == 0;
         let ceiling = if whole { left } else { options.share(options.recent_share).max(needed) };
-        let spent = middle.take_recent(options, input, query_at, left.min(ceiling));
+        let from = if whole { None } else { input.recent_from };
+        let spent = middle.take_recent(options, input, query_at, left.min(ceiling), from);
         left = left.saturating_sub(spent);
         if kept.is_none() && !whole {
             let room = left.saturating_sub(options.share(MIN_FRESH_SHARE));
@@ -95,16 +96,17 @@ impl Middle {
     }
 
     /// Chooses the recent turns, those left out that are carried, and gives
-    /// what they cost.
+    /// what they cost. `from` is where the last window's began.
     fn take_recent(
         &mut self,
         options: &WindowOptions,
         input: &WindowInput<'_>,
         query_at: usize,
         ceiling: u64,
+        from: Option<Sequence>,
     ) -> u64 {
         let history = input.history;
-        let start = recent::start(history, query_at, options.overhead, ceiling, input.recent_from);
+        let start = recent::start(history, query_at, options.overhead, ceiling, from);
         self.verbatim.splice(0..0, start..query_at);
         let mut quoted: Vec<Sequence> = self
             .carried

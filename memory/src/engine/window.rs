@@ -327,7 +327,7 @@ fn carried_share(recent: f32) -> f32 {
 /// Gives the retrieved items of a window the components of their scores.
 fn name_components(window: &mut Window, gathered: &Gathered, ranking: &Ranking) {
     for item in &mut window.items {
-        if item.section != Section::Retrieved {
+        if item.section != Section::Retrieved || item.score.is_none() {
             continue;
         }
         let scope = match &item.conversation {

@@ -179,6 +179,26 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     )
 }
 
+/// Conversations with several user turns, and windows that hold excerpts but
+/// seldom everything.
+pub(crate) fn series() -> impl Strategy<Value = Case> {
+    let asked = words().prop_map(|words| Kind::Text(Role::User, String::new(), words));
+    let kinds = prop::collection::vec(prop_oneof![1 => kind(), 1 => asked], 10..22);
+    let found = prop::collection::vec((prop::bool::weighted(0.1), 1..12_u8), 6..16);
+    let gone = prop_oneof![2 => Just(None), 1 => (0..16_u8).prop_map(Some)];
+    (case(), kinds, found, gone, 100..600_u32, 0.2..0.8_f32).prop_map(
+        |(case, kinds, found, gone, budget, carried)| Case {
+            kinds,
+            found,
+            gone: gone.into_iter().collect(),
+            budget,
+            shares: (case.shares.0 / 2.0, case.shares.1 / 2.0),
+            carrying: (carried, case.carrying.1),
+            ..case
+        },
+    )
+}
+
 pub(crate) fn scene_of(case: &Case) -> Scene {
     let mut scene = Scene::new(turns(&case.kinds), &case.query.1);
     let last_user = scene.turns.iter().rev().find(|turn| turn.role == Role::User).cloned();
