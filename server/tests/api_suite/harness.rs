@@ -284,7 +284,7 @@ fn embed_service(data: &Path) -> EmbedService {
         name: "hash".to_owned(),
         dimensions: DIMENSIONS,
         max_tokens: 256,
-        precision: Some(Precision::Fp32),
+        precision: Precision::Fp32,
         pooling: Pooling::Mean,
         onnx: None,
         safetensors: None,
