@@ -76,8 +76,8 @@ pub(crate) struct ServerArgs {
     /// conversations again. A temporary directory if absent.
     #[arg(long, conflicts_with = "server")]
     pub(crate) store_dir: Option<PathBuf>,
-    /// Do not delete the conversations after their questions; implied by
-    /// `--store-dir`.
+    /// Do not delete the conversations of a running server after their
+    /// questions. A started server keeps them until it ends.
     #[arg(long)]
     pub(crate) keep: bool,
     /// Conversations that are worked on at the same time.

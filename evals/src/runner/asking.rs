@@ -76,7 +76,8 @@ impl Plan<'_> {
                     answers.push(ask(asked).await?);
                     self.progress.question();
                 }
-                if !self.server.keep && self.server.store_dir.is_none() {
+                // A server that was started for this run goes with its data.
+                if !self.server.keep && self.server.server.is_some() {
                     ingested.delete(self.api).await?;
                 }
                 anyhow::Ok(answers)

@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn the_version_names_weights_precision_and_splitter() {
-        assert_eq!(service(1).version(), "test:0123456789abcdef:fp32:s1");
+        assert_eq!(service(1).version(), format!("test:0123456789abcdef:fp32:s{SPLITTER_VERSION}"));
     }
 
     #[test]

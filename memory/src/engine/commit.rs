@@ -45,7 +45,8 @@ impl Engine {
         queued: Option<Queued>,
     ) -> Result<(), EngineError> {
         batch.put(keys::head(&writer.cell.tenant, &writer.cell.id), encode(&head)?);
-        self.commit(writer, batch, queued.into_iter().collect(), Publish::Head(Box::new(head))).await
+        self.commit(writer, batch, queued.into_iter().collect(), Publish::Head(Box::new(head)))
+            .await
     }
 
     /// Commits a batch in a task of its own, then publishes what has changed.

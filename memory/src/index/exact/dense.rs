@@ -17,6 +17,8 @@ const LANES: usize = 32;
 struct Row {
     slot: u32,
     range: (u32, u32),
+    /// It is the first of its turn.
+    first: bool,
     scale: f32,
     vector: Vector,
     /// Product with the centre, and distance from it.
@@ -84,9 +86,12 @@ impl Passages {
             );
             return;
         }
+        // The passages of a turn come one after the other.
+        let first = self.rows.last().is_none_or(|row| row.slot != slot);
         let scale = scale_of(vector);
         self.quantised.extend(vector.iter().map(|value| quantise(*value, scale)));
-        self.rows.push(Row { slot, range, scale, vector: vector.clone(), centre: (0.0, 1.0) });
+        let vector = vector.clone();
+        self.rows.push(Row { slot, range, first, scale, vector, centre: (0.0, 1.0) });
     }
 
     /// Takes out all passages of a turn.
@@ -186,7 +191,7 @@ fn raise(best: &mut [Option<Best>], row: &Row, cosine: f32, query: CentredQuery)
         *best = Some(Best { cosine, range: row.range, centred, first: centred });
         return;
     };
-    if row.range.0 == 0 {
+    if row.first {
         known.first = centred;
     }
     known.centred = known.centred.max(centred);
