@@ -22,6 +22,7 @@ mod forget;
 mod heads;
 mod limits;
 pub(crate) mod locks;
+mod reader;
 mod rebuild;
 pub(crate) mod records;
 mod search;

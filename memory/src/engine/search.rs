@@ -80,7 +80,7 @@ impl Engine {
         let query = self.clip_query(&request.query);
         let limit = request.offset.saturating_add(request.limit);
         let gathered = self.gather(scopes, query, limit).await?;
-        let ranking = self.ranking(&gathered, query, request.method, &[])?;
+        let ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
         let mut outcome = SearchOutcome {
             hits: Vec::new(),
             more: false,
@@ -270,7 +270,7 @@ impl Engine {
         }
     }
 
-    /// Ranks what was gathered. `excluded` are sequences of the first scope that
+    /// Ranks what was gathered, the best `wanted`. `excluded` are sequences of the first scope that
     /// must not be proposed.
     pub(super) fn ranking(
         &self,
@@ -278,6 +278,7 @@ impl Engine {
         query: &str,
         method: super::SearchMethod,
         excluded: &[Sequence],
+        wanted: usize,
     ) -> Result<Ranking, EngineError> {
         // First all are made long enough, then all are held: who holds one must
         // not wait for the writer of another.
@@ -295,7 +296,7 @@ impl Engine {
                 matches: &of_branch.matches,
             })
             .collect();
-        let mut ranking = retrieval::rank(method, query, &candidates, &self.ranking);
+        let mut ranking = retrieval::rank(method, query, &candidates, &self.ranking, wanted);
         if !excluded.is_empty() {
             ranking
                 .retain(|ranked| ranked.conversation != 0 || !excluded.contains(&ranked.sequence));

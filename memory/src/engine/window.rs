@@ -9,20 +9,23 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    reader::Reader,
     search::{Gathered, Scope},
     windows::WindowKey,
 };
 use crate::{
     context::{
-        self, Pin, Query, RetrievedTurn, Section, TurnCost, TurnReader, Window, WindowInput,
-        WindowOptions, Yielded,
+        self, Pin, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions,
+        Yielded,
     },
     retrieval::Ranking,
-    turn::{ConversationId, NewTurn, Role, Sequence, TenantId, Turn},
+    turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
-/// Proposals given to assembly at most.
-const MAX_PROPOSALS: usize = 2_000;
+/// Proposals given to assembly: so many for so many tokens of the budget, since
+/// an excerpt takes about 20 at least, within these bounds.
+const PROPOSALS: std::ops::RangeInclusive<usize> = 256..=2_000;
+const TOKENS_PER_PROPOSAL: u32 = 12;
 /// How much length counts against a proposal, see
 /// [`WindowOptions::density_alpha`].
 const DENSITY_ALPHA: f32 = 0.3;
@@ -132,7 +135,7 @@ impl Engine {
         let mut gathered = if search_query.trim().is_empty() {
             Gathered::nothing(scopes)
         } else {
-            self.gather(scopes, &search_query, MAX_PROPOSALS).await?
+            self.gather(scopes, &search_query, proposals(request)).await?
         };
         if query_sequence(&query).is_some_and(|sequence| sequence > key.indexed()) {
             let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
@@ -165,9 +168,11 @@ impl Engine {
             .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
         let last = own.head.last_sequence;
         let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
-        let ranking = self.ranking(gathered, &search_query, SearchMethod::Hybrid, &excluded)?;
+        let wanted = proposals(request);
+        let method = SearchMethod::Hybrid;
+        let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
         let mut retrieved = Vec::new();
-        for ranked in ranking.order().iter().take(MAX_PROPOSALS) {
+        for ranked in ranking.order() {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
             if ranked.conversation == 0 && ranked.sequence > last {
                 continue;
@@ -365,33 +370,14 @@ fn without_query(shortfall: Shortfall) -> Option<Shortfall> {
     }
 }
 
+fn proposals(request: &ContextRequest) -> usize {
+    let wanted = (request.budget / TOKENS_PER_PROPOSAL) as usize;
+    wanted.clamp(*PROPOSALS.start(), *PROPOSALS.end())
+}
+
 fn query_sequence(query: &Query) -> Option<Sequence> {
     match query {
         Query::LastTurn(turn) => Some(turn.sequence),
         Query::Text(_) => None,
-    }
-}
-
-/// Reads the turns that assembly chose; what has gone meanwhile is left out.
-struct Reader<'a> {
-    engine: &'a Engine,
-    gathered: &'a Gathered,
-}
-
-impl TurnReader for Reader<'_> {
-    fn read(&self, conversation: Option<&ConversationId>, sequence: Sequence) -> Option<Arc<Turn>> {
-        let scope = match conversation {
-            None => self.gathered.scopes.first(),
-            Some(other) => {
-                self.gathered.scopes.iter().find(|scope| scope.branch.conversation == *other)
-            }
-        }?;
-        match self.engine.read_turn(&scope.branch, sequence) {
-            Ok(turn) => turn.filter(|turn| !turn.forgotten).map(Arc::new),
-            Err(error) => {
-                tracing::error!(%error, sequence, "a turn of a window cannot be read");
-                None
-            }
-        }
     }
 }

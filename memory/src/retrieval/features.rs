@@ -42,12 +42,11 @@ struct Range {
 }
 
 impl Range {
-    fn of(values: impl Iterator<Item = f32>) -> Self {
-        let start = Self { low: f32::INFINITY, high: f32::NEG_INFINITY };
-        values.fold(start, |range, value| Self {
-            low: range.low.min(value),
-            high: range.high.max(value),
-        })
+    const EMPTY: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY };
+
+    fn take_in(&mut self, value: f32) {
+        self.low = self.low.min(value);
+        self.high = self.high.max(value);
     }
 
     /// 0 for the least match, 1 for the best; 0 for all when they are equal, and
@@ -69,12 +68,17 @@ pub(super) struct Scales {
 
 impl Scales {
     pub(super) fn of(candidates: &[Candidates<'_>]) -> Self {
-        let all = || candidates.iter().flat_map(|candidates| candidates.matches);
-        Self {
-            dense: Range::of(all().filter_map(|found| found.dense_centred)),
-            first: Range::of(all().filter_map(|found| found.dense_first)),
-            window: Range::of(all().map(|found| found.bm25_window)),
+        let mut scales = Self { dense: Range::EMPTY, first: Range::EMPTY, window: Range::EMPTY };
+        for found in candidates.iter().flat_map(|candidates| candidates.matches) {
+            if let Some(cosine) = found.dense_centred {
+                scales.dense.take_in(cosine);
+            }
+            if let Some(cosine) = found.dense_first {
+                scales.first.take_in(cosine);
+            }
+            scales.window.take_in(found.bm25_window);
         }
+        scales
     }
 }
 

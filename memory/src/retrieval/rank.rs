@@ -74,85 +74,137 @@ impl Ranking {
     }
 }
 
-/// Orders the candidates of one question. Forgotten turns are left out; for
-/// dense and BM25 alone, so are turns without that signal.
+/// A candidate with its score, before anything else is made of it: a long
+/// conversation has thousands, and few are wanted.
+#[derive(Clone, Copy)]
+struct Scored {
+    score: f32,
+    conversation: usize,
+    /// Place among the matches of its conversation.
+    at: usize,
+}
+
+/// Orders the best `wanted` candidates of one question. Forgotten turns are left
+/// out; for dense and BM25 alone, so are turns without that signal.
 pub fn rank(
     method: SearchMethod,
     query: &str,
     candidates: &[Candidates<'_>],
     weights: &RankingWeights,
+    wanted: usize,
 ) -> Ranking {
-    let mut ranking = Ranking { order: Vec::new(), rows: Vec::new(), signals: Vec::new() };
-    let cues = QueryCues::of(query);
-    let scales = Scales::of(candidates);
-    for (conversation, of_one) in candidates.iter().enumerate() {
-        let with_model = of_one.traits.iter().any(|traits| traits.role == Role::Assistant);
-        for found in of_one.matches {
-            let place = usize::try_from(found.sequence).unwrap_or(usize::MAX).wrapping_sub(1);
-            let Some(traits) = of_one.traits.get(place).filter(|traits| !traits.forgotten) else {
-                continue;
-            };
-            let score = match method {
-                SearchMethod::Dense => found.dense,
-                SearchMethod::Bm25 => Some(found.bm25).filter(|score| *score > 0.0),
-                SearchMethod::Hybrid | SearchMethod::Rrf => Some(0.0),
-            };
-            let Some(mut score) = score else { continue };
-            if method == SearchMethod::Hybrid {
-                let row = features::row(found, traits, cues, &scales, with_model);
-                score = weights.apply(&row);
-                ranking.rows.push(row);
-            }
-            let row = ranking.signals.len();
-            ranking.signals.push(*found);
-            ranking.order.push(Ranked {
-                conversation,
-                sequence: found.sequence,
-                score,
-                passage: found.passage,
-                row,
-            });
-        }
-    }
+    let scoring = Scoring::new(query, candidates);
+    let mut scored = scoring.score_all(method, weights);
     if method == SearchMethod::Rrf {
-        fuse_ranks(&mut ranking);
+        fuse_ranks(&scoring, &mut scored);
     }
-    ranking.order.sort_by(best_first);
-    if method == SearchMethod::Hybrid
-        && let Some(best) = ranking.order.first().map(|ranked| ranked.score)
-    {
-        for ranked in &mut ranking.order {
-            ranked.score = (ranked.score - best).exp();
+    if wanted < scored.len() {
+        // Unstable is enough: no two are equal.
+        scored.select_nth_unstable_by(wanted, best_first);
+        scored.truncate(wanted);
+    }
+    scored.sort_unstable_by(best_first);
+    let best = scored.first().map_or(0.0, |scored| scored.score);
+    let mut ranking = Ranking { order: Vec::new(), rows: Vec::new(), signals: Vec::new() };
+    for Scored { score, conversation, at } in scored {
+        let Some((found, traits)) = scoring.candidate(conversation, at) else { continue };
+        let hybrid = method == SearchMethod::Hybrid;
+        if hybrid {
+            ranking.rows.push(scoring.row(conversation, found, traits));
         }
+        ranking.order.push(Ranked {
+            conversation,
+            sequence: found.sequence,
+            score: if hybrid { (score - best).exp() } else { score },
+            passage: found.passage,
+            row: ranking.signals.len(),
+        });
+        ranking.signals.push(*found);
     }
     ranking
 }
 
-fn best_first(a: &Ranked, b: &Ranked) -> Ordering {
-    b.score
-        .total_cmp(&a.score)
-        .then(a.conversation.cmp(&b.conversation))
-        .then(a.sequence.cmp(&b.sequence))
+/// What scoring one question needs.
+struct Scoring<'a> {
+    candidates: &'a [Candidates<'a>],
+    cues: QueryCues,
+    scales: Scales,
+    /// By conversation: an assistant takes part.
+    with_model: Vec<bool>,
 }
 
-/// Sums 1 / (k + rank) over the dense and the BM25 order.
-fn fuse_ranks(ranking: &mut Ranking) {
-    let signals = &ranking.signals;
-    let dense = |row: usize| signals.get(row).and_then(|found: &Match| found.dense);
-    let words = |row: usize| signals.get(row).map(|found| found.bm25).filter(|score| *score > 0.0);
-    let mut fused = vec![0.0; signals.len()];
-    for signal in [&dense as &dyn Fn(usize) -> Option<f32>, &words] {
-        let mut rows: Vec<(usize, f32)> =
-            (0..signals.len()).filter_map(|row| Some((row, signal(row)?))).collect();
-        rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        for (rank, (row, _)) in rows.into_iter().enumerate() {
-            fused[row] += 1.0 / (RRF_K + 1.0 + rank as f32);
+impl<'a> Scoring<'a> {
+    fn new(query: &str, candidates: &'a [Candidates<'a>]) -> Self {
+        let with_model = |of_one: &Candidates<'_>| {
+            of_one.traits.iter().any(|traits| traits.role == Role::Assistant)
+        };
+        Self {
+            candidates,
+            cues: QueryCues::of(query),
+            scales: Scales::of(candidates),
+            with_model: candidates.iter().map(with_model).collect(),
         }
     }
-    for ranked in &mut ranking.order {
-        ranked.score = fused.get(ranked.row).copied().unwrap_or(0.0);
+
+    /// A match with the traits of its turn; nothing for a forgotten turn.
+    fn candidate(&self, conversation: usize, at: usize) -> Option<(&'a Match, &'a TurnTraits)> {
+        let of_one = self.candidates.get(conversation)?;
+        let found = of_one.matches.get(at)?;
+        let place = usize::try_from(found.sequence).ok()?.checked_sub(1)?;
+        Some((found, of_one.traits.get(place).filter(|traits| !traits.forgotten)?))
     }
-    ranking.order.retain(|ranked| ranked.score > 0.0);
+
+    fn row(&self, conversation: usize, found: &Match, traits: &TurnTraits) -> Row {
+        let with_model = self.with_model.get(conversation).copied().unwrap_or_default();
+        features::row(found, traits, self.cues, &self.scales, with_model)
+    }
+
+    fn score_all(&self, method: SearchMethod, weights: &RankingWeights) -> Vec<Scored> {
+        let all = self.candidates.iter().map(|of_one| of_one.matches.len()).sum();
+        let mut scored = Vec::with_capacity(all);
+        for (conversation, of_one) in self.candidates.iter().enumerate() {
+            for at in 0..of_one.matches.len() {
+                let Some((found, traits)) = self.candidate(conversation, at) else { continue };
+                let score = match method {
+                    SearchMethod::Dense => found.dense,
+                    SearchMethod::Bm25 => Some(found.bm25).filter(|score| *score > 0.0),
+                    SearchMethod::Hybrid => {
+                        Some(weights.apply(&self.row(conversation, found, traits)))
+                    }
+                    SearchMethod::Rrf => Some(0.0),
+                };
+                scored.extend(score.map(|score| Scored { score, conversation, at }));
+            }
+        }
+        scored
+    }
+}
+
+/// Best first; equal ones in order of conversation and sequence.
+fn best_first(a: &Scored, b: &Scored) -> Ordering {
+    let place = |scored: &Scored| (scored.conversation, scored.at);
+    b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
+}
+
+/// Sums 1 / (k + rank) over the dense and the BM25 order; leaves out what is in
+/// neither.
+fn fuse_ranks(scoring: &Scoring<'_>, scored: &mut Vec<Scored>) {
+    let dense = |found: &Match| found.dense;
+    let words = |found: &Match| Some(found.bm25).filter(|score| *score > 0.0);
+    for signal in [&dense as &dyn Fn(&Match) -> Option<f32>, &words] {
+        let mut order: Vec<(usize, f32)> = Vec::with_capacity(scored.len());
+        for (place, one) in scored.iter().enumerate() {
+            let found = scoring.candidate(one.conversation, one.at);
+            order.extend(found.and_then(|(found, _)| Some((place, signal(found)?))));
+        }
+        order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        for (rank, (place, _)) in order.into_iter().enumerate() {
+            if let Some(one) = scored.get_mut(place) {
+                one.score += 1.0 / (RRF_K + 1.0 + rank as f32);
+            }
+        }
+    }
+    scored.retain(|one| one.score > 0.0);
 }
 
 #[cfg(test)]
@@ -185,7 +237,13 @@ mod tests {
         let known: Vec<_> = (1..=5).map(|sequence| traits(sequence, sequence == 2)).collect();
         let candidates: Vec<_> =
             conversations.iter().map(|matches| Candidates { traits: &known, matches }).collect();
-        rank(method, "words", &candidates, &RankingWeights::built_in().expect("weights"))
+        rank(
+            method,
+            "words",
+            &candidates,
+            &RankingWeights::built_in().expect("weights"),
+            usize::MAX,
+        )
     }
 
     #[test]

@@ -24,10 +24,9 @@ use crate::{
     turn::Sequence,
 };
 
-/// Turns that are scored again in f32 however few are asked for.
+/// Turns that are scored again in f32 however few are asked for: within them
+/// lies the order that quantisation may get wrong.
 const MIN_RESCORED: usize = 256;
-/// For each turn asked for, so many are scored again in f32.
-const RESCORED_PER_LIMIT: usize = 4;
 /// Slots of turns that are gone, before the branch is worth reading again.
 const MAX_DEAD_SLOTS: usize = 1_024;
 /// What a turn costs beside its words and passages, in bytes.
@@ -138,7 +137,7 @@ impl LoadedBranch {
         limit: usize,
     ) -> Vec<Match> {
         let slots = self.slots.len();
-        let rescored = limit.saturating_mul(RESCORED_PER_LIMIT).max(MIN_RESCORED);
+        let rescored = limit.max(MIN_RESCORED);
         let dense = vector.map(|vector| self.passages.score(vector, slots, rescored));
         let bm25 = self.words.score(terms, &self.near, corpus, slots);
         let of = |scores: &[f32], slot: usize| scores.get(slot).copied().unwrap_or_default();
