@@ -19,7 +19,7 @@ test:
 lint:
     cargo fmt --all
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    npx --yes @bufbuild/buf lint
+    npx --yes @bufbuild/buf@1.75.0 lint
 
 # Licences, advisories, bans (needs cargo-deny).
 deny:

@@ -58,7 +58,7 @@ pub(crate) struct DataArgs {
 /// Which server to ask.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// Address of a running server (`127.0.0.1:7400`); without it one is
+    /// Address of a running server (`127.0.0.1:7420`); without it one is
     /// started on a free port and ended afterwards.
     #[arg(long)]
     pub(crate) server: Option<String>,

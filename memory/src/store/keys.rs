@@ -16,7 +16,6 @@
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'T' seq:u64                        turn
 //!     'V' seq:u64 passage:u16            vector of a passage
-//!     'W' hash:16                        last window of a set of options
 //! ```
 //! A key is never a prefix of another of the same kind: strings carry their
 //! length (u8 for ids, u16 for users), numbers have a fixed width.
@@ -42,8 +41,6 @@ pub enum Kind {
     Turn = b'T',
     /// Vector of a passage.
     Vector = b'V',
-    /// The last window of a set of options.
-    Window = b'W',
 }
 
 fn push_short(key: &mut Key, text: &str) {
@@ -192,7 +189,7 @@ pub fn vector(
     key
 }
 
-/// A record that is found by a hash: `Idempotency`, `PinRequest`, `Window`.
+/// A record that is found by a hash: `Idempotency`, `PinRequest`.
 pub fn by_digest(of: &TenantId, conversation: &ConversationId, kind: Kind, text: &[u8]) -> Key {
     let mut key = kind_prefix(of, conversation, kind);
     key.extend_from_slice(&digest(text));

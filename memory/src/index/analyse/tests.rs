@@ -1,3 +1,5 @@
+//! Tests of the analyser: tables of texts and the terms they give.
+
 use super::*;
 
 fn language(text: &str) -> Language {

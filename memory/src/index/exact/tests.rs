@@ -1,3 +1,5 @@
+//! Tests of the exact index: against brute force, and under change.
+
 use std::{
     collections::BTreeMap,
     sync::{
