@@ -17,7 +17,12 @@ pub(super) fn idf(turns: usize, df: usize) -> f32 {
 /// What `tf` occurrences in a turn of `length` terms are worth, 0 to
 /// [`K1`] + 1.
 pub(super) fn saturation(tf: f32, length: f32, average_length: f32) -> f32 {
-    tf * (K1 + 1.0) / (tf + norm(length, average_length))
+    saturated(tf, norm(length, average_length))
+}
+
+/// [`saturation`] with the turn's [`norm`] at hand.
+pub(super) fn saturated(tf: f32, norm: f32) -> f32 {
+    tf * (K1 + 1.0) / (tf + norm)
 }
 
 /// The part of [`saturation`] that depends on the turn alone.

@@ -157,25 +157,39 @@ impl Words {
         let average = (corpus.total_length as f64 / turns) as f32;
         let window_average = (corpus.window_length / turns) as f32;
         let mut spread = near.spread();
+        // Once for a turn, and not once for each of its terms.
+        let own_norms: Vec<f32> =
+            self.lengths.iter().map(|length| bm25::norm(*length as f32, average)).collect();
+        let window_norms: Vec<f32> =
+            near.lengths().iter().map(|length| bm25::norm(*length, window_average)).collect();
         for ((term, asked), df) in query.iter().zip(&corpus.df) {
             let weight = bm25::idf(corpus.turns, *df) * asked as f32;
-            for posting in self.postings_of(term) {
+            let postings = self.postings_of(term);
+            let common = near.is_common(postings.len());
+            for posting in postings {
                 let slot = posting.slot as usize;
                 let tf = posting.tf as f32;
-                if let (Some(score), Some(length)) =
-                    (scores.own.get_mut(slot), self.lengths.get(slot))
-                {
-                    *score += weight * bm25::saturation(tf, *length as f32, average);
+                if let (Some(score), Some(norm)) = (scores.own.get_mut(slot), own_norms.get(slot)) {
+                    *score += weight * bm25::saturated(tf, *norm);
                 }
-                near.add(&mut spread, posting.slot, tf);
+                if common {
+                    near.add_own(&mut spread, posting.slot, tf);
+                } else {
+                    near.add(&mut spread, posting.slot, tf);
+                }
             }
-            spread.drain(|position, tf| {
-                let slot = near.slot(position);
-                if let Some(score) = slot.and_then(|slot| scores.window.get_mut(slot)) {
-                    let length = near.length(position);
-                    *score += weight * bm25::saturation(tf, length, window_average);
+            let window = &mut scores.window;
+            let mut add = |position: usize, tf: f32| {
+                let score = near.slot(position).and_then(|slot| window.get_mut(slot));
+                if let (Some(score), Some(norm)) = (score, window_norms.get(position)) {
+                    *score += weight * bm25::saturated(tf, *norm);
                 }
-            });
+            };
+            if common {
+                near.spread_own(&mut spread, &mut add);
+            } else {
+                spread.drain(&mut add);
+            }
         }
         scores
     }

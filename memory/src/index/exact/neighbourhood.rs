@@ -13,6 +13,9 @@ const REACH: usize = 4;
 /// neighbour's words count 1/e.
 const SCALE: f32 = 30.0;
 
+/// A term in more than one turn of so many is common.
+const COMMON_SHARE: usize = 8;
+
 /// A turn as its neighbours see it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -38,6 +41,8 @@ pub(in crate::index) struct Neighbourhood {
 pub(super) struct Spread {
     occurrences: Vec<f32>,
     touched: Vec<u32>,
+    /// Occurrences in the turns themselves, for a common term.
+    own: Vec<f32>,
 }
 
 impl Neighbourhood {
@@ -67,9 +72,9 @@ impl Neighbourhood {
         self.lengths.iter().map(|length| f64::from(*length)).sum()
     }
 
-    /// Terms of the turn at a position with its neighbourhood.
-    pub(super) fn length(&self, position: usize) -> f32 {
-        self.lengths.get(position).copied().unwrap_or_default()
+    /// Terms of the turns with their neighbourhoods, by position.
+    pub(super) fn lengths(&self) -> &[f32] {
+        &self.lengths
     }
 
     /// The slot at a position.
@@ -79,7 +84,8 @@ impl Neighbourhood {
 
     /// Room for the occurrences of a term.
     pub(super) fn spread(&self) -> Spread {
-        Spread { occurrences: vec![0.0; self.slots.len()], touched: Vec::new() }
+        let turns = self.slots.len();
+        Spread { occurrences: vec![0.0; turns], touched: Vec::new(), own: vec![0.0; turns] }
     }
 
     /// Adds `tf` occurrences in the turn of a slot to it and its neighbours.
@@ -98,6 +104,45 @@ impl Neighbourhood {
                 spread.put(behind, weight * tf);
             }
         }
+    }
+}
+
+impl Neighbourhood {
+    /// Whether a term that stands in so many turns is better spread over all
+    /// turns at once ([`Self::add_own`], [`Self::spread_own`]) than from each.
+    pub(super) fn is_common(&self, turns: usize) -> bool {
+        turns > self.slots.len() / COMMON_SHARE
+    }
+
+    /// Notes `tf` occurrences in the turn of a slot.
+    pub(super) fn add_own(&self, spread: &mut Spread, slot: u32, tf: f32) {
+        let at = self.positions.get(slot as usize).map(|at| *at as usize);
+        if let Some(own) = at.and_then(|at| spread.own.get_mut(at)) {
+            *own += tf;
+        }
+    }
+
+    /// Spreads what was noted over the neighbours, gives every position that got
+    /// something, and clears it.
+    pub(super) fn spread_own(&self, spread: &mut Spread, mut visit: impl FnMut(usize, f32)) {
+        spread.occurrences.copy_from_slice(&spread.own);
+        for offset in 0..REACH {
+            let distance = offset + 1;
+            let own = spread.own.get(distance..).unwrap_or_default();
+            for ((place, weights), tf) in spread.occurrences.iter_mut().zip(&self.ahead).zip(own) {
+                *place += weights[offset] * tf;
+            }
+            let behind = spread.occurrences.get_mut(distance..).unwrap_or_default();
+            for ((place, weights), tf) in behind.iter_mut().zip(&self.ahead).zip(&spread.own) {
+                *place += weights[offset] * tf;
+            }
+        }
+        for (position, occurrences) in spread.occurrences.iter_mut().enumerate() {
+            if *occurrences > 0.0 {
+                visit(position, std::mem::take(occurrences));
+            }
+        }
+        spread.own.fill(0.0);
     }
 }
 
@@ -174,8 +219,27 @@ mod tests {
     fn lengths_grow_by_what_counts() {
         let near = Neighbourhood::measure(&places(&[30, 30]), 2);
         let weight = (-1.0_f32).exp();
-        assert!((near.length(0) - 30.0 * (1.0 + weight)).abs() < 1e-4);
+        assert!((near.lengths()[0] - 30.0 * (1.0 + weight)).abs() < 1e-4);
         assert!((near.total_length() - f64::from(60.0 * (1.0 + weight))).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_common_term_spreads_the_same() {
+        let lengths = [6, 600, 6, 9, 12, 3, 3, 8];
+        let near = Neighbourhood::measure(&places(&lengths), lengths.len());
+        let mut spread = near.spread();
+        for round in 0..2 {
+            let mut found = [vec![0.0; lengths.len()], vec![0.0; lengths.len()]];
+            for slot in [0, 3, 4, 7] {
+                near.add(&mut spread, slot, slot as f32 + 1.0);
+                near.add_own(&mut spread, slot, slot as f32 + 1.0);
+            }
+            spread.drain(|position, occurrences| found[0][position] = occurrences);
+            near.spread_own(&mut spread, |position, occurrences| found[1][position] = occurrences);
+            for (one, other) in found[0].iter().zip(&found[1]) {
+                assert!((one - other).abs() < 1e-5, "{round}: {found:?}");
+            }
+        }
     }
 
     #[test]
