@@ -1,0 +1,4 @@
+//! Staleness: which earlier turns still hold.
+
+pub mod statement;
+pub mod text;
