@@ -79,7 +79,8 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
             pb::GetStalenessRequest { conversation: t.conversation, ..Default::default() }
         }),
         row!("MemoryService", "RejectEdge", Own, c.memory().reject_edge, |t| {
-            let (earlier, later) = (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
+            let (earlier, later) =
+                (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
             pb::RejectEdgeRequest { earlier, later }
         }),
         row!("ContextService", "BuildContext", Named, c.context().build_context, |t| {
