@@ -8,8 +8,17 @@
 //! same events; what a later turn brought never shows in the state as of an
 //! earlier one.
 
+mod components;
+mod detection;
 pub mod event;
+mod recall;
 pub mod statement;
 pub mod text;
+mod timeline;
 
-pub use event::{Edge, EdgeKind, Event, TurnEvents};
+pub use components::{Component, Staleness, StalenessKind};
+pub use detection::{Detect, Follow};
+pub use event::{Edge, EdgeKind, Event, KEPT_CONFIDENCE, SHOWN_CONFIDENCE, TurnEvents};
+pub use recall::{MAX_CANDIDATES, Recall};
+pub use statement::{Statement, TurnText};
+pub use timeline::Timeline;
