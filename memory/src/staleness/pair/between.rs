@@ -130,6 +130,8 @@ impl Between {
 pub(super) fn answer<'a>(past: &'a [Arc<Statement>], index: usize) -> Option<&'a Statement> {
     let old = past.get(index)?;
     past.get(index + 1)
-        .filter(|next| next.sequence == old.sequence + 1 && next.role != Role::Tool && !next.same_speaker(old))
+        .filter(|next| {
+            next.sequence == old.sequence + 1 && next.role != Role::Tool && !next.same_speaker(old)
+        })
         .map(|next| &**next)
 }

@@ -7,4 +7,5 @@
 pub mod between;
 pub mod conflict;
 pub mod features;
+pub mod model;
 pub mod overlap;

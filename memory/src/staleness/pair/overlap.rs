@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn clauses_that_share_rare_words_meet() {
         let old = Said::of("What a day. I live in Berlin near the Spree. Any dinner ideas?", None);
-        let new = Said::of("Thanks! By the way, we no longer live in Berlin. Dinner was fine.", None);
+        let new =
+            Said::of("Thanks! By the way, we no longer live in Berlin. Dinner was fine.", None);
         let met = meeting(&old, &new);
         assert_eq!((met.old, met.new), (1, 1));
     }
