@@ -56,6 +56,8 @@ pub enum WatchEvent {
 pub struct WatchStep {
     /// Revision that the turn came with: where to resume.
     pub revision: u64,
+    /// The turn is the last one that came with the revision.
+    pub completes: bool,
     /// At least one.
     pub events: Vec<WatchEvent>,
 }
@@ -118,6 +120,11 @@ impl Engine {
 }
 
 impl Watch {
+    /// The conversation that is followed.
+    pub fn conversation(&self) -> &ConversationId {
+        &self.id
+    }
+
     /// What the next turn brought, as soon as it is scored; nothing when the
     /// conversation was deleted. Can be cancelled and called again.
     ///
@@ -183,7 +190,9 @@ impl Watch {
             events.push(WatchEvent::Expired { sequence: expired, at, reason });
         }
         events.extend(moved.into_iter().map(|(turn, score)| WatchEvent::Staleness(turn, score)));
-        Ok(Some(WatchStep { revision, events }))
+        let is_last = sequence == scope.head.last_sequence;
+        let completes = is_last || self.revision_of(scope, sequence + 1)? != revision;
+        Ok(Some(WatchStep { revision, completes, events }))
     }
 
     /// The scores that moved much with a turn, noted as sent. Only turns that
