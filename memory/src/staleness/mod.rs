@@ -1,4 +1,5 @@
 //! Staleness: which earlier turns still hold.
 
+pub mod contradiction;
 pub mod statement;
 pub mod text;
