@@ -26,6 +26,8 @@ pub(super) struct Lead {
     pub(super) on: bool,
     /// The words point back ("since Friday").
     pub(super) past: bool,
+    /// Names a beginning, which ends nothing unless a range follows.
+    pub(super) begins: bool,
 }
 
 /// Reads backwards from the time at token `at`.
@@ -37,6 +39,7 @@ pub(super) fn lead(tokens: &[Token<'_>], at: usize) -> Lead {
         explicit: false,
         on: false,
         past: false,
+        begins: false,
     };
     let mut place = at;
     for _ in 0..4 {
@@ -44,7 +47,7 @@ pub(super) fn lead(tokens: &[Token<'_>], at: usize) -> Lead {
         match word(tokens, before) {
             "the" | "about" | "around" | "late" | "early" | "mid" | "latest" | "at" | "than"
             | "of" => {}
-            "on" | "in" | "this" | "from" | "starting" => lead.on = true,
+            "on" | "in" | "this" => lead.on = true,
             "until" | "till" | "til" | "through" | "thru" | "to"
                 if lead.kind == ExpiryKind::Date =>
             {
@@ -54,6 +57,7 @@ pub(super) fn lead(tokens: &[Token<'_>], at: usize) -> Lead {
                 }
                 lead.on = true;
             }
+            "later" if word(tokens, before + 1) != "than" => break,
             "by" | "due" | "deadline" | "later" => {
                 lead.kind = ExpiryKind::Deadline;
                 lead.on = true;
@@ -70,9 +74,13 @@ pub(super) fn lead(tokens: &[Token<'_>], at: usize) -> Lead {
                 lead.from = before;
                 break;
             }
-            "since" | "after" | "ago" | "as" => {
+            "since" | "after" | "ago" => {
                 lead.past = true;
                 break;
+            }
+            "from" | "starting" | "beginning" | "begins" | "starts" | "effective" => {
+                lead.begins = true;
+                lead.on = true;
             }
             _ => break,
         }
@@ -126,6 +134,17 @@ impl<'a, 'b> Clause<'a, 'b> {
         past && !self.any(FUTURE) && !self.any(PRESENT)
     }
 
+    /// "... served for two years": a verb of the past close before.
+    fn lasted(&self) -> bool {
+        let near = self.before.end.saturating_sub(4).max(self.before.start)..self.before.end;
+        let past = |word: &str| PAST.contains(&word) || word.len() > 4 && word.ends_with("ed");
+        self.tokens
+            .get(near)
+            .unwrap_or_default()
+            .iter()
+            .any(|token| past(token.word) && !NOT_PAST.contains(&token.word))
+    }
+
     /// "have been ... for two weeks": how long it has been.
     fn so_far(&self) -> bool {
         self.any(SO_FAR)
@@ -149,7 +168,10 @@ impl<'a, 'b> Clause<'a, 'b> {
         if (bound.open || bound.lasting && !bound.explicit) && self.told_in_the_past() {
             return None;
         }
-        if bound.lasting && (self.so_far() || self.any(DIRECTIONS)) && !bound.explicit {
+        if bound.lasting
+            && (self.so_far() || self.lasted() || self.any(DIRECTIONS))
+            && !bound.explicit
+        {
             return None;
         }
         let binding = self.any(BINDING);

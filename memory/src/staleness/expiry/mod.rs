@@ -26,6 +26,7 @@
 
 mod amount;
 mod clause;
+mod dated;
 mod day;
 mod lex;
 mod when;
@@ -139,7 +140,8 @@ fn bound_at(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<(Option<Bo
         explicit: lead.explicit,
         lasting: false,
     };
-    Some(((!found.past && !lead.past).then_some(bound), found.next))
+    let ends_something = !found.past && !lead.past && (found.range || !lead.begins);
+    Some((ends_something.then_some(bound), found.next))
 }
 
 /// Weighs a bound by the sentence around it.

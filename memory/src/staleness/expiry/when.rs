@@ -3,9 +3,9 @@
 use jiff::civil::{Date, DateTime, Time, time};
 
 use super::{
+    dated::{coming, dated},
     day::{
-        coming_month, day, end_of, first_of_month, first_of_year, monday, month, next_weekday,
-        plus_days, weekday, without_year,
+        day, end_of, first_of_month, first_of_year, monday, month, next_weekday, plus_days, weekday,
     },
     lex::{Kind, Token, joined, number, word},
 };
@@ -27,12 +27,14 @@ pub(super) struct When {
     pub(super) past: bool,
     /// Is a time only behind a preposition ("may", "the 5th").
     pub(super) needs_lead: bool,
+    /// Goes from one time to another ("Monday to Friday").
+    pub(super) range: bool,
     /// Token behind.
     pub(super) next: usize,
 }
 
 /// Period from the first to the last day, both included.
-fn period(first: Date, last: Date, next: usize) -> Option<When> {
+pub(super) fn period(first: Date, last: Date, next: usize) -> Option<When> {
     Some(When {
         starts: first.to_datetime(Time::midnight()),
         ends: end_of(last)?,
@@ -41,11 +43,18 @@ fn period(first: Date, last: Date, next: usize) -> Option<When> {
         open: false,
         past: false,
         needs_lead: false,
+        range: false,
         next,
     })
 }
 
-fn past(now: DateTime, next: usize) -> Option<When> {
+/// A period that has begun: what is told of it may be over.
+fn current(when: Option<When>) -> Option<When> {
+    when.map(|when| When { open: true, ..when })
+}
+
+/// The past, whatever day of it.
+pub(super) fn past(now: DateTime, next: usize) -> Option<When> {
     period(now.date(), now.date(), next).map(|when| When { past: true, ..when })
 }
 
@@ -70,7 +79,7 @@ pub(super) fn when_at(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<
         && later.ends >= now
     {
         let starts = when.starts;
-        when = When { starts, past: false, ..later };
+        when = When { starts, past: false, range: true, ..later };
         if when.ends < starts {
             // "Friday to Monday": the Monday behind that Friday.
             when.ends = plus_days(when.ends.date(), 7)?.to_datetime(when.ends.time());
@@ -137,13 +146,23 @@ fn period_at(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
 /// "the 15th": the next such day.
 fn ordinal(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
     let number = number(tokens, at + 1).filter(|_| word(tokens, at) == "the")?;
-    let suffix = matches!(word(tokens, at + 2), "st" | "nd" | "rd" | "th");
-    let ends =
-        tokens.get(at + 3).is_none_or(|token| token.kind == Kind::Mark || token.word == "at");
-    if !suffix || !ends {
+    if !matches!(word(tokens, at + 2), "st" | "nd" | "rd" | "th") {
         return None;
     }
     let today = now.date();
+    let months = match (word(tokens, at + 3), word(tokens, at + 4), word(tokens, at + 5)) {
+        ("of", "this", "month") => Some(0),
+        ("of", "next", "month") => Some(1),
+        _ => None,
+    };
+    if let Some(months) = months {
+        let first = first_of_month(today, months)?;
+        let day = day(first.year().try_into().ok()?, first.month().try_into().ok()?, number)?;
+        return period(day, day, at + 6).map(|when| When { past: day < today, ..when });
+    }
+    if !tokens.get(at + 3).is_none_or(|token| token.kind == Kind::Mark || token.word == "at") {
+        return None;
+    }
     let coming = (0..3).find_map(|ahead| {
         let first = first_of_month(today, ahead)?;
         day(first.year().try_into().ok()?, first.month().try_into().ok()?, number)
@@ -158,12 +177,14 @@ fn relative(tokens: &[Token<'_>], at: usize, now: DateTime, whole: bool) -> Opti
     let part =
         |at| usize::from(matches!(word(tokens, at), "morning" | "afternoon" | "evening" | "night"));
     match (word(tokens, at), word(tokens, at + 1), word(tokens, at + 2)) {
-        ("today", ..) => return period(today, today, at + 1),
+        ("today", ..) => return current(period(today, today, at + 1)),
         ("day", "after", "tomorrow") => {
             return plus_days(today, 2).and_then(|day| period(day, day, at + 3));
         }
-        ("tonight", ..) => return period(today, today, at + 1),
-        ("this", "morning" | "afternoon" | "evening", _) => return period(today, today, at + 2),
+        ("tonight", ..) => return current(period(today, today, at + 1)),
+        ("this", "morning" | "afternoon" | "evening", _) => {
+            return current(period(today, today, at + 2));
+        }
         ("tomorrow" | "tmrw" | "tmr", ..) => {
             return plus_days(today, 1).and_then(|day| period(day, day, at + 1 + part(at + 1)));
         }
@@ -180,6 +201,10 @@ fn relative(tokens: &[Token<'_>], at: usize, now: DateTime, whole: bool) -> Opti
     let said = unit_at > at;
     if let Some(name) = weekday(word(tokens, unit_at)) {
         let next = unit_at + 1 + part(unit_at + 1);
+        if !said && matches!((word(tokens, next), word(tokens, next + 1)), ("next", "week")) {
+            let found = plus_days(monday(today, 1)?, i64::from(name.to_monday_zero_offset()))?;
+            return period(found, found, next + 2);
+        }
         let found = match ahead {
             -1 => return past(now, next),
             1 => plus_days(monday(today, 1)?, i64::from(name.to_monday_zero_offset()))?,
@@ -235,139 +260,6 @@ fn relative(tokens: &[Token<'_>], at: usize, now: DateTime, whole: bool) -> Opti
         }
         _ => None,
     }
-}
-
-fn coming(today: Date, month: i8, next: usize) -> Option<When> {
-    let first = coming_month(today, month)?;
-    period(first, first.last_of_month(), next).map(|when| When {
-        open: true,
-        needs_lead: true,
-        ..when
-    })
-}
-
-/// Dates with numbers, and months by name.
-fn dated(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
-    numeric(tokens, at, now)
-        .or_else(|| day_first(tokens, at, now))
-        .or_else(|| month_first(tokens, at, now))
-}
-
-/// Builds a date with or without year.
-fn on(
-    now: DateTime,
-    year: Option<u32>,
-    month: u32,
-    day_of_month: u32,
-    next: usize,
-) -> Option<When> {
-    let today = now.date();
-    match year {
-        Some(year) => {
-            let day = day(year, month, day_of_month)?;
-            period(day, day, next).map(|when| When { past: day < today, ..when })
-        }
-        None => match without_year(today, month, day_of_month)? {
-            Ok(day) => period(day, day, next).map(|when| When { open: true, ..when }),
-            Err(()) => past(now, next),
-        },
-    }
-}
-
-/// A year behind a date: ", 2025" or " 2025", the token behind it.
-fn year_at(tokens: &[Token<'_>], at: usize) -> Option<(u32, usize)> {
-    let skip = usize::from(word(tokens, at) == ",");
-    let year = number(tokens, at + skip).filter(|_| word(tokens, at + skip).len() == 4)?;
-    (1000..=2999).contains(&year).then_some((year, at + skip + 1))
-}
-
-/// `2025-03-04`, `2025/03/04`, `25/3/2025`, `3/25`, `4.3.2025`.
-fn numeric(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
-    let first = number(tokens, at)?;
-    let mark = word(tokens, at + 1);
-    let tight = |from: usize, to: usize| (from..=to).all(|at| joined(tokens, at));
-    if !matches!(mark, "-" | "/" | ".") || !tight(at + 1, at + 2) {
-        return None;
-    }
-    let second = number(tokens, at + 2)?;
-    let third = (word(tokens, at + 3) == mark && tight(at + 3, at + 4))
-        .then(|| number(tokens, at + 4))
-        .flatten();
-    if word(tokens, at).len() == 4 && mark != "." {
-        return on(now, Some(first), second, third?, at + 5);
-    }
-    let year = match third {
-        Some(year) if word(tokens, at + 4).len() == 4 => Some(year),
-        Some(year) if mark == "/" && word(tokens, at + 4).len() == 2 => Some(2000 + year),
-        Some(_) => return None,
-        None => None,
-    };
-    let next = if year.is_some() { at + 5 } else { at + 3 };
-    let (month, day) = match (mark, year) {
-        (".", Some(_)) => (second, first),
-        ("/", _) if first > 12 || first == second => (second, first),
-        ("/", _) if second > 12 => (first, second),
-        _ => return None,
-    };
-    // "7/7" and "24/7" are other things.
-    if year.is_none() && (first == 24 || first == second) {
-        return None;
-    }
-    on(now, year, month, day, next)
-}
-
-/// `3 March`, `3rd of March 2025`, `3 to 5 March`.
-fn day_first(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
-    let suffix = |at: usize| usize::from(matches!(word(tokens, at), "st" | "nd" | "rd" | "th"));
-    let mut day_of_month = number(tokens, at)?;
-    let mut next = at + 1 + suffix(at + 1);
-    if matches!(word(tokens, next), "-" | "–" | "to" | "and" | "until")
-        && let Some(last) = number(tokens, next + 1)
-    {
-        day_of_month = last;
-        next += 2 + suffix(next + 2);
-    }
-    next += usize::from(word(tokens, next) == "of");
-    let month = u32::try_from(month(word(tokens, next))?).ok()?;
-    let year = year_at(tokens, next + 1);
-    on(
-        now,
-        year.map(|(year, _)| year),
-        month,
-        day_of_month,
-        year.map_or(next + 1, |(_, next)| next),
-    )
-}
-
-/// `March 3`, `March 3rd, 2025`, `March 3-5`, `March 2025`, `in March`.
-fn month_first(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<When> {
-    let name = month(word(tokens, at))?;
-    let index = u32::try_from(name).ok()?;
-    let begin = at + 1 + usize::from(word(tokens, at + 1) == "." || word(tokens, at + 1) == "the");
-    if let Some((year, next)) = year_at(tokens, begin) {
-        let first = day(year, index, 1)?;
-        let when = period(first, first.last_of_month(), next)?;
-        return Some(When { past: when.ends <= now, ..when });
-    }
-    let suffix = |at: usize| usize::from(matches!(word(tokens, at), "st" | "nd" | "rd" | "th"));
-    if let Some(mut day_of_month) = number(tokens, begin).filter(|day| (1..=31).contains(day)) {
-        let mut next = begin + 1 + suffix(begin + 1);
-        if matches!(word(tokens, next), "-" | "–" | "to" | "and" | "through")
-            && let Some(last) = number(tokens, next + 1).filter(|last| (1..=31).contains(last))
-        {
-            day_of_month = last;
-            next += 2 + suffix(next + 2);
-        }
-        let year = year_at(tokens, next);
-        return on(
-            now,
-            year.map(|(year, _)| year),
-            index,
-            day_of_month,
-            year.map_or(next, |(_, next)| next),
-        );
-    }
-    coming(now.date(), name, at + 1)
 }
 
 /// "every Friday", "Fridays", "each month": the token behind.
