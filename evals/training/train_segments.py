@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
 NEAR_HEAD, FAR_HEAD, FAR_RIGHT = 1536, 1536, 32
-KERNEL = PEAK = 12
+KERNEL, PEAK = 8, 4
 FOLDS = 4
 # A gap of each set weighs so much; the sets differ in size by twenty.
 WEIGHT = {"tiage_train": 3.0, "sgd": 0.5, "qm_train": 0.3}

@@ -4,7 +4,7 @@
 //! Span of one decision of the far look about the gap before turn `g`: the
 //! sums of the gaps within [`PEAK`] of it, each over the probabilities within
 //! [`KERNEL`] of it, each from 48 turns before and 32 behind its gap; together
-//! turns `g - 72 ..= g + 55`, which is [`MEMORY_TURNS`].
+//! turns `g - 60 ..= g + 43`, which are [`MEMORY_TURNS`].
 
 use std::collections::VecDeque;
 
@@ -25,11 +25,11 @@ pub const MEMORY_TURNS: usize = FAR_LEFT + KERNEL + PEAK + 1 + FAR_LAG;
 pub const FAR_LAG: usize = PEAK + KERNEL + FAR_RIGHT - 1;
 
 /// Gaps on both sides whose probabilities are summed.
-const KERNEL: usize = 12;
+const KERNEL: usize = 8;
 
 /// Gaps on both sides over which a cut of the far look must be the highest,
 /// and within which a shift of the near look stands for it.
-const PEAK: usize = 12;
+const PEAK: usize = 4;
 
 /// What is known of a turn and of the gap before it.
 #[derive(Clone, Debug)]
@@ -279,7 +279,7 @@ mod tests {
                 assert!(seen.insert(shift.first_of_new_segment));
             }
         }
-        assert_eq!(MEMORY_TURNS, 128);
+        assert_eq!((MEMORY_TURNS, FAR_LAG), (104, 43));
     }
 
     #[test]
