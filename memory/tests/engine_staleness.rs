@@ -62,8 +62,9 @@ async fn events_are_drawn_and_asked_as_of_any_turn() {
     let edges: Vec<_> = found.edges.iter().map(|edge| (edge.earlier, edge.later)).collect();
     assert_eq!(edges, [(1, 3), (2, 4)]);
     assert_eq!(found.edges[0].earlier_value, TALK[0]);
-    let beyond = world.engine.staleness(&tenant(), &talk, StalenessRequest { as_of: 6, ..all() });
-    assert!(matches!(beyond.await, Err(EngineError::Invalid(_))));
+    let beyond = StalenessRequest { as_of: 6, ..all() };
+    let beyond = world.engine.staleness(&tenant(), &talk, beyond).await;
+    assert!(matches!(beyond, Err(EngineError::Invalid(_))));
     let never = StalenessRequest { sequences: vec![9], ..all() };
     let never = world.engine.staleness(&tenant(), &talk, never).await;
     assert!(matches!(never, Err(EngineError::Invalid(_))));

@@ -17,6 +17,7 @@ pub mod contradiction;
 pub mod detect;
 mod detection;
 pub mod event;
+pub mod expiry;
 pub mod pair;
 mod recall;
 pub mod score;
