@@ -13,7 +13,9 @@
 
 mod claim;
 mod dependencies;
+mod draw;
 mod edge;
+mod marks;
 mod name;
 mod relation;
 pub mod retirement;
@@ -25,8 +27,10 @@ use serde::{Deserialize, Serialize};
 
 pub use claim::Claim;
 pub use dependencies::{DependencyError, check as check_dependencies};
-pub use edge::{Cause, FactEdge, TurnLink};
-pub use retirement::{Retired, Retirement};
+pub use draw::{draw, forget};
+pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink};
+pub use marks::{TurnMark, turn_marks};
+pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
 pub use turns::link;
 
 use crate::turn::{FactId, Role, Sequence};
@@ -146,6 +150,9 @@ pub struct Fact {
     /// What the caller said does not bear on it: later facts and turns, and
     /// earlier turns. No edge to them is drawn again.
     pub rejected: Vec<Cause>,
+    /// Hashes of what it is about, sorted: facts that share none are not
+    /// compared.
+    pub sketch: Vec<u32>,
 }
 
 impl Fact {

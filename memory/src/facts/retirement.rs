@@ -246,6 +246,7 @@ pub(super) mod testing {
             edges: Vec::new(),
             turns: Vec::new(),
             rejected: Vec::new(),
+            sketch: Vec::new(),
         }
     }
 }
