@@ -9,13 +9,23 @@
 
 use jiff::Timestamp;
 
-use super::{input::Pin, options::WindowOptions, tokens::TokenCounter};
+use super::{
+    input::{Pin, PinMark},
+    options::WindowOptions,
+    tokens::TokenCounter,
+};
 use crate::turn::{Part, Role, Turn};
 
 /// Longest name of a speaker that an excerpt shows, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// Between the fields of a unit's head.
 const SEPARATOR: &str = " · ";
+/// Longest value that a mark shows, in characters.
+const MAX_MARK_CHARS: usize = 120;
+/// Leads the words of a pin that holds no more.
+const NO_LONGER: &str = "no longer: ";
+/// Leads the words of a pin that another overrules.
+const NOT_IN_FORCE: &str = "not in force: ";
 
 /// A message that holds several units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,9 +103,34 @@ pub(super) fn pin(pin: &Pin) -> String {
         Block::QuotedPins => pin.authority.as_str(),
         _ => "",
     };
-    let mut unit = open(&[&said_at, role, pin.fact.kind.as_str()]);
-    close(&mut unit, &pin.fact.text);
+    let (mark, lead) = pin.mark.as_ref().map(marked).unwrap_or_default();
+    let mut unit = open(&[&said_at, role, pin.fact.kind.as_str(), &mark]);
+    close(&mut unit, &format!("{lead}{}", pin.fact.text));
     unit
+}
+
+/// A mark for the head, and the words that lead what holds no more: what stands
+/// behind them must not be read as current even where the head is overlooked.
+fn marked(mark: &PinMark) -> (String, &'static str) {
+    let on = |at: &Option<Timestamp>| {
+        at.map(|at| at.strftime(" on %Y-%m-%d").to_string()).unwrap_or_default()
+    };
+    match mark {
+        PinMark::Replaced { on: at, by } if by.is_empty() => {
+            (format!("replaced{}", on(at)), NO_LONGER)
+        }
+        PinMark::Replaced { on: at, by } => {
+            (format!("replaced{} by: {}", on(at), clean(by, MAX_MARK_CHARS)), NO_LONGER)
+        }
+        PinMark::Expired { on: at } => (format!("expired{}", on(at)), NO_LONGER),
+        PinMark::Unfounded { on: at } => {
+            (format!("what it rests on was withdrawn{}", on(at)), NO_LONGER)
+        }
+        PinMark::Overruled { by } => {
+            let by = clean(by, MAX_MARK_CHARS);
+            (format!("overruled by higher authority: {by}"), NOT_IN_FORCE)
+        }
+    }
 }
 
 fn push_part(body: &mut String, part: &Part) {
@@ -158,9 +193,14 @@ fn is_line_break(c: char) -> bool {
 
 /// A speaker's name that cannot end the head or add a field to it.
 fn clean_name(name: &str) -> String {
-    let name: String = name
+    clean(name, MAX_NAME_CHARS)
+}
+
+/// Words for the head of a unit, at most so many characters.
+fn clean(words: &str, max_chars: usize) -> String {
+    let words: String = words
         .chars()
-        .take(MAX_NAME_CHARS)
+        .take(max_chars)
         .map(|c| match c {
             '[' => '(',
             ']' => ')',
@@ -169,7 +209,7 @@ fn clean_name(name: &str) -> String {
             c => c,
         })
         .collect();
-    name.trim().to_owned()
+    words.trim().to_owned()
 }
 
 fn date(at: Timestamp) -> String {

@@ -109,8 +109,6 @@ static ADDING: LazyLock<HashSet<u32>> =
 /// A fact, ready to be compared.
 #[derive(Debug)]
 pub struct Claim {
-    /// Attribute alone.
-    pub(super) attribute: Name,
     /// Subject and attribute.
     pub(super) name: Name,
     /// Where it holds, normalised.
@@ -137,7 +135,6 @@ impl Claim {
         Self {
             name: Name::joined(&subject, &attribute),
             additive: fact.says.additive || listed && !counts,
-            attribute,
             scope: fact.says.scope.trim().to_lowercase(),
             authority: fact.authority(),
             text,

@@ -9,7 +9,7 @@ use super::{Claim, Fact, edge::MAX_EDGES, relation::common, supersession};
 use crate::{staleness::EdgeKind, turn::FactId};
 
 /// Facts that one is compared with, those with the most in common first.
-pub const MAX_COMPARED: usize = 256;
+pub(super) const MAX_COMPARED: usize = 256;
 
 /// Draws the edges between `fact` and `others`, in both directions by which
 /// came later, on the side of the earlier. Those drawn before between them are

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Bytes of a value in an edge.
-pub const MAX_VALUE_BYTES: usize = 256;
+pub(super) const MAX_VALUE_BYTES: usize = 256;
 /// Edges kept of one fact, the newest of no use beyond them: the first decides.
-pub const MAX_EDGES: usize = 64;
+pub(super) const MAX_EDGES: usize = 64;
 /// Turns that one fact is linked with.
 pub const MAX_LINKS: usize = 32;
 

@@ -7,6 +7,7 @@
 
 mod conversation;
 mod fact;
+mod fact_fields;
 mod mask;
 mod metadata;
 mod name;
@@ -20,8 +21,10 @@ mod violations;
 mod window;
 
 pub use conversation::{conversation_patch, conversation_to_proto, new_conversation};
-pub use fact::{fact_patch, fact_to_proto, imported_fact, new_fact};
-pub use name::{conversation_name, fact_name, new_id, parse_conversation, parse_fact, turn_name};
+pub use fact::{cause_to_proto, fact_patch, fact_to_proto, imported_fact, new_fact};
+pub use name::{
+    conversation_name, fact_name, new_id, parse_cause, parse_conversation, parse_fact, turn_name,
+};
 pub use options::{ContextFields, context_request};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, page_size, whole_prefix};
 pub use search::{hit_to_proto, search_method, search_scope, shortfall_to_proto, turn_filter};

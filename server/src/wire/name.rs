@@ -3,6 +3,7 @@
 
 use throughline_memory::{
     engine::FieldViolation,
+    facts::Cause,
     turn::{ConversationId, FactId, Sequence},
 };
 
@@ -54,6 +55,25 @@ pub fn parse_fact(field: &str, name: &str) -> Result<(ConversationId, FactId), F
     Ok((conversation, fact))
 }
 
+/// Reads `conversations/{id}/facts/{fact}` or
+/// `conversations/{id}/turns/{sequence}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right forms.
+pub fn parse_cause(field: &str, name: &str) -> Result<(ConversationId, Cause), FieldViolation> {
+    let rest = name.strip_prefix("conversations/").unwrap_or("");
+    let Some((conversation, sequence)) = rest.split_once("/turns/") else {
+        return parse_fact(field, name).map(|(id, fact)| (id, Cause::Fact(fact)));
+    };
+    let bad = |why: String| FieldViolation::new(field, why);
+    let conversation = ConversationId::new(conversation).map_err(|e| bad(e.to_string()))?;
+    let sequence: Sequence =
+        sequence.parse().ok().filter(|sequence| *sequence > 0).ok_or_else(|| {
+            bad("must have the form conversations/{id}/turns/{sequence}".to_owned())
+        })?;
+    Ok((conversation, Cause::Turn(sequence)))
+}
+
 /// Reads the id that a caller wishes for a new conversation; none if empty.
 ///
 /// # Errors
@@ -78,6 +98,18 @@ mod tests {
         for bad in ["", "trip-1", "conversations/", "conversations/A", "conversations/a/turns/1"] {
             let violation = parse_conversation("name", bad).unwrap_err();
             assert_eq!(violation.field, "name", "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_facts_and_turns_are_told_apart() {
+        let id = ConversationId::new("c").unwrap();
+        let cause = |name: &str| parse_cause("later", name);
+        assert_eq!(cause("conversations/c/turns/7"), Ok((id.clone(), Cause::Turn(7))));
+        let fact = Cause::Fact(FactId::new("f").unwrap());
+        assert_eq!(cause("conversations/c/facts/f"), Ok((id, fact)));
+        for bad in ["", "conversations/c", "conversations/c/turns/0", "conversations/c/turns/x"] {
+            assert_eq!(cause(bad).unwrap_err().field, "later", "{bad}");
         }
     }
 
