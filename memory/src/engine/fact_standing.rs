@@ -140,6 +140,21 @@ impl Engine {
             .collect())
     }
 
+    /// The facts that were known after a turn, as they stood then, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub fn facts_as_of(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        as_of: Sequence,
+    ) -> Result<Vec<PinnedFact>, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let head = cell.head()?;
+        self.standing_facts(&cell, &head, as_of)
+    }
+
     /// The turns whose statements facts have replaced, as of a turn.
     ///
     /// # Errors
@@ -150,9 +165,7 @@ impl Engine {
         id: &ConversationId,
         as_of: Sequence,
     ) -> Result<Vec<facts::TurnMark>, EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        let head = cell.head()?;
-        let pinned = self.standing_facts(&cell, &head, as_of)?;
+        let pinned = self.facts_as_of(tenant, id, as_of)?;
         let (facts, standing): (Vec<Fact>, Vec<Option<Standing>>) =
             pinned.into_iter().map(|pinned| (pinned.fact, Some(pinned.standing))).unzip();
         Ok(facts::turn_marks(&facts, &standing))
