@@ -249,7 +249,7 @@ async fn a_lower_authority_is_kept_and_marked() {
     assert_eq!(wish.standing.contradicts, [rule]);
     assert_eq!(values(&world, &c).await, ["10%", "25%"]);
     let seen = words(&world.window(&c, "discount").await);
-    assert!(seen.contains("overruled by higher authority: 10%] not in force: "), "{seen}");
+    assert!(seen.contains("[overruled by higher authority: 10%] not in force: "), "{seen}");
     pinned(&world, &c, with("15%", Authority::Policy)).await;
     assert_eq!(values(&world, &c).await, ["15%"], "it replaces the rule and the wish");
 }

@@ -22,10 +22,6 @@ const MAX_NAME_CHARS: usize = 64;
 const SEPARATOR: &str = " · ";
 /// Longest value that a mark shows, in characters.
 const MAX_MARK_CHARS: usize = 120;
-/// Leads the words of a pin that holds no more.
-const NO_LONGER: &str = "no longer: ";
-/// Leads the words of a pin that another overrules.
-const NOT_IN_FORCE: &str = "not in force: ";
 
 /// A message that holds several units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,32 +99,33 @@ pub(super) fn pin(pin: &Pin) -> String {
         Block::QuotedPins => pin.authority.as_str(),
         _ => "",
     };
-    let (mark, lead) = pin.mark.as_ref().map(marked).unwrap_or_default();
-    let mut unit = open(&[&said_at, role, pin.fact.kind.as_str(), &mark]);
+    let mut unit = open(&[&said_at, role, pin.fact.kind.as_str()]);
+    let lead = pin.mark.as_ref().map(marked).unwrap_or_default();
     close(&mut unit, &format!("{lead}{}", pin.fact.text));
     unit
 }
 
-/// A mark for the head, and the words that lead what holds no more: what stands
-/// behind them must not be read as current even where the head is overlooked.
-fn marked(mark: &PinMark) -> (String, &'static str) {
+/// What leads the words of a pin that does not hold: why, and that what follows
+/// is not so any more. A reader that overlooks the mark still reads "no longer".
+fn marked(mark: &PinMark) -> String {
     let on = |at: &Option<Timestamp>| {
         at.map(|at| at.strftime(" on %Y-%m-%d").to_string()).unwrap_or_default()
     };
     match mark {
         PinMark::Replaced { on: at, by } if by.is_empty() => {
-            (format!("replaced{}", on(at)), NO_LONGER)
+            format!("[replaced by a later one{}] no longer: ", on(at))
         }
         PinMark::Replaced { on: at, by } => {
-            (format!("replaced{} by: {}", on(at), clean(by, MAX_MARK_CHARS)), NO_LONGER)
+            let by = clean(by, MAX_MARK_CHARS);
+            format!("[replaced by a later one{}: {by}] no longer: ", on(at))
         }
-        PinMark::Expired { on: at } => (format!("expired{}", on(at)), NO_LONGER),
+        PinMark::Expired { on: at } => format!("[retired{}: its time is over] no longer: ", on(at)),
         PinMark::Unfounded { on: at } => {
-            (format!("what it rests on was withdrawn{}", on(at)), NO_LONGER)
+            format!("[retired{}: what it rests on was withdrawn] no longer: ", on(at))
         }
         PinMark::Overruled { by } => {
             let by = clean(by, MAX_MARK_CHARS);
-            (format!("overruled by higher authority: {by}"), NOT_IN_FORCE)
+            format!("[overruled by higher authority: {by}] not in force: ")
         }
     }
 }

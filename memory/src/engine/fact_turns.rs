@@ -2,11 +2,14 @@
 //! turns before that say the same or something older, the clock, and the turns
 //! after that took the place of those.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{Engine, EngineError, NewFact, heads::Cell, records::Head};
 use crate::{
     facts::{self, Claim, Fact, TurnEdge, TurnLink},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{Sequence, Turn},
 };
 
@@ -90,11 +93,44 @@ impl Engine {
     /// What later turns took the place of, of the turns that facts repeat.
     pub(super) fn turn_edges(
         &self,
-        _cell: &Cell,
-        _head: &Head,
-        _facts: &[Fact],
-        _as_of: Sequence,
+        cell: &Cell,
+        head: &Head,
+        facts: &[Fact],
+        as_of: Sequence,
     ) -> Result<Vec<TurnEdge>, EngineError> {
-        Ok(Vec::new())
+        let repeats = facts.iter().flat_map(|fact| &fact.turns).filter(|link| link.bears.is_none());
+        let repeated: BTreeSet<Sequence> = repeats.map(|link| link.turn).collect();
+        if repeated.is_empty() {
+            return Ok(Vec::new());
+        }
+        let scope = self.scope(&cell.tenant, &cell.id)?;
+        let ledger = self.ledger(&scope)?;
+        let timeline = ledger.covering(&self.store, self.scored(&scope)?)?;
+        let branch = cell.branch(head);
+        let mut edges = Vec::new();
+        for earlier in repeated {
+            for (later, edge) in timeline.edges_to(earlier, as_of) {
+                if edge.kind != EdgeKind::Supersedes || edge.confidence < SHOWN_CONFIDENCE {
+                    continue;
+                }
+                let Some(turn) = self.read_turn(&branch, later)? else { continue };
+                edges.push(TurnEdge {
+                    earlier,
+                    later,
+                    earlier_span: edge.earlier_span,
+                    confidence: edge.confidence,
+                    said_at: turn.said_at,
+                    later_value: words(&turn.searchable_text(), edge.later_span),
+                });
+            }
+        }
+        Ok(edges)
     }
+}
+
+/// The words of a turn that are meant; all of it if none are named.
+fn words(text: &str, span: Option<(u32, u32)>) -> String {
+    let (start, end) = span.unwrap_or((0, u32::MAX));
+    let end = (end as usize).min(text.len());
+    facts::short(text.get(start as usize..end).unwrap_or(""))
 }

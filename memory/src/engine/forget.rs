@@ -16,9 +16,9 @@ use super::{
     turns::segment_of,
 };
 use crate::{
-    enrich::{Queued, delete_derived, passage_texts},
+    enrich::{Queued, delete_derived, passage_texts, strike_events},
     facts::Fact,
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
@@ -133,6 +133,7 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
+        strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.read_facts(tenant, owner)?;
         let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, &erased))?;
         next.facts = next.facts.saturating_sub(facts);
@@ -146,6 +147,8 @@ impl Engine {
         batch.put(mark.clone(), encode(&(tenant, owner, &erased))?);
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
+        self.ledgers.invalidate_owner(tenant, owner);
+        self.uses.forget(tenant, owner);
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         self.embed.forget(tenant, &texts);
@@ -225,8 +228,11 @@ impl Engine {
             return Ok(0);
         }
         let mut next = self.touched(&head);
+        strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
         next.facts = next.facts.saturating_sub(facts);
         self.commit_head(writer, next, batch, None).await?;
+        self.ledgers.invalidate_owner(tenant, fork);
+        self.uses.forget(tenant, fork);
         Ok(facts)
     }
 
@@ -236,18 +242,7 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
     ) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
-        let prefix = keys::children_prefix(tenant, id);
-        let (start, end) = keys::prefix_range(&prefix);
-        let mut forks = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
-                Ok(fork) => forks.push(fork),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(forks), Err)
+        forks_of(&self.store, tenant, id)
     }
 
     /// Waits, for a bounded time, until a removal has reached everything
@@ -258,6 +253,26 @@ impl Engine {
             tracing::warn!("a removal waits in the outbox for the index");
         }
     }
+}
+
+/// The forks that share turns of a conversation, each with the last one.
+pub(crate) fn forks_of(
+    store: &Store,
+    tenant: &TenantId,
+    id: &ConversationId,
+) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
+    let prefix = keys::children_prefix(tenant, id);
+    let (start, end) = keys::prefix_range(&prefix);
+    let mut forks = Vec::new();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
+            Ok(fork) => forks.push(fork),
+            Err(error) => failed = Some(error),
+        }
+        ControlFlow::Continue(())
+    })?;
+    failed.map_or(Ok(forks), Err)
 }
 
 /// What is left of a forgotten turn: its place.

@@ -127,7 +127,7 @@ impl Claim {
     /// Reads a fact.
     pub fn of(fact: &Fact) -> Self {
         let (subject, attribute) = (Name::of(&fact.says.subject), Name::of(&fact.says.attribute));
-        let text = Words::of(&fact.text);
+        let text = Words::of(beyond_name(&fact.text, &attribute));
         let value = Some(fact.says.value.trim()).filter(|value| !value.is_empty()).map(Words::of);
         // "guests: 4" counts them.
         let counts = value.as_ref().unwrap_or(&text).said.words.first().is_some_and(|w| w.digit);
@@ -155,6 +155,20 @@ impl Claim {
     /// Where the value stands.
     pub(super) fn value_or_text(&self) -> &Words {
         self.value.as_ref().unwrap_or(&self.text)
+    }
+}
+
+/// A text without the attribute that it begins with: "hotel: Hilton".
+fn beyond_name<'a>(text: &'a str, attribute: &Name) -> &'a str {
+    match text.split_once(':') {
+        Some((name, rest))
+            if !attribute.is_empty()
+                && Name::of(name).tokens() == attribute.tokens()
+                && !rest.trim().is_empty() =>
+        {
+            rest.trim()
+        }
+        _ => text,
     }
 }
 

@@ -74,8 +74,8 @@ pub struct TurnLink {
     pub confidence: f32,
 }
 
-/// The beginning of a value, whole characters.
-pub(super) fn cut(value: &str) -> String {
+/// The beginning of a value, whole characters: [`MAX_VALUE_BYTES`] at most.
+pub fn short(value: &str) -> String {
     let value = value.trim();
     let end = value.floor_char_boundary(MAX_VALUE_BYTES);
     value.get(..end).unwrap_or("").to_owned()

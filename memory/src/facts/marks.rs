@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Cause, Fact, Retirement, Standing};
 use crate::{
-    staleness::{EdgeKind, event::SHOWN_CONFIDENCE},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
 };
 
@@ -83,7 +83,7 @@ fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> Turn
         by: by.id.clone(),
         span,
         confidence,
-        later_value: super::edge::cut(value),
+        later_value: super::edge::short(value),
         valid_from: by.valid_from,
         known_at: by.created_at,
         known_turn: by.known_turn,

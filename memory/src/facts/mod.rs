@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use claim::Claim;
 pub use dependencies::{DependencyError, check as check_dependencies};
 pub use draw::{draw, forget};
-pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink};
+pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink, short};
 pub use marks::{TurnMark, turn_marks};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
 pub use turns::link;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Cause, Fact, FactEdge};
 use crate::{
-    staleness::{EdgeKind, event::SHOWN_CONFIDENCE},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
 };
 

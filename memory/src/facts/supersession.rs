@@ -10,11 +10,11 @@
 use super::{
     Claim, Fact, FactEdge,
     claim::Words,
-    edge::{Cause, cut},
+    edge::{Cause, short},
     name::NameRelation,
     relation::{Likeness, Topic, common, same_words},
 };
-use crate::staleness::{EdgeKind, event::SHOWN_CONFIDENCE, text::Cue};
+use crate::staleness::{EdgeKind, SHOWN_CONFIDENCE, text::Cue};
 
 /// Same subject and attribute.
 const BY_NAME: f32 = 0.97;
@@ -89,7 +89,7 @@ pub fn edge(earlier: (&Fact, &Claim), later: (&Fact, &Claim)) -> Option<FactEdge
     let found = compare(old_claim, new_claim)?;
     let what = [&new.says.attribute, &old.says.attribute, &new.says.subject];
     let what = what.into_iter().map(|name| name.trim()).find(|name| !name.is_empty());
-    let led = what.map(|what| format!("{}: ", cut(what))).unwrap_or_default();
+    let led = what.map(|what| format!("{}: ", short(what))).unwrap_or_default();
     // Whichever was pinned last made it known.
     let made_known = if (new.created_at, &new.id) > (old.created_at, &old.id) { new } else { old };
     Some(FactEdge {
@@ -179,15 +179,15 @@ pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
 /// The words that are meant: the values as given, else those that differ, else
 /// all of it.
 fn values(earlier: &Claim, later: &Claim, relation: NameRelation) -> (String, String) {
-    let whole = |claim: &Claim| cut(&claim.value_or_text().said.text);
+    let whole = |claim: &Claim| short(&claim.value_or_text().said.text);
     if relation == NameRelation::Same || earlier.value.is_some() && later.value.is_some() {
         return (whole(earlier), whole(later));
     }
     match Likeness::of(&earlier.text, &later.text).differs {
         Some((old, new)) => {
-            (cut(old.of(&earlier.text.said.text)), cut(new.of(&later.text.said.text)))
+            (short(old.of(&earlier.text.said.text)), short(new.of(&later.text.said.text)))
         }
-        None => (cut(&earlier.text.said.text), cut(&later.text.said.text)),
+        None => (short(&earlier.text.said.text), short(&later.text.said.text)),
     }
 }
 
