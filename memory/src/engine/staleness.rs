@@ -9,10 +9,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, heads::Cell, records::Head, search::Scope, turns::scan_turns};
+use super::{Engine, EngineError, search::Scope};
 use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
-    store::{Batch, Direction, keys},
+    store::{Batch, keys},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
@@ -244,23 +244,6 @@ impl Engine {
             });
         }
         Ok(edges)
-    }
-
-    /// When the turn after `as_of` was taken in: what came later was not known.
-    pub(super) fn known_until(
-        &self,
-        cell: &Cell,
-        head: &Head,
-        as_of: Sequence,
-    ) -> Result<Option<Timestamp>, EngineError> {
-        let mut next = None;
-        let (from, until) = (as_of + 1, head.last_sequence);
-        let branch = cell.branch(head);
-        scan_turns(&self.store, &branch, from, until, Direction::Forward, &mut |turn| {
-            next = Some(turn.created_at);
-            std::ops::ControlFlow::Break(())
-        })?;
-        Ok(next)
     }
 }
 

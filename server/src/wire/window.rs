@@ -46,7 +46,7 @@ pub fn window_to_proto(
         revision: outcome.revision,
         shortfalls: outcome.shortfalls.iter().map(shortfall_to_proto).collect(),
         search_query: outcome.search_query.clone(),
-        superseded_dropped: 0,
+        superseded_dropped: outcome.superseded_dropped,
     }
 }
 
