@@ -345,6 +345,8 @@ pub struct ContextOutcome {
     pub revision: u64,
     /// What was missing.
     pub shortfalls: Vec<Shortfall>,
+    /// What items of the window are marked with, by the item's place.
+    pub edges: Vec<(usize, super::TurnEdge)>,
     /// Proposals that were dropped as superseded.
     pub superseded_dropped: u32,
     /// What was searched for.

@@ -252,6 +252,7 @@ impl Engine {
             unchanged_prefix_tokens: unchanged,
             revision: own.head.revision,
             shortfalls,
+            edges: self.item_edges(&gathered.scopes, &window, &marking.marks)?,
             superseded_dropped: marking.dropped,
             search_query,
             assembly_micros: 0,
