@@ -138,6 +138,16 @@ impl ConversationService for Double {
         Err(Status::unimplemented("double"))
     }
 
+    type WatchConversationStream =
+        tokio_stream::Empty<Result<wire::WatchConversationResponse, Status>>;
+
+    async fn watch_conversation(
+        &self,
+        _: Request<wire::WatchConversationRequest>,
+    ) -> Result<Response<Self::WatchConversationStream>, Status> {
+        Err(Status::unimplemented("double"))
+    }
+
     async fn list_conversations(
         &self,
         _: Request<wire::ListConversationsRequest>,

@@ -9,5 +9,7 @@
 //! earlier one.
 
 pub mod event;
+pub mod statement;
+pub mod text;
 
 pub use event::{Edge, EdgeKind, Event, TurnEvents};

@@ -23,6 +23,7 @@ pub fn fact_to_proto(conversation: &ConversationId, fact: Fact) -> pb::Fact {
         source_sequence: fact.source.unwrap_or_default(),
         source_span: fact.source_span.map(|(start, end)| pb::TextSpan { start, end }),
         request_id: fact.request_id,
+        ..pb::Fact::default()
     }
 }
 

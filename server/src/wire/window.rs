@@ -46,6 +46,7 @@ pub fn window_to_proto(
         revision: outcome.revision,
         shortfalls: outcome.shortfalls.iter().map(shortfall_to_proto).collect(),
         search_query: outcome.search_query.clone(),
+        superseded_dropped: 0,
     }
 }
 
@@ -70,6 +71,7 @@ fn item_to_proto(conversation: &ConversationId, item: &Item) -> pb::ContextItem 
         reason: item.reason.clone(),
         say_time: item.said_at.map(timestamp_to_proto),
         role: role_to_proto(item.role).into(),
+        edges: Vec::new(),
     }
 }
 

@@ -75,6 +75,14 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
         row!("MemoryService", "ListFacts", Named, c.memory().list_facts, |t| {
             pb::ListFactsRequest { conversation: t.conversation, ..Default::default() }
         }),
+        row!("MemoryService", "GetStaleness", Named, c.memory().get_staleness, |t| {
+            pb::GetStalenessRequest { conversation: t.conversation, ..Default::default() }
+        }),
+        row!("MemoryService", "RejectEdge", Own, c.memory().reject_edge, |t| {
+            let (earlier, later) =
+                (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
+            pb::RejectEdgeRequest { earlier, later }
+        }),
         row!("ContextService", "BuildContext", Named, c.context().build_context, |t| {
             pb::BuildContextRequest { conversation: t.conversation, ..Default::default() }
         }),

@@ -14,7 +14,7 @@ pub(super) async fn handle(
     call: Call,
     request: pb::BuildContextRequest,
 ) -> Result<(pb::BuildContextResponse, ContextOutcome), ApiError> {
-    let pb::BuildContextRequest { conversation, query, options, min_revision } = request;
+    let pb::BuildContextRequest { conversation, query, options, min_revision, .. } = request;
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &conversation));
     let fields = ContextFields { query, min_revision };

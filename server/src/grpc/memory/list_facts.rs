@@ -14,7 +14,7 @@ pub(super) async fn handle(
     call: Call,
     request: pb::ListFactsRequest,
 ) -> Result<pb::ListFactsResponse, ApiError> {
-    let pb::ListFactsRequest { conversation, page_size, page_token } = request;
+    let pb::ListFactsRequest { conversation, page_size, page_token, .. } = request;
     let pages = &call.opened()?.pages;
     let scope = PageScope::new(&call.tenant, "ListFacts", conversation.as_bytes());
     let mut violations = Violations::new();
