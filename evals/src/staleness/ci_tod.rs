@@ -109,7 +109,7 @@ pub(crate) async fn measure(args: &StalenessArgs) -> anyhow::Result<Findings> {
     let (mut edges, mut pure, mut soft) = (Pool::default(), Pool::default(), Pool::default());
     for (case, voices) in cases.iter().zip(&out.answers) {
         let (id, known) = (&case.conversation.id, &case.label);
-        let mut add = |pool: &mut Pool, score: f64| {
+        let add = |pool: &mut Pool, score: f64| {
             pool.add(id, &known.domain, Item::new(score, known.contradicts));
         };
         add(&mut edges, voices.edge);
