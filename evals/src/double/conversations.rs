@@ -182,14 +182,4 @@ impl ConversationService for Double {
     ) -> Result<Response<wire::ImportConversationResponse>, Status> {
         Err(Status::unimplemented("double"))
     }
-
-    type WatchConversationStream =
-        tokio_stream::Empty<Result<wire::WatchConversationResponse, Status>>;
-
-    async fn watch_conversation(
-        &self,
-        _: Request<wire::WatchConversationRequest>,
-    ) -> Result<Response<Self::WatchConversationStream>, Status> {
-        Err(Status::unimplemented("double"))
-    }
 }

@@ -111,20 +111,6 @@ impl MemoryService for Double {
     ) -> Result<Response<wire::RejectEdgeResponse>, Status> {
         Err(Status::unimplemented("double"))
     }
-
-    async fn get_staleness(
-        &self,
-        _: Request<wire::GetStalenessRequest>,
-    ) -> Result<Response<wire::GetStalenessResponse>, Status> {
-        Err(Status::unimplemented("double"))
-    }
-
-    async fn reject_edge(
-        &self,
-        _: Request<wire::RejectEdgeRequest>,
-    ) -> Result<Response<wire::RejectEdgeResponse>, Status> {
-        Err(Status::unimplemented("double"))
-    }
 }
 
 impl Double {

@@ -70,7 +70,8 @@ fn statebench_transcripts() {
 
 #[test]
 fn updates_by_bm25() {
-    check("longmemeval", "48", &[("updated_above_original", 0.43, 2), ("recall@10", 0.787, 3)]);
+    // 20 of the 35 pairs: at turn grain the later one stands below in 15.
+    check("longmemeval", "48", &[("updated_above_original", 0.571, 3), ("recall@10", 0.787, 3)]);
     check(
         "beam",
         "100K",

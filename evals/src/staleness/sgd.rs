@@ -89,7 +89,7 @@ impl Known {
     fn labels_after(&self, turn: usize) -> BTreeMap<usize, Label> {
         let earlier = self.sets.iter().filter(|(at, slots)| **at <= turn && !slots.is_empty());
         let label = |(&at, slots): (&usize, &BTreeSet<String>)| {
-            let later = self.sets.range(at + 1..=turn);
+            let later = self.sets.iter().filter(|(later, _)| at < **later && **later <= turn);
             let reset: BTreeSet<&String> = later.flat_map(|(_, slots)| slots).collect();
             let held = slots.iter().filter(|slot| !reset.contains(slot)).count();
             let label = match held {

@@ -65,18 +65,25 @@ pub(crate) async fn measure(args: &StalenessArgs) -> anyhow::Result<Findings> {
 struct Before<'a> {
     query: &'a Query,
     said: Vec<&'a str>,
-    written: Vec<&'a str>,
+    written: Vec<String>,
+}
+
+impl Before<'_> {
+    /// All of it as one text.
+    fn all(&self) -> String {
+        format!("{}\n{}", self.said.join("\n"), self.written.join("\n"))
+    }
 }
 
 fn asked(timeline: &Timeline) -> impl Iterator<Item = Before<'_>> {
-    let (mut said, mut written) = (Vec::new(), Vec::new());
+    let (mut said, mut written): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
     timeline.events.iter().filter_map(move |event| match event {
         Event::Say(message) => {
             said.push(message.text.as_str());
             None
         }
         Event::Write(fact) => {
-            written.push(fact.text.as_str());
+            written.push(format!("{}: {}", fact.attribute, fact.value));
             None
         }
         Event::Ask(query) => Some(Before { query, said: said.clone(), written: written.clone() }),
@@ -175,7 +182,7 @@ fn score(
     before: &Before<'_>,
     entries: &[Entry],
 ) -> anyhow::Result<()> {
-    let all = before.said.iter().chain(&before.written).copied().collect::<Vec<_>>().join("\n");
+    let all = before.all();
     let text = entries.iter().map(|e| e.text.as_str()).collect::<Vec<_>>().join("\n");
     let mut add = |name: &str, value: bool| {
         findings.samples.add(name, &timeline.id, &timeline.track, truth(value));
@@ -224,7 +231,7 @@ pub(crate) fn reference(args: &StalenessArgs) -> anyhow::Result<Findings> {
     for timeline in &timelines {
         for before in asked(timeline) {
             let transcript = before.said.join("\n");
-            let all = format!("{transcript}\n{}", before.written.join("\n"));
+            let all = before.all();
             let mut add = |name: &str, value: bool| {
                 findings.samples.add(name, &timeline.id, &timeline.track, truth(value));
             };
