@@ -16,9 +16,9 @@ use super::{
     turns::segment_of,
 };
 use crate::{
-    enrich::{Queued, delete_derived, passage_texts},
+    enrich::{Queued, delete_derived, passage_texts, strike_events},
     facts::Fact,
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, FactId, Sequence, TenantId, Turn},
 };
 
@@ -133,6 +133,7 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
+        strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.facts_from(&cell, &erased)?;
         for (fact, request_id) in &facts {
             delete_fact(&mut batch, &cell, fact, request_id);
@@ -148,6 +149,8 @@ impl Engine {
         batch.put(mark.clone(), encode(&(tenant, owner, &erased))?);
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
+        self.ledgers.invalidate_owner(tenant, owner);
+        self.uses.forget(tenant, owner);
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         self.embed.forget(tenant, &texts);
@@ -227,10 +230,13 @@ impl Engine {
         let mut next = self.touched(&head);
         next.facts = next.facts.saturating_sub(facts.len() as u64);
         let mut batch = Batch::new();
+        strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
         for (fact, request_id) in &facts {
             delete_fact(&mut batch, &cell, fact, request_id);
         }
         self.commit_head(writer, next, batch, None).await?;
+        self.ledgers.invalidate_owner(tenant, fork);
+        self.uses.forget(tenant, fork);
         Ok(facts.len() as u64)
     }
 
@@ -253,18 +259,7 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
     ) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
-        let prefix = keys::children_prefix(tenant, id);
-        let (start, end) = keys::prefix_range(&prefix);
-        let mut forks = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
-                Ok(fork) => forks.push(fork),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(forks), Err)
+        forks_of(&self.store, tenant, id)
     }
 
     /// Waits, for a bounded time, until a removal has reached everything
@@ -275,6 +270,26 @@ impl Engine {
             tracing::warn!("a removal waits in the outbox for the index");
         }
     }
+}
+
+/// The forks that share turns of a conversation, each with the last one.
+pub(crate) fn forks_of(
+    store: &Store,
+    tenant: &TenantId,
+    id: &ConversationId,
+) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
+    let prefix = keys::children_prefix(tenant, id);
+    let (start, end) = keys::prefix_range(&prefix);
+    let mut forks = Vec::new();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
+            Ok(fork) => forks.push(fork),
+            Err(error) => failed = Some(error),
+        }
+        ControlFlow::Continue(())
+    })?;
+    failed.map_or(Ok(forks), Err)
 }
 
 /// What is left of a forgotten turn: its place.

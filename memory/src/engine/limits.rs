@@ -44,6 +44,8 @@ pub struct Limits {
     pub outbox_turns: u64,
     /// Largest token budget of a window.
     pub token_budget: u64,
+    /// Conversations watched at the same time.
+    pub watches: u64,
 }
 
 impl Default for Limits {
@@ -69,13 +71,14 @@ impl Default for Limits {
             fork_depth: 64,
             outbox_turns: 1_000_000,
             token_budget: 2_000_000,
+            watches: 1_000,
         }
     }
 }
 
 impl Limits {
     /// Every limit by its name.
-    pub fn named(&self) -> [(&'static str, u64); 20] {
+    pub fn named(&self) -> [(&'static str, u64); 21] {
         [
             ("turn_bytes", self.turn_bytes),
             ("parts_per_turn", self.parts_per_turn),
@@ -97,6 +100,7 @@ impl Limits {
             ("fork_depth", self.fork_depth),
             ("outbox_turns", self.outbox_turns),
             ("token_budget", self.token_budget),
+            ("watches", self.watches),
         ]
     }
 }

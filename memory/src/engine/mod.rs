@@ -18,8 +18,9 @@ mod conversations;
 mod delete;
 mod error;
 mod facts;
-mod forget;
+pub(crate) mod forget;
 mod heads;
+pub(crate) mod ledger;
 mod limits;
 pub(crate) mod locks;
 mod reader;
@@ -27,8 +28,11 @@ mod rebuild;
 pub(crate) mod records;
 mod search;
 pub(crate) mod source;
+mod staleness;
 pub(crate) mod turns;
+pub(crate) mod uses;
 mod validate;
+mod watching;
 mod window;
 mod windows;
 
@@ -42,13 +46,16 @@ pub use api::*;
 pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
 pub use source::StoreTurnSource;
+pub use staleness::{StalenessPage, StalenessRequest, TurnEdge};
+pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
     embed::EmbedService,
-    enrich::{self, Deriver, Outbox, Queued},
+    enrich::{self, Deriver, Drawer, Outbox, Queued},
     index::TurnIndex,
     retrieval::RankingWeights,
+    staleness::Detect,
     store::{Direction, Store, StoreHealth, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -75,6 +82,8 @@ pub struct EngineParts {
     pub tokenizers: Arc<Tokenizers>,
     /// What hybrid ranking weighs by.
     pub ranking: RankingWeights,
+    /// Draws the staleness events of new turns.
+    pub detector: Arc<dyn Detect>,
     /// Limits in force.
     pub limits: Limits,
     /// Tells the time.
@@ -97,6 +106,10 @@ pub struct Engine {
     derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
+    detector: Arc<dyn Detect>,
+    ledgers: Arc<ledger::Ledgers>,
+    uses: Arc<uses::Uses>,
+    watches: watching::Watches,
     windows: windows::Windows,
     closing: watch::Sender<bool>,
     worker: Mutex<Option<JoinHandle<()>>>,
@@ -127,6 +140,10 @@ impl Engine {
             derivations: Arc::default(),
             outbox: Arc::default(),
             catalogs: Arc::default(),
+            detector: parts.detector,
+            ledgers: Arc::default(),
+            uses: Arc::default(),
+            watches: watching::Watches::default(),
             windows: windows::Windows::default(),
             closing: watch::Sender::new(false),
             worker: Mutex::new(None),
@@ -139,10 +156,14 @@ impl Engine {
             counter: Arc::clone(&engine.counter),
             order: Arc::clone(&engine.derivations),
             catalogs: Arc::clone(&engine.catalogs),
+            drawer: Arc::new(Drawer::new(Arc::clone(&engine.store), Arc::clone(&engine.detector))),
+            ledgers: Arc::clone(&engine.ledgers),
+            uses: Arc::clone(&engine.uses),
         };
         let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
+        engine.draw_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)

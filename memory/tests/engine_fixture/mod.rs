@@ -5,12 +5,13 @@
 
 mod embedder;
 mod fault;
+mod scripted;
 
 use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,6 +29,7 @@ use throughline_memory::{
 };
 
 pub use fault::{FailingStore, SwitchedIndex};
+pub(crate) use scripted::Scripted;
 
 /// What the test decides of the world outside.
 #[derive(Default)]
@@ -44,6 +46,8 @@ pub struct Controls {
     pub commits_left: AtomicI64,
     /// Each commit takes one away from `commits_left`.
     pub counting: AtomicBool,
+    /// Version of the detector.
+    pub detector: Arc<AtomicU32>,
     /// Drawn from for names.
     pub names: AtomicU64,
 }
@@ -247,6 +251,7 @@ async fn open(
         index: Arc::new(SwitchedIndex::over(exact, controls)),
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().expect("weights"),
+        detector: Arc::new(Scripted(Arc::clone(&controls.detector))),
         limits: limits.clone(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);

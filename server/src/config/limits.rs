@@ -51,6 +51,7 @@ fn place<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut u64> {
         "fork_depth" => &mut limits.fork_depth,
         "outbox_turns" => &mut limits.outbox_turns,
         "token_budget" => &mut limits.token_budget,
+        "watches" => &mut limits.watches,
         _ => return None,
     })
 }

@@ -54,6 +54,25 @@ pub fn parse_fact(field: &str, name: &str) -> Result<(ConversationId, FactId), F
     Ok((conversation, fact))
 }
 
+/// Reads `conversations/{id}/turns/{sequence}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right form.
+pub fn parse_turn(field: &str, name: &str) -> Result<(ConversationId, Sequence), FieldViolation> {
+    let bad = |why: String| FieldViolation::new(field, why);
+    if name.is_empty() {
+        return Err(bad("is required: conversations/{id}/turns/{sequence}".to_owned()));
+    }
+    let (conversation, sequence) = name
+        .strip_prefix("conversations/")
+        .and_then(|rest| rest.split_once("/turns/"))
+        .ok_or_else(|| bad("must have the form conversations/{id}/turns/{sequence}".to_owned()))?;
+    let conversation = ConversationId::new(conversation).map_err(|e| bad(e.to_string()))?;
+    let sequence = sequence.parse().ok().filter(|sequence| *sequence > 0);
+    let sequence = sequence.ok_or_else(|| bad("must end in a sequence from 1 on".to_owned()))?;
+    Ok((conversation, sequence))
+}
+
 /// Reads the id that a caller wishes for a new conversation; none if empty.
 ///
 /// # Errors
@@ -78,6 +97,15 @@ mod tests {
         for bad in ["", "trip-1", "conversations/", "conversations/A", "conversations/a/turns/1"] {
             let violation = parse_conversation("name", bad).unwrap_err();
             assert_eq!(violation.field, "name", "{bad}");
+        }
+    }
+
+    #[test]
+    fn turn_names_are_checked() {
+        let id = ConversationId::new("c").unwrap();
+        assert_eq!(parse_turn("earlier", &turn_name(&id, 7)), Ok((id, 7)));
+        for bad in ["", "conversations/c", "conversations/c/turns/", "conversations/c/turns/0"] {
+            assert_eq!(parse_turn("earlier", bad).unwrap_err().field, "earlier", "{bad}");
         }
     }
 

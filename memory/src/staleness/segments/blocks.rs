@@ -1,0 +1,168 @@
+//! Arithmetic over blocks of neighbouring turns: weighted mean vectors, cosine,
+//! shared words, shares of speakers. Slices in, numbers out.
+
+use std::collections::BTreeMap;
+
+use super::{
+    cues::CUES,
+    trace::{DIMENSIONS, Trace},
+};
+
+/// Cosine; 0 where one side is empty.
+pub(super) fn cosine(left: &[f32], right: &[f32]) -> f32 {
+    let (mut product, mut a, mut b) = (0.0f32, 0.0f32, 0.0f32);
+    for (x, y) in left.iter().zip(right) {
+        product += x * y;
+        a += x * x;
+        b += y * y;
+    }
+    if a > 0.0 && b > 0.0 { product / (a * b).sqrt() } else { 0.0 }
+}
+
+/// Sums of weighted vectors from the first trace on, so that the sum of any
+/// block is one subtraction.
+pub(super) struct Sums {
+    /// `sums[k]` is the sum of the first `k` traces.
+    sums: Vec<Vec<f32>>,
+}
+
+impl Sums {
+    pub(super) fn new(traces: &[&Trace]) -> Self {
+        let mut sums = Vec::with_capacity(traces.len() + 1);
+        let mut sum = vec![0.0f32; DIMENSIONS];
+        sums.push(sum.clone());
+        for trace in traces {
+            let weight = trace.weight();
+            for (total, value) in sum.iter_mut().zip(&trace.vector) {
+                *total += weight * value;
+            }
+            sums.push(sum.clone());
+        }
+        Self { sums }
+    }
+
+    /// Unit vector of the block `from..to`, clipped to what is there; zeros
+    /// if nothing is.
+    pub(super) fn block(&self, from: usize, to: usize) -> Vec<f32> {
+        let last = self.sums.len() - 1;
+        let (from, to) = (from.min(last), to.min(last));
+        let mut block: Vec<f32> = match (self.sums.get(from), self.sums.get(to)) {
+            (Some(start), Some(end)) => end.iter().zip(start).map(|(b, a)| b - a).collect(),
+            _ => vec![0.0; DIMENSIONS],
+        };
+        let norm = block.iter().map(|x| x * x).sum::<f32>().sqrt();
+        // Below this only rounding of the sums is left.
+        if norm > 1e-4 {
+            block.iter_mut().for_each(|x| *x /= norm);
+        } else {
+            block.fill(0.0);
+        }
+        block
+    }
+}
+
+/// Share of the words of `new` that no trace of `before` has; 0 without words.
+pub(super) fn novelty(new: &[&Trace], before: &[&Trace]) -> f32 {
+    let fresh: std::collections::BTreeSet<u64> =
+        new.iter().flat_map(|trace| trace.content.iter().copied()).collect();
+    let unseen = fresh
+        .iter()
+        .filter(|word| !before.iter().any(|trace| trace.content.binary_search(word).is_ok()))
+        .count();
+    unseen as f32 / (fresh.len() + 1) as f32
+}
+
+/// Cosine of word counts (turns that use the word) of two blocks.
+pub(super) fn shared_words(left: &[&Trace], right: &[&Trace]) -> f32 {
+    let count = |block: &[&Trace]| {
+        let mut counts: BTreeMap<u64, f32> = BTreeMap::new();
+        for word in block.iter().flat_map(|trace| &trace.content) {
+            *counts.entry(*word).or_default() += 1.0;
+        }
+        counts
+    };
+    let (left, right) = (count(left), count(right));
+    let square = |counts: &BTreeMap<u64, f32>| counts.values().map(|n| n * n).sum::<f32>();
+    let product: f32 = left.iter().filter_map(|(word, n)| right.get(word).map(|m| n * m)).sum();
+    let norm = (square(&left) * square(&right)).sqrt();
+    if norm > 0.0 { product / norm } else { 0.0 }
+}
+
+/// Words spoken by each speaker of a block (plus one a turn).
+pub(super) fn shares(block: &[&Trace]) -> BTreeMap<u64, f32> {
+    let mut shares: BTreeMap<u64, f32> = BTreeMap::new();
+    for trace in block {
+        *shares.entry(trace.speaker).or_default() += trace.words + 1.0;
+    }
+    shares
+}
+
+/// Cosine of the speakers' shares of two blocks.
+pub(super) fn same_speakers(left: &[&Trace], right: &[&Trace]) -> f32 {
+    let (left, right) = (shares(left), shares(right));
+    let square = |shares: &BTreeMap<u64, f32>| shares.values().map(|n| n * n).sum::<f32>();
+    let product: f32 = left.iter().filter_map(|(who, n)| right.get(who).map(|m| n * m)).sum();
+    let norm = (square(&left) * square(&right)).sqrt();
+    if norm > 0.0 { product / norm } else { 0.0 }
+}
+
+/// Mean words a turn; 0 for an empty block.
+pub(super) fn mean_words(block: &[&Trace]) -> f32 {
+    block.iter().map(|trace| trace.words).sum::<f32>() / block.len().max(1) as f32
+}
+
+/// How often each cue stands in the turns of a block, in [0, 1].
+pub(super) fn cue_rates(block: &[&Trace]) -> [f32; CUES] {
+    let mut rates = [0.0; CUES];
+    for (bit, rate) in rates.iter_mut().enumerate() {
+        let found = block.iter().filter(|trace| trace.cues >> bit & 1 == 1).count();
+        *rate = found as f32 / block.len().max(1) as f32;
+    }
+    rates
+}
+
+/// The last `width` of a block.
+pub(super) fn tail<T>(block: &[T], width: usize) -> &[T] {
+    block.get(block.len().saturating_sub(width)..).unwrap_or(block)
+}
+
+/// The first `width` of a block.
+pub(super) fn head<T>(block: &[T], width: usize) -> &[T] {
+    block.get(..width).unwrap_or(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{staleness::segments::SegmentTurn, turn::Role};
+
+    fn trace(text: &str, at: usize) -> Trace {
+        let mut vector = vec![0.0; DIMENSIONS];
+        vector[at] = 1.0;
+        Trace::new(&SegmentTurn {
+            sequence: 1,
+            role: Role::User,
+            speaker: "",
+            text,
+            vector: &vector,
+        })
+    }
+
+    #[test]
+    fn a_block_is_the_unit_mean_of_its_turns_alone() {
+        let (a, b) = (trace("budget for paint", 0), trace("paint again here", 1));
+        let sums = Sums::new(&[&a, &b]);
+        assert!((cosine(&sums.block(0, 1), &a.vector) - 1.0).abs() < 1e-5);
+        assert!(cosine(&sums.block(1, 9), &a.vector).abs() < 1e-5);
+        assert!(sums.block(2, 2).iter().all(|x| *x == 0.0));
+    }
+
+    #[test]
+    fn words_are_compared_between_blocks() {
+        let (a, b, c) = (trace("budget paint", 0), trace("paint wall", 1), trace("holiday", 2));
+        assert!(shared_words(&[&a], &[&b]) > 0.4 && shared_words(&[&a], &[&c]) == 0.0);
+        assert!((novelty(&[&b], &[&a]) - 1.0 / 3.0).abs() < 1e-6);
+        assert_eq!(novelty(&[], &[&a]), 0.0);
+        assert_eq!(mean_words(&[]), 0.0);
+    }
+}
