@@ -22,6 +22,35 @@ pub struct Pin {
     pub authority: Role,
     /// When the source was said, if it has one.
     pub said_at: Option<Timestamp>,
+    /// What is to be said of it beside its words.
+    pub mark: Option<PinMark>,
+}
+
+/// That a pin does not hold, or not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinMark {
+    /// Something later took its place.
+    Replaced {
+        /// When.
+        on: Option<Timestamp>,
+        /// What it says, or empty.
+        by: String,
+    },
+    /// Its time has passed.
+    Expired {
+        /// When.
+        on: Option<Timestamp>,
+    },
+    /// What it stands on holds no more.
+    Unfounded {
+        /// Since when.
+        on: Option<Timestamp>,
+    },
+    /// Something of more weight says otherwise.
+    Overruled {
+        /// What it says.
+        by: String,
+    },
 }
 
 /// A turn that retrieval proposes, best first.

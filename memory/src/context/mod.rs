@@ -34,7 +34,7 @@ pub use budget::MAX_CANDIDATES;
 pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{ToolLinks, TurnCost, full_history_tokens, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
-pub use input::{Pin, Query, RetrievedTurn, TurnReader, WindowInput};
+pub use input::{Pin, PinMark, Query, RetrievedTurn, TurnReader, WindowInput};
 pub use options::{
     DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
 };

@@ -11,7 +11,7 @@ use std::{ops::ControlFlow, sync::Arc};
 use super::{
     Engine, EngineError, Forgotten,
     conversations::id_at_end,
-    heads::Cell,
+    fact_records::delete_facts,
     records::{Idempotency, OutboxEntry, Task, decode, encode},
     turns::segment_of,
 };
@@ -19,7 +19,7 @@ use crate::{
     enrich::{Queued, delete_derived, passage_texts, strike_events},
     facts::Fact,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
-    turn::{ConversationId, FactId, Sequence, TenantId, Turn},
+    turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
 /// Erased turns whose pins in forks are still to be erased.
@@ -134,11 +134,9 @@ impl Engine {
             return Ok(None);
         }
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
-        let facts = self.facts_from(&cell, &erased)?;
-        for (fact, request_id) in &facts {
-            delete_fact(&mut batch, &cell, fact, request_id);
-        }
-        next.facts = next.facts.saturating_sub(facts.len() as u64);
+        let facts = self.read_facts(tenant, owner)?;
+        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, &erased))?;
+        next.facts = next.facts.saturating_sub(facts);
         let entry = OutboxEntry {
             tenant: tenant.clone(),
             owner: owner.clone(),
@@ -154,7 +152,7 @@ impl Engine {
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         self.embed.forget(tenant, &texts);
-        Ok(Some(Erased { sequences: erased, facts: facts.len() as u64, mark }))
+        Ok(Some(Erased { sequences: erased, facts, mark }))
     }
 
     /// Every text that the embedder may have seen of a turn: its passages, and
@@ -223,34 +221,19 @@ impl Engine {
         let cell = self.heads.cell(tenant, fork)?;
         let writer = cell.write().await;
         let Ok(head) = cell.head() else { return Ok(0) };
-        let facts = self.facts_from(&cell, sequences)?;
-        if facts.is_empty() && !changed {
+        let facts = self.read_facts(tenant, fork)?;
+        let mut batch = Batch::new();
+        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, sequences))?;
+        if facts == 0 && !changed {
             return Ok(0);
         }
         let mut next = self.touched(&head);
-        next.facts = next.facts.saturating_sub(facts.len() as u64);
-        let mut batch = Batch::new();
         strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
-        for (fact, request_id) in &facts {
-            delete_fact(&mut batch, &cell, fact, request_id);
-        }
+        next.facts = next.facts.saturating_sub(facts);
         self.commit_head(writer, next, batch, None).await?;
         self.ledgers.invalidate_owner(tenant, fork);
         self.uses.forget(tenant, fork);
-        Ok(facts.len() as u64)
-    }
-
-    fn facts_from(
-        &self,
-        cell: &Cell,
-        sequences: &[Sequence],
-    ) -> Result<Vec<(FactId, String)>, EngineError> {
-        let facts: Vec<Fact> = self.read_facts(&cell.tenant, &cell.id)?;
-        Ok(facts
-            .into_iter()
-            .filter(|fact| fact.source.is_some_and(|s| sequences.binary_search(&s).is_ok()))
-            .map(|fact| (fact.id, fact.request_id))
-            .collect())
+        Ok(facts)
     }
 
     /// The forks that share turns of a conversation, each with the last one.
@@ -307,12 +290,8 @@ pub(super) fn erase(turn: &Turn) -> Turn {
     }
 }
 
-fn delete_fact(batch: &mut Batch, cell: &Cell, fact: &FactId, request_id: &str) {
-    batch.delete(keys::fact(&cell.tenant, &cell.id, fact));
-    if !request_id.is_empty() {
-        let name = request_id.as_bytes();
-        batch.delete(keys::by_digest(&cell.tenant, &cell.id, Kind::PinRequest, name));
-    }
+fn comes_from(fact: &Fact, sequences: &[Sequence]) -> bool {
+    fact.source.is_some_and(|source| sequences.binary_search(&source).is_ok())
 }
 
 fn forgetting_key(id: uuid::Uuid) -> keys::Key {

@@ -2,7 +2,8 @@
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
-//! [`facts`] (pins), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! [`facts`] (pins, with [`fact_standing`], [`fact_turns`] and
+//! [`fact_records`]), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
 //! derives everything again.
@@ -17,12 +18,16 @@ mod commit;
 mod conversations;
 mod delete;
 mod error;
+mod fact_records;
+mod fact_standing;
+mod fact_turns;
 mod facts;
 pub(crate) mod forget;
 mod heads;
 pub(crate) mod ledger;
 mod limits;
 pub(crate) mod locks;
+mod pins;
 mod reader;
 mod rebuild;
 pub(crate) mod records;

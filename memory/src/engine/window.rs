@@ -9,14 +9,14 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    pins::RetiredPins,
     reader::Reader,
     search::{Gathered, Scope},
     windows::WindowKey,
 };
 use crate::{
     context::{
-        self, Pin, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions,
-        Yielded,
+        self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions, Yielded,
     },
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
@@ -212,7 +212,7 @@ impl Engine {
             density_alpha: DENSITY_ALPHA,
             min_score: request.min_score,
         };
-        let pins = self.pins(own)?;
+        let pins = self.pins(own, own.head.last_sequence, RetiredPins::LeftOut)?;
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {
             pins: &pins,
@@ -294,33 +294,6 @@ impl Engine {
         }
         let text = context::search_text(&turn.searchable_text(), &exchange);
         Ok(self.clip_query(&text).to_owned())
-    }
-
-    /// The pins of a conversation with their authority, newest first.
-    fn pins(&self, own: &Scope) -> Result<Vec<Pin>, EngineError> {
-        if own.head.facts == 0 {
-            return Ok(Vec::new());
-        }
-        let mut facts = self.read_facts(&own.branch.tenant, &own.branch.conversation)?;
-        facts.reverse();
-        let mut pins = Vec::with_capacity(facts.len());
-        for fact in facts {
-            let source = match fact.source {
-                Some(sequence) => {
-                    let turn = self.read_turn(&own.branch, sequence)?;
-                    // Forgotten meanwhile; without it the pin has no authority.
-                    let Some(turn) = turn.filter(|turn| !turn.forgotten) else { continue };
-                    Some(turn)
-                }
-                None => None,
-            };
-            pins.push(Pin {
-                authority: source.as_ref().map_or(Role::System, |turn| turn.role),
-                said_at: source.map(|turn| turn.said_at),
-                fact,
-            });
-        }
-        Ok(pins)
     }
 }
 

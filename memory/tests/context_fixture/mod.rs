@@ -14,7 +14,7 @@ use throughline_memory::{
         AssembleError, Carried, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers, TurnCost,
         TurnReader, Window, WindowInput, WindowOptions, assemble, turn_cost,
     },
-    facts::{Fact, FactKind},
+    facts::{Fact, FactKind, Statement},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
 };
 
@@ -118,8 +118,16 @@ pub(crate) fn pin(id: &str, authority: Role, text: &str, source: Option<Sequence
         request_id: String::new(),
         created_at: hour(source.unwrap_or(0)),
         updated_at: hour(source.unwrap_or(0)),
+        says: Statement::default(),
+        source_role: Some(authority),
+        valid_from: hour(source.unwrap_or(0)),
+        known_turn: source.unwrap_or(0),
+        edges: Vec::new(),
+        turns: Vec::new(),
+        rejected: Vec::new(),
+        sketch: Vec::new(),
     };
-    Pin { fact, authority, said_at: source.map(hour) }
+    Pin { fact, authority, said_at: source.map(hour), mark: None }
 }
 
 pub(crate) fn required(mut pin: Pin) -> Pin {

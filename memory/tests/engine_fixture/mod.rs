@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use throughline_memory::{
     context::{TemplateOverhead, Tokenizers},
     engine::*,
-    facts::FactKind,
+    facts::{FactKind, Statement},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     store::{Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions},
@@ -300,6 +300,7 @@ pub fn pin(text: &str, source: Option<Sequence>) -> NewFact {
         source,
         source_span: None,
         request_id: String::new(),
+        says: Statement::default(),
     }
 }
 

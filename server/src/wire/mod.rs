@@ -7,6 +7,7 @@
 
 mod conversation;
 mod fact;
+mod fact_fields;
 mod mask;
 mod metadata;
 mod name;
@@ -21,9 +22,10 @@ mod violations;
 mod window;
 
 pub use conversation::{conversation_patch, conversation_to_proto, new_conversation};
-pub use fact::{fact_patch, fact_to_proto, imported_fact, new_fact};
+pub use fact::{cause_to_proto, fact_patch, fact_to_proto, imported_fact, new_fact};
 pub use name::{
-    conversation_name, fact_name, new_id, parse_conversation, parse_fact, parse_turn, turn_name,
+    conversation_name, fact_name, new_id, parse_cause, parse_conversation, parse_fact, parse_turn,
+    turn_name,
 };
 pub use options::{ContextFields, context_request};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, page_size, whole_prefix};

@@ -1,0 +1,196 @@
+//! Whether a later fact takes the place of an earlier one, or contradicts one
+//! of more weight: by subject and attribute where both are named, else by
+//! their words.
+//!
+//! Invariants: values that add up replace nothing; facts of different scopes
+//! have nothing to do with each other; what says the same replaces nothing; a
+//! lower authority never takes a higher one's place. Rather no edge than a
+//! wrong one: an edge of less than [`SHOWN_CONFIDENCE`] is not drawn.
+
+use super::{
+    Claim, Fact, FactEdge,
+    claim::Words,
+    edge::{Cause, short},
+    name::NameRelation,
+    relation::{Likeness, Topic, common, same_words},
+};
+use crate::staleness::{EdgeKind, SHOWN_CONFIDENCE, text::Cue};
+
+/// Same subject and attribute.
+const BY_NAME: f32 = 0.97;
+/// One name says more than the other, and the words agree.
+const BY_WIDER_NAME: f32 = 0.75;
+/// What names that have nothing to do with each other take off.
+const APART: f32 = 0.2;
+
+/// Words with which a text takes something back or changes it.
+const CHANGING: [Cue; 7] = [
+    Cue::Retracts,
+    Cue::Changes,
+    Cue::Instead,
+    Cue::Became,
+    Cue::Ended,
+    Cue::Present,
+    Cue::Compares,
+];
+/// Those that leave no doubt even where values could stand side by side.
+const ENDING: [Cue; 4] = [Cue::Retracts, Cue::Instead, Cue::Ended, Cue::Denies];
+
+/// How a later claim bears on an earlier one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bearing {
+    /// What kind.
+    pub kind: EdgeKind,
+    /// Probability that it is right, [`SHOWN_CONFIDENCE`] to 1.
+    pub confidence: f32,
+    /// The words of the earlier one that are meant.
+    pub earlier_value: String,
+    /// The words of the later one that are meant.
+    pub later_value: String,
+}
+
+/// Compares a later claim with an earlier one.
+pub fn compare(earlier: &Claim, later: &Claim) -> Option<Bearing> {
+    if earlier.scope != later.scope || says_the_same(earlier, later) {
+        return None;
+    }
+    let relation = earlier.name.relation(&later.name);
+    let confidence = if earlier.additive || later.additive {
+        removal(earlier, later)?
+    } else {
+        match relation {
+            NameRelation::Siblings => return None,
+            NameRelation::Same if adds_to(later) => return None,
+            NameRelation::Same => BY_NAME,
+            NameRelation::Wider => by_wider_name(earlier, later)?,
+            NameRelation::Open => by_words(earlier, later)?,
+            NameRelation::Apart => by_words(earlier, later)? - APART,
+        }
+    };
+    if confidence < SHOWN_CONFIDENCE {
+        return None;
+    }
+    let kind = if later.authority < earlier.authority {
+        EdgeKind::Contradicts
+    } else {
+        EdgeKind::Supersedes
+    };
+    let (earlier_value, later_value) = values(earlier, later, relation);
+    Some(Bearing { kind, confidence, earlier_value, later_value })
+}
+
+/// The edge that a later fact draws to an earlier one, stored with the earlier.
+pub fn edge(earlier: (&Fact, &Claim), later: (&Fact, &Claim)) -> Option<FactEdge> {
+    let ((old, old_claim), (new, new_claim)) = (earlier, later);
+    let cause = Cause::Fact(new.id.clone());
+    if old.id == new.id || old.has_rejected(&cause) || !new.is_after(old) {
+        return None;
+    }
+    let found = compare(old_claim, new_claim)?;
+    let what = [&new.says.attribute, &old.says.attribute, &new.says.subject];
+    let what = what.into_iter().map(|name| name.trim()).find(|name| !name.is_empty());
+    let led = what.map(|what| format!("{}: ", short(what))).unwrap_or_default();
+    // Whichever was pinned last made it known.
+    let made_known = if (new.created_at, &new.id) > (old.created_at, &old.id) { new } else { old };
+    Some(FactEdge {
+        kind: found.kind,
+        later: cause,
+        confidence: found.confidence,
+        reason: format!("{led}{} -> {}", found.earlier_value, found.later_value),
+        earlier_value: found.earlier_value,
+        later_value: found.later_value,
+        valid_from: new.valid_from,
+        known_at: made_known.created_at,
+        known_turn: made_known.known_turn,
+    })
+}
+
+fn says_the_same(earlier: &Claim, later: &Claim) -> bool {
+    match (&earlier.value, &later.value) {
+        (Some(a), Some(b)) => same_words(a, b),
+        _ => same_words(&earlier.text, &later.text),
+    }
+}
+
+/// "also", "another": a further value of the same attribute.
+fn adds_to(later: &Claim) -> bool {
+    later.text.said.has(Cue::Adds) && !later.text.has_any(&ENDING)
+}
+
+/// A list loses an item: "no longer allergic to nuts". The later one names what
+/// the earlier had, and says that it ended.
+fn removal(earlier: &Claim, later: &Claim) -> Option<f32> {
+    const REMOVED: f32 = 0.75;
+    let ended =
+        later.text.has_any(&[Cue::Ended, Cue::Retracts]) || later.text.said.has(Cue::Negates);
+    let had = earlier.text.said.has(Cue::Negates) || earlier.text.said.has(Cue::Ended);
+    let item = &earlier.value_or_text().stems;
+    let named = !item.is_empty() && common(item, &later.text.stems) == item.len();
+    (ended && !had && named).then_some(REMOVED)
+}
+
+/// `deadline` and `project_deadline`: one thing if the words fit.
+fn by_wider_name(earlier: &Claim, later: &Claim) -> Option<f32> {
+    let like = Likeness::of(earlier.value_or_text(), later.value_or_text());
+    let texts = Likeness::of(&earlier.text, &later.text);
+    if texts.topic == Topic::Other || adds_to(later) {
+        return None;
+    }
+    let changing = later.text.has_any(&CHANGING);
+    let fits = like.differs.is_some() || texts.differs.is_some() || changing;
+    fits.then_some(BY_WIDER_NAME + if changing { 0.1 } else { 0.0 })
+}
+
+/// By the words alone.
+fn by_words(earlier: &Claim, later: &Claim) -> Option<f32> {
+    by_words_of(&earlier.text, &later.text)
+}
+
+/// Two texts: about one thing, and something of it differs.
+pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
+    let like = Likeness::of(earlier, later);
+    let negated = later.said.has(Cue::Negates) && !earlier.said.has(Cue::Negates);
+    let changing = later.has_any(&CHANGING) || negated;
+    let ending = later.has_any(&ENDING) || negated;
+    if like.topic == Topic::Other || later.said.has(Cue::Adds) && !ending {
+        return None;
+    }
+    let about_one = match like.topic {
+        Topic::Same => like.shared >= 1,
+        _ => like.shared >= 2 && like.overlap >= 0.5,
+    };
+    // Several likings hold at a time, and several orders are made.
+    if !about_one || (earlier.adds() || later.adds()) && !ending {
+        return None;
+    }
+    let known = like.topic == Topic::Same;
+    match (like.differs.is_some(), changing, like.substitutes()) {
+        (true, true, _) => Some(0.9),
+        (true, false, _) if known || like.overlap >= 0.7 => Some(0.75),
+        (true, false, _) => Some(0.55),
+        (false, true, true) => Some(0.8),
+        (false, true, false) if known && like.shared >= 2 => Some(0.7),
+        (false, true, false) => Some(0.5 + 0.2 * (like.overlap - 0.5)),
+        (false, false, true) if known && like.overlap >= 0.5 => Some(0.6),
+        (false, false, _) => None,
+    }
+}
+
+/// The words that are meant: the values as given, else those that differ, else
+/// all of it.
+fn values(earlier: &Claim, later: &Claim, relation: NameRelation) -> (String, String) {
+    let whole = |claim: &Claim| short(&claim.value_or_text().said.text);
+    if relation == NameRelation::Same || earlier.value.is_some() && later.value.is_some() {
+        return (whole(earlier), whole(later));
+    }
+    match Likeness::of(&earlier.text, &later.text).differs {
+        Some((old, new)) => {
+            (short(old.of(&earlier.text.said.text)), short(new.of(&later.text.said.text)))
+        }
+        None => (short(&earlier.text.said.text), short(&later.text.said.text)),
+    }
+}
+
+#[cfg(test)]
+#[path = "supersession_tests.rs"]
+mod tests;
