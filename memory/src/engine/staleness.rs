@@ -62,6 +62,9 @@ pub struct StalenessPage {
     pub turns: Vec<(Sequence, Staleness)>,
     /// Edges that concern these turns.
     pub edges: Vec<TurnEdge>,
+    /// Topics up to the turn asked for: first and last turn, and how certain it
+    /// is that one begins there. With the first page alone.
+    pub topics: Vec<(Sequence, Sequence, f32)>,
     /// There are more turns behind them.
     pub more: bool,
     /// Revision that was read.
@@ -118,9 +121,11 @@ impl Engine {
         let edges = self.edges_of(&scope, &timeline, &sequences, as_of)?;
         let version = self.detector.version();
         let old = timeline.records().iter().filter(|record| record.version != version).count();
+        let topics = if request.after == 0 { timeline.topics(as_of) } else { Vec::new() };
         Ok(StalenessPage {
             turns,
             edges,
+            topics,
             more,
             revision: scope.head.revision,
             scorer: self.detector.name(),
