@@ -13,5 +13,6 @@ pub mod enrich;
 pub mod facts;
 pub mod index;
 pub mod retrieval;
+pub mod staleness;
 pub mod store;
 pub mod turn;
