@@ -5,8 +5,8 @@ Input are rows that the product itself computes, so that training and use can
 not differ: `memory/examples/segment_rows.rs` writes for each set SET
 
     SET.jsonl  one conversation a line: [[speaker, "u" or "a", text], ...]
-    SET.f32    the vector of each turn, 384 little-endian floats (made by this
-               script from --vectors with --prepare)
+    SET.f32    the vector of each turn, 384 little-endian floats (made by the
+               embedder of the service)
     SET.near, SET.nearh, SET.far, SET.farh   rows of both looks
     SET.y.json one list of 0/1 a conversation, for the gaps before turn 2, 3, ...
 
@@ -31,8 +31,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-NEAR, NEAR_HEAD, FAR_HEAD, FAR_LEFT, FAR_RIGHT = 55, 1536, 1536, 48, 32
-KERNEL = PEAK = 12
+NEAR_HEAD, FAR_HEAD, FAR_RIGHT = 1536, 1536, 32
+KERNEL, PEAK = 8, 4
 FOLDS = 4
 # A gap of each set weighs so much; the sets differ in size by twenty.
 WEIGHT = {"tiage_train": 3.0, "sgd": 0.5, "qm_train": 0.3}
@@ -286,13 +286,45 @@ def choose(model, train):
     return round(near_threshold, 2), best[1], best[2]
 
 
+# Columns of the plain features, by what they look at.
+NEAR_GROUPS = dict(similarity=[*range(9), 23, 24, 25, 26], words=range(9, 14), length=range(14, 19),
+                   speakers=range(19, 22), position=[22], cues=range(27, 55))
+FAR_GROUPS = dict(similarity=[*range(0, 24, 4), 24, 25, 26], words=range(111, 116),
+                  length=[*range(2, 24, 4), *range(3, 24, 4), *range(120, 125)],
+                  speakers=[*range(1, 24, 4), 116, 117, 118], position=[119], cues=range(27, 111))
+
+
+def ablate(train, evaluated):
+    """Trains without each group, with the thresholds of the whole model."""
+    settings = None
+    for name in ("nothing", "heads", "plain features", *NEAR_GROUPS):
+        masks = [np.ones(55, np.float32), np.ones(125, np.float32)]
+        if name == "plain features":
+            masks = [0 * mask for mask in masks]
+        elif name in NEAR_GROUPS:
+            masks[0][list(NEAR_GROUPS[name])] = 0
+            masks[1][list(FAR_GROUPS[name])] = 0
+        model = Model(train, *masks, heads=(False, False) if name == "heads" else (True, True))
+        settings = settings or choose(model, train)
+        print("without", name, flush=True)
+        near = [r.split(1 / (1 + np.exp(-odds))) for r, odds in zip(train, model.crossed_near)]
+        report("  sgd (folds)", train[1], near[1], [np.zeros(len(y)) for y in train[1].labels], settings)
+        report("  qm_train (folds)", train[2], near[2], train[2].split(model.crossed_far), settings)
+        for rows in evaluated:
+            report("  " + rows.name, rows, *model.score(rows, rows.name.startswith("qm")), settings)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--last-look", action="store_true", help="also qm_test_part")
+    parser.add_argument("--ablate", action="store_true", help="train without each group of features")
     args = parser.parse_args()
     train = [Rows(args.rows, n, n == "qm_train") for n in ("tiage_train", "sgd", "qm_train")]
+    if args.ablate:
+        ablate(train, [Rows(args.rows, n, n == "qm_val") for n in ("tiage_dev", "qm_val")])
+        return
     model = Model(train)
     settings = choose(model, train)
     print("near threshold, far threshold, sigma:", settings)

@@ -13,9 +13,11 @@
 //! earlier one.
 
 mod components;
+pub mod contradiction;
 pub mod detect;
 mod detection;
 pub mod event;
+pub mod expiry;
 pub mod pair;
 mod recall;
 pub mod score;

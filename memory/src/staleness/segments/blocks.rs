@@ -8,58 +8,88 @@ use super::{
     trace::{DIMENSIONS, Trace},
 };
 
+/// Independent partial sums of a product, so that it runs on vector units;
+/// always added in the same order.
+const LANES: usize = 8;
+
+/// Inner product, over the shorter length.
+pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (left, left_rest) = left.as_chunks::<LANES>();
+    let (right, right_rest) = right.as_chunks::<LANES>();
+    for (x, y) in left.iter().zip(right) {
+        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += x * y;
+        }
+    }
+    lanes.iter().sum::<f32>() + left_rest.iter().zip(right_rest).map(|(x, y)| x * y).sum::<f32>()
+}
+
 /// Cosine; 0 where one side is empty.
 pub(super) fn cosine(left: &[f32], right: &[f32]) -> f32 {
-    let (mut product, mut a, mut b) = (0.0f32, 0.0f32, 0.0f32);
-    for (x, y) in left.iter().zip(right) {
-        product += x * y;
-        a += x * x;
-        b += y * y;
-    }
-    if a > 0.0 && b > 0.0 { product / (a * b).sqrt() } else { 0.0 }
+    let norm = (dot(left, left) * dot(right, right)).sqrt();
+    if norm > 0.0 { dot(left, right) / norm } else { 0.0 }
 }
 
 /// Sums of weighted vectors from the first trace on, so that the sum of any
 /// block is one subtraction.
 pub(super) struct Sums {
-    /// `sums[k]` is the sum of the first `k` traces.
-    sums: Vec<Vec<f32>>,
+    /// The sums of the first 0, 1, 2, ... traces, [`DIMENSIONS`] each.
+    sums: Vec<f32>,
+    traces: usize,
 }
 
 impl Sums {
     pub(super) fn new(traces: &[&Trace]) -> Self {
-        let mut sums = Vec::with_capacity(traces.len() + 1);
+        let mut sums = Vec::with_capacity((traces.len() + 1) * DIMENSIONS);
         let mut sum = vec![0.0f32; DIMENSIONS];
-        sums.push(sum.clone());
+        sums.extend_from_slice(&sum);
         for trace in traces {
             let weight = trace.weight();
             for (total, value) in sum.iter_mut().zip(&trace.vector) {
                 *total += weight * value;
             }
-            sums.push(sum.clone());
+            sums.extend_from_slice(&sum);
         }
-        Self { sums }
+        Self { sums, traces: traces.len() }
+    }
+
+    fn first(&self, traces: usize) -> &[f32] {
+        let start = traces.min(self.traces) * DIMENSIONS;
+        self.sums.get(start..start + DIMENSIONS).unwrap_or_default()
     }
 
     /// Unit vector of the block `from..to`, clipped to what is there; zeros
     /// if nothing is.
     pub(super) fn block(&self, from: usize, to: usize) -> Vec<f32> {
-        let last = self.sums.len() - 1;
-        let (from, to) = (from.min(last), to.min(last));
-        let mut block: Vec<f32> = match (self.sums.get(from), self.sums.get(to)) {
-            (Some(start), Some(end)) => end.iter().zip(start).map(|(b, a)| b - a).collect(),
-            _ => vec![0.0; DIMENSIONS],
-        };
-        let norm = block.iter().map(|x| x * x).sum::<f32>().sqrt();
-        // Below this only rounding of the sums is left.
-        if norm > 1e-4 {
+        let mut block = self.sum(from, to);
+        let norm = dot(&block, &block).sqrt();
+        if norm > ROUNDING {
             block.iter_mut().for_each(|x| *x /= norm);
         } else {
             block.fill(0.0);
         }
+        block.to_vec()
+    }
+
+    fn sum(&self, from: usize, to: usize) -> [f32; DIMENSIONS] {
+        let mut block = [0.0f32; DIMENSIONS];
+        for ((x, b), a) in block.iter_mut().zip(self.first(to)).zip(self.first(from)) {
+            *x = b - a;
+        }
         block
     }
+
+    /// Cosine of the blocks of `width` traces on both sides of `gap`.
+    pub(super) fn similarity(&self, gap: usize, width: usize) -> f32 {
+        let (left, right) = (self.sum(gap.saturating_sub(width), gap), self.sum(gap, gap + width));
+        let (a, b) = (dot(&left, &left).sqrt(), dot(&right, &right).sqrt());
+        if a > ROUNDING && b > ROUNDING { dot(&left, &right) / (a * b) } else { 0.0 }
+    }
 }
+
+/// Length of a block's vector below which only rounding of the sums is left.
+const ROUNDING: f32 = 1e-4;
 
 /// Share of the words of `new` that no trace of `before` has; 0 without words.
 pub(super) fn novelty(new: &[&Trace], before: &[&Trace]) -> f32 {

@@ -1,6 +1,11 @@
 //! Words and word sequences that open, close or continue a topic. General
 //! English, no wording of any data set; each family is one bit.
 
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
 /// Number of families.
 pub(super) const CUES: usize = 14;
 
@@ -139,13 +144,32 @@ const FIRST_WORD: [&[&str]; 4] = [
     ],
 ];
 
+/// First word of a phrase -> the words behind it and the bit of its family.
+type Phrases = HashMap<&'static str, Vec<(Vec<&'static str>, u16)>>;
+
+static PHRASES: LazyLock<Phrases> = LazyLock::new(|| {
+    let mut phrases = Phrases::new();
+    for (bit, family) in ANYWHERE.iter().enumerate() {
+        for phrase in *family {
+            let mut words = phrase.split(' ');
+            if let Some(first) = words.next() {
+                phrases.entry(first).or_default().push((words.collect(), 1 << bit));
+            }
+        }
+    }
+    phrases
+});
+
 /// The families found in the lower-case `words` of a turn, bit by bit;
 /// the last bit is a question mark in the text.
 pub(super) fn cues(words: &[String], question_mark: bool) -> u16 {
     let mut bits = 0u16;
-    for (bit, family) in ANYWHERE.iter().enumerate() {
-        if family.iter().any(|phrase| has_phrase(words, phrase)) {
-            bits |= 1 << bit;
+    for (at, word) in words.iter().enumerate() {
+        for (rest, bit) in PHRASES.get(word.as_str()).into_iter().flatten() {
+            let behind = words.get(at + 1..).unwrap_or_default();
+            if behind.len() >= rest.len() && rest.iter().zip(behind).all(|(a, b)| a == b) {
+                bits |= bit;
+            }
         }
     }
     let first = words.first().map_or("", String::as_str);
@@ -160,18 +184,6 @@ pub(super) fn cues(words: &[String], question_mark: bool) -> u16 {
     bits
 }
 
-fn has_phrase(words: &[String], phrase: &str) -> bool {
-    let mut parts = phrase.split(' ');
-    let Some(head) = parts.next() else { return false };
-    words.iter().enumerate().any(|(at, word)| {
-        word == head
-            && parts
-                .clone()
-                .enumerate()
-                .all(|(step, part)| words.get(at + 1 + step).is_some_and(|next| next == part))
-    })
-}
-
 /// Words too common to tell a topic.
 const COMMON: &str = "the a an and or of to in is it that this i you we they he she was were be been are am do does \
     did have has had with for on at as but if so not no yes yeah okay ok um uh mm hmm right well just like what there \
@@ -180,9 +192,11 @@ const COMMON: &str = "the a an and or of to in is it that this i you we they he 
     lets gonna mhm oh too also now his her their these those because up out into than yep sure good great cool nice \
     lol wow thing things kind lot want need please thank thanks make see say said let";
 
+static COMMON_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON.split(' ').collect());
+
 /// Is the lower-case word a carrier of meaning?
 pub(super) fn is_content(word: &str) -> bool {
-    word.chars().count() > 2 && !COMMON.split(' ').any(|common| common == word)
+    word.chars().nth(2).is_some() && !COMMON_WORDS.contains(word)
 }
 
 #[cfg(test)]

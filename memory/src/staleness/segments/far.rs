@@ -2,8 +2,7 @@
 
 use super::{
     blocks::{
-        Sums, cosine, cue_rates, head, mean_words, novelty, same_speakers, shared_words, shares,
-        tail,
+        Sums, cue_rates, head, mean_words, novelty, same_speakers, shared_words, shares, tail,
     },
     cues::CUES,
     trace::{DIMENSIONS, Trace},
@@ -44,16 +43,11 @@ pub fn far_head_input(left: &[&Trace], right: &[&Trace]) -> Vec<f32> {
     input
 }
 
-/// Similarity of the blocks of `width` on both sides of `gap`.
-fn similarity(sums: &Sums, gap: usize, width: usize) -> f32 {
-    cosine(&sums.block(gap.saturating_sub(width), gap), &sums.block(gap, gap + width))
-}
-
 /// Height of the rims above the gap, both sides together.
 fn depth(sums: &Sums, gap: usize, width: usize, end: usize) -> f32 {
-    let at = similarity(sums, gap, width);
+    let at = sums.similarity(gap, width);
     let rim = |from: usize, to: usize| {
-        (from..=to).map(|gap| similarity(sums, gap, width)).fold(at, f32::max)
+        (from..=to).map(|gap| sums.similarity(gap, width)).fold(at, f32::max)
     };
     rim(gap.saturating_sub(RIM).max(1).min(gap), gap)
         + rim(gap, (gap + RIM).min(end.saturating_sub(1)).max(gap))
@@ -69,7 +63,7 @@ pub fn far_plain(left: &[&Trace], right: &[&Trace]) -> Vec<f32> {
     for width in WIDTHS {
         let (a, b) = (tail(left, width), head(right, width));
         row.extend([
-            similarity(&sums, gap, width),
+            sums.similarity(gap, width),
             same_speakers(a, b),
             mean_words(a),
             mean_words(b),

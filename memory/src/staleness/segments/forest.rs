@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 
+use super::blocks::dot;
+
 /// Most trees of a forest and most nodes of a tree.
 const MAX_TREES: usize = 2000;
 const MAX_NODES: usize = 1023;
@@ -18,7 +20,7 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn score(&self, input: &[f32]) -> f32 {
-        self.bias + self.weights.iter().zip(input).map(|(w, x)| w * x).sum::<f32>()
+        self.bias + dot(&self.weights, input)
     }
 
     /// Does it fit inputs of `width` numbers?

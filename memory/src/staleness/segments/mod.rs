@@ -19,7 +19,7 @@
 //! stands where that sum is highest and large enough.
 //!
 //! Invariants: no clock, no I/O; what is said after turn `t` is a function of
-//! turns `t - 127 ..= t` alone, so never of later turns, and a segmenter fed
+//! turns `t - 103 ..= t` alone, so never of later turns, and a segmenter fed
 //! with the last [`MEMORY_TURNS`] turns goes on exactly like one that saw all.
 //! A shift once told is never taken back.
 

@@ -4,7 +4,7 @@
 //! Span of one decision of the far look about the gap before turn `g`: the
 //! sums of the gaps within [`PEAK`] of it, each over the probabilities within
 //! [`KERNEL`] of it, each from 48 turns before and 32 behind its gap; together
-//! turns `g - 72 ..= g + 55`, which is [`MEMORY_TURNS`].
+//! turns `g - 60 ..= g + 43`, which are [`MEMORY_TURNS`].
 
 use std::collections::VecDeque;
 
@@ -25,11 +25,11 @@ pub const MEMORY_TURNS: usize = FAR_LEFT + KERNEL + PEAK + 1 + FAR_LAG;
 pub const FAR_LAG: usize = PEAK + KERNEL + FAR_RIGHT - 1;
 
 /// Gaps on both sides whose probabilities are summed.
-const KERNEL: usize = 12;
+const KERNEL: usize = 8;
 
 /// Gaps on both sides over which a cut of the far look must be the highest,
 /// and within which a shift of the near look stands for it.
-const PEAK: usize = 12;
+const PEAK: usize = 4;
 
 /// What is known of a turn and of the gap before it.
 #[derive(Clone, Debug)]
@@ -209,8 +209,17 @@ mod tests {
             .collect()
     }
 
-    fn run(talk: &[(String, Vec<f32>)], from: usize) -> Vec<(Shift, f32)> {
-        let mut segmenter = Segmenter::new(SegmentModel::bundled().expect("fits"));
+    /// Tells often, for talk that is not human.
+    fn eager(near: f32, far: f32) -> SegmentModel {
+        let json = include_str!("../../../weights/staleness-segments.json");
+        let mut weights: serde_json::Value = serde_json::from_str(json).expect("json");
+        weights["near"]["threshold"] = serde_json::json!(near);
+        weights["far"]["threshold"] = serde_json::json!(far);
+        SegmentModel::load(&weights.to_string()).expect("fits")
+    }
+
+    fn run(model: &SegmentModel, talk: &[(String, Vec<f32>)], from: usize) -> Vec<(Shift, f32)> {
+        let mut segmenter = Segmenter::new(model);
         let mut shifts = Vec::new();
         for (at, (text, vector)) in talk.iter().enumerate().skip(from) {
             let turn = SegmentTurn {
@@ -226,42 +235,51 @@ mod tests {
         shifts
     }
 
+    /// One model that tells of the near look, one that tells of the far look.
+    fn models() -> [SegmentModel; 2] {
+        [eager(0.04, 9.0), eager(2.0, 0.01)]
+    }
+
     #[test]
     fn what_is_told_never_depends_on_later_turns() {
         let talk = talk(260);
-        let all = run(&talk, 0);
-        assert!(!all.is_empty());
-        for end in [1, 40, 100, 200] {
-            let then: Vec<_> =
-                all.iter().copied().filter(|(shift, _)| shift.known_at <= end as u64).collect();
-            assert_eq!(run(&talk[..end], 0), then);
+        for model in models() {
+            let all = run(&model, &talk, 0);
+            assert!(all.len() > 2);
+            for end in [1, 40, 100, 200] {
+                let then: Vec<_> =
+                    all.iter().copied().filter(|(shift, _)| shift.known_at <= end as u64).collect();
+                assert_eq!(run(&model, &talk[..end], 0), then);
+            }
         }
     }
 
     #[test]
     fn the_last_turns_are_all_that_counts() {
         let talk = talk(400);
-        let all = run(&talk, 0);
-        for from in [1, 77, 200] {
-            let ready = (from + MEMORY_TURNS) as u64;
-            let later = |shifts: Vec<(Shift, f32)>| -> Vec<_> {
-                shifts.into_iter().filter(|(shift, _)| shift.known_at >= ready).collect()
-            };
-            assert_eq!(later(run(&talk, from)), later(all.clone()));
+        for model in models() {
+            let all = run(&model, &talk, 0);
+            for from in [1, 77, 200] {
+                let ready = (from + MEMORY_TURNS) as u64;
+                let later = |shifts: Vec<(Shift, f32)>| -> Vec<_> {
+                    shifts.into_iter().filter(|(shift, _)| shift.known_at >= ready).collect()
+                };
+                assert_eq!(later(run(&model, &talk, from)), later(all.clone()));
+            }
         }
     }
 
     #[test]
     fn shifts_are_known_within_the_lag_and_told_once() {
-        let all = run(&talk(300), 0);
-        let mut seen = std::collections::BTreeSet::new();
-        for (shift, _) in all {
-            assert!(shift.known_at >= shift.first_of_new_segment);
-            assert!(shift.known_at - shift.first_of_new_segment <= FAR_LAG as u64);
-            assert!(shift.first_of_new_segment > 1 && (0.0..=1.0).contains(&shift.confidence));
-            assert!(seen.insert(shift.first_of_new_segment));
+        for (model, lag) in models().iter().zip([0, FAR_LAG as u64]) {
+            let mut seen = std::collections::BTreeSet::new();
+            for (shift, _) in run(model, &talk(300), 0) {
+                assert_eq!(shift.known_at, shift.first_of_new_segment + lag);
+                assert!(shift.first_of_new_segment > 1 && (0.0..=1.0).contains(&shift.confidence));
+                assert!(seen.insert(shift.first_of_new_segment));
+            }
         }
-        assert_eq!(MEMORY_TURNS, 128);
+        assert_eq!((MEMORY_TURNS, FAR_LAG), (104, 43));
     }
 
     #[test]

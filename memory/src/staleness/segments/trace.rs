@@ -79,38 +79,31 @@ fn head_of(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text)
 }
 
-/// Lower-case words; an apostrophe, also one set apart by a tokenizer
-/// ("do n't", "let 's"), joins what it stands between.
+/// What an apostrophe joins to the word before it, also where a tokenizer has
+/// set it apart ("let 's").
+const CLITICS: [&str; 7] = ["s", "m", "re", "ve", "ll", "d", "t"];
+
+/// Lower-case words.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
-    let mut joins = false;
+    let mut apostrophe = false;
     for symbol in text.chars().chain([' ']) {
         if symbol.is_alphanumeric() {
-            if word.is_empty()
-                && joins
-                && let Some(last) = words.pop()
-            {
-                word = last;
-            }
-            joins = false;
             word.extend(symbol.to_lowercase());
-        } else if matches!(symbol, '\'' | '’') {
-            joins = !words.is_empty() || !word.is_empty();
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
+            continue;
+        }
+        if !word.is_empty() {
+            match words.last_mut().filter(|_| apostrophe && CLITICS.contains(&word.as_str())) {
+                Some(last) => last.push_str(&word),
+                None => words.push(word.clone()),
             }
-        } else {
-            if !symbol.is_whitespace() {
-                joins = false;
-            }
-            if !word.is_empty() {
-                joins = false;
-                words.push(std::mem::take(&mut word));
-            }
-            if words.len() >= MAX_WORDS {
-                break;
-            }
+            word.clear();
+            apostrophe = false;
+        }
+        apostrophe = matches!(symbol, '\'' | '’') || (apostrophe && symbol == ' ');
+        if words.len() >= MAX_WORDS {
+            break;
         }
     }
     words
