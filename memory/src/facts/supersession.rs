@@ -54,6 +54,8 @@ pub struct Bearing {
     pub earlier_value: String,
     /// The words of the later one that are meant.
     pub later_value: String,
+    /// The later one repeats the earlier as void.
+    pub withdraws: bool,
 }
 
 /// Compares a later claim with an earlier one.
@@ -83,7 +85,8 @@ pub fn compare(earlier: &Claim, later: &Claim) -> Option<Bearing> {
         EdgeKind::Supersedes
     };
     let (earlier_value, later_value) = values(earlier, later, relation);
-    Some(Bearing { kind, confidence, earlier_value, later_value })
+    let withdraws = withdraws(earlier, later);
+    Some(Bearing { kind, confidence, earlier_value, later_value, withdraws })
 }
 
 /// The edge that a later fact draws to an earlier one, stored with the earlier.
@@ -106,10 +109,19 @@ pub fn edge(earlier: (&Fact, &Claim), later: (&Fact, &Claim)) -> Option<FactEdge
         reason: format!("{led}{} -> {}", found.earlier_value, found.later_value),
         earlier_value: found.earlier_value,
         later_value: found.later_value,
+        withdraws: found.withdraws,
         valid_from: new.valid_from,
         known_at: made_known.created_at,
         known_turn: made_known.known_turn,
     })
+}
+
+/// "Revoked: 15 % for Umbrella": all words of the earlier one, and that they are
+/// void.
+fn withdraws(earlier: &Claim, later: &Claim) -> bool {
+    let said = &earlier.value_or_text().stems;
+    let repeats = !said.is_empty() && common(said, &later.text.stems) == said.len();
+    repeats && later.text.voids() && !earlier.text.voids()
 }
 
 fn says_the_same(earlier: &Claim, later: &Claim) -> bool {

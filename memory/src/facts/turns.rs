@@ -7,6 +7,7 @@
 use super::{
     Claim, TurnLink,
     claim::Words,
+    edge::MAX_COVERED,
     relation::{Likeness, common},
     supersession,
 };
@@ -32,6 +33,7 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
     if common(&turn.stems, &claim.text.stems) == 0 && shared_name(claim, &turn) == 0 {
         return None;
     }
+    let covers = covers(claim, &turn);
     let clauses = clauses(&turn, text);
     let whole = Span { start: 0, end: u32::try_from(text.len()).unwrap_or(u32::MAX) };
     if !claim.text.stems.is_empty()
@@ -43,11 +45,12 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
         let span = clauses.iter().find(|(_, words)| says_the_same(claim, words));
         let span = span.map_or(whole, |(span, _)| *span);
         let span = (span.start, span.end);
-        return Some(TurnLink { turn: sequence, bears: None, span, confidence: 0.9 });
+        return Some(TurnLink { turn: sequence, bears: None, span, confidence: 0.9, covers });
     }
     let same = clauses.iter().find(|(_, words)| says_the_same(claim, words));
     let link = |bears, span: &Span, confidence| {
-        Some(TurnLink { turn: sequence, bears, span: (span.start, span.end), confidence })
+        let span = (span.start, span.end);
+        Some(TurnLink { turn: sequence, bears, span, confidence, covers })
     };
     if let Some((span, _)) = same {
         return link(None, span, 0.9);
@@ -57,6 +60,39 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
     }
     let replaced = clauses.iter().find_map(|(span, words)| Some((span, replaces(claim, words)?)));
     replaced.and_then(|(span, confidence)| link(Some(EdgeKind::Supersedes), span, confidence))
+}
+
+/// The link of a fact to the turn that it was pinned from.
+pub fn link_source(
+    claim: &Claim,
+    sequence: Sequence,
+    text: &str,
+    span: Option<(u32, u32)>,
+) -> TurnLink {
+    let whole = (0, u32::try_from(text.len()).unwrap_or(u32::MAX));
+    let read = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or("");
+    TurnLink {
+        turn: sequence,
+        bears: None,
+        span: span.unwrap_or(whole),
+        confidence: 1.0,
+        covers: covers(claim, &Words::of(read)),
+    }
+}
+
+/// See [`TurnLink::covers`].
+fn covers(claim: &Claim, turn: &Words) -> (Vec<u32>, u32) {
+    let shared = turn.stems.iter().filter(|stem| claim.text.stems.binary_search(stem).is_ok());
+    let named = |stem: &&u32| {
+        turn.said.words.iter().any(|word| {
+            word.stem == **stem && claim.name.tokens().iter().any(|t| hash(t) == word.hash)
+        })
+    };
+    let by_name = turn.stems.iter().filter(named);
+    let mut shared: Vec<u32> = shared.chain(by_name).copied().take(MAX_COVERED).collect();
+    shared.sort_unstable();
+    shared.dedup();
+    (shared, u32::try_from(turn.stems.len()).unwrap_or(u32::MAX))
 }
 
 /// The clauses that state something, with their places.
