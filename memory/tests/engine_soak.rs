@@ -7,16 +7,23 @@ mod engine_fixture;
 #[path = "engine_soak/model.rs"]
 mod model;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine_fixture::*;
 use model::Model;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use throughline_memory::{engine::*, store::StoreKind, turn::*};
+use throughline_memory::{engine::*, staleness::*, store::StoreKind, turn::*};
 
+/// What the scripted detector makes events of; N is an earlier turn.
+const SAYS: [&str; 6] = ["", "", " [replaces N]", " [contradicts N]", " [mentions N]", " [ends N]"];
 const USERS: [&str; 3] = ["", "ann", "bob"];
 
+/// How turns stood after a turn, decay apart: a crash loses uses.
+type Stood = Vec<(Sequence, Vec<Component>)>;
+
 struct Soak {
+    /// By conversation and turn: later turns must not change it.
+    stood: BTreeMap<(String, Sequence), Stood>,
     world: World,
     model: Model,
     random: StdRng,
@@ -40,7 +47,9 @@ impl Soak {
         let Some(name) = self.pick() else { return self.create().await };
         match self.random.random_range(0..100) {
             0..4 => self.create().await,
-            4..34 => self.append(&name).await,
+            4..30 => self.append(&name).await,
+            30..33 => self.check_staleness(&name).await,
+            33..34 => self.reject(&name).await,
             34..42 => self.fork(&name).await,
             42..52 => self.forget(&name).await,
             52..56 => self.delete(&name).await,
@@ -82,7 +91,13 @@ impl Soak {
                     let turn = turn.lock().expect("sound");
                     named(&turn.client_turn_id, turn.text.as_deref().unwrap_or("gone"))
                 }
-                _ => named(&format!("t{fresh}"), &format!("word{fresh}x and more")),
+                _ => {
+                    let turns = self.model.conversations[name].turns.len() as u64;
+                    let earlier = self.random.random_range(0..=turns);
+                    let says = *SAYS.choose(&mut self.random).expect("says");
+                    let text = says.replace('N', &earlier.to_string());
+                    named(&format!("t{fresh}"), &format!("word{fresh}x{text} and more"))
+                }
             });
         }
         let outcome =
@@ -111,6 +126,7 @@ impl Soak {
         if last == 0 {
             return;
         }
+        self.stood.clear();
         let count = self.random.random_range(1..3);
         let sequences: Vec<_> = (0..count).map(|_| self.random.random_range(1..=last)).collect();
         let done = self.world.engine.forget_turns(&tenant(), &id(name), &sequences).await;
@@ -120,6 +136,7 @@ impl Soak {
     }
 
     async fn delete(&mut self, name: &str) {
+        self.stood.clear();
         let done = self.world.engine.delete_conversation(&tenant(), &id(name)).await;
         let done = done.expect("deleted");
         let answer = (done.turns_removed, done.turns_shared);
@@ -149,6 +166,45 @@ impl Soak {
         let updated = self.world.engine.update_conversation(&tenant(), &id(name), patch).await;
         self.model.conversations.get_mut(name).expect("there").user = user.into();
         assert_eq!(updated.expect("updated").revision, self.model.touch(name), "{}", self.step);
+    }
+
+    /// Rejects an edge that is shown, if there is one.
+    async fn reject(&mut self, name: &str) {
+        self.world.settle(&id(name)).await;
+        let Some(page) = self.staleness(name, 0).await else { return };
+        let Some(edge) = page.edges.choose(&mut self.random) else { return };
+        let (earlier, later) = (edge.earlier, edge.later);
+        let rejected = self.world.engine.reject_edge(&tenant(), &id(name), earlier, later).await;
+        assert_eq!(rejected.expect("rejected"), self.model.touch(name), "{} {name}", self.step);
+        let page = self.staleness(name, 0).await.expect("there");
+        let again = page.edges.iter().any(|edge| (edge.earlier, edge.later) == (earlier, later));
+        assert!(!again, "{} {name} {later} -> {earlier}", self.step);
+        self.stood.clear();
+    }
+
+    /// What later turns brought never shows in the state as of an earlier one.
+    async fn check_staleness(&mut self, name: &str) {
+        let last = self.model.conversations[name].turns.len() as u64;
+        if last < 2 {
+            return;
+        }
+        self.world.settle(&id(name)).await;
+        let as_of = self.random.random_range(1..last);
+        let page = self.staleness(name, as_of).await.expect("there");
+        assert_eq!(page.unscored, 0, "{} {name}", self.step);
+        let kept = |staleness: Staleness| {
+            let components = staleness.components.into_iter();
+            components.filter(|component| component.kind != StalenessKind::Decayed).collect()
+        };
+        let now: Stood = page.turns.into_iter().map(|(at, of)| (at, kept(of))).collect();
+        let then = self.stood.entry((name.to_owned(), as_of)).or_insert_with(|| now.clone());
+        assert_eq!(*then, now, "{} {name} as of {as_of}", self.step);
+    }
+
+    async fn staleness(&self, name: &str, as_of: Sequence) -> Option<StalenessPage> {
+        let (sequences, limit) = (Vec::new(), 10_000);
+        let request = StalenessRequest { sequences, as_of, after: 0, limit, min_revision: 0 };
+        self.world.engine.staleness(&tenant(), &id(name), request).await.ok()
     }
 
     async fn check_turns(&mut self, name: &str) {
@@ -223,6 +279,7 @@ impl Soak {
 
 async fn soak(kind: StoreKind, seed: u64, steps: usize, restart_every: usize) {
     let mut soak = Soak {
+        stood: BTreeMap::new(),
         world: World::with(kind, Limits::default()).await,
         model: Model::default(),
         random: StdRng::seed_from_u64(seed),

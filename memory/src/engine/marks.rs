@@ -313,7 +313,7 @@ impl Engine {
             match later {
                 None => then.push(other),
                 Some(0) => {}
-                Some(known) => then.push(other.as_of(known as Sequence)?),
+                Some(known) => then.push(other.stood_after(known as Sequence)?),
             }
         }
         Ok(then)

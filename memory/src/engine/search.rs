@@ -44,7 +44,7 @@ impl Scope {
     ///
     /// # Errors
     /// `Invalid` beyond the last turn.
-    pub(super) fn as_of(mut self, turn: Sequence) -> Result<Self, EngineError> {
+    pub(super) fn stood_after(mut self, turn: Sequence) -> Result<Self, EngineError> {
         let last_sequence = as_of(turn, self.head.last_sequence)?;
         if last_sequence != self.head.last_sequence {
             self.head = Arc::new(Head { last_sequence, ..Head::clone(&self.head) });

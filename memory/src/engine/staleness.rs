@@ -5,7 +5,7 @@
 //! was rejected stays rejected, also when events are drawn again, and forks have
 //! the rejections of their parents for the turns that they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use jiff::Timestamp;
 
@@ -262,8 +262,8 @@ impl Engine {
                 continue;
             };
             for sequence in [*later, *earlier] {
-                if !texts.contains_key(&sequence) {
-                    texts.insert(sequence, self.read_turn(&scope.branch, sequence)?);
+                if let Entry::Vacant(place) = texts.entry(sequence) {
+                    place.insert(self.read_turn(&scope.branch, sequence)?);
                 }
             }
             let turn = |sequence| texts.get(sequence).and_then(Option::as_ref);

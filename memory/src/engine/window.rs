@@ -112,7 +112,7 @@ impl Engine {
         turn: Option<Sequence>,
     ) -> Result<ContextOutcome, EngineError> {
         let started = Instant::now();
-        let own = self.scope(tenant, id)?.as_of(request.as_of)?;
+        let own = self.scope(tenant, id)?.stood_after(request.as_of)?;
         let query = self.query_of(&own, request, turn)?;
         let search_query = self.search_query(&own, &query)?;
         let cell = self.heads.cell(tenant, id)?;

@@ -4,7 +4,7 @@
 //! with many. It knows its own words and the turn just before it, because what
 //! "yes, the second one" sets stands in the question that it answers.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -58,8 +58,6 @@ pub struct Said {
     pub attributes: Attributes,
     /// Its vector.
     pub vector: Option<Arc<[f32]>>,
-    /// The vector as the pair model sees it; filled by the detector.
-    pub(super) projected: OnceLock<Box<[f32]>>,
 }
 
 impl Said {
@@ -100,7 +98,6 @@ impl Said {
             clauses,
             values,
             vector: vector.map(Into::into),
-            projected: OnceLock::new(),
         }
     }
 

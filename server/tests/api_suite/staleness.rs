@@ -202,7 +202,7 @@ async fn a_window_drops_or_marks_what_was_replaced() {
         };
         let request = pb::BuildContextRequest {
             conversation: name.clone(),
-            query: "we stay at the Hilton or the Marriott".to_owned(),
+            query: "where do we stay at, the Marriott?".to_owned(),
             options: Some(options),
             as_of_turn,
             ..Default::default()
