@@ -69,6 +69,19 @@ async fn recent_turns_stand_marked_and_the_budget_holds() {
 }
 
 #[tokio::test]
+async fn what_the_turn_that_is_asked_replaces_stands_marked_beside_it() {
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, "the weather is fine"]).await;
+    world.settle(&trip).await;
+    let turn = said(Role::User, NEW);
+    let prepared = world.engine.prepare_turn(&tenant(), &trip, turn, None, ask("")).await;
+    let (_, outcome) = prepared.expect("prepared");
+    let words = words(&outcome);
+    assert!(words.contains(OLD) && words.contains(MARK), "{words}");
+}
+
+#[tokio::test]
 async fn a_rejected_edge_drops_nothing() {
     let world = World::new().await;
     let trip = trip(&world).await;

@@ -5,7 +5,10 @@
 //! was rejected stays rejected, also when events are drawn again, and forks have
 //! the rejections of their parents for the turns that they share.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -16,6 +19,12 @@ use crate::{
     store::{Batch, keys},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
+
+/// How long a window waits for the newest turns to be scored; embedding takes
+/// about a tenth of it.
+const SCORE_WAIT: Duration = Duration::from_millis(150);
+/// More turns than these are not waited for.
+const AWAITED_TURNS: u64 = 8;
 
 /// Which turns' staleness is asked for.
 #[derive(Clone, Debug)]
@@ -170,6 +179,25 @@ impl Engine {
         // In every ledger that shows it; forks read it from the store.
         self.ledgers.invalidate_owner(tenant, id);
         Ok(revision)
+    }
+
+    /// Waits, for a short time, until the newest turns are scored: what the turn
+    /// that is asked replaces must not stand unmarked beside it. An embedder that
+    /// is down or far behind is not waited for.
+    pub(super) async fn wait_scored(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<(), EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let head = cell.head()?;
+        let last = head.last_sequence;
+        let waiting = last - self.indexed_sequence(&cell, &head).min(last);
+        if (1..=AWAITED_TURNS).contains(&waiting) {
+            let scored = self.wait_indexed(tenant, id, last);
+            return tokio::time::timeout(SCORE_WAIT, scored).await.unwrap_or(Ok(()));
+        }
+        Ok(())
     }
 
     /// The ledger of a branch, up to what is scored.

@@ -52,6 +52,9 @@ impl Engine {
     ) -> Result<ContextOutcome, EngineError> {
         self.check_context(&request)?;
         self.wait_searchable(tenant, id, request.min_revision).await?;
+        if request.query.trim().is_empty() {
+            self.wait_scored(tenant, id).await?;
+        }
         self.window(tenant, id, &request, None).await
     }
 
@@ -75,6 +78,7 @@ impl Engine {
         }
         let appended = self.append_turns(tenant, id, vec![turn], expected_last_sequence).await?;
         let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
+        self.wait_scored(tenant, id).await?;
         let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
         Ok((turn, window))
     }

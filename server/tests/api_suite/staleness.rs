@@ -147,7 +147,7 @@ async fn a_watch_is_live_resumes_and_ends_when_the_conversation_does() {
     let live = live.last().unwrap();
     assert_eq!((live.revision, live.complete), (fifth.revision, true));
     let mut resumed = watch(revision).await;
-    assert_eq!(until(&mut resumed, &format!("{name}/turns/5")).await, [live.clone()]);
+    assert_eq!(until(&mut resumed, &format!("{name}/turns/5")).await, std::slice::from_ref(live));
     let delete = pb::DeleteConversationRequest { name: name.clone() };
     acme.conversations().delete_conversation(delete).await.unwrap();
     for stream in [&mut stream, &mut resumed] {
