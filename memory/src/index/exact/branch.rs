@@ -139,9 +139,9 @@ impl LoadedBranch {
         let slots = self.slots.len();
         let rescored = limit.max(MIN_RESCORED);
         let dense = vector.map(|vector| self.passages.score(vector, slots, rescored));
-        let bm25 = self.words.score(terms, &self.near, corpus, slots);
-        let of = |scores: &[f32], slot: usize| scores.get(slot).copied().unwrap_or_default();
-        let matches = self.live.iter().map(|(sequence, slot)| {
+        let bm25 = self.words.score(terms, &self.near, corpus);
+        let of = |scores: &[f32], at: usize| scores.get(at).copied().unwrap_or_default();
+        let matches = self.live.iter().enumerate().map(|(at, (sequence, slot))| {
             let slot = *slot as usize;
             let best = dense.as_ref().and_then(|dense| dense.get(slot).copied().flatten());
             Match {
@@ -149,9 +149,9 @@ impl LoadedBranch {
                 dense: best.map(|best| best.cosine),
                 dense_centred: best.map(|best| best.centred),
                 dense_first: best.map(|best| best.first),
-                bm25: of(&bm25.own, slot),
-                bm25_window: of(&bm25.window, slot),
-                bigram: of(&bm25.bigram, slot),
+                bm25: of(&bm25.own, at),
+                bm25_window: of(&bm25.window, at),
+                bigram: of(&bm25.bigram, at),
                 passage: best.map(|best| best.range),
             }
         });
