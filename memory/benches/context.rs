@@ -13,7 +13,7 @@ use throughline_memory::{
         CL100K_BASE, Pin, Query, RetrievedTurn, Tokenizers, TurnCost, TurnReader, WindowInput,
         WindowOptions, assemble, turn_cost,
     },
-    facts::{Fact, FactKind},
+    facts::{Fact, FactKind, Statement},
     turn::{ConversationId, FactId, Part, Role, Sequence, Turn},
 };
 
@@ -80,9 +80,18 @@ fn pins() -> Vec<Pin> {
             request_id: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
+            says: Statement::default(),
+            source_role: Some(Role::User),
+            valid_from: Timestamp::UNIX_EPOCH,
+            known_turn: n as u64 + 1,
+            edges: Vec::new(),
+            turns: Vec::new(),
+            rejected: Vec::new(),
+            sketch: Vec::new(),
         },
         authority: Role::User,
         said_at: Some(Timestamp::UNIX_EPOCH),
+        mark: None,
     };
     (0..8).map(pin).collect()
 }
@@ -112,6 +121,7 @@ fn bench(c: &mut Criterion) {
             query: &query,
             recent_from: None,
             carried: None,
+            marks: &Default::default(),
             reader: &reader,
         };
         group.bench_function(BenchmarkId::from_parameter(turns), |b| {

@@ -17,8 +17,9 @@ async fn forget(world: &World, of: &ConversationId, sequences: &[Sequence]) -> F
 }
 
 async fn facts(world: &World, of: &ConversationId) -> Vec<String> {
-    let (facts, _, _) = world.engine.list_facts(&tenant(), of, None, 100).await.expect("listed");
-    facts.into_iter().map(|fact| fact.text).collect()
+    let (facts, _, _) =
+        world.engine.list_facts(&tenant(), of, None, 100, true).await.expect("listed");
+    facts.into_iter().map(|pinned| pinned.fact.text).collect()
 }
 
 /// A root with three turns, the second a secret, and a fork at 2 that goes on.
@@ -238,11 +239,11 @@ async fn a_pin_outlives_neither_its_turn_nor_its_change() {
     let other = world.engine.pin_fact(&tenant(), &root, other).await;
     assert!(matches!(other, Err(EngineError::AlreadyExists { .. })));
     let patch = FactPatch { text: Some("changed".into()), ..FactPatch::default() };
-    world.engine.update_fact(&tenant(), &root, &first.id, patch).await.expect("updated");
+    world.engine.update_fact(&tenant(), &root, &first.fact.id, patch).await.expect("updated");
     forget(&world, &root, &[2]).await;
     assert_eq!(world.holding("changed"), 0);
     let anew = world.engine.pin_fact(&tenant(), &root, with_request).await;
     assert!(matches!(anew, Err(EngineError::Invalid(_))), "its turn is gone: {anew:?}");
-    let removed = world.engine.unpin_fact(&tenant(), &root, &first.id).await;
+    let removed = world.engine.unpin_fact(&tenant(), &root, &first.fact.id).await;
     assert!(matches!(removed, Err(EngineError::NotFound { kind: "fact", .. })));
 }

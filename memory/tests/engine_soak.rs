@@ -131,7 +131,7 @@ impl Soak {
         let source = self.random.random_bool(0.7).then(|| self.random.random_range(0..=last + 1));
         let text = format!("pinned {}", self.draw());
         let pinned = self.world.engine.pin_fact(&tenant(), &id(name), pin(&text, source)).await;
-        let fact = pinned.ok().map(|(fact, _)| fact.id);
+        let fact = pinned.ok().map(|(pinned, _)| pinned.fact.id);
         let taken = self.model.pin(name, &text, source, fact.clone());
         assert_eq!(fact.is_some(), taken, "{} {name} {source:?}", self.step);
     }
@@ -161,9 +161,13 @@ impl Soak {
             self.step
         );
         assert_eq!(self.world.texts(&id(name)).await, known.texts(), "{} {name}", self.step);
-        let (facts, _, _) =
-            self.world.engine.list_facts(&tenant(), &id(name), None, 10_000).await.expect("listed");
-        let texts: BTreeSet<_> = facts.into_iter().map(|fact| fact.text).collect();
+        let (facts, _, _) = self
+            .world
+            .engine
+            .list_facts(&tenant(), &id(name), None, 10_000, true)
+            .await
+            .expect("listed");
+        let texts: BTreeSet<_> = facts.into_iter().map(|pinned| pinned.fact.text).collect();
         let expected: BTreeSet<_> = known.facts.iter().map(|fact| fact.text.clone()).collect();
         assert_eq!(texts, expected, "{} {name}", self.step);
     }

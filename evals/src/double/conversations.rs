@@ -59,7 +59,8 @@ impl ConversationService for Double {
         let name = format!("conversations/{id}");
         let mut head = request.conversation.unwrap_or_default();
         head.name.clone_from(&name);
-        let held = all.entry(name).or_insert_with(|| Held { head, turns: Vec::new() });
+        let held =
+            all.entry(name).or_insert_with(|| Held { head, turns: Vec::new(), facts: Vec::new() });
         self.created.lock().unwrap().push(held.head.clone());
         let conversation = Some(held.head.clone());
         Ok(Response::new(wire::CreateConversationResponse { conversation }))
@@ -134,6 +135,16 @@ impl ConversationService for Double {
         &self,
         _: Request<wire::ExportConversationRequest>,
     ) -> Result<Response<Self::ExportConversationStream>, Status> {
+        Err(Status::unimplemented("double"))
+    }
+
+    type WatchConversationStream =
+        tokio_stream::Empty<Result<wire::WatchConversationResponse, Status>>;
+
+    async fn watch_conversation(
+        &self,
+        _: Request<wire::WatchConversationRequest>,
+    ) -> Result<Response<Self::WatchConversationStream>, Status> {
         Err(Status::unimplemented("double"))
     }
 

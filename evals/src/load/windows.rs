@@ -149,6 +149,7 @@ async fn measure(
             query: texts.question(),
             options: Some(options),
             min_revision: 0,
+            as_of_turn: 0,
         });
         request.set_timeout(DEADLINE);
         let begin = Instant::now();

@@ -150,6 +150,7 @@ async fn build(
             query: asked.question.text.clone(),
             options: Some(options),
             min_revision: 0,
+            as_of_turn: 0,
         };
         asked.api.context.clone().build_context(request).await
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{carried::Carried, cost::TurnCost};
+use super::{carried::Carried, cost::TurnCost, marks::Marks};
 use crate::{
     facts::Fact,
     turn::{ConversationId, Role, Sequence, Turn},
@@ -22,6 +22,40 @@ pub struct Pin {
     pub authority: Role,
     /// When the source was said, if it has one.
     pub said_at: Option<Timestamp>,
+    /// What is to be said of it beside its words.
+    pub mark: Option<PinMark>,
+}
+
+/// That a pin does not hold, or not any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PinMark {
+    /// Something later took its place.
+    Replaced {
+        /// When.
+        on: Option<Timestamp>,
+        /// What it says, or empty.
+        by: String,
+    },
+    /// Its time has passed.
+    Expired {
+        /// When.
+        on: Option<Timestamp>,
+    },
+    /// What it stands on holds no more.
+    Unfounded {
+        /// Since when.
+        on: Option<Timestamp>,
+    },
+    /// It says of something earlier that it is void, and repeats it.
+    Withdrawn {
+        /// When.
+        on: Timestamp,
+    },
+    /// Something of more weight says otherwise.
+    Overruled {
+        /// What it says.
+        by: String,
+    },
 }
 
 /// A turn that retrieval proposes, best first.
@@ -70,6 +104,9 @@ pub struct WindowInput<'a> {
     /// Excerpts that the last window left for this one, if it was built with
     /// the same options; see [`WindowOptions::carried_share`](super::WindowOptions::carried_share).
     pub carried: Option<&'a Carried>,
+    /// What is said of turns that do not simply hold; `history` and `retrieved`
+    /// cost what they cost with it.
+    pub marks: &'a Marks,
     /// Gives the chosen turns.
     pub reader: &'a dyn TurnReader,
 }

@@ -9,13 +9,19 @@
 
 use jiff::Timestamp;
 
-use super::{input::Pin, options::WindowOptions, tokens::TokenCounter};
+use super::{
+    input::{Pin, PinMark},
+    options::WindowOptions,
+    tokens::TokenCounter,
+};
 use crate::turn::{Part, Role, Turn};
 
 /// Longest name of a speaker that an excerpt shows, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// Between the fields of a unit's head.
 const SEPARATOR: &str = " · ";
+/// Longest value that a mark shows, in characters.
+const MAX_MARK_CHARS: usize = 120;
 
 /// A message that holds several units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,8 +76,9 @@ impl Block {
     }
 }
 
-/// A turn as an excerpt: `[2023-05-08 13:56 · user · Caroline] text`.
-pub(super) fn excerpt(turn: &Turn) -> String {
+/// A turn as an excerpt: `[2023-05-08 13:56 · user · Caroline] text`, with a
+/// note as its last line where it has one.
+pub(super) fn excerpt(turn: &Turn, note: &str) -> String {
     let name = clean_name(&turn.speaker);
     let mut unit = open(&[&date(turn.said_at), turn.role.as_str(), &name]);
     let mut body = String::new();
@@ -80,6 +87,10 @@ pub(super) fn excerpt(turn: &Turn) -> String {
             body.push('\n');
         }
         push_part(&mut body, part);
+    }
+    if !note.is_empty() {
+        body.push('\n');
+        body.push_str(note);
     }
     close(&mut unit, &body);
     unit
@@ -94,8 +105,37 @@ pub(super) fn pin(pin: &Pin) -> String {
         _ => "",
     };
     let mut unit = open(&[&said_at, role, pin.fact.kind.as_str()]);
-    close(&mut unit, &pin.fact.text);
+    let lead = pin.mark.as_ref().map(marked).unwrap_or_default();
+    close(&mut unit, &format!("{lead}{}", pin.fact.text));
     unit
+}
+
+/// What leads the words of a pin that does not hold: why, and that what follows
+/// is not so any more. A reader that overlooks the mark still reads "no longer".
+fn marked(mark: &PinMark) -> String {
+    let on = |at: &Option<Timestamp>| {
+        at.map(|at| at.strftime(" on %Y-%m-%d").to_string()).unwrap_or_default()
+    };
+    match mark {
+        PinMark::Replaced { on: at, by } if by.is_empty() => {
+            format!("[replaced by a later one{}] no longer: ", on(at))
+        }
+        PinMark::Replaced { on: at, by } => {
+            let by = clean(by, MAX_MARK_CHARS);
+            format!("[replaced by a later one{}: {by}] no longer: ", on(at))
+        }
+        PinMark::Expired { on: at } => format!("[retired{}: its time is over] no longer: ", on(at)),
+        PinMark::Unfounded { on: at } => {
+            format!("[retired{}: what it rests on was withdrawn] no longer: ", on(at))
+        }
+        PinMark::Withdrawn { on: at } => {
+            format!("[retired{}: taken back] no longer: ", on(&Some(*at)))
+        }
+        PinMark::Overruled { by } => {
+            let by = clean(by, MAX_MARK_CHARS);
+            format!("[overruled by higher authority: {by}] not in force: ")
+        }
+    }
 }
 
 fn push_part(body: &mut String, part: &Part) {
@@ -158,9 +198,14 @@ fn is_line_break(c: char) -> bool {
 
 /// A speaker's name that cannot end the head or add a field to it.
 fn clean_name(name: &str) -> String {
-    let name: String = name
+    clean(name, MAX_NAME_CHARS)
+}
+
+/// Words for the head of a unit, at most so many characters.
+pub fn clean(words: &str, max_chars: usize) -> String {
+    let words: String = words
         .chars()
-        .take(MAX_NAME_CHARS)
+        .take(max_chars)
         .map(|c| match c {
             '[' => '(',
             ']' => ')',
@@ -169,7 +214,7 @@ fn clean_name(name: &str) -> String {
             c => c,
         })
         .collect();
-    name.trim().to_owned()
+    words.trim().to_owned()
 }
 
 fn date(at: Timestamp) -> String {

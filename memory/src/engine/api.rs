@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     context::{TemplateOverhead, Window},
-    facts::FactKind,
-    turn::{ConversationId, Role, Sequence, Turn},
+    facts::{Authority, Cause, Fact, FactKind, Standing, Statement},
+    turn::{ConversationId, FactId, Role, Sequence, Turn},
 };
 
 /// A conversation as callers see it.
@@ -145,6 +145,33 @@ pub struct NewFact {
     pub source_span: Option<(u32, u32)>,
     /// Idempotency key, or empty.
     pub request_id: String,
+    /// What it says, in fields.
+    pub says: Statement,
+}
+
+/// What an export knows of a fact beside its content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptFact {
+    /// Its id; drawn if absent.
+    pub id: Option<FactId>,
+    /// Newest turn when it was pinned; that of the conversation if absent.
+    pub known_turn: Option<Sequence>,
+    /// From when on it holds; by its source or the conversation's clock if
+    /// absent.
+    pub valid_from: Option<Timestamp>,
+    /// A turn that had taken its place.
+    pub replaced_by: Option<Sequence>,
+    /// What the caller said does not bear on it.
+    pub rejected: Vec<Cause>,
+}
+
+/// A fact with how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PinnedFact {
+    /// The fact.
+    pub fact: Fact,
+    /// Whether it holds, and what contradicts it.
+    pub standing: Standing,
 }
 
 /// Changes of a fact; absent fields stay.
@@ -156,6 +183,22 @@ pub struct FactPatch {
     pub text: Option<String>,
     /// New mark.
     pub required: Option<bool>,
+    /// New subject.
+    pub subject: Option<String>,
+    /// New attribute.
+    pub attribute: Option<String>,
+    /// New value.
+    pub value: Option<String>,
+    /// New scope.
+    pub scope: Option<String>,
+    /// New authority, or none of its own.
+    pub authority: Option<Option<Authority>>,
+    /// New end, or none.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// New dependencies, all of them.
+    pub depends_on: Option<Vec<FactId>>,
+    /// Whether its values add up.
+    pub additive: Option<bool>,
 }
 
 /// Where a search looks.
@@ -217,6 +260,8 @@ pub struct SearchRequest {
     pub omit_parts: bool,
     /// Wait until this revision is searchable.
     pub min_revision: u64,
+    /// Leave the order as the ranking has it, replaced turns or not.
+    pub ignore_staleness: bool,
 }
 
 /// A turn that was found.
@@ -283,6 +328,10 @@ pub struct ContextRequest {
     pub min_score: f32,
     /// Wait until this revision is searchable.
     pub min_revision: u64,
+    /// Build it as it would have been after this turn; now if 0.
+    pub as_of: Sequence,
+    /// What becomes of turns that were replaced.
+    pub superseded: super::SupersededTurns,
 }
 
 /// A built window with what it saved.
@@ -298,6 +347,10 @@ pub struct ContextOutcome {
     pub revision: u64,
     /// What was missing.
     pub shortfalls: Vec<Shortfall>,
+    /// What items of the window are marked with, by the item's place.
+    pub edges: Vec<(usize, super::TurnEdge)>,
+    /// Proposals that were dropped as superseded.
+    pub superseded_dropped: u32,
     /// What was searched for.
     pub search_query: String,
     /// Microseconds that building took beyond embedding the query.

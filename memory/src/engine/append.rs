@@ -164,6 +164,8 @@ impl Engine {
             let key = turn.client_turn_id.as_bytes();
             batch.put(keys::by_digest(&tenant, &id, Kind::Idempotency, key), encode(&known)?);
         }
+        let first = head.last_sequence + 1;
+        batch.put(keys::at_sequence(&tenant, &id, Kind::Revision, first), encode(&next.revision)?);
         let task = Task::Derive { from: head.last_sequence + 1, until: next.last_sequence };
         let queued = self.enqueue(&mut batch, OutboxEntry { tenant, owner: id, task })?;
         let answer = plan.into_answer(&next);

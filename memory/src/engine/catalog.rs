@@ -224,7 +224,7 @@ impl Filled {
 }
 
 /// The segments of a branch between two sequences.
-fn part_of(branch: &Branch, from: Sequence, until: Sequence) -> Branch {
+pub(super) fn part_of(branch: &Branch, from: Sequence, until: Sequence) -> Branch {
     let mut part = branch.clone();
     for segment in &mut part.segments {
         segment.from = segment.from.max(from);

@@ -1,16 +1,21 @@
-//! Pins of the caller: pin, change, take out, list.
+//! Calls that change facts: pin, import, change, take out.
+//!
+//! Invariants: a new fact, the edges that it draws and the request id that it
+//! came with are one batch; nothing is deleted by being replaced.
 
-use std::ops::ControlFlow;
+use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, FactPatch, NewFact,
-    records::{decode, encode},
+    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
+    fact_records::{delete_facts, put_fact},
+    heads::Cell,
+    records::{Head, decode, encode},
     validate,
 };
 use crate::{
-    facts::Fact,
-    store::{Batch, Direction, keys, keys::Kind},
-    turn::{ConversationId, FactId, TenantId},
+    facts::{self, Cause, Fact, Statement},
+    store::{Batch, keys, keys::Kind},
+    turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
 impl Engine {
@@ -18,14 +23,55 @@ impl Engine {
     /// one again. Returns it with the conversation's revision.
     ///
     /// # Errors
-    /// `Invalid` (also for a source that is not a turn or was forgotten),
-    /// `NotFound`, `AlreadyExists`, `LimitReached`, `Store`.
+    /// `Invalid` (also for a source that is not a turn or was forgotten, an end
+    /// before its beginning, dependencies that are not facts), `NotFound`,
+    /// `AlreadyExists`, `LimitReached`, `Store`.
     pub async fn pin_fact(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
         new: NewFact,
-    ) -> Result<(Fact, u64), EngineError> {
+    ) -> Result<(PinnedFact, u64), EngineError> {
+        self.pin(tenant, id, new, None).await
+    }
+
+    /// Pins a fact of an export: its id and what was known of it are kept, and
+    /// what it stands on may still be to come; see
+    /// [`Engine::check_imported_facts`].
+    ///
+    /// # Errors
+    /// As [`Engine::pin_fact`]; `Invalid` for an id that is taken.
+    pub async fn import_fact(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        new: NewFact,
+        kept: KeptFact,
+    ) -> Result<(), EngineError> {
+        self.pin(tenant, id, new, Some(kept)).await.map(|_| ())
+    }
+
+    /// Checks what the facts of an import stand on, once all are there.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotFound`, `Store`.
+    pub async fn check_imported_facts(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<(), EngineError> {
+        self.heads.cell(tenant, id)?.head()?;
+        let facts = self.read_facts(tenant, id)?;
+        facts.iter().try_for_each(|fact| check_dependencies(Some(&fact.id), &fact.says, &facts))
+    }
+
+    async fn pin(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        new: NewFact,
+        kept: Option<KeptFact>,
+    ) -> Result<(PinnedFact, u64), EngineError> {
         validate::fact(&new, &self.limits)?;
         let cell = self.heads.cell(tenant, id)?;
         cell.head()?;
@@ -37,7 +83,8 @@ impl Engine {
         {
             let known: PinRequest = decode(&request, &bytes)?;
             if known.given == given(&new)? {
-                return Ok((self.read_fact(tenant, id, &known.fact)?, head.revision));
+                let facts = self.read_facts(tenant, id)?;
+                return Ok((self.one_of(&cell, &head, facts, &known.fact)?, head.revision));
             }
             return Err(EngineError::AlreadyExists {
                 kind: "request id",
@@ -53,47 +100,36 @@ impl Engine {
                 retry: false,
             });
         }
-        if let Some(source) = new.source {
-            let turn = self.read_turn(&cell.branch(&head), source)?;
-            let turn = turn.filter(|turn| !turn.forgotten && source <= head.last_sequence);
-            let text = turn.map(|turn| turn.searchable_text()).ok_or_else(|| {
-                EngineError::invalid("fact.source_sequence", format!("there is no turn {source}"))
-            })?;
-            if let Some((start, end)) = new.source_span
-                && text.get(start as usize..end as usize).is_none()
-            {
-                return Err(EngineError::invalid(
-                    "fact.source_span",
-                    format!("{start}..{end} is no span of the turn's {} bytes of text", text.len()),
-                ));
-            }
-        }
         let given = given(&new)?;
-        let now = (self.clock)();
-        let fact = Fact {
-            id: FactId::generate(),
-            kind: new.kind,
-            text: new.text,
-            required: new.required,
-            source: new.source,
-            source_span: new.source_span,
-            request_id: new.request_id,
-            created_at: now,
-            updated_at: now,
-        };
+        let mut others = self.read_facts(tenant, id)?;
+        if kept.is_none() {
+            check_dependencies(None, &new.says, &others)?;
+        }
+        let mut fact = self.new_fact(&cell, &head, new, kept)?;
+        if others.iter().any(|other| other.id == fact.id) {
+            return Err(EngineError::invalid("fact.name", format!("{} is taken", fact.id)));
+        }
+        let changed = facts::draw(&mut fact, &mut others);
+        self.relink(&cell, &head, &mut others, &changed)?;
         let mut next = self.touched(&head);
         next.facts += 1;
         let mut batch = Batch::new();
-        batch.put(keys::fact(tenant, id, &fact.id), encode(&fact)?);
+        for other in changed.iter().filter_map(|at| others.get(*at)) {
+            put_fact(&mut batch, &cell, other)?;
+        }
+        put_fact(&mut batch, &cell, &fact)?;
         if !fact.request_id.is_empty() {
             batch.put(request, encode(&PinRequest { fact: fact.id.clone(), given })?);
         }
-        let revision = next.revision;
+        let (revision, id) = (next.revision, fact.id.clone());
+        others.push(fact);
+        let pinned = self.one_of(&cell, &head, others, &id)?;
         self.commit_head(writer, next, batch, None).await?;
-        Ok((fact, revision))
+        Ok((pinned, revision))
     }
 
-    /// Changes a pin.
+    /// Changes a pin. A change mends what was pinned: it holds for all times,
+    /// and edges are drawn anew.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Store`.
@@ -103,27 +139,49 @@ impl Engine {
         id: &ConversationId,
         fact: &FactId,
         patch: FactPatch,
-    ) -> Result<(Fact, u64), EngineError> {
-        if let Some(text) = &patch.text {
-            validate::fact_text(text, &self.limits)?;
-        }
+    ) -> Result<(PinnedFact, u64), EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         cell.head()?;
         let writer = cell.write().await;
-        let next = self.touched(&*cell.head()?);
-        let mut fact = self.read_fact(tenant, id, fact)?;
-        fact.kind = patch.kind.unwrap_or(fact.kind);
-        fact.text = patch.text.unwrap_or(fact.text);
-        fact.required = patch.required.unwrap_or(fact.required);
-        fact.updated_at = next.updated_at;
+        let head = cell.head()?;
+        let next = self.touched(&head);
+        let mut others = self.read_facts(tenant, id)?;
+        let mut changed = take_fact(&mut others, fact)?;
+        let before = (changed.kind, changed.text.clone(), changed.says.clone());
+        apply(&mut changed, patch);
+        changed.updated_at = next.updated_at;
+        validate::changed_fact(&changed, &self.limits)?;
+        if changed.says.depends_on != before.2.depends_on {
+            others.push(changed.clone());
+            check_dependencies(Some(fact), &changed.says, &others)?;
+            others.pop();
+        }
+        if changed.says.expires_at != before.2.expires_at {
+            check_expiry(&changed)?;
+        }
         let mut batch = Batch::new();
-        batch.put(keys::fact(tenant, id, &fact.id), encode(&fact)?);
+        if before != (changed.kind, changed.text.clone(), changed.says.clone()) {
+            changed.turns.clear();
+            let until = changed.known_turn;
+            self.link_turns(&cell, &head, &mut changed, until)?;
+            let redrawn = facts::draw(&mut changed, &mut others);
+            self.relink(&cell, &head, &mut others, &redrawn)?;
+            for at in redrawn {
+                if let Some(other) = others.get(at) {
+                    put_fact(&mut batch, &cell, other)?;
+                }
+            }
+        }
+        put_fact(&mut batch, &cell, &changed)?;
         let revision = next.revision;
+        others.push(changed);
+        let pinned = self.one_of(&cell, &head, others, fact)?;
         self.commit_head(writer, next, batch, None).await?;
-        Ok((fact, revision))
+        Ok((pinned, revision))
     }
 
-    /// Takes a pin out. Returns the conversation's revision.
+    /// Takes a pin out. What it replaced does not come back. Returns the
+    /// conversation's revision.
     ///
     /// # Errors
     /// `NotFound`, `Store`.
@@ -137,71 +195,129 @@ impl Engine {
         cell.head()?;
         let writer = cell.write().await;
         let mut next = self.touched(&*cell.head()?);
-        let fact = self.read_fact(tenant, id, fact)?;
-        next.facts = next.facts.saturating_sub(1);
+        let facts = self.read_facts(tenant, id)?;
         let mut batch = Batch::new();
-        batch.delete(keys::fact(tenant, id, &fact.id));
-        if !fact.request_id.is_empty() {
-            let name = fact.request_id.as_bytes();
-            batch.delete(keys::by_digest(tenant, id, Kind::PinRequest, name));
+        let removed = delete_facts(&mut batch, &cell, facts, |other| other.id == *fact)?;
+        if removed == 0 {
+            return Err(fact_not_found(fact));
         }
+        next.facts = next.facts.saturating_sub(removed);
         let revision = next.revision;
         self.commit_head(writer, next, batch, None).await?;
         Ok(revision)
     }
 
-    /// Lists pins, oldest first; `after` is the last id of the page before.
-    /// Returns whether more follow, and the conversation's revision.
-    ///
-    /// # Errors
-    /// `NotFound`, `Store`.
-    pub async fn list_facts(
+    /// A fact to be stored, with what the conversation knows of it.
+    fn new_fact(
         &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        after: Option<&FactId>,
-        limit: usize,
-    ) -> Result<(Vec<Fact>, bool, u64), EngineError> {
-        let revision = self.heads.cell(tenant, id)?.head()?.revision;
-        let mut facts = self.read_facts(tenant, id)?;
-        if let Some(after) = after {
-            facts.retain(|fact| fact.id > *after);
-        }
-        let more = facts.len() > limit;
-        facts.truncate(limit);
-        Ok((facts, more, revision))
-    }
-
-    fn read_fact(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        fact: &FactId,
+        cell: &Cell,
+        head: &Head,
+        new: NewFact,
+        kept: Option<KeptFact>,
     ) -> Result<Fact, EngineError> {
-        let key = keys::fact(tenant, id, fact);
-        match self.store.get(&key)? {
-            Some(bytes) => Ok(decode(&key, &bytes)?),
-            None => Err(EngineError::NotFound { kind: "fact", id: fact.to_string() }),
+        let source = self.check_source(cell, head, &new)?;
+        let now = (self.clock)();
+        let imported = kept.is_some();
+        let kept = kept.unwrap_or_default();
+        let known_turn = kept.known_turn.unwrap_or(Sequence::MAX).min(head.last_sequence);
+        let said_at = source.as_ref().map(|turn| turn.said_at);
+        let clock = self.clock_at(cell, head, known_turn)?;
+        let mut fact = Fact {
+            id: kept.id.unwrap_or_else(FactId::generate),
+            kind: new.kind,
+            text: new.text,
+            required: new.required,
+            source: new.source,
+            source_span: new.source_span,
+            request_id: new.request_id,
+            created_at: now,
+            updated_at: now,
+            says: new.says,
+            source_role: source.map(|turn| turn.role),
+            valid_from: kept.valid_from.or(said_at).or(clock).unwrap_or(now),
+            known_turn,
+            edges: Vec::new(),
+            turns: Vec::new(),
+            rejected: kept.rejected,
+            sketch: Vec::new(),
+        };
+        if !imported {
+            check_expiry(&fact)?;
         }
+        self.link_turns(cell, head, &mut fact, known_turn)?;
+        if let Some(turn) = kept.replaced_by.filter(|turn| *turn <= head.last_sequence) {
+            let said_at = self.clock_at(cell, head, turn)?;
+            fact.edges.push(replaced_by_turn(turn, said_at.unwrap_or(now), now));
+        }
+        Ok(fact)
     }
+}
 
-    /// All pins of a conversation, oldest first (ids sort by time).
-    pub(super) fn read_facts(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Result<Vec<Fact>, EngineError> {
-        let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Fact));
-        let mut facts = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(fact) => facts.push(fact),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(facts), |error| Err(error.into()))
+fn apply(fact: &mut Fact, patch: FactPatch) {
+    fact.kind = patch.kind.unwrap_or(fact.kind);
+    fact.required = patch.required.unwrap_or(fact.required);
+    let set = |place: &mut String, new: Option<String>| {
+        if let Some(new) = new {
+            *place = new;
+        }
+    };
+    set(&mut fact.text, patch.text);
+    let says = &mut fact.says;
+    set(&mut says.subject, patch.subject);
+    set(&mut says.attribute, patch.attribute);
+    set(&mut says.value, patch.value);
+    set(&mut says.scope, patch.scope);
+    says.authority = patch.authority.unwrap_or(says.authority);
+    says.expires_at = patch.expires_at.unwrap_or(says.expires_at);
+    says.additive = patch.additive.unwrap_or(says.additive);
+    if let Some(depends_on) = patch.depends_on {
+        says.depends_on = depends_on;
+    }
+}
+
+/// Takes a fact out of the list.
+pub(super) fn take_fact(facts: &mut Vec<Fact>, id: &FactId) -> Result<Fact, EngineError> {
+    let at = facts.iter().position(|fact| fact.id == *id).ok_or_else(|| fact_not_found(id))?;
+    Ok(facts.remove(at))
+}
+
+pub(super) fn fact_not_found(id: &FactId) -> EngineError {
+    EngineError::NotFound { kind: "fact", id: id.to_string() }
+}
+
+fn check_dependencies(
+    id: Option<&FactId>,
+    says: &Statement,
+    facts: &[Fact],
+) -> Result<(), EngineError> {
+    facts::check_dependencies(id, &says.depends_on, facts).map_err(|(at, error)| {
+        EngineError::invalid(format!("fact.depends_on[{at}]"), error.to_string())
+    })
+}
+
+fn check_expiry(fact: &Fact) -> Result<(), EngineError> {
+    match fact.says.expires_at {
+        Some(at) if at <= fact.valid_from => Err(EngineError::invalid(
+            "fact.expire_time",
+            format!("{at} is not after {}, from when on the fact holds", fact.valid_from),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The edge of an export that names a turn; its words were not exported.
+fn replaced_by_turn(turn: Sequence, said_at: Timestamp, now: Timestamp) -> facts::FactEdge {
+    facts::FactEdge {
+        kind: crate::staleness::EdgeKind::Supersedes,
+        later: Cause::Turn(turn),
+        confidence: 1.0,
+        earlier_value: String::new(),
+        later_value: String::new(),
+        reason: "as exported".to_owned(),
+        withdraws: false,
+        valid_from: said_at,
+        known_at: now,
+        known_turn: turn,
     }
 }
 
@@ -213,7 +329,12 @@ struct PinRequest {
     given: [u8; 32],
 }
 
+/// Without fields the hash is that of pins from before there were any.
 fn given(new: &NewFact) -> Result<[u8; 32], EngineError> {
-    let given = (&new.kind, &new.text, new.required, new.source, new.source_span);
-    Ok(*blake3::hash(&encode(&given)?).as_bytes())
+    let words = (&new.kind, &new.text, new.required, new.source, new.source_span);
+    let encoded = match &new.says {
+        says if *says == Statement::default() => encode(&words)?,
+        says => encode(&(words, says))?,
+    };
+    Ok(*blake3::hash(&encoded).as_bytes())
 }

@@ -11,15 +11,15 @@ use std::{ops::ControlFlow, sync::Arc};
 use super::{
     Engine, EngineError, Forgotten,
     conversations::id_at_end,
-    heads::Cell,
+    fact_records::delete_facts,
     records::{Idempotency, OutboxEntry, Task, decode, encode},
     turns::segment_of,
 };
 use crate::{
-    enrich::{Queued, delete_derived, passage_texts},
+    enrich::{Queued, delete_derived, passage_texts, strike_events},
     facts::Fact,
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
-    turn::{ConversationId, FactId, Sequence, TenantId, Turn},
+    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
 /// Erased turns whose pins in forks are still to be erased.
@@ -133,11 +133,10 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
-        let facts = self.facts_from(&cell, &erased)?;
-        for (fact, request_id) in &facts {
-            delete_fact(&mut batch, &cell, fact, request_id);
-        }
-        next.facts = next.facts.saturating_sub(facts.len() as u64);
+        strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
+        let facts = self.read_facts(tenant, owner)?;
+        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, &erased))?;
+        next.facts = next.facts.saturating_sub(facts);
         let entry = OutboxEntry {
             tenant: tenant.clone(),
             owner: owner.clone(),
@@ -148,10 +147,12 @@ impl Engine {
         batch.put(mark.clone(), encode(&(tenant, owner, &erased))?);
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
+        self.ledgers.invalidate_owner(tenant, owner);
+        self.uses.forget(tenant, owner);
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         self.embed.forget(tenant, &texts);
-        Ok(Some(Erased { sequences: erased, facts: facts.len() as u64, mark }))
+        Ok(Some(Erased { sequences: erased, facts, mark }))
     }
 
     /// Every text that the embedder may have seen of a turn: its passages, and
@@ -220,31 +221,19 @@ impl Engine {
         let cell = self.heads.cell(tenant, fork)?;
         let writer = cell.write().await;
         let Ok(head) = cell.head() else { return Ok(0) };
-        let facts = self.facts_from(&cell, sequences)?;
-        if facts.is_empty() && !changed {
+        let facts = self.read_facts(tenant, fork)?;
+        let mut batch = Batch::new();
+        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, sequences))?;
+        if facts == 0 && !changed {
             return Ok(0);
         }
         let mut next = self.touched(&head);
-        next.facts = next.facts.saturating_sub(facts.len() as u64);
-        let mut batch = Batch::new();
-        for (fact, request_id) in &facts {
-            delete_fact(&mut batch, &cell, fact, request_id);
-        }
+        strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
+        next.facts = next.facts.saturating_sub(facts);
         self.commit_head(writer, next, batch, None).await?;
-        Ok(facts.len() as u64)
-    }
-
-    fn facts_from(
-        &self,
-        cell: &Cell,
-        sequences: &[Sequence],
-    ) -> Result<Vec<(FactId, String)>, EngineError> {
-        let facts: Vec<Fact> = self.read_facts(&cell.tenant, &cell.id)?;
-        Ok(facts
-            .into_iter()
-            .filter(|fact| fact.source.is_some_and(|s| sequences.binary_search(&s).is_ok()))
-            .map(|fact| (fact.id, fact.request_id))
-            .collect())
+        self.ledgers.invalidate_owner(tenant, fork);
+        self.uses.forget(tenant, fork);
+        Ok(facts)
     }
 
     /// The forks that share turns of a conversation, each with the last one.
@@ -253,18 +242,7 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
     ) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
-        let prefix = keys::children_prefix(tenant, id);
-        let (start, end) = keys::prefix_range(&prefix);
-        let mut forks = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
-                Ok(fork) => forks.push(fork),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(forks), Err)
+        forks_of(&self.store, tenant, id)
     }
 
     /// Waits, for a bounded time, until a removal has reached everything
@@ -275,6 +253,26 @@ impl Engine {
             tracing::warn!("a removal waits in the outbox for the index");
         }
     }
+}
+
+/// The forks that share turns of a conversation, each with the last one.
+pub(crate) fn forks_of(
+    store: &Store,
+    tenant: &TenantId,
+    id: &ConversationId,
+) -> Result<Vec<(ConversationId, Sequence)>, StoreError> {
+    let prefix = keys::children_prefix(tenant, id);
+    let (start, end) = keys::prefix_range(&prefix);
+    let mut forks = Vec::new();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
+            Ok(fork) => forks.push(fork),
+            Err(error) => failed = Some(error),
+        }
+        ControlFlow::Continue(())
+    })?;
+    failed.map_or(Ok(forks), Err)
 }
 
 /// What is left of a forgotten turn: its place.
@@ -292,12 +290,8 @@ pub(super) fn erase(turn: &Turn) -> Turn {
     }
 }
 
-fn delete_fact(batch: &mut Batch, cell: &Cell, fact: &FactId, request_id: &str) {
-    batch.delete(keys::fact(&cell.tenant, &cell.id, fact));
-    if !request_id.is_empty() {
-        let name = request_id.as_bytes();
-        batch.delete(keys::by_digest(&cell.tenant, &cell.id, Kind::PinRequest, name));
-    }
+fn comes_from(fact: &Fact, sequences: &[Sequence]) -> bool {
+    fact.source.is_some_and(|source| sequences.binary_search(&source).is_ok())
 }
 
 fn forgetting_key(id: uuid::Uuid) -> keys::Key {

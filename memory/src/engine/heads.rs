@@ -17,9 +17,9 @@ use super::{
     records::{Head, decode},
 };
 use crate::{
-    index::{Branch, Segment},
+    index::Branch,
     store::{Store, StoreError, keys},
-    turn::{ConversationId, Sequence, TenantId},
+    turn::{ConversationId, TenantId},
 };
 
 /// Heads kept in memory.
@@ -62,13 +62,7 @@ impl Cell {
 
     /// Where the turns of the conversation are stored.
     pub(crate) fn branch(&self, head: &Head) -> Branch {
-        let mut segments: Vec<Segment> = head.shared.iter().map(Segment::from).collect();
-        segments.push(Segment {
-            conversation: self.id.clone(),
-            from: head.own_from(),
-            until: Sequence::MAX,
-        });
-        Branch { tenant: self.tenant.clone(), conversation: self.id.clone(), segments }
+        head.branch(&self.tenant, &self.id)
     }
 }
 

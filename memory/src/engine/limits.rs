@@ -30,6 +30,12 @@ pub struct Limits {
     pub label_value_bytes: u64,
     /// Bytes of a fact's text.
     pub fact_bytes: u64,
+    /// Bytes of a fact's subject, attribute and scope.
+    pub fact_field_bytes: u64,
+    /// Bytes of a fact's value.
+    pub fact_value_bytes: u64,
+    /// Facts that one stands on.
+    pub fact_dependencies: u64,
     /// Facts of one conversation.
     pub facts_per_conversation: u64,
     /// Bytes of a query that are read; the rest is cut at a word.
@@ -44,6 +50,8 @@ pub struct Limits {
     pub outbox_turns: u64,
     /// Largest token budget of a window.
     pub token_budget: u64,
+    /// Conversations watched at the same time.
+    pub watches: u64,
 }
 
 impl Default for Limits {
@@ -62,6 +70,9 @@ impl Default for Limits {
             label_key_bytes: 128,
             label_value_bytes: 1_024,
             fact_bytes: 3_072,
+            fact_field_bytes: 256,
+            fact_value_bytes: 1_024,
+            fact_dependencies: 16,
             facts_per_conversation: 10_000,
             query_bytes: 8 << 10,
             page_size: 1_000,
@@ -69,13 +80,14 @@ impl Default for Limits {
             fork_depth: 64,
             outbox_turns: 1_000_000,
             token_budget: 2_000_000,
+            watches: 1_000,
         }
     }
 }
 
 impl Limits {
     /// Every limit by its name.
-    pub fn named(&self) -> [(&'static str, u64); 20] {
+    pub fn named(&self) -> [(&'static str, u64); 24] {
         [
             ("turn_bytes", self.turn_bytes),
             ("parts_per_turn", self.parts_per_turn),
@@ -90,6 +102,9 @@ impl Limits {
             ("label_key_bytes", self.label_key_bytes),
             ("label_value_bytes", self.label_value_bytes),
             ("fact_bytes", self.fact_bytes),
+            ("fact_field_bytes", self.fact_field_bytes),
+            ("fact_value_bytes", self.fact_value_bytes),
+            ("fact_dependencies", self.fact_dependencies),
             ("facts_per_conversation", self.facts_per_conversation),
             ("query_bytes", self.query_bytes),
             ("page_size", self.page_size),
@@ -97,6 +112,7 @@ impl Limits {
             ("fork_depth", self.fork_depth),
             ("outbox_turns", self.outbox_turns),
             ("token_budget", self.token_budget),
+            ("watches", self.watches),
         ]
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
-//! [`facts`] (pins), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! [`facts`] (pins, with [`fact_standing`], [`fact_turns`] and
+//! [`fact_records`]), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
 //! derives everything again.
@@ -15,20 +16,30 @@ mod append;
 pub(crate) mod catalog;
 mod commit;
 mod conversations;
+mod current;
 mod delete;
 mod error;
+mod fact_records;
+mod fact_standing;
+mod fact_turns;
 mod facts;
-mod forget;
+pub(crate) mod forget;
 mod heads;
+pub(crate) mod ledger;
 mod limits;
 pub(crate) mod locks;
+mod marks;
+mod pins;
 mod reader;
 mod rebuild;
 pub(crate) mod records;
 mod search;
 pub(crate) mod source;
+mod staleness;
 pub(crate) mod turns;
+pub(crate) mod uses;
 mod validate;
+mod watching;
 mod window;
 mod windows;
 
@@ -41,14 +52,18 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use api::*;
 pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
+pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
+pub use staleness::{StalenessPage, StalenessRequest, TurnEdge};
+pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
     embed::EmbedService,
-    enrich::{self, Deriver, Outbox, Queued},
+    enrich::{self, Deriver, Drawer, Outbox, Queued},
     index::TurnIndex,
     retrieval::RankingWeights,
+    staleness::Detect,
     store::{Direction, Store, StoreHealth, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -75,6 +90,8 @@ pub struct EngineParts {
     pub tokenizers: Arc<Tokenizers>,
     /// What hybrid ranking weighs by.
     pub ranking: RankingWeights,
+    /// Draws the staleness events of new turns.
+    pub detector: Arc<dyn Detect>,
     /// Limits in force.
     pub limits: Limits,
     /// Tells the time.
@@ -97,6 +114,10 @@ pub struct Engine {
     derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
+    detector: Arc<dyn Detect>,
+    ledgers: Arc<ledger::Ledgers>,
+    uses: Arc<uses::Uses>,
+    watches: watching::Watches,
     windows: windows::Windows,
     closing: watch::Sender<bool>,
     worker: Mutex<Option<JoinHandle<()>>>,
@@ -127,6 +148,10 @@ impl Engine {
             derivations: Arc::default(),
             outbox: Arc::default(),
             catalogs: Arc::default(),
+            detector: parts.detector,
+            ledgers: Arc::default(),
+            uses: Arc::default(),
+            watches: watching::Watches::default(),
             windows: windows::Windows::default(),
             closing: watch::Sender::new(false),
             worker: Mutex::new(None),
@@ -139,10 +164,14 @@ impl Engine {
             counter: Arc::clone(&engine.counter),
             order: Arc::clone(&engine.derivations),
             catalogs: Arc::clone(&engine.catalogs),
+            drawer: Arc::new(Drawer::new(Arc::clone(&engine.store), Arc::clone(&engine.detector))),
+            ledgers: Arc::clone(&engine.ledgers),
+            uses: Arc::clone(&engine.uses),
         };
         let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
+        engine.draw_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     store::{Batch, Direction, StoreError, keys},
-    turn::{ConversationId, TenantId},
+    turn::{ConversationId, Sequence, TenantId},
 };
 
 /// Turns of one outbox entry: a conversation's rebuild is many small steps.
@@ -66,8 +66,39 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
+    /// Queues drawing the staleness events of every turn again when those in the
+    /// store are of another version of the detector, or of none.
+    pub(super) async fn draw_if_changed(&self) -> Result<(), EngineError> {
+        let key = keys::state("staleness");
+        let version = self.detector.version();
+        let stored: Option<u32> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        if stored == Some(version) {
+            return Ok(());
+        }
+        let scorer = self.detector.name();
+        let turns = self.queue(&|from, until| Task::Draw { from, until }).await?;
+        if turns > 0 {
+            tracing::warn!(turns, %scorer, "another scorer: drawing the staleness events again");
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&version)?);
+        Ok(self.store.commit(batch).await?)
+    }
+
     /// Queues the derivation of every turn of every tenant.
     async fn queue_everything(&self) -> Result<(), EngineError> {
+        self.queue(&|from, until| Task::Derive { from, until }).await.map(|_| ())
+    }
+
+    /// Queues a task over every turn of every tenant. Returns how many turns.
+    async fn queue(
+        &self,
+        task: &(dyn Fn(Sequence, Sequence) -> Task + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        let mut turns = 0;
         for (tenant, id) in self.all_conversations()? {
             let cell = self.heads.cell(&tenant, &id)?;
             // A writer's right, so that no append slips its entry in between.
@@ -78,19 +109,17 @@ impl Engine {
             let mut from = head.own_from();
             while from <= head.last_sequence {
                 let until = head.last_sequence.min(from + TURNS_PER_ENTRY - 1);
-                let entry = OutboxEntry {
-                    tenant: tenant.clone(),
-                    owner: id.clone(),
-                    task: Task::Derive { from, until },
-                };
+                let (tenant, owner) = (tenant.clone(), id.clone());
+                let entry = OutboxEntry { tenant, owner, task: task(from, until) };
                 queued.push(self.enqueue(&mut batch, entry)?);
+                turns += until + 1 - from;
                 from = until + 1;
             }
             if !batch.is_empty() {
                 self.commit(writer, batch, queued, Publish::Nothing).await?;
             }
         }
-        Ok(())
+        Ok(turns)
     }
 
     /// Every conversation of every tenant, deleted ones that forks share too.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     context::TurnCost,
-    index::Segment,
+    index::{Branch, Segment},
     retrieval::TurnTraits,
     store::StoreError,
     turn::{ConversationId, Sequence, TenantId},
@@ -42,7 +42,7 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T,
     }
 }
 
-fn hex(key: &[u8]) -> String {
+pub(super) fn hex(key: &[u8]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -70,6 +70,19 @@ impl Head {
     /// First sequence that the conversation stores itself.
     pub(crate) fn own_from(&self) -> Sequence {
         self.shared.last().map_or(1, |segment| segment.until + 1)
+    }
+}
+
+impl Head {
+    /// Where the turns of the conversation are stored.
+    pub(crate) fn branch(&self, tenant: &TenantId, id: &ConversationId) -> Branch {
+        let mut segments: Vec<Segment> = self.shared.iter().map(Segment::from).collect();
+        segments.push(Segment {
+            conversation: id.clone(),
+            from: self.own_from(),
+            until: Sequence::MAX,
+        });
+        Branch { tenant: tenant.clone(), conversation: id.clone(), segments }
     }
 }
 
@@ -113,6 +126,14 @@ pub(crate) struct Derived {
     pub traits: TurnTraits,
 }
 
+/// The windows that a turn stood in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Used {
+    /// Newest sequences of the conversation when they were built, in order;
+    /// at most [`MAX_USES`](super::uses::MAX_USES).
+    pub at: Vec<Sequence>,
+}
+
 /// Work that is still to be derived. Written in the same batch as its cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutboxEntry {
@@ -131,6 +152,8 @@ pub(crate) enum Task {
     Forget { sequences: Vec<Sequence> },
     /// Take everything from here on out; the conversation is gone.
     Drop { from: Sequence },
+    /// Draw the staleness events of these turns again.
+    Draw { from: Sequence, until: Sequence },
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ pub(crate) fn indexed(turn: &Turn, passages: Vec<Passage>) -> IndexedTurn {
 type VisitSequence<'v> = &'v mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>;
 
 /// Visits the records of one kind that belong to the sequences of a branch.
-pub(super) fn scan_sequences(
+pub(crate) fn scan_sequences(
     store: &Store,
     branch: &Branch,
     kind: Kind,
@@ -118,6 +118,6 @@ pub(crate) fn encode_vector(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn decode_vector(bytes: &[u8]) -> Vector {
+pub(crate) fn decode_vector(bytes: &[u8]) -> Vector {
     bytes.chunks_exact(4).filter_map(|le| le.try_into().ok()).map(f32::from_le_bytes).collect()
 }

@@ -101,6 +101,8 @@ impl Engine {
             return Ok(());
         }
         self.check_room(&head, next.last_sequence - head.last_sequence)?;
+        let first = head.last_sequence + 1;
+        batch.put(keys::at_sequence(tenant, id, Kind::Revision, first), encode(&next.revision)?);
         let task = Task::Derive { from: head.last_sequence + 1, until: next.last_sequence };
         let entry = OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task };
         let queued = self.enqueue(&mut batch, entry)?;

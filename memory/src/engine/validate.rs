@@ -2,6 +2,7 @@
 //! their field paths; nothing is cut or mended silently.
 
 use super::{EngineError, FieldViolation, Limits, NewConversation, NewFact, turns::given};
+use crate::facts::{Fact, Statement};
 use crate::turn::{NewTurn, OpaqueSource, Part, Turn};
 
 /// Collects violations.
@@ -148,10 +149,11 @@ fn labels(check: &mut Check, labels: &std::collections::BTreeMap<String, String>
     }
 }
 
-/// A fact's words and request id.
+/// A fact's words, fields and request id.
 pub(super) fn fact(new: &NewFact, limits: &Limits) -> Result<(), EngineError> {
     let mut check = Check::default();
     fact_words(&mut check, &new.text, limits);
+    fact_fields(&mut check, &new.says, limits);
     check.at_most("request_id", new.request_id.len(), "request_id_bytes", limits.request_id_bytes);
     if let Some((start, end)) = new.source_span {
         check.require(start < end, "fact.source_span", || "start must be below end".to_owned());
@@ -162,14 +164,28 @@ pub(super) fn fact(new: &NewFact, limits: &Limits) -> Result<(), EngineError> {
     check.finish()
 }
 
-/// New words of a fact.
-pub(super) fn fact_text(text: &str, limits: &Limits) -> Result<(), EngineError> {
+/// A fact after a change.
+pub(super) fn changed_fact(fact: &Fact, limits: &Limits) -> Result<(), EngineError> {
     let mut check = Check::default();
-    fact_words(&mut check, text, limits);
+    fact_words(&mut check, &fact.text, limits);
+    fact_fields(&mut check, &fact.says, limits);
     check.finish()
 }
 
 fn fact_words(check: &mut Check, text: &str, limits: &Limits) {
     check.require(!text.trim().is_empty(), "fact.text", || "is required".to_owned());
     check.at_most("fact.text", text.len(), "fact_bytes", limits.fact_bytes);
+}
+
+fn fact_fields(check: &mut Check, says: &Statement, limits: &Limits) {
+    for (field, text) in [
+        ("fact.subject", &says.subject),
+        ("fact.attribute", &says.attribute),
+        ("fact.scope", &says.scope),
+    ] {
+        check.at_most(field, text.len(), "fact_field_bytes", limits.fact_field_bytes);
+    }
+    check.at_most("fact.value", says.value.len(), "fact_value_bytes", limits.fact_value_bytes);
+    let on = says.depends_on.len();
+    check.at_most("fact.depends_on", on, "fact_dependencies", limits.fact_dependencies);
 }

@@ -5,17 +5,24 @@ use std::{
     sync::Arc,
 };
 
-use super::Queued;
+use super::{
+    Queued,
+    events::{Drawer, Drawn},
+    strike::strike_events,
+};
 use crate::{
     context::{self, TokenCounter},
     embed::EmbedService,
     engine::{
         EngineError,
         catalog::Catalogs,
+        forget::forks_of,
+        ledger::Ledgers,
         locks::Locks,
         records::{Derived, Head, Task, decode, encode},
         source::{encode_vector, indexed},
         turns::scan_turns,
+        uses::Uses,
     },
     index::{Branch, Passage, Segment, TurnIndex},
     retrieval,
@@ -37,6 +44,9 @@ pub(crate) struct Deriver {
     /// the store on: what is told later must not have been read earlier.
     pub(crate) order: Arc<Locks>,
     pub(crate) catalogs: Arc<Catalogs>,
+    pub(crate) drawer: Arc<Drawer>,
+    pub(crate) ledgers: Arc<Ledgers>,
+    pub(crate) uses: Arc<Uses>,
 }
 
 /// A turn with what was derived from it.
@@ -55,27 +65,106 @@ impl Deriver {
         let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
         match &queued.entry.task {
             Task::Derive { from, until } => self.derive(tenant, owner, *from, *until).await,
-            Task::Forget { sequences } => {
-                // Again in the store too: a derivation that was under way when
-                // the turns were forgotten may have written after it.
-                for steps in sequences.chunks(TURNS_PER_STEP) {
-                    let mut batch = Batch::new();
-                    for sequence in steps {
-                        delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
-                    }
-                    self.store.commit(batch).await?;
-                }
-                self.catalogs.invalidate_owner(tenant, owner);
-                let _order = self.order.lock(&keys::head(tenant, owner)).await;
-                Ok(self.index.remove_turns(tenant, owner, sequences).await?)
-            }
+            Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await,
+            Task::Forget { sequences } => self.forget(tenant, owner, sequences).await,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
-                self.catalogs.invalidate_owner(tenant, owner);
+                self.invalidate(tenant, owner);
                 let _order = self.order.lock(&keys::head(tenant, owner)).await;
                 Ok(self.index.remove_conversation(tenant, owner, *from).await?)
             }
         }
+    }
+
+    /// Again in the store too: a derivation that was under way when the turns
+    /// were forgotten may have written after it.
+    async fn forget(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        sequences: &[Sequence],
+    ) -> Result<(), EngineError> {
+        self.drawer.invalidate_owner(tenant, owner);
+        for steps in sequences.chunks(TURNS_PER_STEP) {
+            let mut batch = Batch::new();
+            for sequence in steps {
+                delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
+            }
+            strike_events(&self.store, &mut batch, tenant, owner, steps)?;
+            for (fork, until) in forks_of(&self.store, tenant, owner)? {
+                let shared = steps.partition_point(|sequence| *sequence <= until);
+                let shared = steps.get(..shared).unwrap_or_default();
+                strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
+            }
+            self.store.commit(batch).await?;
+        }
+        self.invalidate(tenant, owner);
+        let _order = self.order.lock(&keys::head(tenant, owner)).await;
+        Ok(self.index.remove_turns(tenant, owner, sequences).await?)
+    }
+
+    /// Drops what is in memory of branches that show turns of `owner`.
+    fn invalidate(&self, tenant: &TenantId, owner: &ConversationId) {
+        self.catalogs.invalidate_owner(tenant, owner);
+        self.drawer.invalidate_owner(tenant, owner);
+        self.ledgers.invalidate_owner(tenant, owner);
+    }
+
+    /// Draws the events of turns again, from the turns and vectors in the store.
+    async fn draw_again(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<(), EngineError> {
+        let head_key = keys::head(tenant, owner);
+        let mut next = from;
+        while next <= until {
+            let last = until.min(next + TURNS_PER_STEP as u64 - 1);
+            let _order = self.order.lock(&head_key).await;
+            let Some(head) = self.head(&head_key)? else { break };
+            let (branch, drawer) = (head.branch(tenant, owner), Arc::clone(&self.drawer));
+            let of = owner.clone();
+            let work = tokio::task::spawn_blocking(move || {
+                let mut batch = Batch::new();
+                drawer.draw_again(&branch, &of, next, last, &mut batch)?;
+                Ok::<Batch, StoreError>(batch)
+            });
+            let batch = work.await.map_err(|_| EngineError::Closed)??;
+            self.store.commit(batch).await?;
+            self.ledgers.rewritten(tenant, owner, next);
+            next = last + 1;
+        }
+        Ok(())
+    }
+
+    fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
+        self.store.get(key)?.map(|bytes| decode(key, &bytes)).transpose()
+    }
+
+    /// Adds the events that new turns bring to the batch of their vectors.
+    async fn draw(
+        &self,
+        head: &Head,
+        (tenant, owner): (&TenantId, &ConversationId),
+        embedded: Vec<Embedded>,
+        mut batch: Batch,
+    ) -> Result<(Vec<Embedded>, Batch), EngineError> {
+        let (branch, drawer) = (head.branch(tenant, owner), Arc::clone(&self.drawer));
+        let owner = owner.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let turns: Vec<Drawn<'_>> = embedded
+                .iter()
+                .map(|Embedded { turn, passages }| Drawn {
+                    turn,
+                    vector: passages.first().map(|passage| &*passage.vector),
+                })
+                .collect();
+            drawer.draw(&branch, &owner, &turns, &mut batch)?;
+            Ok::<_, StoreError>((embedded, batch))
+        });
+        Ok(work.await.map_err(|_| EngineError::Closed)??)
     }
 
     async fn derive(
@@ -97,19 +186,19 @@ impl Deriver {
             let embedded = self.embed(tenant, live).await?;
             let head_key = keys::head(tenant, owner);
             let _order = self.order.lock(&head_key).await;
-            self.store.commit(self.records(tenant, owner, &embedded)?).await?;
-            let head: Option<Head> = match self.store.get(&head_key)? {
-                Some(bytes) => Some(decode(&head_key, &bytes)?),
-                None => None,
-            };
+            let batch = self.records(tenant, owner, &embedded)?;
             // A conversation deleted meanwhile is struck by its own entry.
-            if let Some(head) = head {
-                let turns = embedded
-                    .into_iter()
-                    .map(|Embedded { turn, passages }| indexed(&turn, passages))
-                    .collect();
-                self.index.upsert(tenant, owner, &head.user_id, turns).await?;
-            }
+            let Some(head) = self.head(&head_key)? else { continue };
+            let first = embedded.first().map_or(next, |first| first.turn.sequence);
+            let (embedded, mut batch) = self.draw(&head, (tenant, owner), embedded, batch).await?;
+            self.uses.write(&self.store, &mut batch, tenant, owner)?;
+            self.store.commit(batch).await?;
+            self.ledgers.rewritten(tenant, owner, first);
+            let turns = embedded
+                .into_iter()
+                .map(|Embedded { turn, passages }| indexed(&turn, passages))
+                .collect();
+            self.index.upsert(tenant, owner, &head.user_id, turns).await?;
         }
         Ok(())
     }
@@ -201,7 +290,7 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
     ) -> Result<(), StoreError> {
-        for kind in [Kind::Derived, Kind::Vector] {
+        for kind in [Kind::Derived, Kind::Events, Kind::Rejection, Kind::Used, Kind::Vector] {
             let start = keys::at_sequence(tenant, owner, kind, from);
             let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
             let mut doomed = Vec::new();
@@ -245,6 +334,7 @@ pub(crate) fn delete_derived(
     sequence: Sequence,
 ) -> Result<(), StoreError> {
     batch.delete(keys::at_sequence(tenant, owner, Kind::Derived, sequence));
+    batch.delete(keys::at_sequence(tenant, owner, Kind::Events, sequence));
     let vectors = keys::at_sequence(tenant, owner, Kind::Vector, sequence);
     let (start, end) = keys::prefix_range(&vectors);
     store.scan_keys(&start, &end, &mut |key| {

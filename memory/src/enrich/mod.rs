@@ -2,13 +2,17 @@
 //! resumes after a crash, and can be repeated at will: every derived record is
 //! keyed by its turn and carries the versions that it was derived by.
 //!
-//! Order for each batch: read turns → embed → vectors durable in the store →
-//! index → outbox entries struck. A crash in between repeats the batch.
+//! Order for each batch: read turns → embed → draw staleness events → vectors
+//! and events durable in the store → index → outbox entries struck. A crash in between repeats the batch.
 
 mod derive;
+mod events;
 mod outbox;
+mod strike;
 mod worker;
 
 pub(crate) use derive::{Deriver, delete_derived, passage_texts};
+pub(crate) use events::Drawer;
 pub(crate) use outbox::{Outbox, Queued};
+pub(crate) use strike::strike_events;
 pub(crate) use worker::spawn;

@@ -28,7 +28,9 @@ impl Queued {
     /// Turns that it stands for.
     pub(crate) fn turns(&self) -> u64 {
         match &self.entry.task {
-            Task::Derive { from, until } => until.saturating_add(1).saturating_sub(*from),
+            Task::Derive { from, until } | Task::Draw { from, until } => {
+                until.saturating_add(1).saturating_sub(*from)
+            }
             Task::Forget { sequences } => sequences.len() as u64,
             Task::Drop { .. } => 1,
         }
@@ -36,15 +38,16 @@ impl Queued {
 
     /// It takes something away.
     pub(crate) fn removes(&self) -> bool {
-        !matches!(self.entry.task, Task::Derive { .. })
+        matches!(self.entry.task, Task::Forget { .. } | Task::Drop { .. })
     }
 
     /// What it is known by while it waits: the first sequence that is not
-    /// searchable before it is done, and its id. Removals hold nothing up.
+    /// searchable before it is done, and its id. Removals hold nothing up, and
+    /// neither does drawing events again.
     fn place(&self) -> (Sequence, u64) {
         match &self.entry.task {
             Task::Derive { from, .. } => (*from, self.id),
-            Task::Forget { .. } | Task::Drop { .. } => (Sequence::MAX, self.id),
+            Task::Forget { .. } | Task::Drop { .. } | Task::Draw { .. } => (Sequence::MAX, self.id),
         }
     }
 }

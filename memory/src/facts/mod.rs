@@ -1,10 +1,39 @@
-//! Facts that must outlive their turns, pinned into the context windows. For
-//! now they are pinned by the caller.
+//! Facts that must outlive their turns, pinned into the context windows by the
+//! caller, and which of them still hold.
+//!
+//! A new fact is read into a [`Claim`] and compared with those before it
+//! ([`supersession`]): it may take the place of one ([`FactEdge`]), or
+//! contradict one of more weight. Whether a fact holds as of a turn follows
+//! from the edges known by then, from its expiry and from what it stands on
+//! ([`retirement`]).
+//!
+//! Invariants: nothing is deleted by being replaced; an edge stands with the
+//! earlier fact, so that taking the later one out brings no old value back;
+//! the same facts in the same order give the same edges; no clock, no store.
+
+mod claim;
+mod dependencies;
+mod draw;
+mod edge;
+mod marks;
+mod name;
+mod relation;
+pub mod retirement;
+pub mod supersession;
+mod turns;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::turn::{FactId, Sequence};
+pub use claim::Claim;
+pub use dependencies::{DependencyError, check as check_dependencies};
+pub use draw::{draw, forget};
+pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink, short};
+pub use marks::{TurnMark, turn_marks};
+pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
+pub use turns::{link, link_source};
+
+use crate::turn::{FactId, Role, Sequence};
 
 /// What a fact is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,8 +63,58 @@ impl FactKind {
     }
 }
 
+/// How much a fact weighs against others about the same thing; a lower one
+/// never takes a higher one's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Authority {
+    /// A guess, or hearsay.
+    Low,
+    /// Somebody's word.
+    Peer,
+    /// Of one who decides.
+    Manager,
+    /// Of one who decides finally.
+    Executive,
+    /// A rule that nobody in the conversation can change.
+    Policy,
+}
+
+impl Authority {
+    /// What a fact weighs that does not say: by the role of its source. An
+    /// instruction of the application or of a system turn is a rule; what a
+    /// model or a tool said is hearsay; all else is somebody's word.
+    pub fn of(kind: FactKind, source: Option<Role>) -> Self {
+        match source {
+            None | Some(Role::System) if kind == FactKind::Instruction => Self::Policy,
+            None | Some(Role::System | Role::User) => Self::Peer,
+            Some(Role::Assistant | Role::Tool) => Self::Low,
+        }
+    }
+}
+
+/// What a fact says, as the caller gives it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Whom or what it is about, or empty.
+    pub subject: String,
+    /// What of the subject, or empty.
+    pub attribute: String,
+    /// The value, or empty.
+    pub value: String,
+    /// Where it holds; everywhere if empty.
+    pub scope: String,
+    /// Who says so; see [`Authority::of`] if absent.
+    pub authority: Option<Authority>,
+    /// When it stops to hold.
+    pub expires_at: Option<Timestamp>,
+    /// The facts that it stands on.
+    pub depends_on: Vec<FactId>,
+    /// Several values hold beside each other.
+    pub additive: bool,
+}
+
 /// A pinned fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// Names it within its conversation.
     pub id: FactId,
@@ -55,4 +134,48 @@ pub struct Fact {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// What it says, in fields.
+    pub says: Statement,
+    /// Role of the source, as of pinning.
+    pub source_role: Option<Role>,
+    /// From when on it holds: when its source was said; else the
+    /// conversation's clock at pinning.
+    pub valid_from: Timestamp,
+    /// Newest turn of the conversation at pinning; 0 for none.
+    pub known_turn: Sequence,
+    /// Later facts that bear on it.
+    pub edges: Vec<FactEdge>,
+    /// Earlier turns that say the same, or that it replaces.
+    pub turns: Vec<TurnLink>,
+    /// What the caller said does not bear on it: later facts and turns, and
+    /// earlier turns. No edge to them is drawn again.
+    pub rejected: Vec<Cause>,
+    /// Hashes of what it is about, sorted: facts that share none are not
+    /// compared.
+    pub sketch: Vec<u32>,
+}
+
+impl Fact {
+    /// What it weighs.
+    pub fn authority(&self) -> Authority {
+        let usual = || Authority::of(self.kind, self.source_role);
+        self.says.authority.unwrap_or_else(usual)
+    }
+
+    /// Whether it came after `other`: by their source turns where both have
+    /// one, else by when they were pinned. Ids sort by time.
+    pub fn is_after(&self, other: &Self) -> bool {
+        match (self.source, other.source) {
+            (Some(own), Some(others)) if own != others => own > others,
+            _ => {
+                (self.known_turn, self.created_at, &self.id)
+                    > (other.known_turn, other.created_at, &other.id)
+            }
+        }
+    }
+
+    /// Whether the caller said that `cause` does not bear on it.
+    pub fn has_rejected(&self, cause: &Cause) -> bool {
+        self.rejected.contains(cause)
+    }
 }

@@ -4,10 +4,34 @@
 //! stored; how stale a turn is, as of any later turn, is a pure function of the
 //! events known by then.
 //!
+//! Flow: a turn becomes a [`Statement`]; [`Recall`] says which earlier ones it
+//! is compared with; the [`Signals`] draw its events; a [`Timeline`] answers
+//! from the events of all turns.
+//!
 //! Invariants: no clock, no store, no language model; the same turns give the
 //! same events; what a later turn brought never shows in the state as of an
 //! earlier one.
 
+mod components;
+pub mod contradiction;
+pub mod detect;
+mod detection;
 pub mod event;
+pub mod expiry;
+pub mod pair;
+mod recall;
+pub mod score;
+pub mod segments;
+mod signals;
+pub mod statement;
+pub mod text;
+mod timeline;
 
-pub use event::{Edge, EdgeKind, Event, TurnEvents};
+pub use components::{Component, Staleness, StalenessKind};
+pub use detect::Detector;
+pub use detection::{Detect, Follow};
+pub use event::{Edge, EdgeKind, Event, KEPT_CONFIDENCE, SHOWN_CONFIDENCE, TurnEvents};
+pub use recall::{MAX_CANDIDATES, Recall};
+pub use signals::{Signals, SignalsError};
+pub use statement::{Statement, TurnText};
+pub use timeline::Timeline;

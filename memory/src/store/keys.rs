@@ -10,12 +10,16 @@
 //! len tenant 'K' len parent len child    fork child of a conversation
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'D' len conv kind ...       everything of one conversation:
+//!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
 //!     'I' hash:16                        idempotency record of a client turn id
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
+//!     'N' seq:u64                        revision that turns from here on came with
 //!     'T' seq:u64                        turn
+//!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
+//!     'X' later:u64 earlier:u64          edge that was rejected
 //! ```
 //! A key is never a prefix of another of the same kind: strings carry their
 //! length (u8 for ids, u16 for users), numbers have a fixed width.
@@ -29,6 +33,8 @@ pub type Key = Vec<u8>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
+    /// Staleness events that a turn brought.
+    Events = b'E',
     /// A fact.
     Fact = b'F',
     /// Request id of a pin.
@@ -37,10 +43,16 @@ pub enum Kind {
     Idempotency = b'I',
     /// Derived values of a turn.
     Derived = b'M',
+    /// Revision that came with the turns from a sequence on.
+    Revision = b'N',
     /// A turn.
     Turn = b'T',
+    /// Windows that a turn stood in.
+    Used = b'U',
     /// Vector of a passage.
     Vector = b'V',
+    /// An edge that was rejected.
+    Rejection = b'X',
 }
 
 fn push_short(key: &mut Key, text: &str) {
@@ -186,6 +198,18 @@ pub fn vector(
 ) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Vector, sequence);
     key.extend_from_slice(&passage.to_be_bytes());
+    key
+}
+
+/// A rejected edge between two turns.
+pub fn rejection(
+    of: &TenantId,
+    conversation: &ConversationId,
+    later: Sequence,
+    earlier: Sequence,
+) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::Rejection, later);
+    key.extend_from_slice(&earlier.to_be_bytes());
     key
 }
 

@@ -11,10 +11,10 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use jiff::{Timestamp, ToSpan as _};
 use throughline_memory::{
     context::{
-        AssembleError, Carried, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers, TurnCost,
-        TurnReader, Window, WindowInput, WindowOptions, assemble, turn_cost,
+        AssembleError, Carried, Marks, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers,
+        TurnCost, TurnReader, Window, WindowInput, WindowOptions, assemble, marked_cost, turn_cost,
     },
-    facts::{Fact, FactKind},
+    facts::{Fact, FactKind, Statement},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
 };
 
@@ -118,8 +118,16 @@ pub(crate) fn pin(id: &str, authority: Role, text: &str, source: Option<Sequence
         request_id: String::new(),
         created_at: hour(source.unwrap_or(0)),
         updated_at: hour(source.unwrap_or(0)),
+        says: Statement::default(),
+        source_role: Some(authority),
+        valid_from: hour(source.unwrap_or(0)),
+        known_turn: source.unwrap_or(0),
+        edges: Vec::new(),
+        turns: Vec::new(),
+        rejected: Vec::new(),
+        sketch: Vec::new(),
     };
-    Pin { fact, authority, said_at: source.map(hour) }
+    Pin { fact, authority, said_at: source.map(hour), mark: None }
 }
 
 pub(crate) fn required(mut pin: Pin) -> Pin {
@@ -140,6 +148,7 @@ pub(crate) struct Scene {
     pub(crate) query: Query,
     pub(crate) recent_from: Option<Sequence>,
     pub(crate) carried: Option<Carried>,
+    pub(crate) marks: Marks,
     /// Turns that the store no longer has when they are read.
     pub(crate) gone: Vec<Sequence>,
 }
@@ -154,6 +163,7 @@ impl Scene {
             query: Query::Text(query.to_owned()),
             recent_from: None,
             carried: None,
+            marks: Marks::default(),
             gone: Vec::new(),
         }
     }
@@ -177,7 +187,7 @@ impl Scene {
             Query::Text(_) => None,
         };
         let others = self.turns.iter().filter(|turn| Some(turn.sequence) != asked);
-        others.map(|turn| turn_cost(turn, counter)).collect()
+        others.map(|turn| self.cost(None, turn, counter)).collect()
     }
 
     pub(crate) fn retrieved(&self, counter: &dyn TokenCounter) -> Vec<RetrievedTurn> {
@@ -194,12 +204,25 @@ impl Scene {
             let score = 1.0 / (rank as f32 + 1.0);
             retrieved.push(RetrievedTurn {
                 conversation: found.0.clone(),
-                cost: turn_cost(turn, counter),
+                cost: self.cost(found.0.as_ref(), turn, counter),
                 score,
                 components: vec![("dense", score / 2.0)],
             });
         }
         retrieved
+    }
+
+    fn cost(
+        &self,
+        of: Option<&ConversationId>,
+        turn: &Turn,
+        counter: &dyn TokenCounter,
+    ) -> TurnCost {
+        let cost = turn_cost(turn, counter);
+        match self.marks.get(of, turn.sequence) {
+            Some(mark) => marked_cost(cost, turn, &mark.note, counter),
+            None => cost,
+        }
     }
 
     pub(crate) fn assemble(&self, options: &WindowOptions) -> Result<Window, AssembleError> {
@@ -214,6 +237,7 @@ impl Scene {
                 query: &self.query,
                 recent_from: self.recent_from,
                 carried: self.carried.as_ref(),
+                marks: &self.marks,
                 reader: self,
             },
         )

@@ -5,12 +5,13 @@
 
 mod embedder;
 mod fault;
+mod scripted;
 
 use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -20,7 +21,7 @@ use tempfile::TempDir;
 use throughline_memory::{
     context::{TemplateOverhead, Tokenizers},
     engine::*,
-    facts::FactKind,
+    facts::{FactKind, Statement},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     store::{Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions},
@@ -28,6 +29,7 @@ use throughline_memory::{
 };
 
 pub use fault::{FailingStore, SwitchedIndex};
+pub(crate) use scripted::Scripted;
 
 /// What the test decides of the world outside.
 #[derive(Default)]
@@ -44,6 +46,8 @@ pub struct Controls {
     pub commits_left: AtomicI64,
     /// Each commit takes one away from `commits_left`.
     pub counting: AtomicBool,
+    /// Version of the detector.
+    pub detector: Arc<AtomicU32>,
     /// Drawn from for names.
     pub names: AtomicU64,
 }
@@ -247,6 +251,7 @@ async fn open(
         index: Arc::new(SwitchedIndex::over(exact, controls)),
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().expect("weights"),
+        detector: Arc::new(Scripted(Arc::clone(&controls.detector))),
         limits: limits.clone(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);
@@ -295,6 +300,7 @@ pub fn pin(text: &str, source: Option<Sequence>) -> NewFact {
         source,
         source_span: None,
         request_id: String::new(),
+        says: Statement::default(),
     }
 }
 
@@ -308,6 +314,7 @@ pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> Sear
         limit: 1_000,
         omit_parts: false,
         min_revision: 0,
+        ignore_staleness: false,
     }
 }
 
@@ -322,6 +329,8 @@ pub fn ask(query: &str) -> ContextRequest {
         overhead: TemplateOverhead::default(),
         min_score: 0.0,
         min_revision: 0,
+        as_of: 0,
+        superseded: SupersededTurns::default(),
     }
 }
 

@@ -44,6 +44,9 @@ fn place<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut u64> {
         "label_key_bytes" => &mut limits.label_key_bytes,
         "label_value_bytes" => &mut limits.label_value_bytes,
         "fact_bytes" => &mut limits.fact_bytes,
+        "fact_field_bytes" => &mut limits.fact_field_bytes,
+        "fact_value_bytes" => &mut limits.fact_value_bytes,
+        "fact_dependencies" => &mut limits.fact_dependencies,
         "facts_per_conversation" => &mut limits.facts_per_conversation,
         "query_bytes" => &mut limits.query_bytes,
         "page_size" => &mut limits.page_size,
@@ -51,6 +54,7 @@ fn place<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut u64> {
         "fork_depth" => &mut limits.fork_depth,
         "outbox_turns" => &mut limits.outbox_turns,
         "token_budget" => &mut limits.token_budget,
+        "watches" => &mut limits.watches,
         _ => return None,
     })
 }

@@ -86,6 +86,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
                 query: question.clone(),
                 options: Some(ContextOptions { token_budget: args.budget, ..Default::default() }),
                 min_revision: 0,
+                as_of_turn: 0,
             })
             .await
             .with_context(|| format!("asking {question:?}"))?

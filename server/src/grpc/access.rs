@@ -23,7 +23,7 @@ const fn stream(path: &'static str, scope: Scope) -> Method {
 }
 
 /// Every method that needs a key.
-pub const METHODS: [Method; 20] = [
+pub const METHODS: [Method; 23] = [
     unary("/throughline.v1.ConversationService/CreateConversation", Scope::Write),
     unary("/throughline.v1.ConversationService/GetConversation", Scope::Read),
     unary("/throughline.v1.ConversationService/ListConversations", Scope::Read),
@@ -36,11 +36,14 @@ pub const METHODS: [Method; 20] = [
     unary("/throughline.v1.ConversationService/ForgetTurns", Scope::Write),
     stream("/throughline.v1.ConversationService/ExportConversation", Scope::Read),
     stream("/throughline.v1.ConversationService/ImportConversation", Scope::Write),
+    stream("/throughline.v1.ConversationService/WatchConversation", Scope::Read),
     unary("/throughline.v1.MemoryService/SearchTurns", Scope::Read),
     unary("/throughline.v1.MemoryService/PinFact", Scope::Write),
     unary("/throughline.v1.MemoryService/UpdateFact", Scope::Write),
     unary("/throughline.v1.MemoryService/UnpinFact", Scope::Write),
     unary("/throughline.v1.MemoryService/ListFacts", Scope::Read),
+    unary("/throughline.v1.MemoryService/GetStaleness", Scope::Read),
+    unary("/throughline.v1.MemoryService/RejectEdge", Scope::Write),
     unary("/throughline.v1.ContextService/BuildContext", Scope::Read),
     unary("/throughline.v1.ContextService/PrepareTurn", Scope::Write),
     unary("/throughline.v1.ServerService/GetServerInfo", Scope::Read),

@@ -2,16 +2,14 @@
 //! that health can say "not yet"; until then, and while it drains, calls are
 //! UNAVAILABLE with a delay.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
 use throughline_memory::{
     embed::EmbeddingModel,
     engine::{Engine, EngineError, Limits},
     turn::{ConversationId, TenantId},
 };
+use tokio::sync::watch;
 use tonic::{Code, Request, Status};
 
 use super::{ApiError, deadline::Deadline, status::Failure};
@@ -51,7 +49,7 @@ pub struct Opened {
 #[derive(Default)]
 pub struct ApiState {
     opened: OnceLock<Opened>,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 impl ApiState {
@@ -69,7 +67,7 @@ impl ApiState {
 
     /// From now on new calls are refused.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.send_replace(true);
     }
 
     /// The parts, if calls are answered.
@@ -80,7 +78,7 @@ impl ApiState {
         let unavailable = |reason, message: &str| {
             Failure::new(Code::Unavailable, reason, message).retry_restart().status()
         };
-        if self.draining.load(Ordering::Acquire) {
+        if *self.draining.borrow() {
             return Err(unavailable("SHUTTING_DOWN", "the server is shutting down"));
         }
         self.opened.get().ok_or_else(|| unavailable("STARTING", "the server is starting"))
@@ -121,6 +119,13 @@ impl Call {
     /// The parts beside the engine.
     pub(crate) fn opened(&self) -> Result<&Opened, ApiError> {
         Ok(self.state.opened()?)
+    }
+
+    /// Returns when the server drains: a stream without end has to.
+    pub(crate) async fn draining(&self) {
+        let mut draining = self.state.draining.subscribe();
+        // An error means that the server is gone.
+        let _ = draining.wait_for(|draining| *draining).await;
     }
 
     /// Waits for `work` until the deadline; then says that the revision was not

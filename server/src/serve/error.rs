@@ -3,7 +3,8 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use throughline_memory::{
-    embed::EmbedError, engine::EngineError, index::IndexError, store::StoreError,
+    embed::EmbedError, engine::EngineError, index::IndexError, staleness::SignalsError,
+    store::StoreError,
 };
 
 use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
@@ -60,6 +61,9 @@ pub enum ServeError {
     /// The key of the page tokens cannot be used.
     #[error(transparent)]
     PageKey(#[from] PageKeyError),
+    /// The weights of the staleness signals are damaged.
+    #[error("{0}; build the server again")]
+    Staleness(#[from] SignalsError),
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -18,6 +18,7 @@ use throughline_memory::{
         qdrant::{QdrantIndex, QdrantOptions},
     },
     retrieval::RankingWeights,
+    staleness::Signals,
     store::{Store, StoreKind as Kind, StoreOptions},
 };
 
@@ -49,6 +50,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         index,
         tokenizers,
         ranking,
+        detector: Signals::built_in()?,
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
     };

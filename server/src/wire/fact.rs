@@ -1,20 +1,46 @@
 //! Facts and their changes.
 
 use throughline_memory::{
-    engine::{FactPatch, FieldViolation, Limits, NewFact},
-    facts::{Fact, FactKind},
+    engine::{FactPatch, FieldViolation, KeptFact, Limits, NewFact, PinnedFact},
+    facts::{Cause, Statement},
     turn::{ConversationId, FactId},
 };
 
-use super::{Violations, mask::Mask, name, time::timestamp_to_proto};
+use super::{
+    Violations,
+    fact_fields::{
+        authority_from_proto, authority_to_proto, kind_from_proto, kind_to_proto,
+        retirement_to_proto,
+    },
+    mask::Mask,
+    name,
+    time::{timestamp_from_proto, timestamp_to_proto},
+};
 use crate::pb;
 
-const MASK_FIELDS: [&str; 3] = ["kind", "text", "required"];
+const MASK_FIELDS: [&str; 11] = [
+    "kind",
+    "text",
+    "required",
+    "subject",
+    "attribute",
+    "value",
+    "scope",
+    "authority",
+    "expire_time",
+    "depends_on",
+    "additive",
+];
 
 /// Renders a fact of `conversation`.
-pub fn fact_to_proto(conversation: &ConversationId, fact: Fact) -> pb::Fact {
+pub fn fact_to_proto(conversation: &ConversationId, pinned: PinnedFact) -> pb::Fact {
+    let PinnedFact { fact, standing } = pinned;
+    let fact_name = |id: &FactId| name::fact_name(conversation, id);
+    let cause_name = |cause: &Cause| cause_to_proto(conversation, cause);
+    let retired = standing.retired.as_ref();
+    let lower = standing.contradicted_by.iter().map(|edge| cause_name(&edge.later));
     pb::Fact {
-        name: name::fact_name(conversation, &fact.id),
+        name: fact_name(&fact.id),
         create_time: Some(timestamp_to_proto(fact.created_at)),
         update_time: Some(timestamp_to_proto(fact.updated_at)),
         kind: kind_to_proto(fact.kind).into(),
@@ -23,13 +49,37 @@ pub fn fact_to_proto(conversation: &ConversationId, fact: Fact) -> pb::Fact {
         source_sequence: fact.source.unwrap_or_default(),
         source_span: fact.source_span.map(|(start, end)| pb::TextSpan { start, end }),
         request_id: fact.request_id,
+        subject: fact.says.subject,
+        attribute: fact.says.attribute,
+        value: fact.says.value,
+        scope: fact.says.scope,
+        authority: authority_to_proto(fact.says.authority).into(),
+        expire_time: fact.says.expires_at.map(timestamp_to_proto),
+        depends_on: fact.says.depends_on.iter().map(fact_name).collect(),
+        retirement: retirement_to_proto(retired.map(|end| end.why)).into(),
+        retired_by: retired.and_then(|end| end.by.as_ref()).map(cause_name).unwrap_or_default(),
+        additive: fact.says.additive,
+        valid_time: Some(timestamp_to_proto(fact.valid_from)),
+        retire_time: retired.and_then(|end| end.at).map(timestamp_to_proto),
+        known_sequence: fact.known_turn,
+        contradicts: standing.contradicts.iter().map(fact_name).chain(lower).collect(),
+        rejected: fact.rejected.iter().map(cause_name).collect(),
     }
 }
 
-/// Checks a fact to pin.
+/// The name of a fact or turn.
+pub fn cause_to_proto(conversation: &ConversationId, cause: &Cause) -> String {
+    match cause {
+        Cause::Fact(id) => name::fact_name(conversation, id),
+        Cause::Turn(sequence) => name::turn_name(conversation, *sequence),
+    }
+}
+
+/// Checks a fact to pin in `conversation`.
 pub fn new_fact(
     fact: Option<pb::Fact>,
     request_id: String,
+    conversation: Option<&ConversationId>,
     limits: &Limits,
     violations: &mut Violations,
 ) -> Option<NewFact> {
@@ -49,6 +99,10 @@ pub fn new_fact(
             violations.add("fact.source_span", "must have start < end");
         }
     }
+    check_fields(&fact, limits, violations);
+    let authority = violations.take(authority_from_proto(fact.authority));
+    let expires_at = expire_time(fact.expire_time.as_ref(), violations);
+    let depends_on = dependencies(&fact.depends_on, conversation, violations);
     Some(NewFact {
         kind: kind?,
         text: fact.text,
@@ -56,18 +110,57 @@ pub fn new_fact(
         source: Some(fact.source_sequence).filter(|sequence| *sequence > 0),
         source_span: fact.source_span.map(|span| (span.start, span.end)),
         request_id,
+        says: Statement {
+            subject: fact.subject,
+            attribute: fact.attribute,
+            value: fact.value,
+            scope: fact.scope,
+            authority: authority?,
+            expires_at: expires_at?,
+            depends_on: depends_on?,
+            additive: fact.additive,
+        },
     })
 }
 
-/// Checks a fact of an export; it is pinned anew under the request id that it
-/// was pinned by.
+/// Checks a fact of an export; it is pinned anew under the request id and the
+/// id that it had. Names in it are those of the exported conversation.
 pub fn imported_fact(
     mut fact: pb::Fact,
     limits: &Limits,
     violations: &mut Violations,
-) -> Option<NewFact> {
+) -> Option<(NewFact, KeptFact)> {
+    let named = Some(fact.name.as_str()).filter(|name| !name.is_empty());
+    let own = named.map(|own| violations.take(name::parse_fact("fact.name", own)));
+    let own = match own {
+        Some(own) => Some(own?),
+        None => None,
+    };
+    let conversation = own.as_ref().map(|(conversation, _)| conversation);
+    let valid_from = fact
+        .valid_time
+        .as_ref()
+        .map(|time| violations.take(timestamp_from_proto("fact.valid_time", time)));
+    let mut rejected = Vec::with_capacity(fact.rejected.len());
+    for (at, cause) in fact.rejected.iter().enumerate() {
+        let read = name::parse_cause(&format!("fact.rejected[{at}]"), cause);
+        rejected.extend(violations.take(read).map(|(_, cause)| cause));
+    }
+    let superseded = fact.retirement == i32::from(pb::FactRetirement::Superseded);
+    let by_turn = match name::parse_cause("fact.retired_by", &fact.retired_by) {
+        Ok((_, Cause::Turn(sequence))) if superseded => Some(sequence),
+        _ => None,
+    };
+    let kept = KeptFact {
+        id: own.as_ref().map(|(_, id)| id.clone()),
+        known_turn: own.as_ref().map(|_| fact.known_sequence),
+        valid_from: valid_from.flatten(),
+        replaced_by: by_turn,
+        rejected,
+    };
     let request_id = std::mem::take(&mut fact.request_id);
-    new_fact(Some(fact), request_id, limits, violations)
+    let new = new_fact(Some(fact), request_id, conversation, limits, violations)?;
+    Some((new, kept))
 }
 
 /// Checks a change: which fact, and what of it.
@@ -81,6 +174,7 @@ pub fn fact_patch(
         return None;
     };
     let names = violations.take(name::parse_fact("fact.name", &fact.name));
+    let conversation = names.as_ref().map(|(conversation, _)| conversation);
     let mask = Mask::read(request.update_mask, &MASK_FIELDS, violations);
     let mut patch = FactPatch::default();
     if mask.has("kind") {
@@ -88,9 +182,25 @@ pub fn fact_patch(
     }
     if mask.has("text") {
         check_text(&fact.text, limits, violations);
-        patch.text = Some(fact.text);
     }
+    if mask.has("authority") {
+        patch.authority = violations.take(authority_from_proto(fact.authority));
+    }
+    if mask.has("expire_time") {
+        patch.expires_at = expire_time(fact.expire_time.as_ref(), violations);
+    }
+    if mask.has("depends_on") {
+        patch.depends_on = dependencies(&fact.depends_on, conversation, violations);
+    }
+    check_fields(&fact, limits, violations);
+    let text = |field: &str, text: String| mask.has(field).then_some(text);
+    patch.text = text("text", fact.text);
+    patch.subject = text("subject", fact.subject);
+    patch.attribute = text("attribute", fact.attribute);
+    patch.value = text("value", fact.value);
+    patch.scope = text("scope", fact.scope);
     patch.required = mask.has("required").then_some(fact.required);
+    patch.additive = mask.has("additive").then_some(fact.additive);
     let (conversation, id) = names?;
     Some((conversation, id, patch))
 }
@@ -102,26 +212,47 @@ fn check_text(text: &str, limits: &Limits, violations: &mut Violations) {
     violations.check_bytes("fact.text", text, "fact_bytes", limits.fact_bytes);
 }
 
-fn kind_from_proto(kind: i32) -> Result<FactKind, FieldViolation> {
-    match pb::FactKind::try_from(kind) {
-        Ok(pb::FactKind::Instruction) => Ok(FactKind::Instruction),
-        Ok(pb::FactKind::Preference) => Ok(FactKind::Preference),
-        Ok(pb::FactKind::Fact) => Ok(FactKind::Fact),
-        Ok(pb::FactKind::Decision) => Ok(FactKind::Decision),
-        Ok(pb::FactKind::Commitment) => Ok(FactKind::Commitment),
-        Ok(pb::FactKind::Unspecified) => Err(FieldViolation::new("fact.kind", "is required")),
-        Err(_) => Err(FieldViolation::new("fact.kind", format!("{kind} is not a FactKind"))),
+fn check_fields(fact: &pb::Fact, limits: &Limits, violations: &mut Violations) {
+    let (limit, max) = ("fact_field_bytes", limits.fact_field_bytes);
+    violations.check_bytes("fact.subject", &fact.subject, limit, max);
+    violations.check_bytes("fact.attribute", &fact.attribute, limit, max);
+    violations.check_bytes("fact.scope", &fact.scope, limit, max);
+    let (limit, max) = ("fact_value_bytes", limits.fact_value_bytes);
+    violations.check_bytes("fact.value", &fact.value, limit, max);
+    let (on, max) = (fact.depends_on.len(), limits.fact_dependencies);
+    if on as u64 > max {
+        let why = format!("has {on} names, the limit fact_dependencies is {max}");
+        violations.add("fact.depends_on", why);
     }
 }
 
-fn kind_to_proto(kind: FactKind) -> pb::FactKind {
-    match kind {
-        FactKind::Instruction => pb::FactKind::Instruction,
-        FactKind::Preference => pb::FactKind::Preference,
-        FactKind::Fact => pb::FactKind::Fact,
-        FactKind::Decision => pb::FactKind::Decision,
-        FactKind::Commitment => pb::FactKind::Commitment,
+/// The inner value is absent for a fact that does not end.
+fn expire_time(
+    time: Option<&prost_types::Timestamp>,
+    violations: &mut Violations,
+) -> Option<Option<jiff::Timestamp>> {
+    let Some(time) = time else { return Some(None) };
+    violations.take(timestamp_from_proto("fact.expire_time", time)).map(Some)
+}
+
+fn dependencies(
+    names: &[String],
+    conversation: Option<&ConversationId>,
+    violations: &mut Violations,
+) -> Option<Vec<FactId>> {
+    let mut all = Vec::with_capacity(names.len());
+    for (at, dependency) in names.iter().enumerate() {
+        let field = format!("fact.depends_on[{at}]");
+        let read = name::parse_fact(&field, dependency).and_then(|(of, id)| {
+            if conversation.is_none_or(|conversation| *conversation == of) {
+                Ok(id)
+            } else {
+                Err(FieldViolation::new(field, "is a fact of another conversation"))
+            }
+        });
+        all.extend(violations.take(read));
     }
+    (all.len() == names.len()).then_some(all)
 }
 
 #[cfg(test)]
@@ -133,7 +264,7 @@ mod tests {
     fn check(fact: pb::Fact, request_id: &str, expected: &[&str]) {
         let mut violations = Violations::new();
         let limits = Limits::default();
-        let read = new_fact(Some(fact), request_id.to_owned(), &limits, &mut violations);
+        let read = new_fact(Some(fact), request_id.to_owned(), None, &limits, &mut violations);
         let fields: Vec<String> = match violations.finish(read) {
             Ok(_) => Vec::new(),
             Err(EngineError::Invalid(found)) => found.into_iter().map(|v| v.field).collect(),
@@ -160,10 +291,39 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_comes_back() {
-        for kind in 1..=5 {
-            let read = kind_from_proto(kind).unwrap();
-            assert_eq!(i32::from(kind_to_proto(read)), kind);
-        }
+    fn each_bad_field_of_a_statement_is_named() {
+        let long = "x".repeat(257);
+        check(
+            pb::Fact {
+                subject: long.clone(),
+                attribute: long.clone(),
+                scope: long,
+                value: "x".repeat(1_025),
+                ..fact(1, "x")
+            },
+            "",
+            &["fact.subject", "fact.attribute", "fact.scope", "fact.value"],
+        );
+        check(
+            pb::Fact {
+                authority: 9,
+                expire_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+                depends_on: vec!["conversations/c/facts/f".to_owned(), "f".to_owned()],
+                ..fact(1, "x")
+            },
+            "",
+            &["fact.authority", "fact.expire_time", "fact.depends_on[1]"],
+        );
+        let many = vec!["conversations/c/facts/f".to_owned(); 17];
+        check(pb::Fact { depends_on: many, ..fact(1, "x") }, "", &["fact.depends_on"]);
+    }
+
+    #[test]
+    fn a_dependency_of_another_conversation_is_refused() {
+        let mut violations = Violations::new();
+        let own = ConversationId::new("own").unwrap();
+        let names = ["conversations/own/facts/f", "conversations/c/facts/f"].map(str::to_owned);
+        assert!(dependencies(&names, Some(&own), &mut violations).is_none());
+        assert!(violations.finish(Some(())).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 use throughline_memory::{
     engine::FieldViolation,
+    facts::Cause,
     turn::{ConversationId, FactId, Sequence},
 };
 
@@ -54,6 +55,38 @@ pub fn parse_fact(field: &str, name: &str) -> Result<(ConversationId, FactId), F
     Ok((conversation, fact))
 }
 
+/// Reads `conversations/{id}/facts/{fact}` or
+/// `conversations/{id}/turns/{sequence}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right form.
+pub fn parse_cause(field: &str, name: &str) -> Result<(ConversationId, Cause), FieldViolation> {
+    if name.contains("/turns/") {
+        parse_turn(field, name).map(|(id, sequence)| (id, Cause::Turn(sequence)))
+    } else {
+        parse_fact(field, name).map(|(id, fact)| (id, Cause::Fact(fact)))
+    }
+}
+
+/// Reads `conversations/{id}/turns/{sequence}`.
+///
+/// # Errors
+/// A violation of `field` that shows the right form.
+pub fn parse_turn(field: &str, name: &str) -> Result<(ConversationId, Sequence), FieldViolation> {
+    let bad = |why: String| FieldViolation::new(field, why);
+    if name.is_empty() {
+        return Err(bad("is required: conversations/{id}/turns/{sequence}".to_owned()));
+    }
+    let (conversation, sequence) = name
+        .strip_prefix("conversations/")
+        .and_then(|rest| rest.split_once("/turns/"))
+        .ok_or_else(|| bad("must have the form conversations/{id}/turns/{sequence}".to_owned()))?;
+    let conversation = ConversationId::new(conversation).map_err(|e| bad(e.to_string()))?;
+    let sequence = sequence.parse().ok().filter(|sequence| *sequence > 0);
+    let sequence = sequence.ok_or_else(|| bad("must end in a sequence from 1 on".to_owned()))?;
+    Ok((conversation, sequence))
+}
+
 /// Reads the id that a caller wishes for a new conversation; none if empty.
 ///
 /// # Errors
@@ -78,6 +111,27 @@ mod tests {
         for bad in ["", "trip-1", "conversations/", "conversations/A", "conversations/a/turns/1"] {
             let violation = parse_conversation("name", bad).unwrap_err();
             assert_eq!(violation.field, "name", "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_facts_and_turns_are_told_apart() {
+        let id = ConversationId::new("c").unwrap();
+        let cause = |name: &str| parse_cause("later", name);
+        assert_eq!(cause("conversations/c/turns/7"), Ok((id.clone(), Cause::Turn(7))));
+        let fact = Cause::Fact(FactId::new("f").unwrap());
+        assert_eq!(cause("conversations/c/facts/f"), Ok((id, fact)));
+        for bad in ["", "conversations/c", "conversations/c/turns/0", "conversations/c/turns/x"] {
+            assert_eq!(cause(bad).unwrap_err().field, "later", "{bad}");
+        }
+    }
+
+    #[test]
+    fn turn_names_are_checked() {
+        let id = ConversationId::new("c").unwrap();
+        assert_eq!(parse_turn("earlier", &turn_name(&id, 7)), Ok((id, 7)));
+        for bad in ["", "conversations/c", "conversations/c/turns/", "conversations/c/turns/0"] {
+            assert_eq!(parse_turn("earlier", bad).unwrap_err().field, "earlier", "{bad}");
         }
     }
 

@@ -122,7 +122,8 @@ async fn windows_name_what_cannot_be_taken() {
         let query = query.to_owned();
         async move {
             let options = Some(options);
-            let request = pb::BuildContextRequest { conversation, query, options, min_revision: 0 };
+            let request =
+                pb::BuildContextRequest { conversation, query, options, ..Default::default() };
             context.build_context(request).await
         }
     };
@@ -183,6 +184,7 @@ async fn searches_name_what_cannot_be_taken() {
         method: 77,
         min_revision: 1,
         omit_parts: false,
+        ignore_staleness: false,
     };
     let fields = [
         "query",

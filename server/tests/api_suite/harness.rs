@@ -32,6 +32,10 @@ use tonic::{
     transport::Channel,
 };
 
+#[path = "../../../memory/tests/engine_fixture/scripted.rs"]
+mod scripted;
+use scripted::Scripted;
+
 const DIMENSIONS: usize = 64;
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 
@@ -268,6 +272,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         index,
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().unwrap(),
+        detector: Arc::new(Scripted(Arc::default())),
         limits,
         clock: Arc::new(Timestamp::now),
     };

@@ -5,6 +5,7 @@
 
 mod access;
 mod errors;
+mod fact_states;
 mod facts;
 mod faults;
 mod forks;
@@ -13,6 +14,7 @@ mod idempotency;
 mod lifecycle;
 mod pages;
 mod program;
+mod staleness;
 mod transfer;
 mod turns;
 mod waits;

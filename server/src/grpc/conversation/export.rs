@@ -96,8 +96,8 @@ async fn facts(call: &Call, id: &ConversationId, out: &mut Out) -> Result<(), St
     loop {
         in_time(call)?;
         let (facts, more, _) =
-            call.engine.list_facts(&call.tenant, id, after.as_ref(), PAGE).await?;
-        after = facts.last().map(|fact| fact.id.clone());
+            call.engine.list_facts(&call.tenant, id, after.as_ref(), PAGE, true).await?;
+        after = facts.last().map(|pinned| pinned.fact.id.clone());
         for fact in facts {
             out.send(Item::Fact(fact_to_proto(id, fact))).await?;
         }

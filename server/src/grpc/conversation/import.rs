@@ -105,6 +105,7 @@ impl<'a> Import<'a> {
         }
         self.flush().await?;
         let (call, id) = (self.call, &self.created.id);
+        call.engine.check_imported_facts(&call.tenant, id).await?;
         let conversation = call.engine.get_conversation(&call.tenant, id).await?;
         Ok(pb::ImportConversationResponse {
             conversation: Some(conversation_to_proto(conversation)),
@@ -133,8 +134,8 @@ impl<'a> Import<'a> {
         self.flush().await?;
         let mut violations = Violations::new();
         let fact = imported_fact(fact, self.call.limits(), &mut violations);
-        let fact = violations.finish(fact)?;
-        self.call.engine.pin_fact(&self.call.tenant, &self.created.id, fact).await?;
+        let (fact, kept) = violations.finish(fact)?;
+        self.call.engine.import_fact(&self.call.tenant, &self.created.id, fact, kept).await?;
         self.facts += 1;
         Ok(())
     }

@@ -20,6 +20,7 @@ mod list;
 mod list_turns;
 mod stream;
 mod update;
+mod watch;
 
 /// The service.
 #[derive(Clone)]
@@ -127,5 +128,17 @@ impl ConversationService for ConversationApi {
     ) -> Answer<pb::ImportConversationResponse> {
         let call = self.0.call(&request)?;
         Ok(Response::new(import::handle(call, request.into_inner()).await?))
+    }
+
+    type WatchConversationStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchConversationResponse, Status>> + Send>>;
+
+    async fn watch_conversation(
+        &self,
+        request: Request<pb::WatchConversationRequest>,
+    ) -> Answer<Self::WatchConversationStream> {
+        let call = self.0.call(&request)?;
+        let stream = watch::handle(call, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(stream)))
     }
 }

@@ -14,17 +14,20 @@ pub(super) async fn handle(
     call: Call,
     request: pb::ListFactsRequest,
 ) -> Result<pb::ListFactsResponse, ApiError> {
-    let pb::ListFactsRequest { conversation, page_size, page_token } = request;
+    let pb::ListFactsRequest { conversation, page_size, page_token, include_retired } = request;
     let pages = &call.opened()?.pages;
-    let scope = PageScope::new(&call.tenant, "ListFacts", conversation.as_bytes());
+    let bound = format!("{conversation} {include_retired}");
+    let scope = PageScope::new(&call.tenant, "ListFacts", bound.as_bytes());
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &conversation));
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
     let after = violations.take(pages.open_token(&scope, &page_token).and_then(cursor));
     let ((id, limit), after) = violations.finish(id.zip(limit).zip(after))?;
-    let listing = call.engine.list_facts(&call.tenant, &id, after.as_ref(), limit).await?;
+    let engine = &call.engine;
+    let listing =
+        engine.list_facts(&call.tenant, &id, after.as_ref(), limit, include_retired).await?;
     let (facts, mut more, revision) = listing;
-    let mut ids: Vec<FactId> = facts.iter().map(|fact| fact.id.clone()).collect();
+    let mut ids: Vec<FactId> = facts.iter().map(|pinned| pinned.fact.id.clone()).collect();
     let mut page: Vec<_> = facts.into_iter().map(|fact| fact_to_proto(&id, fact)).collect();
     let whole = wire::whole_prefix(page.iter().map(pb::Fact::encoded_len));
     more |= whole < page.len();

@@ -7,8 +7,10 @@ use tonic::{Request, Response, Status};
 use super::ApiState;
 use crate::pb::{self, memory_service_server::MemoryService};
 
+mod get_staleness;
 mod list_facts;
 mod pin;
+mod reject_edge;
 mod search;
 mod unpin;
 mod update_fact;
@@ -56,5 +58,21 @@ impl MemoryService for MemoryApi {
     ) -> Answer<pb::ListFactsResponse> {
         let call = self.0.call(&request)?;
         Ok(Response::new(list_facts::handle(call, request.into_inner()).await?))
+    }
+
+    async fn get_staleness(
+        &self,
+        request: Request<pb::GetStalenessRequest>,
+    ) -> Answer<pb::GetStalenessResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(get_staleness::handle(call, request.into_inner()).await?))
+    }
+
+    async fn reject_edge(
+        &self,
+        request: Request<pb::RejectEdgeRequest>,
+    ) -> Answer<pb::RejectEdgeResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(reject_edge::handle(call, request.into_inner()).await?))
     }
 }

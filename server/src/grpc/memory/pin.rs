@@ -13,7 +13,7 @@ pub(super) async fn handle(
     let pb::PinFactRequest { conversation, fact, request_id } = request;
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &conversation));
-    let fact = new_fact(fact, request_id, call.limits(), &mut violations);
+    let fact = new_fact(fact, request_id, id.as_ref(), call.limits(), &mut violations);
     let (id, fact) = violations.finish(id.zip(fact))?;
     let (fact, revision) = call.engine.pin_fact(&call.tenant, &id, fact).await?;
     Ok(pb::PinFactResponse { fact: Some(fact_to_proto(&id, fact)), revision })

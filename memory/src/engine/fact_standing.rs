@@ -1,0 +1,173 @@
+//! How the facts of a conversation stand: listed, as of a turn, and put right
+//! by the caller where an edge is wrong.
+
+use super::{
+    Engine, EngineError, PinnedFact,
+    fact_records::put_fact,
+    facts::{fact_not_found, take_fact},
+    heads::Cell,
+    records::Head,
+};
+use crate::{
+    facts::{self, AsOf, Cause, Fact, Standing},
+    store::Batch,
+    turn::{ConversationId, FactId, Sequence, TenantId},
+};
+
+impl Engine {
+    /// Lists pins, oldest first, those that hold no more only if asked for;
+    /// `after` is the last id of the page before. Returns whether more follow,
+    /// and the conversation's revision.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn list_facts(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        after: Option<&FactId>,
+        limit: usize,
+        include_retired: bool,
+    ) -> Result<(Vec<PinnedFact>, bool, u64), EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let head = cell.head()?;
+        let mut facts = self.standing_facts(&cell, &head, Sequence::MAX)?;
+        facts.retain(|pinned| {
+            after.is_none_or(|after| pinned.fact.id > *after)
+                && (include_retired || pinned.standing.retired.is_none())
+        });
+        let more = facts.len() > limit;
+        facts.truncate(limit);
+        Ok((facts, more, head.revision))
+    }
+
+    /// Takes a wrong edge back, of which at least one end is a fact; it is not
+    /// drawn again. Returns the conversation's revision.
+    ///
+    /// # Errors
+    /// `Invalid` for two turns, `NotFound`, `Store`.
+    pub async fn reject_fact_edge(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        earlier: &Cause,
+        later: &Cause,
+    ) -> Result<u64, EngineError> {
+        let (keeper, cause) = match (earlier, later) {
+            (Cause::Fact(earlier), later) => (earlier, later),
+            (earlier @ Cause::Turn(_), Cause::Fact(later)) => (later, earlier),
+            (Cause::Turn(_), Cause::Turn(_)) => {
+                return Err(EngineError::invalid("later", "is an edge between two turns"));
+            }
+        };
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
+        let writer = cell.write().await;
+        let head = cell.head()?;
+        let mut others = self.read_facts(tenant, id)?;
+        let mut fact = take_fact(&mut others, keeper)?;
+        let known = match cause {
+            Cause::Turn(sequence) => (1..=head.last_sequence).contains(sequence),
+            Cause::Fact(other) => {
+                others.iter().any(|fact| fact.id == *other)
+                    || fact.edges.iter().any(|edge| edge.later == *cause)
+            }
+        };
+        if !known {
+            return Err(match cause {
+                Cause::Turn(sequence) => {
+                    EngineError::NotFound { kind: "turn", id: sequence.to_string() }
+                }
+                Cause::Fact(other) => fact_not_found(other),
+            });
+        }
+        if fact.has_rejected(cause) {
+            return Ok(head.revision);
+        }
+        fact.rejected.push(cause.clone());
+        let mut batch = Batch::new();
+        // Another later fact may be what really took its place.
+        for at in facts::draw(&mut fact, &mut others) {
+            if let Some(other) = others.get(at) {
+                put_fact(&mut batch, &cell, other)?;
+            }
+        }
+        put_fact(&mut batch, &cell, &fact)?;
+        let next = self.touched(&head);
+        let revision = next.revision;
+        self.commit_head(writer, next, batch, None).await?;
+        Ok(revision)
+    }
+
+    /// One of the facts of a conversation, as it stands now.
+    pub(super) fn one_of(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        facts: Vec<Fact>,
+        id: &FactId,
+    ) -> Result<PinnedFact, EngineError> {
+        let all = self.stand(cell, head, facts, Sequence::MAX)?;
+        all.into_iter().find(|pinned| pinned.fact.id == *id).ok_or_else(|| fact_not_found(id))
+    }
+
+    /// The facts that were known after a turn, as they stood then, oldest first.
+    pub(super) fn standing_facts(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        as_of: Sequence,
+    ) -> Result<Vec<PinnedFact>, EngineError> {
+        if head.facts == 0 {
+            return Ok(Vec::new());
+        }
+        self.stand(cell, head, self.read_facts(&cell.tenant, &cell.id)?, as_of)
+    }
+
+    fn stand(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        facts: Vec<Fact>,
+        as_of: Sequence,
+    ) -> Result<Vec<PinnedFact>, EngineError> {
+        let clock = self.clock_at(cell, head, as_of)?;
+        let turns = self.turn_edges(cell, head, &facts, as_of)?;
+        let standing = facts::standing(&facts, &AsOf { turn: as_of, clock, turns: &turns });
+        let known = facts.into_iter().zip(standing);
+        Ok(known
+            .filter_map(|(fact, standing)| Some(PinnedFact { fact, standing: standing? }))
+            .collect())
+    }
+
+    /// The facts that were known after a turn, as they stood then, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub fn facts_as_of(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        as_of: Sequence,
+    ) -> Result<Vec<PinnedFact>, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let head = cell.head()?;
+        self.standing_facts(&cell, &head, as_of)
+    }
+
+    /// The turns whose statements facts have replaced, as of a turn.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub fn turns_replaced_by_facts(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        as_of: Sequence,
+    ) -> Result<Vec<facts::TurnMark>, EngineError> {
+        let pinned = self.facts_as_of(tenant, id, as_of)?;
+        let (facts, standing): (Vec<Fact>, Vec<Option<Standing>>) =
+            pinned.into_iter().map(|pinned| (pinned.fact, Some(pinned.standing))).unzip();
+        Ok(facts::turn_marks(&facts, &standing))
+    }
+}

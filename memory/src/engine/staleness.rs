@@ -1,0 +1,308 @@
+//! Whether turns still hold, now or as of an earlier turn, and taking wrong
+//! edges back.
+//!
+//! Invariants: an answer as of a turn is made of what was known by then; what
+//! was rejected stays rejected, also when events are drawn again, and forks have
+//! the rejections of their parents for the turns that they share.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Engine, EngineError, search::Scope};
+use crate::{
+    context::{Marks, Window},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
+    store::{Batch, keys},
+    turn::{ConversationId, Sequence, TenantId, Turn},
+};
+
+/// Which turns' staleness is asked for.
+#[derive(Clone, Debug)]
+pub struct StalenessRequest {
+    /// These turns; all if empty.
+    pub sequences: Vec<Sequence>,
+    /// The state after this turn; now if 0.
+    pub as_of: Sequence,
+    /// Only turns behind this one.
+    pub after: Sequence,
+    /// At most so many turns.
+    pub limit: usize,
+    /// Wait until this revision is scored.
+    pub min_revision: u64,
+}
+
+/// An edge between two turns, as callers see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnEdge {
+    /// What kind.
+    pub kind: EdgeKind,
+    /// The earlier turn.
+    pub earlier: Sequence,
+    /// The later one.
+    pub later: Sequence,
+    /// Probability that it is right.
+    pub confidence: f32,
+    /// Words of the earlier one that are meant, or empty.
+    pub earlier_value: String,
+    /// Words of the later one that are meant, or empty.
+    pub later_value: String,
+    /// When the later one was said.
+    pub valid_at: Timestamp,
+    /// When the later one was taken in.
+    pub known_at: Timestamp,
+    /// For people.
+    pub reason: String,
+}
+
+/// What a page of turns' staleness holds.
+#[derive(Clone, Debug)]
+pub struct StalenessPage {
+    /// By sequence; forgotten turns are left out.
+    pub turns: Vec<(Sequence, Staleness)>,
+    /// Edges that concern these turns.
+    pub edges: Vec<TurnEdge>,
+    /// Topics up to the turn asked for: first and last turn, and how certain it
+    /// is that one begins there. With the first page alone.
+    pub topics: Vec<(Sequence, Sequence, f32)>,
+    /// There are more turns behind them.
+    pub more: bool,
+    /// Revision that was read.
+    pub revision: u64,
+    /// Name and version of the scorer.
+    pub scorer: String,
+    /// Turns that were not scored yet, or by another version.
+    pub unscored: u64,
+}
+
+impl Engine {
+    /// How stale turns are.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for a turn that never was and for an `as_of` beyond
+    /// the last turn; `Store`.
+    pub async fn staleness(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        request: StalenessRequest,
+    ) -> Result<StalenessPage, EngineError> {
+        self.wait_searchable(tenant, id, request.min_revision).await?;
+        let scope = self.scope(tenant, id)?;
+        let last = scope.head.last_sequence;
+        let as_of = as_of(request.as_of, last)?;
+        if let Some(bad) = request.sequences.iter().find(|s| **s == 0 || **s > last) {
+            let why = format!("{bad} is not a turn; the conversation ends at {last}");
+            return Err(EngineError::invalid("sequences", why));
+        }
+        let ledger = self.ledger(&scope)?;
+        let scored = self.scored(&scope)?;
+        let timeline = ledger.covering(&self.store, scored)?;
+        let mut wanted = request.sequences;
+        wanted.sort_unstable();
+        wanted.dedup();
+        let asked: Vec<Sequence> = if wanted.is_empty() {
+            timeline.records().iter().map(|record| record.sequence).collect()
+        } else {
+            wanted
+        };
+        let mut turns = Vec::new();
+        let mut more = false;
+        for sequence in asked.into_iter().filter(|s| *s > request.after && *s <= as_of) {
+            if turns.len() == request.limit {
+                more = true;
+                break;
+            }
+            if timeline.record(sequence).is_some() {
+                turns.push((sequence, self.staleness_of(&timeline, sequence, as_of)));
+            }
+        }
+        let sequences: Vec<Sequence> = turns.iter().map(|(sequence, _)| *sequence).collect();
+        let edges = self.edges_of(&scope, &timeline, &sequences, as_of)?;
+        let version = self.detector.version();
+        let old = timeline.records().iter().filter(|record| record.version != version).count();
+        let topics = if request.after == 0 { timeline.topics(as_of) } else { Vec::new() };
+        Ok(StalenessPage {
+            turns,
+            edges,
+            topics,
+            more,
+            revision: scope.head.revision,
+            scorer: self.detector.name(),
+            unscored: last.saturating_sub(scored) + old as u64,
+        })
+    }
+
+    /// Takes an edge back; again is no error. Returns the revision.
+    ///
+    /// # Errors
+    /// `NotFound` for an edge that was never drawn, `Store`.
+    pub async fn reject_edge(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        earlier: Sequence,
+        later: Sequence,
+    ) -> Result<u64, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
+        let writer = cell.write().await;
+        let head = cell.head()?;
+        let key = keys::rejection(tenant, id, later, earlier);
+        if self.store.get(&key)?.is_some() {
+            return Ok(head.revision);
+        }
+        let scope = self.scope(tenant, id)?;
+        let ledger = self.ledger(&scope)?;
+        let drawn =
+            ledger.covering(&self.store, self.scored(&scope)?)?.edge(later, earlier).is_some();
+        if !drawn {
+            return Err(EngineError::NotFound {
+                kind: "edge",
+                id: format!("of conversations/{id} from turn {later} to turn {earlier}"),
+            });
+        }
+        let next = self.touched(&head);
+        let revision = next.revision;
+        let mut batch = Batch::new();
+        batch.put(key, vec![1]);
+        self.commit_head(writer, next, batch, None).await?;
+        // In every ledger that shows it; forks read it from the store.
+        self.ledgers.invalidate_owner(tenant, id);
+        Ok(revision)
+    }
+
+    /// The ledger of a branch, up to what is scored.
+    pub(super) fn ledger(
+        &self,
+        scope: &Scope,
+    ) -> Result<std::sync::Arc<super::ledger::Ledger>, EngineError> {
+        Ok(self.ledgers.of(&self.store, &scope.branch, self.scored(scope)?)?)
+    }
+
+    /// Every turn up to here is scored.
+    pub(super) fn scored(&self, scope: &Scope) -> Result<Sequence, EngineError> {
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        Ok(self.indexed_sequence(&cell, &scope.head))
+    }
+
+    /// The edges that the items of a window are marked with, by item.
+    pub(super) fn item_edges(
+        &self,
+        scopes: &[Scope],
+        window: &Window,
+        marks: &Marks,
+    ) -> Result<Vec<(usize, TurnEdge)>, EngineError> {
+        let mut edges = Vec::new();
+        for (at, item) in window.items.iter().enumerate() {
+            let of = item.conversation.as_ref();
+            let marked = item.sequence.filter(|sequence| marks.get(of, *sequence).is_some());
+            let scope = match of {
+                None => scopes.first(),
+                Some(other) => scopes.iter().find(|scope| scope.branch.conversation == *other),
+            };
+            // A pin's source is not the turn itself.
+            let (Some(sequence), Some(scope), None) = (marked, scope, &item.fact) else { continue };
+            let scored = self.scored(scope)?;
+            let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
+            let timeline = ledger.covering(&self.store, scored)?;
+            let as_of = scope.head.last_sequence;
+            let replaced = timeline.replaced_by(sequence, as_of);
+            let mut named: Vec<_> =
+                replaced.map(|(later, _)| (later, sequence)).into_iter().collect();
+            let sides = timeline.contradictions(sequence, as_of);
+            named.extend(sides.map(|(other, _)| (other.max(sequence), other.min(sequence))));
+            let shown = self.edges(scope, &timeline, &named)?;
+            edges.extend(shown.into_iter().map(|edge| (at, edge)));
+        }
+        Ok(edges)
+    }
+
+    /// How stale one turn is.
+    pub(super) fn staleness_of(
+        &self,
+        timeline: &Timeline,
+        sequence: Sequence,
+        as_of: Sequence,
+    ) -> Staleness {
+        timeline.staleness(sequence, as_of, &|edges| self.detector.superseded(edges))
+    }
+
+    /// The edges that concern turns (sorted), with the words that are meant.
+    fn edges_of(
+        &self,
+        scope: &Scope,
+        timeline: &Timeline,
+        sequences: &[Sequence],
+        as_of: Sequence,
+    ) -> Result<Vec<TurnEdge>, EngineError> {
+        let mut named = Vec::new();
+        for sequence in sequences {
+            let to = timeline.edges_to(*sequence, as_of).map(|(later, edge)| (later, edge.earlier));
+            let from = timeline.edges_from(*sequence).map(|edge| (*sequence, edge.earlier));
+            named.extend(to.chain(from));
+        }
+        named.sort_unstable();
+        named.dedup();
+        self.edges(scope, timeline, &named)
+    }
+
+    /// Edges by their later and earlier turn, those that are shown.
+    pub(super) fn edges(
+        &self,
+        scope: &Scope,
+        timeline: &Timeline,
+        named: &[(Sequence, Sequence)],
+    ) -> Result<Vec<TurnEdge>, EngineError> {
+        let mut texts: HashMap<Sequence, Option<Turn>> = HashMap::new();
+        let mut edges = Vec::new();
+        for (later, earlier) in named {
+            let shown = timeline.edge(*later, *earlier);
+            let Some(edge) = shown.filter(|edge| edge.confidence >= SHOWN_CONFIDENCE) else {
+                continue;
+            };
+            for sequence in [*later, *earlier] {
+                if !texts.contains_key(&sequence) {
+                    texts.insert(sequence, self.read_turn(&scope.branch, sequence)?);
+                }
+            }
+            let turn = |sequence| texts.get(sequence).and_then(Option::as_ref);
+            // Forgotten since; its edges go with it.
+            let (Some(new), Some(old)) = (turn(later), turn(earlier)) else { continue };
+            edges.push(TurnEdge {
+                kind: edge.kind,
+                earlier: *earlier,
+                later: *later,
+                confidence: edge.confidence,
+                earlier_value: words(old, edge.earlier_span),
+                later_value: words(new, edge.later_span),
+                valid_at: new.said_at,
+                known_at: new.created_at,
+                reason: edge.reason.clone(),
+            });
+        }
+        Ok(edges)
+    }
+}
+
+/// The turn that a state is asked for.
+///
+/// # Errors
+/// `Invalid` beyond the last turn.
+pub(super) fn as_of(asked: Sequence, last: Sequence) -> Result<Sequence, EngineError> {
+    match asked {
+        0 => Ok(last),
+        asked if asked <= last => Ok(asked),
+        asked => Err(EngineError::invalid(
+            "as_of_turn",
+            format!("{asked} is not a turn; the conversation ends at {last}"),
+        )),
+    }
+}
+
+/// The words of a turn that a span means.
+fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
+    let Some((start, end)) = span else { return String::new() };
+    let text = turn.searchable_text();
+    text.get(start as usize..end as usize).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,130 @@
+//! Taking what erased turns left behind in the staleness events of others.
+//!
+//! Invariant: no event names an erased turn, and no reason quotes one. The
+//! words before a turn may have gone into the reason of its edges, so that the
+//! reasons of its neighbour go too.
+
+use std::ops::ControlFlow;
+
+use crate::{
+    engine::records::{decode, encode},
+    staleness::{Event, TurnEvents},
+    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Adds to a batch what strikes erased turns (sorted) from the records of a
+/// conversation: its events, rejections and uses.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn strike_events(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let at = |kind, sequence| keys::at_sequence(tenant, conversation, kind, sequence);
+    let end = |kind| keys::prefix_range(&keys::kind_prefix(tenant, conversation, kind)).1;
+    let mut failed = None;
+    let (start, until) = (at(Kind::Events, *first), end(Kind::Events));
+    store.scan(&start, &until, Direction::Forward, &mut |key, value| {
+        let struck = decode::<TurnEvents>(key, &value).and_then(|mut record| {
+            if erased.binary_search(&record.sequence).is_ok() {
+                batch.delete(key.to_vec());
+            } else if strike(&mut record, erased) {
+                batch.put(key.to_vec(), encode(&record)?);
+            }
+            Ok(())
+        });
+        match struck {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    for sequence in erased {
+        batch.delete(at(Kind::Used, *sequence));
+    }
+    let (start, until) = (at(Kind::Rejection, *first), end(Kind::Rejection));
+    store.scan_keys(&start, &until, &mut |key| {
+        let place = key.len().saturating_sub(2 * size_of::<Sequence>());
+        let named = key.get(place..).unwrap_or_default().chunks_exact(size_of::<Sequence>());
+        let mut named = named.filter_map(|be| be.try_into().ok()).map(Sequence::from_be_bytes);
+        if named.any(|sequence| erased.binary_search(&sequence).is_ok()) {
+            batch.delete(key.to_vec());
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+/// Strikes erased turns from a record; whether it has changed.
+fn strike(record: &mut TurnEvents, erased: &[Sequence]) -> bool {
+    let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
+    let follows = |sequence: Sequence| sequence > 1 && is_erased(sequence - 1);
+    let before = record.events.len();
+    record.events.retain(|event| match event {
+        Event::Edge(edge) => !is_erased(edge.earlier),
+        Event::Mentions { earlier } => !is_erased(*earlier),
+        Event::SegmentEnds { last, .. } => !is_erased(*last),
+        Event::Expires { .. } => true,
+    });
+    let mut changed = record.events.len() != before;
+    for event in &mut record.events {
+        if let Event::Edge(edge) = event
+            && (follows(record.sequence) || follows(edge.earlier))
+            && !edge.reason.is_empty()
+        {
+            edge.reason.clear();
+            changed = true;
+        }
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::staleness::{Edge, EdgeKind};
+
+    fn record(sequence: Sequence, earlier: Sequence) -> TurnEvents {
+        let edge = Edge {
+            kind: EdgeKind::Supersedes,
+            earlier,
+            confidence: 0.9,
+            earlier_span: None,
+            later_span: None,
+            reason: "tea -> coffee".to_owned(),
+        };
+        let events = vec![Event::Edge(edge), Event::Mentions { earlier: 2 }];
+        TurnEvents { version: 1, sequence, said_at: Timestamp::UNIX_EPOCH, events }
+    }
+
+    #[test]
+    fn events_that_name_or_quote_an_erased_turn_go() {
+        for (earlier, erased, events, reason) in [
+            (5, &[2][..], 1, "tea -> coffee"),
+            (5, &[5][..], 1, ""),
+            (5, &[4][..], 2, ""),
+            (5, &[8][..], 2, ""),
+            (5, &[3, 6][..], 2, "tea -> coffee"),
+        ] {
+            let mut struck = record(9, earlier);
+            let changed = strike(&mut struck, erased);
+            assert_eq!(struck.events.len(), events, "{erased:?}");
+            assert_eq!(changed, struck != record(9, earlier));
+            if let Some(Event::Edge(edge)) = struck.events.first() {
+                assert_eq!(edge.reason, reason, "{erased:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Drawing the edges of one fact with the others of its conversation.
+//!
+//! Invariants: linear in the number of facts, with full comparisons of at most
+//! [`MAX_COMPARED`]; what something else has replaced already is left alone.
+
+use std::collections::HashMap;
+
+use super::{Claim, Fact, edge::MAX_EDGES, relation::common, supersession};
+use crate::{staleness::EdgeKind, turn::FactId};
+
+/// Facts that one is compared with, those with the most in common first.
+pub(super) const MAX_COMPARED: usize = 256;
+
+/// Draws the edges between `fact` and `others`, in both directions by which
+/// came later, on the side of the earlier. Those drawn before between them are
+/// dropped first. Returns which of the others changed, by position.
+pub fn draw(fact: &mut Fact, others: &mut [Fact]) -> Vec<usize> {
+    let claim = Claim::of(fact);
+    fact.sketch = claim.sketch();
+    let mut changed = clear(fact, others);
+    for at in nearest(fact, others) {
+        let Some(other) = others.get_mut(at) else { continue };
+        let other_claim = Claim::of(other);
+        if !is_replaced(other)
+            && let Some(edge) = supersession::edge((other, &other_claim), (fact, &claim))
+        {
+            push(other, edge);
+            changed.push(at);
+        } else if let Some(edge) = supersession::edge((fact, &claim), (other, &other_claim)) {
+            push(fact, edge);
+        }
+    }
+    changed.sort_unstable();
+    changed.dedup();
+    changed
+}
+
+/// Takes the words of facts that are to be forgotten out of the edges of the
+/// others. Returns which changed, by position.
+pub fn forget(gone: &[FactId], others: &mut [Fact]) -> Vec<usize> {
+    let is_gone = |edge: &super::FactEdge| match &edge.later {
+        super::Cause::Fact(later) => gone.contains(later),
+        super::Cause::Turn(_) => false,
+    };
+    let mut changed = Vec::new();
+    for (at, other) in others.iter_mut().enumerate() {
+        let edges = other.edges.iter_mut().filter(|edge| is_gone(edge));
+        let touched = edges.map(super::FactEdge::forget_later).count();
+        if touched > 0 {
+            changed.push(at);
+        }
+    }
+    changed
+}
+
+fn clear(fact: &mut Fact, others: &mut [Fact]) -> Vec<usize> {
+    let own = super::Cause::Fact(fact.id.clone());
+    let known: HashMap<&FactId, ()> = others.iter().map(|other| (&other.id, ())).collect();
+    fact.edges.retain(|edge| match &edge.later {
+        super::Cause::Fact(later) => !known.contains_key(later),
+        super::Cause::Turn(_) => true,
+    });
+    let mut changed = Vec::new();
+    for (at, other) in others.iter_mut().enumerate() {
+        let before = other.edges.len();
+        other.edges.retain(|edge| edge.later != own);
+        if other.edges.len() < before {
+            changed.push(at);
+        }
+    }
+    changed
+}
+
+/// Positions of the facts that share the most with one.
+fn nearest(fact: &Fact, others: &[Fact]) -> Vec<usize> {
+    let mut shared: Vec<(usize, usize)> = others
+        .iter()
+        .enumerate()
+        .map(|(at, other)| (common(&fact.sketch, &other.sketch), at))
+        .filter(|(shared, _)| *shared > 0)
+        .collect();
+    shared.sort_unstable_by(|a, b| b.cmp(a));
+    shared.truncate(MAX_COMPARED);
+    let mut near: Vec<usize> = shared.into_iter().map(|(_, at)| at).collect();
+    near.sort_unstable();
+    near
+}
+
+fn is_replaced(fact: &Fact) -> bool {
+    let replaces = |edge: &super::FactEdge| {
+        edge.kind == EdgeKind::Supersedes && !fact.has_rejected(&edge.later)
+    };
+    fact.edges.iter().any(replaces)
+}
+
+fn push(fact: &mut Fact, edge: super::FactEdge) {
+    if fact.edges.len() < MAX_EDGES {
+        fact.edges.push(edge);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::retirement::{AsOf, standing, testing::fact},
+        *,
+    };
+    use crate::facts::Cause;
+
+    fn pinned(at: u64, attribute: &str, value: &str) -> Fact {
+        let mut pinned = fact(&format!("f{at}"));
+        pinned.known_turn = at;
+        pinned.says.attribute = attribute.to_owned();
+        pinned.says.value = value.to_owned();
+        pinned.text = format!("{attribute}: {value}");
+        pinned
+    }
+
+    /// Pins one after the other, as the engine does.
+    fn pin_all(all: Vec<Fact>) -> Vec<Fact> {
+        let mut facts: Vec<Fact> = Vec::new();
+        for mut fact in all {
+            draw(&mut fact, &mut facts);
+            facts.push(fact);
+        }
+        facts
+    }
+
+    fn held(facts: &[Fact]) -> Vec<&str> {
+        let standing = standing(facts, &AsOf::now(None));
+        let held = facts.iter().zip(standing);
+        let held = held.filter(|(_, one)| one.as_ref().is_some_and(|one| one.retired.is_none()));
+        held.map(|(fact, _)| fact.id.as_str()).collect()
+    }
+
+    #[test]
+    fn each_replaces_the_one_before() {
+        let facts = pin_all(vec![
+            pinned(1, "hotel", "Hilton"),
+            pinned(2, "airline", "Delta"),
+            pinned(3, "hotel_v2", "Marriott"),
+            pinned(4, "hotel_v3", "Ritz"),
+        ]);
+        assert_eq!(held(&facts), ["f2", "f4"]);
+        let by = |at: usize| facts[at].edges.iter().map(|e| e.later.clone()).collect::<Vec<_>>();
+        assert_eq!(by(0), [Cause::Fact(facts[2].id.clone())], "the first to replace it");
+        assert_eq!(by(2), [Cause::Fact(facts[3].id.clone())]);
+    }
+
+    #[test]
+    fn what_is_pinned_late_is_put_in_its_place() {
+        let (mut new, mut old) = (pinned(9, "hotel", "Marriott"), pinned(9, "hotel", "Hilton"));
+        (new.source, old.source) = (Some(8), Some(3));
+        old.id = FactId::new("g").unwrap();
+        let facts = pin_all(vec![new, old]);
+        assert_eq!(held(&facts), ["f9"]);
+    }
+
+    #[test]
+    fn a_changed_fact_is_compared_anew() {
+        let mut facts = pin_all(vec![pinned(1, "hotel", "Hilton"), pinned(2, "hotel", "Ritz")]);
+        let mut changed = facts.pop().unwrap();
+        changed.says.attribute = "airline".to_owned();
+        changed.text = "airline: Ritz".to_owned();
+        assert_eq!(draw(&mut changed, &mut facts), [0]);
+        facts.push(changed);
+        assert_eq!(held(&facts), ["f1", "f2"]);
+    }
+
+    #[test]
+    fn forgotten_words_leave_the_edges_and_the_old_value_stays_retired() {
+        let mut facts = pin_all(vec![pinned(1, "hotel", "Hilton"), pinned(2, "hotel", "Ritz")]);
+        let gone = facts.pop().unwrap();
+        assert_eq!(forget(&[gone.id], &mut facts), [0]);
+        let edge = &facts[0].edges[0];
+        assert_eq!((edge.later_value.as_str(), edge.reason.as_str()), ("", ""));
+        assert!(held(&facts).is_empty());
+    }
+}

@@ -1,0 +1,198 @@
+//! What facts do to the turns before them: a turn that says what a fact
+//! replaced goes with it. One that says the new as well ("not May 3 but May 17")
+//! stays, unless facts say nearly all of it: the new value stands in a pin then,
+//! and not beside the old one.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Cause, Fact, Retirement, Standing};
+use crate::{
+    staleness::{EdgeKind, SHOWN_CONFIDENCE},
+    turn::{FactId, Sequence},
+};
+
+/// Share of a turn's content words that facts must have for the turn to be left
+/// to them, 0 to 1.
+const CARRIED: f32 = 0.6;
+
+/// A fact that took the place of what a turn says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnMark {
+    /// The turn.
+    pub turn: Sequence,
+    /// The fact.
+    pub by: FactId,
+    /// Bytes of the turn's searchable text that are meant.
+    pub span: (u32, u32),
+    /// Probability that it is right.
+    pub confidence: f32,
+    /// What the fact says, in words.
+    pub later_value: String,
+    /// From when on the fact holds.
+    pub valid_from: Timestamp,
+    /// When it was pinned.
+    pub known_at: Timestamp,
+    /// The newest turn by then.
+    pub known_turn: Sequence,
+}
+
+/// The turns that facts have replaced, by turn; `standing` is that of `facts`.
+pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark> {
+    let by_id: HashMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
+    let known = || facts.iter().zip(standing).filter_map(|(f, s)| Some((f, s.as_ref()?)));
+    let mut marks: Vec<TurnMark> = Vec::new();
+    for (fact, standing) in known() {
+        for link in &fact.turns {
+            let mut mark = |by: &Fact| {
+                let rejected = by.has_rejected(&Cause::Turn(link.turn));
+                if link.confidence >= SHOWN_CONFIDENCE && !rejected {
+                    marks.push(mark_of(link.turn, link.span, link.confidence, by));
+                }
+            };
+            match link.bears {
+                Some(EdgeKind::Supersedes) => mark(fact),
+                Some(EdgeKind::Contradicts) => {}
+                None => {
+                    let retired = standing.retired.as_ref();
+                    let retired = retired.filter(|end| end.why == Retirement::Superseded);
+                    if let Some(Cause::Fact(by)) = retired.and_then(|end| end.by.as_ref())
+                        && let Some(by) = by_id.get(by)
+                    {
+                        mark(by);
+                    }
+                }
+            }
+        }
+    }
+    for mark in &mut marks {
+        match current_word(facts, standing, mark.turn) {
+            CurrentWord::None => {}
+            // The pin says it without the old.
+            CurrentWord::Carried(by) => *mark = mark_of(mark.turn, mark.span, mark.confidence, by),
+            CurrentWord::OfTheTurn => mark.confidence = 0.0,
+        }
+    }
+    marks.retain(|mark| mark.confidence > 0.0);
+    marks.sort_by(|a, b| {
+        (a.turn, a.known_turn, a.known_at).cmp(&(b.turn, b.known_turn, b.known_at))
+    });
+    marks.dedup_by_key(|mark| mark.turn);
+    marks
+}
+
+/// Whether a turn says something that still holds.
+enum CurrentWord<'a> {
+    /// It does not.
+    None,
+    /// It does, and facts that hold or that it repeats say nearly all of it.
+    Carried(&'a Fact),
+    /// It does.
+    OfTheTurn,
+}
+
+fn current_word<'a>(
+    facts: &'a [Fact],
+    standing: &[Option<Standing>],
+    turn: Sequence,
+) -> CurrentWord<'a> {
+    let mut words: Vec<u32> = Vec::new();
+    let mut all = 0;
+    let mut current = None;
+    for (fact, standing) in facts.iter().zip(standing) {
+        let Some(standing) = standing else { continue };
+        for link in fact.turns.iter().filter(|link| link.turn == turn && link.bears.is_none()) {
+            if standing.retired.is_none() {
+                current = Some(fact);
+            }
+            words.extend(&link.covers.0);
+            all = link.covers.1;
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    match current {
+        None => CurrentWord::None,
+        Some(fact) if words.len() as f32 >= CARRIED * all as f32 => CurrentWord::Carried(fact),
+        Some(_) => CurrentWord::OfTheTurn,
+    }
+}
+
+fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> TurnMark {
+    let value = if by.says.value.trim().is_empty() { &by.text } else { &by.says.value };
+    TurnMark {
+        turn,
+        by: by.id.clone(),
+        span,
+        confidence,
+        later_value: super::edge::short(value),
+        valid_from: by.valid_from,
+        known_at: by.created_at,
+        known_turn: by.known_turn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::retirement::{AsOf, standing, testing::fact},
+        *,
+    };
+    use crate::facts::{TurnLink, draw::draw};
+
+    fn pinned(id: &str, value: &str, links: &[(Sequence, Option<EdgeKind>)]) -> Fact {
+        let mut pinned = fact(id);
+        pinned.known_turn = 9;
+        pinned.says.attribute = "hotel".to_owned();
+        pinned.says.value = value.to_owned();
+        pinned.text = format!("hotel: {value}");
+        pinned.turns = links
+            .iter()
+            .map(|(turn, bears)| TurnLink {
+                turn: *turn,
+                bears: *bears,
+                span: (0, 5),
+                confidence: 0.9,
+                covers: (Vec::new(), 10),
+            })
+            .collect();
+        pinned
+    }
+
+    fn marked(all: Vec<Fact>) -> Vec<(Sequence, String)> {
+        let mut facts: Vec<Fact> = Vec::new();
+        for mut fact in all {
+            draw(&mut fact, &mut facts);
+            facts.push(fact);
+        }
+        let standing = standing(&facts, &AsOf::now(None));
+        let marks = turn_marks(&facts, &standing);
+        marks.into_iter().map(|mark| (mark.turn, mark.later_value)).collect()
+    }
+
+    #[test]
+    fn a_turn_goes_with_the_fact_that_repeats_it() {
+        let replaces = Some(EdgeKind::Supersedes);
+        let old = || pinned("a", "Hilton", &[(1, None), (2, None)]);
+        assert_eq!(marked(vec![old()]), []);
+        let new = |links: &[_]| pinned("b", "Ritz", links);
+        let ritz = |turn| (turn, "Ritz".to_owned());
+        assert_eq!(marked(vec![old(), new(&[])]), [ritz(1), ritz(2)]);
+        assert_eq!(marked(vec![old(), new(&[(2, None)])]), [ritz(1)], "2 says the new as well");
+        let (mut old_half, mut new_half) = (old(), new(&[(2, None)]));
+        old_half.turns[1].covers.0 = vec![1, 2, 3];
+        new_half.turns[0].covers.0 = vec![3, 4, 5];
+        let both = |old: &Fact, new: &Fact| marked(vec![old.clone(), new.clone()]);
+        assert_eq!(both(&old_half, &new_half), [ritz(1)]);
+        new_half.turns[0].covers.0.push(6);
+        assert_eq!(both(&old_half, &new_half), [ritz(1), ritz(2)], "facts say nearly all of 2");
+        assert_eq!(marked(vec![new(&[(4, replaces)])]), [ritz(4)]);
+        let mut rejected = new(&[(4, replaces)]);
+        rejected.rejected.push(Cause::Turn(4));
+        assert_eq!(marked(vec![rejected]), []);
+        let mut unclear = old();
+        unclear.says.additive = true;
+        assert_eq!(marked(vec![unclear, new(&[])]), []);
+    }
+}

@@ -1,0 +1,265 @@
+//! Which facts hold as of a turn, and why the others do not: a pure function of
+//! what is stored, up to that turn.
+//!
+//! Invariants: what became known after the turn does not count; of several
+//! reasons the first in the order superseded, expired, dependency is given; a
+//! fact that stands on one that was taken out holds no more.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Cause, Fact, FactEdge};
+use crate::{
+    staleness::{EdgeKind, SHOWN_CONFIDENCE},
+    turn::{FactId, Sequence},
+};
+
+/// Why a fact holds no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retirement {
+    /// A later fact or turn took its place.
+    Superseded,
+    /// Its time has passed, by the conversation's clock.
+    Expired,
+    /// A fact that it stands on was retired or taken out.
+    Dependency,
+}
+
+/// A fact's end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retired {
+    /// Why.
+    pub why: Retirement,
+    /// What caused it; nothing for an expiry.
+    pub by: Option<Cause>,
+    /// From when on it did not hold; nothing if a dependency was taken out.
+    pub at: Option<Timestamp>,
+    /// What took its place, in words; empty where that was forgotten.
+    pub value: String,
+}
+
+/// How a fact stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// Its end, if it holds no more.
+    pub retired: Option<Retired>,
+    /// What contradicts it, of less weight, by what is stored with it.
+    pub contradicted_by: Vec<FactEdge>,
+    /// The facts of more weight that it contradicts.
+    pub contradicts: Vec<FactId>,
+    /// It only says that another one is void.
+    pub withdraws: bool,
+}
+
+/// The moment that is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct AsOf<'a> {
+    /// After this turn; [`Sequence::MAX`] for now.
+    pub turn: Sequence,
+    /// The conversation's clock then; without one nothing has expired.
+    pub clock: Option<Timestamp>,
+    /// Edges from turns to earlier turns, known by then.
+    pub turns: &'a [TurnEdge],
+}
+
+impl AsOf<'_> {
+    /// Now, by a clock.
+    pub fn now(clock: Option<Timestamp>) -> Self {
+        Self { turn: Sequence::MAX, clock, turns: &[] }
+    }
+}
+
+/// A turn that took another's place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TurnEdge {
+    /// The earlier turn.
+    pub earlier: Sequence,
+    /// The later turn.
+    pub later: Sequence,
+    /// Bytes of the earlier one's searchable text that are meant; all of it if
+    /// absent.
+    pub earlier_span: Option<(u32, u32)>,
+    /// Probability that it is right.
+    pub confidence: f32,
+    /// When the later one was said.
+    pub said_at: Timestamp,
+    /// The words of the later one that are meant.
+    pub later_value: String,
+}
+
+/// How each fact stands, in their order; nothing for those that were not known
+/// yet.
+pub fn standing(facts: &[Fact], as_of: &AsOf<'_>) -> Vec<Option<Standing>> {
+    let known = |fact: &Fact| fact.known_turn <= as_of.turn;
+    let mut all: Vec<Option<Standing>> =
+        facts.iter().map(|fact| known(fact).then(|| own_standing(fact, as_of))).collect();
+    mark_later(facts, &mut all);
+    retire_dependents(facts, &mut all);
+    all
+}
+
+/// By what is stored with the fact alone.
+fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
+    let counts = |edge: &&FactEdge| {
+        edge.known_turn <= as_of.turn
+            && edge.confidence >= SHOWN_CONFIDENCE
+            && !fact.has_rejected(&edge.later)
+    };
+    let of_kind = |kind| fact.edges.iter().filter(counts).filter(move |edge| edge.kind == kind);
+    let by_fact = of_kind(EdgeKind::Supersedes)
+        .min_by(|a, b| (a.known_turn, a.known_at).cmp(&(b.known_turn, b.known_at)))
+        .map(|edge| Retired {
+            why: Retirement::Superseded,
+            by: Some(edge.later.clone()),
+            at: Some(edge.valid_from),
+            value: edge.later_value.clone(),
+        });
+    let expired = || {
+        let at = fact.says.expires_at.filter(|at| as_of.clock.is_some_and(|clock| clock >= *at))?;
+        Some(Retired { why: Retirement::Expired, by: None, at: Some(at), value: String::new() })
+    };
+    Standing {
+        retired: by_fact.or_else(|| by_turn(fact, as_of)).or_else(expired),
+        contradicted_by: of_kind(EdgeKind::Contradicts).cloned().collect(),
+        contradicts: Vec::new(),
+        withdraws: false,
+    }
+}
+
+/// A turn after pinning that took the place of a turn which says the same.
+fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
+    let meant = |edge: &&TurnEdge| {
+        let same = |link: &super::TurnLink| {
+            let overlaps = edge
+                .earlier_span
+                .is_none_or(|(start, end)| start < link.span.1 && link.span.0 < end);
+            link.turn == edge.earlier && link.bears.is_none() && overlaps
+        };
+        edge.later > fact.known_turn
+            && edge.later <= as_of.turn
+            && edge.confidence >= SHOWN_CONFIDENCE
+            && fact.turns.iter().any(same)
+            && !fact.has_rejected(&Cause::Turn(edge.later))
+    };
+    let first = as_of.turns.iter().filter(meant).min_by_key(|edge| edge.later)?;
+    Some(Retired {
+        why: Retirement::Superseded,
+        by: Some(Cause::Turn(first.later)),
+        at: Some(first.said_at),
+        value: first.later_value.clone(),
+    })
+}
+
+/// Tells the later ones what they do: overruled by facts of more weight, or
+/// taking back what they repeat.
+fn mark_later(facts: &[Fact], all: &mut [Option<Standing>]) {
+    let at: HashMap<&FactId, usize> = positions(facts);
+    let mut marks = Vec::new();
+    for (fact, standing) in facts.iter().zip(all.iter()) {
+        let Some(standing) = standing else { continue };
+        let holds = standing.retired.is_none();
+        let overruled = standing.contradicted_by.iter().filter(|_| holds);
+        let ended = standing.retired.as_ref().and_then(|end| end.by.as_ref());
+        let withdrawn =
+            fact.edges.iter().filter(|edge| edge.withdraws && Some(&edge.later) == ended);
+        for edge in overruled.chain(withdrawn) {
+            if let Cause::Fact(later) = &edge.later
+                && let Some(at) = at.get(later)
+            {
+                marks.push((*at, holds.then(|| fact.id.clone())));
+            }
+        }
+    }
+    for (at, higher) in marks {
+        if let Some(Some(standing)) = all.get_mut(at) {
+            standing.withdraws |= higher.is_none();
+            standing.contradicts.extend(higher);
+        }
+    }
+}
+
+/// Facts go with what they stand on, through any number of facts.
+fn retire_dependents(facts: &[Fact], all: &mut [Option<Standing>]) {
+    let at = positions(facts);
+    let mut dependents: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut open = Vec::new();
+    for (position, fact) in facts.iter().enumerate() {
+        for dependency in &fact.says.depends_on {
+            match at.get(dependency) {
+                Some(on) => dependents.entry(*on).or_default().push(position),
+                None => retire(all, position, dependency, None, &mut open),
+            }
+        }
+    }
+    let retired = |standing: &Option<Standing>| {
+        standing.as_ref().is_some_and(|standing| standing.retired.is_some())
+    };
+    open.extend(all.iter().enumerate().filter(|(_, one)| retired(one)).map(|(at, _)| at));
+    while let Some(position) = open.pop() {
+        let cause = facts.get(position).map(|fact| &fact.id);
+        let end = all.get(position).and_then(|one| one.as_ref()?.retired.as_ref()?.at);
+        let Some(cause) = cause else { continue };
+        for dependent in dependents.get(&position).into_iter().flatten() {
+            retire(all, *dependent, cause, end, &mut open);
+        }
+    }
+}
+
+/// Retires a dependent that still holds and notes that its own go with it.
+fn retire(
+    all: &mut [Option<Standing>],
+    position: usize,
+    cause: &FactId,
+    at: Option<Timestamp>,
+    open: &mut Vec<usize>,
+) {
+    let Some(Some(standing)) = all.get_mut(position) else { return };
+    if standing.retired.is_none() {
+        standing.retired = Some(Retired {
+            why: Retirement::Dependency,
+            by: Some(Cause::Fact(cause.clone())),
+            at,
+            value: String::new(),
+        });
+        open.push(position);
+    }
+}
+
+fn positions(facts: &[Fact]) -> HashMap<&FactId, usize> {
+    facts.iter().enumerate().map(|(at, fact)| (&fact.id, at)).collect()
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::facts::{FactKind, Statement};
+
+    /// A fact that says nothing yet.
+    pub(in super::super) fn fact(id: &str) -> Fact {
+        let then = Timestamp::UNIX_EPOCH;
+        Fact {
+            id: FactId::new(id).unwrap(),
+            kind: FactKind::Fact,
+            text: String::new(),
+            required: false,
+            source: None,
+            source_span: None,
+            request_id: String::new(),
+            created_at: then,
+            updated_at: then,
+            says: Statement::default(),
+            source_role: None,
+            valid_from: then,
+            known_turn: 0,
+            edges: Vec::new(),
+            turns: Vec::new(),
+            rejected: Vec::new(),
+            sketch: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "retirement_tests.rs"]
+mod tests;

@@ -1,0 +1,275 @@
+//! All signals joined: replacements, contradictions, expiries, mentions and ends
+//! of topics, drawn for each new turn. The detector that the service runs with.
+//!
+//! What a turn clearly replaces it does not contradict. Contradictions are looked
+//! for in the nearest turns alone, so that their cost does not grow.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    contradiction::{ContradictionModel, MAX_BETWEEN, Prepared, WeightsError},
+    detect::Detector,
+    detection::{Detect, Follow},
+    event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE},
+    expiry,
+    pair::model::ModelError,
+    score::superseded_probability,
+    segments::{MEMORY_TURNS, SegmentModel, SegmentModelError, SegmentTurn, Segmenter},
+    statement::Statement,
+};
+use crate::turn::Sequence;
+
+/// Version of the way in which the signals are joined here.
+const JOINT_VERSION: u32 = 1;
+/// Cosine from which on a turn speaks of an earlier one again.
+const MENTION_COSINE: f32 = 0.55;
+/// Mentions that one turn can make, the nearest.
+const MAX_MENTIONS: usize = 4;
+/// Turns in which contradictions are looked for, the nearest.
+const MAX_CONTRADICTABLE: usize = 12;
+/// Cosine from which on a turn can be contradicted.
+const CONTRADICTABLE_COSINE: f32 = 0.3;
+/// Contradictions that one turn can bring, the most certain.
+const MAX_CONTRADICTIONS: usize = 4;
+/// Expiries of one turn.
+const MAX_EXPIRIES: usize = 4;
+
+/// The shipped weights cannot be used; a test rules it out.
+#[derive(Debug, thiserror::Error)]
+pub enum SignalsError {
+    /// Those of replacements.
+    #[error(transparent)]
+    Pair(#[from] ModelError),
+    /// Those of contradictions.
+    #[error(transparent)]
+    Contradiction(#[from] WeightsError),
+    /// Those of topic shifts.
+    #[error("weights of topic shifts: {0}")]
+    Segments(String),
+}
+
+/// See the module.
+pub struct Signals {
+    detector: Detector,
+    contradiction: Arc<ContradictionModel>,
+    segments: &'static SegmentModel,
+}
+
+impl Signals {
+    /// With the shipped weights.
+    ///
+    /// # Errors
+    /// [`SignalsError`].
+    pub fn built_in() -> Result<Arc<Self>, SignalsError> {
+        let segments = SegmentModel::bundled()
+            .map_err(|error: &SegmentModelError| SignalsError::Segments(error.to_string()))?;
+        let contradiction = Arc::new(ContradictionModel::bundled()?);
+        Ok(Arc::new(Self { detector: Detector::bundled()?, contradiction, segments }))
+    }
+}
+
+impl Detect for Signals {
+    fn name(&self) -> String {
+        format!(
+            "signals {JOINT_VERSION}, replacements {}, contradictions {}, topics {}",
+            self.detector.model().version,
+            self.contradiction.version(),
+            self.segments.version()
+        )
+    }
+
+    fn version(&self) -> u32 {
+        // Every part's version is in the name.
+        let [a, b, c, d, ..] = *blake3::hash(self.name().as_bytes()).as_bytes();
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    fn memory_turns(&self) -> usize {
+        MEMORY_TURNS
+    }
+
+    fn follow(&self) -> Box<dyn Follow> {
+        Box::new(Following {
+            detector: self.detector.clone(),
+            contradiction: Arc::clone(&self.contradiction),
+            segmenter: Segmenter::new(self.segments),
+        })
+    }
+
+    fn superseded(&self, edges: &[f32]) -> f32 {
+        superseded_probability(self.detector.model(), edges)
+    }
+}
+
+/// One branch as it is followed.
+struct Following {
+    detector: Detector,
+    contradiction: Arc<ContradictionModel>,
+    segmenter: Segmenter<'static>,
+}
+
+impl Following {
+    /// Edges to turns that contradict a new one and that it does not replace.
+    fn contradictions(
+        &self,
+        new: &Statement,
+        earlier: &[Arc<Statement>],
+        replaced: &HashSet<Sequence>,
+    ) -> Vec<Edge> {
+        let wanted = |old: &Statement| !replaced.contains(&old.sequence);
+        let near = nearest(new, earlier, CONTRADICTABLE_COSINE, MAX_CONTRADICTABLE, &wanted);
+        if near.is_empty() {
+            return Vec::new();
+        }
+        let of_new = Prepared::of(new);
+        let mut edges: Vec<Edge> = near
+            .into_iter()
+            .filter_map(|at| {
+                let old = earlier.get(at)?;
+                let between: Vec<Prepared> =
+                    between(earlier, at).iter().map(|turn| Prepared::of(turn)).collect();
+                let between: Vec<&Prepared> = between.iter().collect();
+                let of_old = Prepared::of(old);
+                let found = self.contradiction.score_prepared(&of_old, &of_new, &between);
+                let confidence = self.shown(found.probability)?;
+                Some(Edge {
+                    kind: EdgeKind::Contradicts,
+                    earlier: old.sequence,
+                    confidence,
+                    earlier_span: Some((found.old_span.start, found.old_span.end)),
+                    later_span: Some((found.new_span.start, found.new_span.end)),
+                    reason: found.reason,
+                })
+            })
+            .collect();
+        edges.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.earlier.cmp(&a.earlier)));
+        edges.truncate(MAX_CONTRADICTIONS);
+        edges
+    }
+
+    /// A probability from where the model flags on, as the confidence of an edge
+    /// that is shown.
+    fn shown(&self, probability: f32) -> Option<f32> {
+        let flag_at = self.contradiction.flag_at();
+        let over = (probability - flag_at) / (1.0 - flag_at).max(f32::EPSILON);
+        (over >= 0.0).then(|| SHOWN_CONFIDENCE + (1.0 - SHOWN_CONFIDENCE) * over.clamp(0.0, 1.0))
+    }
+}
+
+/// The turns right behind an earlier one, as far as they are known.
+fn between(earlier: &[Arc<Statement>], at: usize) -> &[Arc<Statement>] {
+    let end = earlier.len().min(at + 1 + MAX_BETWEEN);
+    earlier.get(at + 1..end).unwrap_or_default()
+}
+
+impl Follow for Following {
+    fn pass(&mut self, turn: &Statement) {
+        self.segmenter.push(&segment_turn(turn));
+    }
+
+    fn events(&mut self, new: &Statement, earlier: &[Arc<Statement>]) -> Vec<Event> {
+        let edges = self.detector.supersessions(new, earlier);
+        let clear = |edge: &&Edge| edge.confidence >= SHOWN_CONFIDENCE;
+        let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();
+        let contradictions = self.contradictions(new, earlier, &replaced);
+        let edges: Vec<Edge> = edges.into_iter().chain(contradictions).collect();
+        let bound: HashSet<Sequence> = edges.iter().map(|edge| edge.earlier).collect();
+        let mut events: Vec<Event> = edges.into_iter().map(Event::Edge).collect();
+        events.extend(expiries(new));
+        let unbound = |old: &Statement| !bound.contains(&old.sequence);
+        let mentioned = nearest(new, earlier, MENTION_COSINE, MAX_MENTIONS, &unbound);
+        let mentioned = mentioned.into_iter().filter_map(|at| earlier.get(at));
+        events.extend(mentioned.map(|old| Event::Mentions { earlier: old.sequence }));
+        let shifts = self.segmenter.push(&segment_turn(new));
+        events.extend(shifts.into_iter().map(|shift| Event::SegmentEnds {
+            last: shift.first_of_new_segment.saturating_sub(1),
+            confidence: shift.confidence,
+        }));
+        events
+    }
+}
+
+fn segment_turn(turn: &Statement) -> SegmentTurn<'_> {
+    SegmentTurn {
+        sequence: turn.sequence,
+        role: turn.role,
+        speaker: &turn.speaker,
+        text: &turn.said.text,
+        vector: turn.said.vector.as_deref().unwrap_or_default(),
+    }
+}
+
+/// When what a turn says ceases to hold.
+fn expiries(new: &Statement) -> impl Iterator<Item = Event> {
+    let found = expiry::expiries(&new.said.text, new.said_at).into_iter();
+    found.take(MAX_EXPIRIES).map(|found| Event::Expires {
+        at: found.at,
+        // A statement has a few KiB of text.
+        span: (found.span.start as u32, found.span.end as u32),
+        confidence: found.confidence,
+    })
+}
+
+/// Places of the wanted earlier turns that are nearest to a turn, best first.
+fn nearest(
+    new: &Statement,
+    earlier: &[Arc<Statement>],
+    at_least: f32,
+    at_most: usize,
+    wanted: &dyn Fn(&Statement) -> bool,
+) -> Vec<usize> {
+    let Some(vector) = new.said.vector.as_deref() else { return Vec::new() };
+    let mut near: Vec<(f32, usize)> = earlier
+        .iter()
+        .enumerate()
+        .filter(|(_, old)| wanted(old))
+        .filter_map(|(at, old)| Some((cosine(vector, old.said.vector.as_deref()?), at)))
+        .filter(|(cosine, _)| *cosine >= at_least)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    near.truncate(at_most);
+    near.into_iter().map(|(_, at)| at).collect()
+}
+
+/// Of unit vectors.
+fn cosine(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        staleness::{EdgeKind, TurnText},
+        turn::Role,
+    };
+
+    fn statement(sequence: Sequence, text: &str, vector: &[f32]) -> Arc<Statement> {
+        let role = if sequence % 2 == 1 { Role::User } else { Role::Assistant };
+        let said_at = Timestamp::UNIX_EPOCH;
+        let turn = TurnText { sequence, role, speaker: "", said_at, text, vector: Some(vector) };
+        Arc::new(Statement::of(&turn, None))
+    }
+
+    #[test]
+    fn a_turn_replaces_mentions_and_knows_its_version() {
+        let signals = Signals::built_in().unwrap();
+        let mut following = signals.follow();
+        let (one, other) = ([1.0, 0.0], [0.0, 1.0]);
+        let earlier = [
+            statement(1, "Book me a table for two at 7 pm in Oakland.", &one),
+            statement(2, "Please confirm: a table for 2 in Oakland at 7 pm.", &other),
+        ];
+        earlier.iter().for_each(|turn| following.pass(turn));
+        let events = following.events(&statement(3, "No, make it 8 pm please.", &other), &earlier);
+        let replaced = events.iter().any(|event| match event {
+            Event::Edge(edge) => edge.earlier == 1 && edge.kind == EdgeKind::Supersedes,
+            _ => false,
+        });
+        assert!(replaced, "{events:?}");
+        assert!(events.contains(&Event::Mentions { earlier: 2 }), "{events:?}");
+        assert_eq!(signals.version(), Signals::built_in().unwrap().version());
+    }
+}

@@ -1,0 +1,409 @@
+//! All events of one branch, ready to be asked how things stood after any turn.
+//!
+//! Invariant: what is asked as of a turn is a function of the records up to it,
+//! of the rejections, and of the uses up to it; records that come later change
+//! nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::{
+    components::{self, Component, Staleness},
+    event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE, TurnEvents},
+};
+use crate::turn::Sequence;
+
+/// Where an event stands: its record, and its place in it.
+type At = (u32, u32);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// In order of sequence.
+    records: Vec<TurnEvents>,
+    /// The conversation's clock after each record: the latest time so far.
+    clocks: Vec<Timestamp>,
+    /// Edges and mentions by the earlier turn.
+    incoming: HashMap<Sequence, Vec<At>>,
+    /// Turns that expire, in order.
+    expiring: Vec<Sequence>,
+    /// Ends of topics: (made known by, last turn of it, confidence).
+    ends: Vec<(Sequence, Sequence, f32)>,
+    /// Rejected edges: (later, earlier).
+    rejected: HashSet<(Sequence, Sequence)>,
+    /// Newest sequences of the windows that a turn stood in, in order.
+    uses: HashMap<Sequence, Vec<Sequence>>,
+}
+
+impl Timeline {
+    /// Takes in the next record.
+    pub fn push(&mut self, record: TurnEvents) {
+        let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        for (at, event) in (0..).zip(&record.events) {
+            match event {
+                Event::Edge(Edge { earlier, .. }) | Event::Mentions { earlier } => {
+                    self.incoming.entry(*earlier).or_default().push((row, at));
+                }
+                Event::SegmentEnds { last, confidence } => {
+                    self.ends.push((record.sequence, *last, *confidence));
+                }
+                Event::Expires { .. } => {
+                    if self.expiring.last() != Some(&record.sequence) {
+                        self.expiring.push(record.sequence);
+                    }
+                }
+            }
+        }
+        let clock = self.clocks.last().copied().unwrap_or(record.said_at).max(record.said_at);
+        self.clocks.push(clock);
+        self.records.push(record);
+    }
+
+    /// Leaves an edge out.
+    pub fn reject(&mut self, later: Sequence, earlier: Sequence) {
+        self.rejected.insert((later, earlier));
+    }
+
+    /// A turn stood in a window when `at` was the newest.
+    pub fn used(&mut self, sequence: Sequence, at: Sequence) {
+        self.uses.entry(sequence).or_default().push(at);
+    }
+
+    /// When a turn last stood in a window that was noted, or was said.
+    pub fn last_use(&self, sequence: Sequence) -> Sequence {
+        let uses = self.uses.get(&sequence).and_then(|uses| uses.last());
+        uses.copied().unwrap_or(sequence)
+    }
+
+    /// The records, in order.
+    pub fn records(&self) -> &[TurnEvents] {
+        &self.records
+    }
+
+    /// The record of a turn.
+    pub fn record(&self, sequence: Sequence) -> Option<&TurnEvents> {
+        let at = self.records.binary_search_by_key(&sequence, |record| record.sequence).ok()?;
+        self.records.get(at)
+    }
+
+    /// The conversation's clock after a turn.
+    pub fn clock(&self, as_of: Sequence) -> Option<Timestamp> {
+        let known = self.records.partition_point(|record| record.sequence <= as_of);
+        self.clocks.get(known.checked_sub(1)?).copied()
+    }
+
+    /// Edges to a turn that were known after `as_of`, in order of the later.
+    pub fn edges_to(
+        &self,
+        earlier: Sequence,
+        as_of: Sequence,
+    ) -> impl Iterator<Item = (Sequence, &Edge)> {
+        let at = self.incoming.get(&earlier).map_or(&[][..], Vec::as_slice);
+        at.iter().filter_map(move |at| match self.event(*at)? {
+            (later, Event::Edge(edge)) if later <= as_of && self.stands(later, edge) => {
+                Some((later, edge))
+            }
+            _ => None,
+        })
+    }
+
+    /// Edges that a turn brought.
+    pub fn edges_from(&self, later: Sequence) -> impl Iterator<Item = &Edge> {
+        let events = self.record(later).map_or(&[][..], |record| &record.events);
+        events.iter().filter_map(move |event| match event {
+            Event::Edge(edge) if self.stands(later, edge) => Some(edge),
+            _ => None,
+        })
+    }
+
+    /// The most certain edge between two turns, rejected or not.
+    pub fn edge(&self, later: Sequence, earlier: Sequence) -> Option<&Edge> {
+        let edges = self.record(later)?.events.iter().filter_map(|event| match event {
+            Event::Edge(edge) if edge.earlier == earlier => Some(edge),
+            _ => None,
+        });
+        edges.max_by(|a, b| a.confidence.total_cmp(&b.confidence))
+    }
+
+    /// The newest turn that took a turn's place, as of another: acted on.
+    pub fn replaced_by(&self, earlier: Sequence, as_of: Sequence) -> Option<(Sequence, &Edge)> {
+        let shown = |(_, edge): &(Sequence, &Edge)| {
+            edge.kind == EdgeKind::Supersedes && edge.confidence >= SHOWN_CONFIDENCE
+        };
+        self.edges_to(earlier, as_of).filter(shown).last()
+    }
+
+    /// What stands now for a turn that was replaced, following replacements of
+    /// replacements; nothing for a turn that was not replaced.
+    pub fn current(&self, earlier: Sequence, as_of: Sequence) -> Option<Sequence> {
+        let mut current = self.replaced_by(earlier, as_of)?.0;
+        // Later turns have higher sequences, so this ends.
+        while let Some((next, _)) = self.replaced_by(current, as_of) {
+            current = next;
+        }
+        Some(current)
+    }
+
+    /// Turns that contradict a turn, with the edge: acted on.
+    pub fn contradictions(
+        &self,
+        of: Sequence,
+        as_of: Sequence,
+    ) -> impl Iterator<Item = (Sequence, &Edge)> {
+        let own = self.edges_from(of).filter(move |_| of <= as_of).map(|e| (e.earlier, e));
+        own.chain(self.edges_to(of, as_of)).filter(|(_, edge)| {
+            edge.kind == EdgeKind::Contradicts && edge.confidence >= SHOWN_CONFIDENCE
+        })
+    }
+
+    /// When all that a turn says has expired, with how certain that is and the
+    /// words that say so: the latest of its instants.
+    pub fn expiry(&self, sequence: Sequence) -> Option<(Timestamp, f32, (u32, u32))> {
+        let expiries = self.record(sequence)?.events.iter().filter_map(|event| match event {
+            Event::Expires { at, span, confidence } => Some((*at, *confidence, *span)),
+            _ => None,
+        });
+        expiries.max_by_key(|(at, ..)| *at)
+    }
+
+    /// Turns whose time passed with a turn, when, and the span that says so.
+    pub fn expired_with(
+        &self,
+        with: Sequence,
+    ) -> impl Iterator<Item = (Sequence, Timestamp, (u32, u32))> {
+        let at = self.records.partition_point(|record| record.sequence < with);
+        let before = at.checked_sub(1).and_then(|before| self.clocks.get(before)).copied();
+        let clock = self.clocks.get(at).copied();
+        let known = self.expiring.iter().filter(move |sequence| **sequence <= with);
+        known.filter_map(move |sequence| {
+            let (expires, _, span) = self.expiry(*sequence)?;
+            // One that was said when its time had passed expires with itself.
+            let is_new = *sequence == with || before.is_none_or(|before| before < expires);
+            (is_new && clock? >= expires).then_some((*sequence, expires, span))
+        })
+    }
+
+    /// The topics up to `as_of`, in order and without gaps: first and last turn,
+    /// and how certain it is that a topic begins with the first.
+    pub fn topics(&self, as_of: Sequence) -> Vec<(Sequence, Sequence, f32)> {
+        let mut cuts: HashMap<Sequence, f32> = HashMap::new();
+        for (known, last, confidence) in &self.ends {
+            if *known <= as_of && *confidence >= SHOWN_CONFIDENCE {
+                let surest = cuts.entry(*last).or_default();
+                *surest = surest.max(*confidence);
+            }
+        }
+        let mut topics: Vec<(Sequence, Sequence, f32)> = Vec::new();
+        for record in self.records.iter().take_while(|record| record.sequence <= as_of) {
+            let cut = topics.last().map_or(Some(&1.0), |(_, last, _)| cuts.get(last));
+            match (topics.last_mut(), cut) {
+                (Some(topic), None) => topic.1 = record.sequence,
+                (_, cut) => {
+                    let confidence = cut.copied().unwrap_or(1.0);
+                    topics.push((record.sequence, record.sequence, confidence));
+                }
+            }
+        }
+        topics
+    }
+
+    /// How stale a turn was after `as_of`; `superseded` is
+    /// [`Detect::superseded`](super::Detect::superseded).
+    pub fn staleness(
+        &self,
+        sequence: Sequence,
+        as_of: Sequence,
+        superseded: &dyn Fn(&[f32]) -> f32,
+    ) -> Staleness {
+        let mut components = Vec::new();
+        components.extend(self.superseded(sequence, as_of, superseded));
+        components.extend(self.contradicted(sequence, as_of));
+        components.extend(self.expired(sequence, as_of));
+        let mentioned = self.last_mention(sequence, as_of);
+        components.extend(self.abandoned(mentioned, as_of));
+        let uses = self.uses.get(&sequence).into_iter().flatten().copied();
+        let touched = uses.filter(|at| *at <= as_of).chain([mentioned]).max().unwrap_or(sequence);
+        components.push(components::decayed(as_of.saturating_sub(touched)));
+        Staleness::of(components)
+    }
+
+    fn superseded(
+        &self,
+        of: Sequence,
+        as_of: Sequence,
+        superseded: &dyn Fn(&[f32]) -> f32,
+    ) -> Option<Component> {
+        let edges =
+            || self.edges_to(of, as_of).filter(|(_, edge)| edge.kind == EdgeKind::Supersedes);
+        let (later, edge) = edges().max_by(surer)?;
+        let confidences: Vec<f32> = edges().map(|(_, edge)| edge.confidence).collect();
+        Some(components::superseded(later, superseded(&confidences), &edge.reason))
+    }
+
+    /// By the most certain edge, also one that the turn itself brought.
+    fn contradicted(&self, of: Sequence, as_of: Sequence) -> Option<Component> {
+        let own = self.edges_from(of).filter(|_| of <= as_of).map(|edge| (edge.earlier, edge));
+        let all = self.edges_to(of, as_of).chain(own);
+        let (other, edge) =
+            all.filter(|(_, edge)| edge.kind == EdgeKind::Contradicts).max_by(surer)?;
+        Some(components::contradicted(other, edge.confidence, &edge.reason))
+    }
+
+    fn expired(&self, sequence: Sequence, as_of: Sequence) -> Option<Component> {
+        let (at, confidence, _) = self.expiry(sequence)?;
+        self.clock(as_of).filter(|clock| *clock >= at)?;
+        let first = self.clocks.partition_point(|clock| *clock < at);
+        let cause = self.records.get(first).map(|record| record.sequence);
+        // The turn itself may have been said when its time had passed already.
+        Some(components::expired(at, confidence, cause.map(|cause| cause.max(sequence))))
+    }
+
+    fn abandoned(&self, mentioned: Sequence, as_of: Sequence) -> Option<Component> {
+        let later =
+            |(known, last, _): &&(Sequence, Sequence, f32)| *known <= as_of && *last >= mentioned;
+        let topics: f32 = self.ends.iter().filter(later).map(|(_, _, confidence)| confidence).sum();
+        let (known, last, _) = self.ends.iter().find(later)?;
+        Some(components::abandoned(topics, *last, *known))
+    }
+
+    fn last_mention(&self, sequence: Sequence, as_of: Sequence) -> Sequence {
+        let at = self.incoming.get(&sequence).map_or(&[][..], Vec::as_slice);
+        let mentions = at.iter().filter_map(|at| match self.event(*at)? {
+            (later, Event::Mentions { .. }) if later <= as_of => Some(later),
+            _ => None,
+        });
+        mentions.max().unwrap_or(sequence)
+    }
+
+    fn event(&self, (row, at): At) -> Option<(Sequence, &Event)> {
+        let record = self.records.get(row as usize)?;
+        Some((record.sequence, record.events.get(at as usize)?))
+    }
+
+    fn stands(&self, later: Sequence, edge: &Edge) -> bool {
+        !self.rejected.contains(&(later, edge.earlier))
+    }
+}
+
+/// Which of two edges is the more certain.
+fn surer((_, a): &(Sequence, &Edge), (_, b): &(Sequence, &Edge)) -> std::cmp::Ordering {
+    a.confidence.total_cmp(&b.confidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::staleness::StalenessKind;
+
+    fn edge(kind: EdgeKind, earlier: Sequence, confidence: f32) -> Event {
+        let (earlier_span, later_span, reason) = (None, None, String::new());
+        Event::Edge(Edge { kind, earlier, confidence, earlier_span, later_span, reason })
+    }
+
+    fn greatest(edges: &[f32]) -> f32 {
+        edges.iter().fold(0.0, |greatest, edge| edge.max(greatest))
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3_600).unwrap()
+    }
+
+    /// 1 is replaced by 3, 3 by 5; 4 contradicts 2; 2 expires after turn 4.
+    fn timeline(turns: Sequence) -> Timeline {
+        let mut timeline = Timeline::default();
+        for sequence in 1..=turns {
+            let events = match sequence {
+                2 => vec![Event::Expires { at: at(4), span: (0, 1), confidence: 0.9 }],
+                3 => vec![
+                    edge(EdgeKind::Supersedes, 1, 0.8),
+                    Event::SegmentEnds { last: 2, confidence: 1.0 },
+                ],
+                4 => vec![edge(EdgeKind::Contradicts, 2, 0.7)],
+                5 => vec![
+                    edge(EdgeKind::Supersedes, 3, 0.9),
+                    edge(EdgeKind::Supersedes, 2, 0.1),
+                    Event::Mentions { earlier: 1 },
+                ],
+                _ => vec![],
+            };
+            let said_at = at(sequence as i64);
+            timeline.push(TurnEvents { version: 1, sequence, said_at, events });
+        }
+        timeline
+    }
+
+    #[test]
+    fn replacements_are_followed_to_the_end() {
+        let all = timeline(6);
+        for (earlier, as_of, replaced, current) in [
+            (1, 2, None, None),
+            (1, 3, Some(3), Some(3)),
+            (1, 5, Some(3), Some(5)),
+            (3, 6, Some(5), Some(5)),
+            (2, 6, None, None),
+        ] {
+            let found = all.replaced_by(earlier, as_of).map(|(later, _)| later);
+            assert_eq!((found, all.current(earlier, as_of)), (replaced, current), "{earlier}");
+        }
+        assert_eq!(all.contradictions(2, 6).map(|(other, _)| other).collect::<Vec<_>>(), [4]);
+        assert_eq!(all.contradictions(4, 6).map(|(other, _)| other).collect::<Vec<_>>(), [2]);
+        assert_eq!(all.contradictions(2, 3).count(), 0);
+    }
+
+    #[test]
+    fn the_score_as_of_a_turn_does_not_see_later_turns() {
+        let all = timeline(9);
+        for as_of in 1..=9 {
+            let then = timeline(as_of);
+            for sequence in 1..=as_of {
+                assert_eq!(
+                    then.staleness(sequence, as_of, &greatest),
+                    all.staleness(sequence, as_of, &greatest)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn each_component_names_its_cause() {
+        let all = timeline(6);
+        let find = |sequence, as_of, kind| {
+            let of = all.staleness(sequence, as_of, &greatest).components;
+            of.into_iter().find(|component| component.kind == kind).map(|c| (c.score, c.cause))
+        };
+        assert_eq!(find(1, 6, StalenessKind::Superseded), Some((0.8, Some(3))));
+        assert_eq!(find(2, 6, StalenessKind::Superseded), Some((0.1, Some(5))));
+        assert_eq!(find(2, 6, StalenessKind::Contradicted), Some((0.7, Some(4))));
+        assert_eq!(find(4, 6, StalenessKind::Contradicted), Some((0.7, Some(2))));
+        assert_eq!(find(2, 3, StalenessKind::Expired), None);
+        assert_eq!(find(2, 4, StalenessKind::Expired), Some((0.9, Some(4))));
+        assert_eq!(find(2, 4, StalenessKind::Abandoned).map(|(_, cause)| cause), Some(Some(3)));
+        assert_eq!(find(1, 5, StalenessKind::Abandoned), None, "spoken of again");
+        assert_eq!(find(4, 4, StalenessKind::Decayed), None);
+    }
+
+    #[test]
+    fn topics_have_no_gaps() {
+        let all = timeline(6);
+        assert_eq!(all.topics(2), [(1, 2, 1.0)], "the end of the topic is not known yet");
+        assert_eq!(all.topics(6), [(1, 2, 1.0), (3, 6, 1.0)]);
+        assert_eq!(timeline(0).topics(3), []);
+    }
+
+    #[test]
+    fn a_rejected_edge_is_as_if_never_drawn_and_a_use_refreshes() {
+        let mut all = timeline(6);
+        all.reject(3, 1);
+        assert!(all.replaced_by(1, 6).is_none() && all.edge(3, 1).is_some());
+        assert!(all.staleness(1, 6, &greatest).score < 0.01);
+        let before = all.staleness(4, 6, &greatest);
+        all.used(4, 6);
+        assert!(all.staleness(4, 6, &greatest).score < before.score);
+        assert_eq!(
+            all.staleness(4, 5, &greatest),
+            timeline(6).staleness(4, 5, &greatest),
+            "used later"
+        );
+    }
+}

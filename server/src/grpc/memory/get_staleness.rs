@@ -1,0 +1,66 @@
+//! GetStaleness, by sequence. The cursor is the last turn of the page.
+
+use prost::Message as _;
+use throughline_memory::engine::FieldViolation;
+
+use crate::{
+    grpc::{ApiError, Call},
+    page_token::PageScope,
+    pb,
+    wire::{
+        self, Violations, edge_to_proto, parse_conversation, staleness_request, staleness_to_proto,
+    },
+};
+
+pub(super) async fn handle(
+    call: Call,
+    request: pb::GetStalenessRequest,
+) -> Result<pb::GetStalenessResponse, ApiError> {
+    let pages = &call.opened()?.pages;
+    let scope = page_scope(&call, &request);
+    let mut violations = Violations::new();
+    let id = violations.take(parse_conversation("conversation", &request.conversation));
+    let after = pages.open_token(&scope, &request.page_token).and_then(cursor);
+    let after = violations.take(after);
+    let wanted = staleness_request(&request, after.flatten(), call.limits(), &mut violations);
+    let (id, wanted) = violations.finish(id.zip(wanted))?;
+    let work = call.engine.staleness(&call.tenant, &id, wanted);
+    let mut page = call.until_revision(Some(&id), request.min_revision, work).await?;
+    let shown = page.turns.iter().map(|(at, score)| staleness_to_proto(&id, *at, score));
+    let mut turns: Vec<_> = shown.collect();
+    let whole = wire::whole_prefix(turns.iter().map(pb::TurnStaleness::encoded_len));
+    let more = page.more || whole < turns.len();
+    turns.truncate(whole);
+    page.turns.truncate(whole);
+    let next =
+        page.turns.last().filter(|_| more).map(|(at, _)| pages.seal(&scope, &at.to_string()));
+    let shown = |sequence| page.turns.binary_search_by_key(&sequence, |(at, _)| *at).is_ok();
+    let edges = page.edges.iter().filter(|edge| shown(edge.earlier) || shown(edge.later));
+    Ok(pb::GetStalenessResponse {
+        edges: edges.map(|edge| edge_to_proto(&id, edge)).collect(),
+        turns,
+        next_page_token: next.unwrap_or_default(),
+        revision: page.revision,
+        scorer: page.scorer,
+        unscored_turns: page.unscored,
+        segments: page.topics.iter().copied().map(wire::topic_to_proto).collect(),
+    })
+}
+
+/// Pages may differ in size and in what they wait for, in nothing else.
+fn page_scope(call: &Call, request: &pb::GetStalenessRequest) -> PageScope {
+    let bound = pb::GetStalenessRequest {
+        page_size: 0,
+        page_token: String::new(),
+        min_revision: 0,
+        ..request.clone()
+    };
+    PageScope::new(&call.tenant, "GetStaleness", &bound.encode_to_vec())
+}
+
+fn cursor(cursor: Option<String>) -> Result<Option<u64>, FieldViolation> {
+    cursor
+        .map(|sequence| sequence.parse())
+        .transpose()
+        .map_err(|_| FieldViolation::new("page_token", "holds no sequence"))
+}

@@ -1,0 +1,84 @@
+//! Enums of facts, both ways.
+
+use throughline_memory::{
+    engine::FieldViolation,
+    facts::{Authority, FactKind, Retirement},
+};
+
+use crate::pb;
+
+pub(super) fn kind_from_proto(kind: i32) -> Result<FactKind, FieldViolation> {
+    match pb::FactKind::try_from(kind) {
+        Ok(pb::FactKind::Instruction) => Ok(FactKind::Instruction),
+        Ok(pb::FactKind::Preference) => Ok(FactKind::Preference),
+        Ok(pb::FactKind::Fact) => Ok(FactKind::Fact),
+        Ok(pb::FactKind::Decision) => Ok(FactKind::Decision),
+        Ok(pb::FactKind::Commitment) => Ok(FactKind::Commitment),
+        Ok(pb::FactKind::Unspecified) => Err(FieldViolation::new("fact.kind", "is required")),
+        Err(_) => Err(FieldViolation::new("fact.kind", format!("{kind} is not a FactKind"))),
+    }
+}
+
+pub(super) fn kind_to_proto(kind: FactKind) -> pb::FactKind {
+    match kind {
+        FactKind::Instruction => pb::FactKind::Instruction,
+        FactKind::Preference => pb::FactKind::Preference,
+        FactKind::Fact => pb::FactKind::Fact,
+        FactKind::Decision => pb::FactKind::Decision,
+        FactKind::Commitment => pb::FactKind::Commitment,
+    }
+}
+
+/// Nothing for one that is not given.
+pub(super) fn authority_from_proto(authority: i32) -> Result<Option<Authority>, FieldViolation> {
+    match pb::FactAuthority::try_from(authority) {
+        Ok(pb::FactAuthority::Unspecified) => Ok(None),
+        Ok(pb::FactAuthority::Low) => Ok(Some(Authority::Low)),
+        Ok(pb::FactAuthority::Peer) => Ok(Some(Authority::Peer)),
+        Ok(pb::FactAuthority::Manager) => Ok(Some(Authority::Manager)),
+        Ok(pb::FactAuthority::Executive) => Ok(Some(Authority::Executive)),
+        Ok(pb::FactAuthority::Policy) => Ok(Some(Authority::Policy)),
+        Err(_) => {
+            let why = format!("{authority} is not a FactAuthority");
+            Err(FieldViolation::new("fact.authority", why))
+        }
+    }
+}
+
+pub(super) fn authority_to_proto(authority: Option<Authority>) -> pb::FactAuthority {
+    match authority {
+        None => pb::FactAuthority::Unspecified,
+        Some(Authority::Low) => pb::FactAuthority::Low,
+        Some(Authority::Peer) => pb::FactAuthority::Peer,
+        Some(Authority::Manager) => pb::FactAuthority::Manager,
+        Some(Authority::Executive) => pb::FactAuthority::Executive,
+        Some(Authority::Policy) => pb::FactAuthority::Policy,
+    }
+}
+
+pub(super) fn retirement_to_proto(why: Option<Retirement>) -> pb::FactRetirement {
+    match why {
+        None => pb::FactRetirement::Unspecified,
+        Some(Retirement::Superseded) => pb::FactRetirement::Superseded,
+        Some(Retirement::Expired) => pb::FactRetirement::Expired,
+        Some(Retirement::Dependency) => pb::FactRetirement::Dependency,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_and_authority_comes_back() {
+        for kind in 1..=5 {
+            let read = kind_from_proto(kind).unwrap();
+            assert_eq!(i32::from(kind_to_proto(read)), kind);
+        }
+        for authority in 0..=5 {
+            let read = authority_from_proto(authority).unwrap();
+            assert_eq!(i32::from(authority_to_proto(read)), authority);
+        }
+        assert!(kind_from_proto(0).is_err() && authority_from_proto(6).is_err());
+    }
+}
