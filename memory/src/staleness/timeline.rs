@@ -117,12 +117,13 @@ impl Timeline {
         })
     }
 
-    /// An edge between two turns, rejected or not.
+    /// The most certain edge between two turns, rejected or not.
     pub fn edge(&self, later: Sequence, earlier: Sequence) -> Option<&Edge> {
-        self.record(later)?.events.iter().find_map(|event| match event {
+        let edges = self.record(later)?.events.iter().filter_map(|event| match event {
             Event::Edge(edge) if edge.earlier == earlier => Some(edge),
             _ => None,
-        })
+        });
+        edges.max_by(|a, b| a.confidence.total_cmp(&b.confidence))
     }
 
     /// The newest turn that took a turn's place, as of another: acted on.
@@ -156,13 +157,14 @@ impl Timeline {
         })
     }
 
-    /// When a turn expires, with how certain that is.
+    /// When all that a turn says has expired, with how certain that is and the
+    /// words that say so: the latest of its instants.
     pub fn expiry(&self, sequence: Sequence) -> Option<(Timestamp, f32, (u32, u32))> {
         let expiries = self.record(sequence)?.events.iter().filter_map(|event| match event {
             Event::Expires { at, span, confidence } => Some((*at, *confidence, *span)),
             _ => None,
         });
-        expiries.max_by(|a, b| a.1.total_cmp(&b.1))
+        expiries.max_by_key(|(at, ..)| *at)
     }
 
     /// Turns whose time passed with a turn, when, and the span that says so.

@@ -328,6 +328,8 @@ pub fn ask(query: &str) -> ContextRequest {
         overhead: TemplateOverhead::default(),
         min_score: 0.0,
         min_revision: 0,
+        as_of: 0,
+        superseded: SupersededTurns::default(),
     }
 }
 
