@@ -239,10 +239,11 @@ fn frame(old: &Said, i: u16, new: &Said, j: u16) -> u8 {
         said.words.get(there).filter(|word| word.clause == here.clause).copied()
     };
     let behind = (near(old, i, 1), near(new, j, 1));
-    if let (Some(x), Some(y)) = behind {
-        if x.stem == y.stem && x.content {
-            return 3;
-        }
+    if let (Some(x), Some(y)) = behind
+        && x.stem == y.stem
+        && x.content
+    {
+        return 3;
     }
     match (near(old, i, -1), near(new, j, -1)) {
         (Some(x), Some(y)) if x.stem == y.stem => 1 + u8::from(x.content),
