@@ -161,7 +161,7 @@ impl Between {
 }
 
 /// The answer to a statement: the turn right behind it, of another.
-pub(super) fn answer<'a>(past: &'a [Arc<Statement>], index: usize) -> Option<&'a Statement> {
+pub(super) fn answer(past: &[Arc<Statement>], index: usize) -> Option<&Statement> {
     let old = past.get(index)?;
     past.get(index + 1)
         .filter(|next| {

@@ -132,6 +132,6 @@ fn with_half(at: Reading<'_>, minutes: u64, words: usize, said: bool) -> (u64, u
         _ if said => (minutes, words + more),
         "morning" => (minutes % 720, words + more),
         "afternoon" | "evening" => (minutes % 720 + 720, words + more),
-        _ => (minutes % 720 | HALF_UNSAID, words),
+        _ => ((minutes % 720) | HALF_UNSAID, words),
     }
 }
