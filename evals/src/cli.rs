@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::dataset::DatasetName;
+use crate::{
+    dataset::DatasetName,
+    staleness::args::{ExplainArgs, StalenessArgs},
+};
 
 /// Measures a running Throughline through gRPC.
 #[derive(Debug, Parser)]
@@ -28,6 +31,10 @@ pub(crate) enum Command {
     Prefix(PrefixArgs),
     /// Writes candidates with score components and labels, to learn a ranking.
     Features(FeaturesArgs),
+    /// Does the service know which turns hold no more?
+    Staleness(StalenessArgs),
+    /// Prints a conversation with the staleness of each turn, and its edges.
+    Explain(ExplainArgs),
     /// Durable appends per second, or the latency of windows.
     Load(LoadArgs),
     /// Kills the server under load and checks what it acknowledged.
@@ -298,12 +305,18 @@ mod tests {
             "load --clients 64 --turn-bytes 1024 --seconds 30",
             "load --build-context --turns 100,5000",
             "crash --rounds 3 --store redb --seed 7",
+            "staleness --dataset sgd_updates --data d --limit 5 --cases c.jsonl",
+            "staleness --dataset beam --data d --folds 5 --fold-weights w",
+            "staleness --dataset additive --reference",
+            "explain conversations/x --server a:1 --as-of 7",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",
             "retrieval --dataset nope --data d",
             "retrieval --dataset locomo --data d --server a:1 --throughline t",
             "crash --store rocks",
+            "staleness --dataset prosecco --data d --folds 5 --fold-weights w --server a:1",
+            "explain --as-of 7",
             "load --clients 0",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {

@@ -3,7 +3,8 @@
 //! their questions, and scores what comes back against the labels.
 //!
 //! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
-//! scores, `report` delivers; `load` and `crash` stand beside the runner.
+//! scores, `report` delivers; `staleness`, `load` and `crash` stand beside the
+//! runner.
 //! Nothing here knows the server's insides: only `proto` is shared.
 
 mod bm25_reference;
@@ -18,6 +19,7 @@ mod metrics;
 mod process;
 mod report;
 mod runner;
+mod staleness;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Context(args) => runner::context::run(&args).await.map(|()| true),
         Command::Prefix(args) => runner::prefix::run(&args).await.map(|()| true),
         Command::Features(args) => runner::features::run(&args).await.map(|()| true),
+        Command::Staleness(args) => staleness::run(&args).await.map(|()| true),
+        Command::Explain(args) => staleness::explain::run(&args).await.map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
         Command::Crash(args) => crash::run(&args).await,
     }

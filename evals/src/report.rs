@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
-const HEADLINES: [&str; 9] = [
+const HEADLINES: [&str; 16] = [
     "recall@1",
     "recall@5",
     "recall@10",
@@ -28,6 +28,13 @@ const HEADLINES: [&str; 9] = [
     "session_all@5",
     "session_ndcg@10",
     "link_first",
+    "auroc",
+    "average_precision",
+    "wrongly_retired@0.8",
+    "updated_above_original",
+    "both_in_10",
+    "must_mention",
+    "forbidden_unmarked",
 ];
 
 /// The result of a command.
@@ -53,6 +60,9 @@ pub(crate) struct Report {
     pub(crate) metrics: Figures,
     /// The figures of each group.
     pub(crate) breakdown: BTreeMap<String, Figures>,
+    /// What is no figure: diagrams, and findings one by one.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) details: Value,
 }
 
 impl Report {
@@ -68,6 +78,7 @@ impl Report {
             n: 0,
             metrics: Figures::new(),
             breakdown: BTreeMap::new(),
+            details: Value::Null,
         }
     }
 

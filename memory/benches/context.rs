@@ -121,6 +121,7 @@ fn bench(c: &mut Criterion) {
             query: &query,
             recent_from: None,
             carried: None,
+            marks: &Default::default(),
             reader: &reader,
         };
         group.bench_function(BenchmarkId::from_parameter(turns), |b| {

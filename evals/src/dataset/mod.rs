@@ -11,7 +11,7 @@ mod beam;
 mod locomo;
 mod longmemeval;
 mod qmsum;
-mod read;
+pub(crate) mod read;
 mod structflow;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};

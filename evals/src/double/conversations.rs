@@ -59,7 +59,8 @@ impl ConversationService for Double {
         let name = format!("conversations/{id}");
         let mut head = request.conversation.unwrap_or_default();
         head.name.clone_from(&name);
-        let held = all.entry(name).or_insert_with(|| Held { head, turns: Vec::new() });
+        let held =
+            all.entry(name).or_insert_with(|| Held { head, turns: Vec::new(), facts: Vec::new() });
         self.created.lock().unwrap().push(held.head.clone());
         let conversation = Some(held.head.clone());
         Ok(Response::new(wire::CreateConversationResponse { conversation }))

@@ -5,6 +5,7 @@
 //! ranks by shared words; a window is the newest turns that fit.
 
 mod conversations;
+mod staleness;
 mod windows;
 
 use std::{
@@ -13,8 +14,8 @@ use std::{
 };
 
 use throughline_proto::v1::{
-    Conversation, EmbeddingModelInfo, GetServerInfoRequest, GetServerInfoResponse, RankingInfo,
-    Turn,
+    Conversation, EmbeddingModelInfo, Fact, GetServerInfoRequest, GetServerInfoResponse,
+    RankingInfo, Turn,
     context_service_server::ContextServiceServer,
     conversation_service_server::ConversationServiceServer,
     memory_service_server::MemoryServiceServer,
@@ -29,6 +30,7 @@ use tonic::{Request, Response, Status, transport::Server};
 pub(crate) struct Held {
     pub(crate) head: Conversation,
     pub(crate) turns: Vec<Turn>,
+    pub(crate) facts: Vec<Fact>,
 }
 
 /// How the double goes wrong, to see that it is noticed.

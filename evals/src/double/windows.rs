@@ -8,9 +8,9 @@ use throughline_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Double, Fault};
+use super::{Double, Fault, staleness};
 
-fn text(turn: &wire::Turn) -> String {
+pub(super) fn text(turn: &wire::Turn) -> String {
     let texts = turn.parts.iter().filter_map(|part| match &part.content {
         Some(Content::Text(text)) => Some(text.as_str()),
         _ => None,
@@ -58,9 +58,12 @@ impl MemoryService for Double {
 
     async fn pin_fact(
         &self,
-        _: Request<wire::PinFactRequest>,
+        request: Request<wire::PinFactRequest>,
     ) -> Result<Response<wire::PinFactResponse>, Status> {
-        Err(Status::unimplemented("double"))
+        let request = request.into_inner();
+        let name = request.conversation.clone();
+        let fact = Some(self.with(&name, |held| staleness::pin(held, request))?);
+        Ok(Response::new(wire::PinFactResponse { fact, revision: 1 }))
     }
 
     async fn update_fact(
@@ -79,16 +82,27 @@ impl MemoryService for Double {
 
     async fn list_facts(
         &self,
-        _: Request<wire::ListFactsRequest>,
+        request: Request<wire::ListFactsRequest>,
     ) -> Result<Response<wire::ListFactsResponse>, Status> {
-        Err(Status::unimplemented("double"))
+        let request = request.into_inner();
+        let facts = self.with(&request.conversation, |held| {
+            let wanted = |fact: &&wire::Fact| {
+                let holds = fact.retirement() == wire::FactRetirement::Unspecified;
+                holds || request.include_retired
+            };
+            held.facts.iter().filter(wanted).cloned().collect()
+        })?;
+        Ok(Response::new(wire::ListFactsResponse { facts, ..Default::default() }))
     }
 
     async fn get_staleness(
         &self,
-        _: Request<wire::GetStalenessRequest>,
+        request: Request<wire::GetStalenessRequest>,
     ) -> Result<Response<wire::GetStalenessResponse>, Status> {
-        Err(Status::unimplemented("double"))
+        let request = request.into_inner();
+        let reply =
+            self.with(&request.conversation, |held| staleness::judge(held, request.as_of_turn))?;
+        Ok(Response::new(reply))
     }
 
     async fn reject_edge(
@@ -116,6 +130,20 @@ impl Double {
             total_tokens: budget as u32,
             ..wire::ContextWindow::default()
         };
+        let facts = all.get(name).into_iter().flat_map(|held| &held.facts);
+        let live = |fact: &&wire::Fact| fact.retirement() == wire::FactRetirement::Unspecified;
+        for fact in facts.filter(live) {
+            window.items.push(wire::ContextItem {
+                section: wire::Section::Pinned as i32,
+                fact: fact.name.clone(),
+                message_index: window.messages.len() as u32,
+                ..wire::ContextItem::default()
+            });
+            window.messages.push(wire::ContextMessage {
+                content: format!("[fact] {}", fact.text),
+                ..wire::ContextMessage::default()
+            });
+        }
         for turn in turns.into_iter().rev().take(room).rev() {
             window.items.push(wire::ContextItem {
                 section: wire::Section::Recent as i32,

@@ -128,6 +128,20 @@ impl Asked<'_> {
     /// # Errors
     /// A call failed.
     pub(crate) async fn search(&self, method: Method, depth: usize) -> anyhow::Result<Found> {
+        self.search_with(method, depth, false).await
+    }
+
+    /// As [`Self::search`], with superseded turns ranked like all others if
+    /// `ignore_staleness`.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(crate) async fn search_with(
+        &self,
+        method: Method,
+        depth: usize,
+        ignore_staleness: bool,
+    ) -> anyhow::Result<Found> {
         let scope = match self.ingested.whole() {
             Some(name) => search_turns_request::Scope::Conversation(name.to_owned()),
             None => search_turns_request::Scope::UserId(self.ingested.user_id.clone()),
@@ -144,6 +158,7 @@ impl Asked<'_> {
                     page_token: page_token.clone(),
                     method: wire_method(method) as i32,
                     omit_parts: true,
+                    ignore_staleness,
                     ..SearchTurnsRequest::default()
                 });
                 request.set_timeout(DEADLINE);

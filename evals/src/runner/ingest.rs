@@ -59,6 +59,13 @@ impl Ingested {
         self.positions.get(conversation)?.get(index).copied()
     }
 
+    /// The sequence of a position, where all is in one conversation; nothing
+    /// for a turn that was not sent.
+    pub(crate) fn sequence(&self, position: usize) -> Option<u64> {
+        let index = self.positions.get(self.whole()?)?.binary_search(&position).ok()?;
+        Some(index as u64 + 1)
+    }
+
     /// The one conversation, where all of it is in one.
     pub(crate) fn whole(&self) -> Option<&str> {
         match self.layout {
@@ -320,6 +327,9 @@ mod tests {
             ("nonsense", None),
         ] {
             assert_eq!(ingested.position(name), expected, "{name}");
+        }
+        for (position, expected) in [(0, Some(1)), (2, Some(2)), (3, None), (5, Some(3))] {
+            assert_eq!(ingested.sequence(position), expected, "{position}");
         }
     }
 

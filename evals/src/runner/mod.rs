@@ -2,17 +2,17 @@
 //! server, `ingest` brings a conversation there, `asking` works through the
 //! questions, and each command has its file.
 
-mod asking;
+pub(crate) mod asking;
 pub(crate) mod context;
 pub(crate) mod features;
 pub(crate) mod ingest;
 pub(crate) mod pass;
 pub(crate) mod prefix;
 pub(crate) mod progress;
-mod reference;
+pub(crate) mod reference;
 #[cfg(test)]
-mod reference_rows;
+pub(crate) mod reference_rows;
 pub(crate) mod retrieval;
 #[cfg(test)]
 mod through_grpc;
-mod window;
+pub(crate) mod window;

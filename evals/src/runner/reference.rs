@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Ranks the turns and sessions of a conversation for questions about it.
-pub(super) struct Reference {
+pub(crate) struct Reference {
     turns: Bm25,
     sessions: Option<Bm25>,
     sessions_by_user: Option<Bm25>,
@@ -19,7 +19,7 @@ pub(super) struct Reference {
 
 impl Reference {
     /// Indexes every turn; and every session, where sessions are scored.
-    pub(super) fn new(conversation: &Conversation, scoring: Scoring) -> Self {
+    pub(crate) fn new(conversation: &Conversation, scoring: Scoring) -> Self {
         // Spans are scored by precision in QMSum alone.
         let variant = if scoring.precision { Variant::Meetings } else { Variant::Defined };
         let documents = conversation.turns().map(|turn| turn.message.document());
@@ -46,7 +46,7 @@ impl Reference {
     }
 
     /// Answers a question.
-    pub(super) fn rank(&self, question: &Question) -> Ranked {
+    pub(crate) fn rank(&self, question: &Question) -> Ranked {
         let turns = self.turns.rank(&question.text);
         let rank = |sessions: &Bm25| -> Vec<usize> {
             let places = sessions.rank(&question.text).into_iter();
@@ -62,7 +62,7 @@ impl Reference {
 }
 
 /// The newest turn first, whatever is asked.
-pub(super) fn recency(conversation: &Conversation) -> Ranked {
+pub(crate) fn recency(conversation: &Conversation) -> Ranked {
     let turns: Vec<usize> = (0..conversation.len()).rev().collect();
     let sessions = (0..conversation.sessions.len()).rev().collect();
     Ranked { turns, sessions, sessions_by_user: None, exchanges: None }

@@ -13,7 +13,8 @@ use crate::{
 
 use super::{asking::collect, retrieval::answer_here};
 
-fn data() -> Option<PathBuf> {
+/// The folder of the data sets, where there is one.
+pub(crate) fn data() -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let further = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let named = std::env::var_os("THROUGHLINE_EVAL_DATA").map(PathBuf::from);

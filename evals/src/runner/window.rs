@@ -12,7 +12,7 @@ use crate::dataset::{Conversation, Message};
 use super::ingest::Ingested;
 
 /// Name of the tokenizer that counts here.
-pub(super) const TOKENIZER: &str = "cl100k_base";
+pub(crate) const TOKENIZER: &str = "cl100k_base";
 /// Tokens that ChatML adds to each message.
 const PER_MESSAGE: usize = 4;
 /// Tokens that ChatML adds to each prompt.
@@ -28,7 +28,7 @@ fn count(text: &str) -> usize {
 
 /// Tokens of a window by this program's own count: content, names and parts
 /// with cl100k_base, and ChatML's overhead.
-pub(super) fn recount(window: &ContextWindow) -> usize {
+pub(crate) fn recount(window: &ContextWindow) -> usize {
     window.messages.iter().map(message_tokens).sum::<usize>() + PER_PROMPT
 }
 
@@ -46,15 +46,15 @@ fn message_tokens(message: &ContextMessage) -> usize {
 
 /// Which turns a window names.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// Positions of turns that stand in it.
-    pub(super) positions: BTreeSet<usize>,
+    pub(crate) positions: BTreeSet<usize>,
     /// Those of them whose words do not all stand in their message.
-    pub(super) cut: BTreeSet<usize>,
+    pub(crate) cut: BTreeSet<usize>,
 }
 
 /// Reads the items of a window against the history.
-pub(super) fn named(
+pub(crate) fn named(
     window: &ContextWindow,
     ingested: &Ingested,
     conversation: &Conversation,
@@ -93,7 +93,7 @@ fn holds_words(content: &str, text: &str) -> bool {
 
 /// Leading tokens of a window that stand in the window before as well:
 /// messages that are equal, and the beginning of the first that is not.
-pub(super) fn common_prefix(before: &ContextWindow, now: &ContextWindow) -> usize {
+pub(crate) fn common_prefix(before: &ContextWindow, now: &ContextWindow) -> usize {
     let mut tokens = 0;
     for (old, new) in before.messages.iter().zip(&now.messages) {
         if old == new {
@@ -114,20 +114,20 @@ fn encode(text: &str) -> Vec<Rank> {
 }
 
 /// What each turn of a history costs as a message of its own.
-pub(super) struct Costs(Vec<usize>);
+pub(crate) struct Costs(Vec<usize>);
 
 /// A window filled by a ranking.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Filled {
+pub(crate) struct Filled {
     /// Positions of the turns in it.
-    pub(super) positions: BTreeSet<usize>,
+    pub(crate) positions: BTreeSet<usize>,
     /// What it costs, the question included.
-    pub(super) tokens: usize,
+    pub(crate) tokens: usize,
 }
 
 impl Costs {
     /// Counts every turn, name included.
-    pub(super) fn of(conversation: &Conversation) -> Self {
+    pub(crate) fn of(conversation: &Conversation) -> Self {
         let cost = |message: &Message| count(message.document().trim()) + PER_MESSAGE;
         Self(conversation.turns().map(|turn| cost(turn.message)).collect())
     }
@@ -135,7 +135,7 @@ impl Costs {
     /// Takes turns in the order of a ranking beside the question. With `stop`
     /// the first that does not fit ends it, as a window of the last turns does;
     /// else it is passed over.
-    pub(super) fn fill(
+    pub(crate) fn fill(
         &self,
         ranking: &[usize],
         question: &str,

@@ -137,6 +137,9 @@ impl Packing<'_> {
     /// window already, is not to be had, or has no content.
     fn unit(&self, retrieved: &RetrievedTurn) -> Option<Vec<TurnCost>> {
         let cost = retrieved.cost;
+        if self.input.marks.is_dropped(retrieved.conversation.as_ref(), cost.sequence) {
+            return None;
+        }
         if let Some(other) = &retrieved.conversation {
             // What belongs to a tool call there is not known here, so it stays away.
             let stays_away = cost.is_blank()

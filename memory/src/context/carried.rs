@@ -11,6 +11,7 @@ use super::{
     options::{TemplateOverhead, WindowOptions},
     tools,
 };
+use crate::turn::{ConversationId, Sequence};
 
 /// Windows that a carried block stands in, the one that it was chosen for
 /// included.
@@ -35,6 +36,13 @@ impl Carried {
         self.windows
     }
 
+    /// The turns that are carried, with their conversation if it is another one.
+    pub fn turns(&self) -> impl Iterator<Item = (Option<&ConversationId>, Sequence)> {
+        self.picks.iter().flat_map(|pick| {
+            pick.turns.iter().map(|turn| (pick.conversation.as_ref(), turn.sequence))
+        })
+    }
+
     /// How the options given count.
     pub(super) fn counted_by(options: &WindowOptions) -> (String, TemplateOverhead) {
         (options.counter.name().to_owned(), options.overhead)
@@ -52,8 +60,10 @@ impl Carried {
         self.windows < MAX_CARRIED_WINDOWS
             && self.counted == Self::counted_by(options)
             && self.picks.iter().all(|pick| {
+                let of = pick.conversation.as_ref();
                 // Of other conversations nothing is known here; reading shows.
-                pick.conversation.is_some() || is_whole(input.history, before, pick)
+                (of.is_some() || is_whole(input.history, before, pick))
+                    && pick.turns.iter().all(|turn| !input.marks.is_dropped(of, turn.sequence))
             })
     }
 

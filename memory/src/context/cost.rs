@@ -124,7 +124,7 @@ pub fn turn_cost(turn: &Turn, counter: &dyn TokenCounter) -> TurnCost {
         role: turn.role,
         verbatim: if blank { 0 } else { weigh(&verbatim(turn), counter) },
         // A tokenizer may make nothing of a text; only blank turns cost nothing.
-        quoted: if blank { 0 } else { counter.count(&quote::excerpt(turn)).max(1) },
+        quoted: if blank { 0 } else { counter.count(&quote::excerpt(turn, "")).max(1) },
         calls_tool: turn.parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
         links: ToolLinks::of(&turn.parts),
     }

@@ -83,7 +83,8 @@ fn read_pick(input: &WindowInput<'_>, index: usize, pick: &Pick) -> Option<Vec<E
         if is_blank(&turn) {
             return None;
         }
-        let text = quote::excerpt(&turn);
+        let note = input.marks.note(pick.conversation.as_ref(), cost.sequence);
+        let text = quote::excerpt(&turn, note);
         excerpts.push(Excerpt { pick: index, turn, text, tokens: cost.quoted });
     }
     Some(excerpts)

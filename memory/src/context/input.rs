@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{carried::Carried, cost::TurnCost};
+use super::{carried::Carried, cost::TurnCost, marks::Marks};
 use crate::{
     facts::Fact,
     turn::{ConversationId, Role, Sequence, Turn},
@@ -104,6 +104,9 @@ pub struct WindowInput<'a> {
     /// Excerpts that the last window left for this one, if it was built with
     /// the same options; see [`WindowOptions::carried_share`](super::WindowOptions::carried_share).
     pub carried: Option<&'a Carried>,
+    /// What is said of turns that do not simply hold; `history` and `retrieved`
+    /// cost what they cost with it.
+    pub marks: &'a Marks,
     /// Gives the chosen turns.
     pub reader: &'a dyn TurnReader,
 }

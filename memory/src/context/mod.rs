@@ -17,6 +17,7 @@ mod cost;
 mod ellipsis;
 mod excerpts;
 mod input;
+mod marks;
 mod middle;
 mod options;
 mod pins;
@@ -35,10 +36,12 @@ pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{ToolLinks, TurnCost, full_history_tokens, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
 pub use input::{Pin, PinMark, Query, RetrievedTurn, TurnReader, WindowInput};
+pub use marks::{Mark, Marks, marked_cost};
 pub use options::{
     DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
 };
 pub use prefix::{PrefixPiece, unchanged_prefix_tokens};
+pub use quote::clean;
 pub use render::weigh;
 pub use tokens::{
     CL100K_BASE, MAX_EXTRA_TOKENIZERS, MAX_TOKENIZER_BYTES, O200K_BASE, TokenCounter,

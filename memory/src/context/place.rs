@@ -13,6 +13,7 @@ use super::{
     cost::is_blank,
     excerpts::{self, Excerpt, ExcerptBlock},
     input::{Pin, Query, WindowInput},
+    marks::noted,
     options::WindowOptions,
     pins::PinBlock,
     plan::Plan,
@@ -197,7 +198,8 @@ impl<'a> Builder<'a> {
         let tokens = narrow(cost.as_message(self.options.overhead));
         let item = self.item(Section::Recent, turn.role, tokens, reason.to_owned());
         let (sequence, said_at) = (Some(turn.sequence), Some(turn.said_at));
-        self.push_message(verbatim(turn), Item { sequence, said_at, ..item });
+        let note = input.marks.note(None, turn.sequence);
+        self.push_message(noted(verbatim(turn), note), Item { sequence, said_at, ..item });
     }
 
     fn push_query(&mut self, query: &Query, message: Message, tokens: u32) {

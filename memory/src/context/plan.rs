@@ -9,6 +9,7 @@ use super::{
     cost::{TurnCost, is_blank},
     excerpts::{self, ExcerptBlock},
     input::{Query, WindowInput},
+    marks::{Marks, noted},
     middle::{Frame, Middle},
     options::WindowOptions,
     pins::PinPlan,
@@ -53,7 +54,7 @@ impl<'a> Plan<'a> {
         room.take(u64::from(overhead.per_prompt) + pins.tokens());
 
         let mut yielded = Vec::new();
-        let mut query = query_message(options, input.query);
+        let mut query = query_message(options, input.query, input.marks);
         if let Some((_, tokens)) = query.take_if(|(_, tokens)| !room.fits(u64::from(*tokens))) {
             yielded.push(Yielded::QueryTurn(tokens));
         }
@@ -97,7 +98,7 @@ impl<'a> Plan<'a> {
     fn empty(options: &WindowOptions, input: &WindowInput<'_>, mut pins: PinPlan<'a>) -> Self {
         pins.yielded = input.pins.len();
         let pins_yielded = (pins.yielded > 0).then_some(Yielded::Pins(pins.yielded));
-        let query = query_message(options, input.query);
+        let query = query_message(options, input.query, input.marks);
         let query_yielded = query.map(|(_, tokens)| Yielded::QueryTurn(tokens));
         Self {
             pins,
@@ -135,10 +136,10 @@ fn cost_of(history: &[TurnCost], chosen: &[usize], options: &WindowOptions) -> u
 }
 
 /// The query as a message with all its tokens; nothing if it has no content.
-fn query_message(options: &WindowOptions, query: &Query) -> Option<(Message, u32)> {
+fn query_message(options: &WindowOptions, query: &Query, marks: &Marks) -> Option<(Message, u32)> {
     let message = match query {
         Query::LastTurn(turn) if is_blank(turn) => return None,
-        Query::LastTurn(turn) => verbatim(turn),
+        Query::LastTurn(turn) => noted(verbatim(turn), marks.note(None, turn.sequence)),
         Query::Text(text) if text.trim().is_empty() => return None,
         Query::Text(text) => Message {
             role: Role::User,

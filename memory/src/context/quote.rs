@@ -76,8 +76,9 @@ impl Block {
     }
 }
 
-/// A turn as an excerpt: `[2023-05-08 13:56 · user · Caroline] text`.
-pub(super) fn excerpt(turn: &Turn) -> String {
+/// A turn as an excerpt: `[2023-05-08 13:56 · user · Caroline] text`, with a
+/// note as its last line where it has one.
+pub(super) fn excerpt(turn: &Turn, note: &str) -> String {
     let name = clean_name(&turn.speaker);
     let mut unit = open(&[&date(turn.said_at), turn.role.as_str(), &name]);
     let mut body = String::new();
@@ -86,6 +87,10 @@ pub(super) fn excerpt(turn: &Turn) -> String {
             body.push('\n');
         }
         push_part(&mut body, part);
+    }
+    if !note.is_empty() {
+        body.push('\n');
+        body.push_str(note);
     }
     close(&mut unit, &body);
     unit
@@ -197,7 +202,7 @@ fn clean_name(name: &str) -> String {
 }
 
 /// Words for the head of a unit, at most so many characters.
-fn clean(words: &str, max_chars: usize) -> String {
+pub fn clean(words: &str, max_chars: usize) -> String {
     let words: String = words
         .chars()
         .take(max_chars)

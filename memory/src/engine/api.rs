@@ -260,6 +260,8 @@ pub struct SearchRequest {
     pub omit_parts: bool,
     /// Wait until this revision is searchable.
     pub min_revision: u64,
+    /// Leave the order as the ranking has it, replaced turns or not.
+    pub ignore_staleness: bool,
 }
 
 /// A turn that was found.
@@ -326,6 +328,10 @@ pub struct ContextRequest {
     pub min_score: f32,
     /// Wait until this revision is searchable.
     pub min_revision: u64,
+    /// Build it as it would have been after this turn; now if 0.
+    pub as_of: Sequence,
+    /// What becomes of turns that were replaced.
+    pub superseded: super::SupersededTurns,
 }
 
 /// A built window with what it saved.
@@ -341,6 +347,10 @@ pub struct ContextOutcome {
     pub revision: u64,
     /// What was missing.
     pub shortfalls: Vec<Shortfall>,
+    /// What items of the window are marked with, by the item's place.
+    pub edges: Vec<(usize, super::TurnEdge)>,
+    /// Proposals that were dropped as superseded.
+    pub superseded_dropped: u32,
     /// What was searched for.
     pub search_query: String,
     /// Microseconds that building took beyond embedding the query.

@@ -18,6 +18,7 @@ use super::{
     catalog::part_of,
     records::{Used, decode},
     source::scan_sequences,
+    uses::USE_GAP,
 };
 use crate::{
     index::Branch,
@@ -78,17 +79,21 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes a rejection that has become durable.
-    pub(crate) fn reject(&self, later: Sequence, earlier: Sequence) {
-        self.state.write().timeline.reject(later, earlier);
-    }
-
-    /// Notes that turns stood in a window when `at` was the newest.
-    pub(crate) fn used(&self, sequences: &[Sequence], at: Sequence) {
+    /// Notes that turns stood in a window when `at` was the newest, and gives
+    /// those of them whose last use is long enough ago to be kept.
+    pub(crate) fn use_again(
+        &self,
+        sequences: impl Iterator<Item = Sequence>,
+        at: Sequence,
+    ) -> Vec<Sequence> {
         let mut state = self.state.write();
-        for sequence in sequences {
-            state.timeline.used(*sequence, at);
+        let timeline = &mut state.timeline;
+        let due = |sequence: &Sequence| at >= timeline.last_use(*sequence).saturating_add(USE_GAP);
+        let due: Vec<Sequence> = sequences.filter(due).collect();
+        for sequence in &due {
+            timeline.used(*sequence, at);
         }
+        due
     }
 
     /// Rejections and uses of the branch, which its turns do not follow.

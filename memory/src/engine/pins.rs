@@ -19,11 +19,11 @@ pub(super) enum RetiredPins {
 
 impl Engine {
     /// The pins of a conversation with their authority, newest first, as they
-    /// stood after a turn.
+    /// stood after a turn, or now.
     pub(super) fn pins(
         &self,
         own: &Scope,
-        as_of: Sequence,
+        as_of: Option<Sequence>,
         retired: RetiredPins,
     ) -> Result<Vec<Pin>, EngineError> {
         if own.head.facts == 0 {
@@ -31,8 +31,8 @@ impl Engine {
         }
         let (tenant, id) = (&own.branch.tenant, &own.branch.conversation);
         let cell = self.heads.cell(tenant, id)?;
-        // As of its own newest turn nothing is left out that was pinned since.
-        let as_of = if as_of >= own.head.last_sequence { Sequence::MAX } else { as_of };
+        // Now, nothing is left out that was pinned since the newest turn.
+        let as_of = as_of.unwrap_or(Sequence::MAX);
         let mut facts = self.standing_facts(&cell, &own.head, as_of)?;
         facts.reverse();
         let mut pins = Vec::with_capacity(facts.len());

@@ -16,6 +16,7 @@ use super::{
     catalog::Catalog,
     records::{Derived, Head, decode},
     source::{indexed, scan_sequences},
+    staleness::as_of,
     turns::{scan_turns, segment_of},
 };
 use crate::{
@@ -36,6 +37,20 @@ pub(super) struct Scope {
     pub(super) branch: Branch,
     pub(super) head: Arc<Head>,
     pub(super) catalog: Arc<Catalog>,
+}
+
+impl Scope {
+    /// As it was after a turn; as it is now for 0.
+    ///
+    /// # Errors
+    /// `Invalid` beyond the last turn.
+    pub(super) fn as_of(mut self, turn: Sequence) -> Result<Self, EngineError> {
+        let last_sequence = as_of(turn, self.head.last_sequence)?;
+        if last_sequence != self.head.last_sequence {
+            self.head = Arc::new(Head { last_sequence, ..Head::clone(&self.head) });
+        }
+        Ok(self)
+    }
 }
 
 /// What the index says of the scopes.
@@ -80,7 +95,11 @@ impl Engine {
         let query = self.clip_query(&request.query);
         let limit = request.offset.saturating_add(request.limit);
         let gathered = self.gather(scopes, query, limit).await?;
-        let ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
+        let mut ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
+        // The other methods are there to compare with.
+        if request.method == super::SearchMethod::Hybrid && !request.ignore_staleness {
+            self.current_first(&gathered, &mut ranking)?;
+        }
         let mut outcome = SearchOutcome {
             hits: Vec::new(),
             more: false,
@@ -291,9 +310,17 @@ impl Engine {
             .matches
             .iter()
             .zip(&guards)
-            .map(|(of_branch, state)| Candidates {
-                traits: state.traits(),
-                matches: &of_branch.matches,
+            .zip(&gathered.scopes)
+            .map(|((of_branch, state), scope)| {
+                // Turns that came after the state that is looked at are not there.
+                let last = usize::try_from(scope.head.last_sequence).unwrap_or(usize::MAX);
+                let traits = state.traits();
+                let known =
+                    of_branch.matches.partition_point(|m| m.sequence <= scope.head.last_sequence);
+                Candidates {
+                    traits: traits.get(..last).unwrap_or(traits),
+                    matches: of_branch.matches.get(..known).unwrap_or_default(),
+                }
             })
             .collect();
         let mut ranking = retrieval::rank(method, query, &candidates, &self.ranking, wanted);

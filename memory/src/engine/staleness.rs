@@ -9,10 +9,11 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, heads::Cell, records::Head, search::Scope, turns::scan_turns};
+use super::{Engine, EngineError, search::Scope};
 use crate::{
+    context::{Marks, Window},
     staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
-    store::{Batch, Direction, keys},
+    store::{Batch, keys},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
@@ -61,6 +62,9 @@ pub struct StalenessPage {
     pub turns: Vec<(Sequence, Staleness)>,
     /// Edges that concern these turns.
     pub edges: Vec<TurnEdge>,
+    /// Topics up to the turn asked for: first and last turn, and how certain it
+    /// is that one begins there. With the first page alone.
+    pub topics: Vec<(Sequence, Sequence, f32)>,
     /// There are more turns behind them.
     pub more: bool,
     /// Revision that was read.
@@ -117,9 +121,11 @@ impl Engine {
         let edges = self.edges_of(&scope, &timeline, &sequences, as_of)?;
         let version = self.detector.version();
         let old = timeline.records().iter().filter(|record| record.version != version).count();
+        let topics = if request.after == 0 { timeline.topics(as_of) } else { Vec::new() };
         Ok(StalenessPage {
             turns,
             edges,
+            topics,
             more,
             revision: scope.head.revision,
             scorer: self.detector.name(),
@@ -178,6 +184,38 @@ impl Engine {
     pub(super) fn scored(&self, scope: &Scope) -> Result<Sequence, EngineError> {
         let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
         Ok(self.indexed_sequence(&cell, &scope.head))
+    }
+
+    /// The edges that the items of a window are marked with, by item.
+    pub(super) fn item_edges(
+        &self,
+        scopes: &[Scope],
+        window: &Window,
+        marks: &Marks,
+    ) -> Result<Vec<(usize, TurnEdge)>, EngineError> {
+        let mut edges = Vec::new();
+        for (at, item) in window.items.iter().enumerate() {
+            let of = item.conversation.as_ref();
+            let marked = item.sequence.filter(|sequence| marks.get(of, *sequence).is_some());
+            let scope = match of {
+                None => scopes.first(),
+                Some(other) => scopes.iter().find(|scope| scope.branch.conversation == *other),
+            };
+            // A pin's source is not the turn itself.
+            let (Some(sequence), Some(scope), None) = (marked, scope, &item.fact) else { continue };
+            let scored = self.scored(scope)?;
+            let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
+            let timeline = ledger.covering(&self.store, scored)?;
+            let as_of = scope.head.last_sequence;
+            let replaced = timeline.replaced_by(sequence, as_of);
+            let mut named: Vec<_> =
+                replaced.map(|(later, _)| (later, sequence)).into_iter().collect();
+            let sides = timeline.contradictions(sequence, as_of);
+            named.extend(sides.map(|(other, _)| (other.max(sequence), other.min(sequence))));
+            let shown = self.edges(scope, &timeline, &named)?;
+            edges.extend(shown.into_iter().map(|edge| (at, edge)));
+        }
+        Ok(edges)
     }
 
     /// How stale one turn is.
@@ -244,23 +282,6 @@ impl Engine {
             });
         }
         Ok(edges)
-    }
-
-    /// When the turn after `as_of` was taken in: what came later was not known.
-    pub(super) fn known_until(
-        &self,
-        cell: &Cell,
-        head: &Head,
-        as_of: Sequence,
-    ) -> Result<Option<Timestamp>, EngineError> {
-        let mut next = None;
-        let (from, until) = (as_of + 1, head.last_sequence);
-        let branch = cell.branch(head);
-        scan_turns(&self.store, &branch, from, until, Direction::Forward, &mut |turn| {
-            next = Some(turn.created_at);
-            std::ops::ControlFlow::Break(())
-        })?;
-        Ok(next)
     }
 }
 

@@ -9,6 +9,8 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    SupersededTurns,
+    marks::{Marking, MayShow},
     pins::RetiredPins,
     reader::Reader,
     search::{Gathered, Scope},
@@ -18,7 +20,7 @@ use crate::{
     context::{
         self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions, Yielded,
     },
-    retrieval::Ranking,
+    retrieval::{self, Ranking},
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
@@ -110,7 +112,7 @@ impl Engine {
         turn: Option<Sequence>,
     ) -> Result<ContextOutcome, EngineError> {
         let started = Instant::now();
-        let own = self.scope(tenant, id)?;
+        let own = self.scope(tenant, id)?.as_of(request.as_of)?;
         let query = self.query_of(&own, request, turn)?;
         let search_query = self.search_query(&own, &query)?;
         let cell = self.heads.cell(tenant, id)?;
@@ -130,7 +132,8 @@ impl Engine {
                 Some(user_id) => self.user_scopes(tenant, &user_id)?,
                 None => Vec::new(),
             };
-            scopes.extend(others.into_iter().filter(|other| other.branch.conversation != *id));
+            let others = others.into_iter().filter(|other| other.branch.conversation != *id);
+            scopes.extend(self.said_by_then(others, &scopes, request.as_of)?);
         }
         let mut gathered = if search_query.trim().is_empty() {
             Gathered::nothing(scopes)
@@ -192,12 +195,18 @@ impl Engine {
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
         let costs = costs.get(..last as usize).unwrap_or(costs);
-        let history = without(costs, query_sequence(query));
         let asked = match query {
             Query::LastTurn(_) => 0,
             Query::Text(text) => counter.count(text),
         };
         let previous = self.windows.previous(key);
+        let carried = previous.as_ref().and_then(|previous| previous.carried.as_ref());
+        let history = without(costs, query_sequence(query));
+        let keep = keeps_superseded(request.superseded, &search_query);
+        let mut marking = Marking::new(retrieved, history, keep);
+        let recent_from = recent_from(&marking.history, request);
+        let may_show = MayShow { recent_from, carried, query: query_sequence(query) };
+        marking.run(self, &gathered.scopes, may_show, counter.as_ref())?;
         let in_chat = matches!(query, Query::LastTurn(_));
         let usual_share = if in_chat { CHAT_RECENT_SHARE } else { QUESTION_RECENT_SHARE };
         let recent_share = request.recent_share.unwrap_or(usual_share);
@@ -212,15 +221,17 @@ impl Engine {
             density_alpha: DENSITY_ALPHA,
             min_score: request.min_score,
         };
-        let pins = self.pins(own, own.head.last_sequence, RetiredPins::LeftOut)?;
+        let retired_pins = if keep { RetiredPins::Marked } else { RetiredPins::LeftOut };
+        let pins = self.pins(own, (request.as_of > 0).then_some(last), retired_pins)?;
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {
             pins: &pins,
-            history: &history,
-            retrieved: &retrieved,
+            history: &marking.history,
+            retrieved: &marking.retrieved,
             query,
             recent_from: previous.as_ref().and_then(|previous| previous.recent_from),
-            carried: previous.as_ref().and_then(|previous| previous.carried.as_ref()),
+            carried,
+            marks: &marking.marks,
             reader: &reader,
         };
         let mut window = context::assemble(&options, &input)?;
@@ -230,7 +241,10 @@ impl Engine {
             Yielded::Pins(count) => Shortfall::PinsYielded(*count as u64),
             Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
         }));
-        let unchanged = previous.map_or(0, |previous| {
+        if request.as_of == 0 {
+            self.note_uses(own, &window);
+        }
+        let unchanged = previous.as_ref().map_or(0, |previous| {
             context::unchanged_prefix_tokens(&previous.prefix, &window.prefix)
         });
         Ok(ContextOutcome {
@@ -238,6 +252,8 @@ impl Engine {
             unchanged_prefix_tokens: unchanged,
             revision: own.head.revision,
             shortfalls,
+            edges: self.item_edges(&gathered.scopes, &window, &marking.marks)?,
+            superseded_dropped: marking.dropped,
             search_query,
             assembly_micros: 0,
             window: Arc::new(window),
@@ -295,6 +311,27 @@ impl Engine {
         let text = context::search_text(&turn.searchable_text(), &exchange);
         Ok(self.clip_query(&text).to_owned())
     }
+}
+
+/// Whether replaced turns are marked and not dropped.
+fn keeps_superseded(asked: SupersededTurns, query: &str) -> bool {
+    match asked {
+        SupersededTurns::ByQuery => retrieval::asks_about_change(query),
+        SupersededTurns::Drop => false,
+        SupersededTurns::Mark => true,
+    }
+}
+
+/// The first place in the history from which turns may stand verbatim.
+fn recent_from(history: &[TurnCost], request: &ContextRequest) -> usize {
+    let mut left = u64::from(request.budget);
+    let fits = history.iter().rposition(|cost| {
+        let tokens = u64::from(cost.verbatim) + u64::from(request.overhead.per_message);
+        let fits = cost.is_blank() || tokens <= left;
+        left = left.saturating_sub(if cost.is_blank() { 0 } else { tokens });
+        !fits
+    });
+    fits.map_or(0, |at| at + 1)
 }
 
 /// What a chat carries at most beside recent turns of a share.

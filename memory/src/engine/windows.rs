@@ -62,6 +62,7 @@ impl WindowKey {
                 request.include_user_history,
                 request.overhead,
                 request.min_score,
+                (request.superseded, request.as_of),
                 turn.is_some(),
             )
         );

@@ -5,12 +5,14 @@
 //! [`features`] (signals of one question made comparable) → [`weights`] (a
 //! linear model over them, learnt and shipped) → [`rank`] (the order).
 
+mod change;
 mod cues;
 mod features;
 mod patterns;
 mod rank;
 mod weights;
 
+pub use change::asks_about_change;
 pub use cues::{CUES_VERSION, QueryCues, TurnTraits};
 pub use features::FEATURES;
 pub use rank::{Candidates, Ranked, Ranking, rank};

@@ -58,6 +58,17 @@ impl Ranking {
         self.order.retain(keep);
     }
 
+    /// Moves one to a place before its own; it takes over the score there.
+    pub fn lift(&mut self, from: usize, to: usize) {
+        let Some(score) = self.order.get(to).map(|ranked| ranked.score) else { return };
+        if let Some(lifted) = self.order.get_mut(to..=from) {
+            lifted.rotate_right(1);
+        }
+        if let Some(lifted) = self.order.get_mut(to) {
+            lifted.score = score;
+        }
+    }
+
     /// The named components of a score: raw signals, then every feature that is
     /// not zero.
     pub fn components(&self, ranked: &Ranked) -> Vec<(&'static str, f32)> {

@@ -1,12 +1,17 @@
-//! All signals joined: replacements, mentions and ends of topics, drawn for
-//! each new turn. The detector that the service runs with.
+//! All signals joined: replacements, contradictions, expiries, mentions and ends
+//! of topics, drawn for each new turn. The detector that the service runs with.
+//!
+//! What a turn clearly replaces it does not contradict. Contradictions are looked
+//! for in the nearest turns alone, so that their cost does not grow.
 
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    contradiction::{ContradictionModel, MAX_BETWEEN, Prepared, WeightsError},
     detect::Detector,
     detection::{Detect, Follow},
-    event::Event,
+    event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE},
+    expiry,
     pair::model::ModelError,
     score::superseded_probability,
     segments::{MEMORY_TURNS, SegmentModel, SegmentModelError, SegmentTurn, Segmenter},
@@ -20,13 +25,24 @@ const JOINT_VERSION: u32 = 1;
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
 const MAX_MENTIONS: usize = 4;
+/// Turns in which contradictions are looked for, the nearest.
+const MAX_CONTRADICTABLE: usize = 12;
+/// Cosine from which on a turn can be contradicted.
+const CONTRADICTABLE_COSINE: f32 = 0.3;
+/// Contradictions that one turn can bring, the most certain.
+const MAX_CONTRADICTIONS: usize = 4;
+/// Expiries of one turn.
+const MAX_EXPIRIES: usize = 4;
 
 /// The shipped weights cannot be used; a test rules it out.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SignalsError {
     /// Those of replacements.
     #[error(transparent)]
     Pair(#[from] ModelError),
+    /// Those of contradictions.
+    #[error(transparent)]
+    Contradiction(#[from] WeightsError),
     /// Those of topic shifts.
     #[error("weights of topic shifts: {0}")]
     Segments(String),
@@ -35,6 +51,7 @@ pub enum SignalsError {
 /// See the module.
 pub struct Signals {
     detector: Detector,
+    contradiction: Arc<ContradictionModel>,
     segments: &'static SegmentModel,
 }
 
@@ -46,15 +63,17 @@ impl Signals {
     pub fn built_in() -> Result<Arc<Self>, SignalsError> {
         let segments = SegmentModel::bundled()
             .map_err(|error: &SegmentModelError| SignalsError::Segments(error.to_string()))?;
-        Ok(Arc::new(Self { detector: Detector::bundled()?, segments }))
+        let contradiction = Arc::new(ContradictionModel::bundled()?);
+        Ok(Arc::new(Self { detector: Detector::bundled()?, contradiction, segments }))
     }
 }
 
 impl Detect for Signals {
     fn name(&self) -> String {
         format!(
-            "signals {JOINT_VERSION}, replacements {}, topics {}",
+            "signals {JOINT_VERSION}, replacements {}, contradictions {}, topics {}",
             self.detector.model().version,
+            self.contradiction.version(),
             self.segments.version()
         )
     }
@@ -72,6 +91,7 @@ impl Detect for Signals {
     fn follow(&self) -> Box<dyn Follow> {
         Box::new(Following {
             detector: self.detector.clone(),
+            contradiction: Arc::clone(&self.contradiction),
             segmenter: Segmenter::new(self.segments),
         })
     }
@@ -84,7 +104,62 @@ impl Detect for Signals {
 /// One branch as it is followed.
 struct Following {
     detector: Detector,
+    contradiction: Arc<ContradictionModel>,
     segmenter: Segmenter<'static>,
+}
+
+impl Following {
+    /// Edges to turns that contradict a new one and that it does not replace.
+    fn contradictions(
+        &self,
+        new: &Statement,
+        earlier: &[Arc<Statement>],
+        replaced: &HashSet<Sequence>,
+    ) -> Vec<Edge> {
+        let wanted = |old: &Statement| !replaced.contains(&old.sequence);
+        let near = nearest(new, earlier, CONTRADICTABLE_COSINE, MAX_CONTRADICTABLE, &wanted);
+        if near.is_empty() {
+            return Vec::new();
+        }
+        let of_new = Prepared::of(new);
+        let mut edges: Vec<Edge> = near
+            .into_iter()
+            .filter_map(|at| {
+                let old = earlier.get(at)?;
+                let between: Vec<Prepared> =
+                    between(earlier, at).iter().map(|turn| Prepared::of(turn)).collect();
+                let between: Vec<&Prepared> = between.iter().collect();
+                let of_old = Prepared::of(old);
+                let found = self.contradiction.score_prepared(&of_old, &of_new, &between);
+                let confidence = self.shown(found.probability)?;
+                Some(Edge {
+                    kind: EdgeKind::Contradicts,
+                    earlier: old.sequence,
+                    confidence,
+                    earlier_span: Some((found.old_span.start, found.old_span.end)),
+                    later_span: Some((found.new_span.start, found.new_span.end)),
+                    reason: found.reason,
+                })
+            })
+            .collect();
+        edges.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.earlier.cmp(&a.earlier)));
+        edges.truncate(MAX_CONTRADICTIONS);
+        edges
+    }
+
+    /// A probability from where the model flags on, as the confidence of an edge
+    /// that is shown.
+    fn shown(&self, probability: f32) -> Option<f32> {
+        let flag_at = self.contradiction.flag_at();
+        let over = (probability - flag_at) / (1.0 - flag_at).max(f32::EPSILON);
+        (over >= 0.0).then(|| SHOWN_CONFIDENCE + (1.0 - SHOWN_CONFIDENCE) * over.clamp(0.0, 1.0))
+    }
+}
+
+/// The turns right behind an earlier one, as far as they are known.
+fn between(earlier: &[Arc<Statement>], at: usize) -> &[Arc<Statement>] {
+    let end = earlier.len().min(at + 1 + MAX_BETWEEN);
+    earlier.get(at + 1..end).unwrap_or_default()
 }
 
 impl Follow for Following {
@@ -94,9 +169,17 @@ impl Follow for Following {
 
     fn events(&mut self, new: &Statement, earlier: &[Arc<Statement>]) -> Vec<Event> {
         let edges = self.detector.supersessions(new, earlier);
+        let clear = |edge: &&Edge| edge.confidence >= SHOWN_CONFIDENCE;
+        let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();
+        let contradictions = self.contradictions(new, earlier, &replaced);
+        let edges: Vec<Edge> = edges.into_iter().chain(contradictions).collect();
         let bound: HashSet<Sequence> = edges.iter().map(|edge| edge.earlier).collect();
         let mut events: Vec<Event> = edges.into_iter().map(Event::Edge).collect();
-        events.extend(mentions(new, earlier, &bound));
+        events.extend(expiries(new));
+        let unbound = |old: &Statement| !bound.contains(&old.sequence);
+        let mentioned = nearest(new, earlier, MENTION_COSINE, MAX_MENTIONS, &unbound);
+        let mentioned = mentioned.into_iter().filter_map(|at| earlier.get(at));
+        events.extend(mentioned.map(|old| Event::Mentions { earlier: old.sequence }));
         let shifts = self.segmenter.push(&segment_turn(new));
         events.extend(shifts.into_iter().map(|shift| Event::SegmentEnds {
             last: shift.first_of_new_segment.saturating_sub(1),
@@ -116,19 +199,36 @@ fn segment_turn(turn: &Statement) -> SegmentTurn<'_> {
     }
 }
 
-/// Earlier turns that a turn is near to, those that it bears on otherwise left
-/// out.
-fn mentions(new: &Statement, earlier: &[Arc<Statement>], bound: &HashSet<Sequence>) -> Vec<Event> {
+/// When what a turn says ceases to hold.
+fn expiries(new: &Statement) -> impl Iterator<Item = Event> {
+    let found = expiry::expiries(&new.said.text, new.said_at).into_iter();
+    found.take(MAX_EXPIRIES).map(|found| Event::Expires {
+        at: found.at,
+        // A statement has a few KiB of text.
+        span: (found.span.start as u32, found.span.end as u32),
+        confidence: found.confidence,
+    })
+}
+
+/// Places of the wanted earlier turns that are nearest to a turn, best first.
+fn nearest(
+    new: &Statement,
+    earlier: &[Arc<Statement>],
+    at_least: f32,
+    at_most: usize,
+    wanted: &dyn Fn(&Statement) -> bool,
+) -> Vec<usize> {
     let Some(vector) = new.said.vector.as_deref() else { return Vec::new() };
-    let mut near: Vec<(f32, Sequence)> = earlier
+    let mut near: Vec<(f32, usize)> = earlier
         .iter()
-        .filter(|old| !bound.contains(&old.sequence))
-        .filter_map(|old| Some((cosine(vector, old.said.vector.as_deref()?), old.sequence)))
-        .filter(|(cosine, _)| *cosine >= MENTION_COSINE)
+        .enumerate()
+        .filter(|(_, old)| wanted(old))
+        .filter_map(|(at, old)| Some((cosine(vector, old.said.vector.as_deref()?), at)))
+        .filter(|(cosine, _)| *cosine >= at_least)
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    near.truncate(MAX_MENTIONS);
-    near.into_iter().map(|(_, earlier)| Event::Mentions { earlier }).collect()
+    near.truncate(at_most);
+    near.into_iter().map(|(_, at)| at).collect()
 }
 
 /// Of unit vectors.

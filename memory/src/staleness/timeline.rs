@@ -117,12 +117,13 @@ impl Timeline {
         })
     }
 
-    /// An edge between two turns, rejected or not.
+    /// The most certain edge between two turns, rejected or not.
     pub fn edge(&self, later: Sequence, earlier: Sequence) -> Option<&Edge> {
-        self.record(later)?.events.iter().find_map(|event| match event {
+        let edges = self.record(later)?.events.iter().filter_map(|event| match event {
             Event::Edge(edge) if edge.earlier == earlier => Some(edge),
             _ => None,
-        })
+        });
+        edges.max_by(|a, b| a.confidence.total_cmp(&b.confidence))
     }
 
     /// The newest turn that took a turn's place, as of another: acted on.
@@ -156,13 +157,14 @@ impl Timeline {
         })
     }
 
-    /// When a turn expires, with how certain that is.
+    /// When all that a turn says has expired, with how certain that is and the
+    /// words that say so: the latest of its instants.
     pub fn expiry(&self, sequence: Sequence) -> Option<(Timestamp, f32, (u32, u32))> {
         let expiries = self.record(sequence)?.events.iter().filter_map(|event| match event {
             Event::Expires { at, span, confidence } => Some((*at, *confidence, *span)),
             _ => None,
         });
-        expiries.max_by(|a, b| a.1.total_cmp(&b.1))
+        expiries.max_by_key(|(at, ..)| *at)
     }
 
     /// Turns whose time passed with a turn, when, and the span that says so.
@@ -180,6 +182,30 @@ impl Timeline {
             let is_new = *sequence == with || before.is_none_or(|before| before < expires);
             (is_new && clock? >= expires).then_some((*sequence, expires, span))
         })
+    }
+
+    /// The topics up to `as_of`, in order and without gaps: first and last turn,
+    /// and how certain it is that a topic begins with the first.
+    pub fn topics(&self, as_of: Sequence) -> Vec<(Sequence, Sequence, f32)> {
+        let mut cuts: HashMap<Sequence, f32> = HashMap::new();
+        for (known, last, confidence) in &self.ends {
+            if *known <= as_of && *confidence >= SHOWN_CONFIDENCE {
+                let surest = cuts.entry(*last).or_default();
+                *surest = surest.max(*confidence);
+            }
+        }
+        let mut topics: Vec<(Sequence, Sequence, f32)> = Vec::new();
+        for record in self.records.iter().take_while(|record| record.sequence <= as_of) {
+            let cut = topics.last().map_or(Some(&1.0), |(_, last, _)| cuts.get(last));
+            match (topics.last_mut(), cut) {
+                (Some(topic), None) => topic.1 = record.sequence,
+                (_, cut) => {
+                    let confidence = cut.copied().unwrap_or(1.0);
+                    topics.push((record.sequence, record.sequence, confidence));
+                }
+            }
+        }
+        topics
     }
 
     /// How stale a turn was after `as_of`; `superseded` is
@@ -355,6 +381,14 @@ mod tests {
         assert_eq!(find(2, 4, StalenessKind::Abandoned).map(|(_, cause)| cause), Some(Some(3)));
         assert_eq!(find(1, 5, StalenessKind::Abandoned), None, "spoken of again");
         assert_eq!(find(4, 4, StalenessKind::Decayed), None);
+    }
+
+    #[test]
+    fn topics_have_no_gaps() {
+        let all = timeline(6);
+        assert_eq!(all.topics(2), [(1, 2, 1.0)], "the end of the topic is not known yet");
+        assert_eq!(all.topics(6), [(1, 2, 1.0), (3, 6, 1.0)]);
+        assert_eq!(timeline(0).topics(3), []);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use jiff::{Timestamp, ToSpan as _};
 use throughline_memory::{
     context::{
-        AssembleError, Carried, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers, TurnCost,
-        TurnReader, Window, WindowInput, WindowOptions, assemble, turn_cost,
+        AssembleError, Carried, Marks, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers,
+        TurnCost, TurnReader, Window, WindowInput, WindowOptions, assemble, marked_cost, turn_cost,
     },
     facts::{Fact, FactKind, Statement},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
@@ -148,6 +148,7 @@ pub(crate) struct Scene {
     pub(crate) query: Query,
     pub(crate) recent_from: Option<Sequence>,
     pub(crate) carried: Option<Carried>,
+    pub(crate) marks: Marks,
     /// Turns that the store no longer has when they are read.
     pub(crate) gone: Vec<Sequence>,
 }
@@ -162,6 +163,7 @@ impl Scene {
             query: Query::Text(query.to_owned()),
             recent_from: None,
             carried: None,
+            marks: Marks::default(),
             gone: Vec::new(),
         }
     }
@@ -185,7 +187,7 @@ impl Scene {
             Query::Text(_) => None,
         };
         let others = self.turns.iter().filter(|turn| Some(turn.sequence) != asked);
-        others.map(|turn| turn_cost(turn, counter)).collect()
+        others.map(|turn| self.cost(None, turn, counter)).collect()
     }
 
     pub(crate) fn retrieved(&self, counter: &dyn TokenCounter) -> Vec<RetrievedTurn> {
@@ -202,12 +204,25 @@ impl Scene {
             let score = 1.0 / (rank as f32 + 1.0);
             retrieved.push(RetrievedTurn {
                 conversation: found.0.clone(),
-                cost: turn_cost(turn, counter),
+                cost: self.cost(found.0.as_ref(), turn, counter),
                 score,
                 components: vec![("dense", score / 2.0)],
             });
         }
         retrieved
+    }
+
+    fn cost(
+        &self,
+        of: Option<&ConversationId>,
+        turn: &Turn,
+        counter: &dyn TokenCounter,
+    ) -> TurnCost {
+        let cost = turn_cost(turn, counter);
+        match self.marks.get(of, turn.sequence) {
+            Some(mark) => marked_cost(cost, turn, &mark.note, counter),
+            None => cost,
+        }
     }
 
     pub(crate) fn assemble(&self, options: &WindowOptions) -> Result<Window, AssembleError> {
@@ -222,6 +237,7 @@ impl Scene {
                 query: &self.query,
                 recent_from: self.recent_from,
                 carried: self.carried.as_ref(),
+                marks: &self.marks,
                 reader: self,
             },
         )

@@ -314,6 +314,7 @@ pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> Sear
         limit: 1_000,
         omit_parts: false,
         min_revision: 0,
+        ignore_staleness: false,
     }
 }
 
@@ -328,6 +329,8 @@ pub fn ask(query: &str) -> ContextRequest {
         overhead: TemplateOverhead::default(),
         min_score: 0.0,
         min_revision: 0,
+        as_of: 0,
+        superseded: SupersededTurns::default(),
     }
 }
 

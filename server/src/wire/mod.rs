@@ -30,7 +30,9 @@ pub use name::{
 pub use options::{ContextFields, context_request};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, page_size, whole_prefix};
 pub use search::{hit_to_proto, search_method, search_scope, shortfall_to_proto, turn_filter};
-pub use staleness::{edge_to_proto, staleness_request, staleness_to_proto, watch_to_proto};
+pub use staleness::{
+    edge_to_proto, staleness_request, staleness_to_proto, topic_to_proto, watch_to_proto,
+};
 pub use time::{timestamp_from_proto, timestamp_to_proto};
 pub use turn::{imported_turn, new_turn, turn_to_proto};
 pub use violations::Violations;

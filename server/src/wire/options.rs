@@ -2,7 +2,7 @@
 
 use throughline_memory::{
     context::TemplateOverhead,
-    engine::{ContextRequest, Limits},
+    engine::{ContextRequest, Limits, SupersededTurns},
 };
 
 use super::Violations;
@@ -21,6 +21,8 @@ pub struct ContextFields {
     pub query: String,
     /// Revision to wait for.
     pub min_revision: u64,
+    /// The turn after which the window is built; now if 0.
+    pub as_of_turn: u64,
 }
 
 /// Checks a request for a window; `tokenizers` are the known ones.
@@ -45,6 +47,7 @@ pub fn context_request(
     check_share("options.recent_share", options.recent_share, violations);
     check_share("options.pinned_share", options.pinned_share, violations);
     check_share("options.min_score", Some(options.min_score), violations);
+    let superseded = superseded_turns(options.superseded_turns, violations);
     let overhead = overhead(options.template_overhead, violations);
     Some(ContextRequest {
         query: fields.query,
@@ -56,6 +59,8 @@ pub fn context_request(
         overhead,
         min_score: options.min_score,
         min_revision: fields.min_revision,
+        as_of: fields.as_of_turn,
+        superseded: superseded?,
     })
 }
 
@@ -69,6 +74,18 @@ fn budget(budget: i32, limits: &Limits, violations: &mut Violations) -> Option<u
                 "options.token_budget",
                 format!("is {budget}, must be 0 (for {DEFAULT_BUDGET}) to {max} (token_budget)"),
             );
+            None
+        }
+    }
+}
+
+fn superseded_turns(wanted: i32, violations: &mut Violations) -> Option<SupersededTurns> {
+    match pb::SupersededTurns::try_from(wanted) {
+        Ok(pb::SupersededTurns::Unspecified) => Some(SupersededTurns::ByQuery),
+        Ok(pb::SupersededTurns::Drop) => Some(SupersededTurns::Drop),
+        Ok(pb::SupersededTurns::Mark) => Some(SupersededTurns::Mark),
+        Err(_) => {
+            violations.add("options.superseded_turns", format!("{wanted} is not known here"));
             None
         }
     }
@@ -145,6 +162,9 @@ mod tests {
             let recent_share = Some(share);
             check(pb::ContextOptions { recent_share, ..none() }, "options.recent_share", "0 to 1");
         }
+        let superseded_turns = 9;
+        let field = "options.superseded_turns";
+        check(pb::ContextOptions { superseded_turns, ..none() }, field, "9");
         check(pb::ContextOptions { min_score: 2.0, ..none() }, "options.min_score", "0 to 1");
         let template_overhead = Some(pb::TemplateOverhead { per_message: u32::MAX, per_prompt: 0 });
         check(

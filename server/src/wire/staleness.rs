@@ -55,6 +55,11 @@ pub fn staleness_to_proto(
     }
 }
 
+/// Renders a topic: its first and last turn, and how certain its beginning is.
+pub fn topic_to_proto((first, last, confidence): (Sequence, Sequence, f32)) -> pb::TopicSegment {
+    pb::TopicSegment { first_sequence: first, last_sequence: last, confidence }
+}
+
 /// Renders an edge between two turns.
 pub fn edge_to_proto(conversation: &ConversationId, edge: &TurnEdge) -> pb::Edge {
     let kind = match edge.kind {

@@ -10,6 +10,7 @@ use super::{
     name,
     part::part_to_proto,
     search::{score_to_proto, shortfall_to_proto},
+    staleness::edge_to_proto,
     time::timestamp_to_proto,
     turn::role_to_proto,
 };
@@ -37,7 +38,7 @@ pub fn window_to_proto(
     let window = &outcome.window;
     pb::ContextWindow {
         messages: window.messages.iter().map(message_to_proto).collect(),
-        items: window.items.iter().map(|item| item_to_proto(conversation, item)).collect(),
+        items: items_to_proto(conversation, outcome),
         total_tokens: window.total_tokens,
         token_budget: asked.budget,
         full_history_tokens: outcome.full_history_tokens,
@@ -46,7 +47,7 @@ pub fn window_to_proto(
         revision: outcome.revision,
         shortfalls: outcome.shortfalls.iter().map(shortfall_to_proto).collect(),
         search_query: outcome.search_query.clone(),
-        superseded_dropped: 0,
+        superseded_dropped: outcome.superseded_dropped,
     }
 }
 
@@ -57,6 +58,18 @@ fn message_to_proto(message: &Message) -> pb::ContextMessage {
         parts: message.parts.iter().map(part_to_proto).collect(),
         speaker: message.speaker.clone(),
     }
+}
+
+fn items_to_proto(conversation: &ConversationId, outcome: &ContextOutcome) -> Vec<pb::ContextItem> {
+    let items = &outcome.window.items;
+    let mut shown: Vec<_> = items.iter().map(|item| item_to_proto(conversation, item)).collect();
+    for (at, edge) in &outcome.edges {
+        let of = items.get(*at).and_then(|item| item.conversation.as_ref());
+        if let Some(item) = shown.get_mut(*at) {
+            item.edges.push(edge_to_proto(of.unwrap_or(conversation), edge));
+        }
+    }
+    shown
 }
 
 fn item_to_proto(conversation: &ConversationId, item: &Item) -> pb::ContextItem {

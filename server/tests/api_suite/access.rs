@@ -78,7 +78,7 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
         row!("MemoryService", "GetStaleness", Named, c.memory().get_staleness, |t| {
             pb::GetStalenessRequest { conversation: t.conversation, ..Default::default() }
         }),
-        row!("MemoryService", "RejectEdge", Own, c.memory().reject_edge, |t| {
+        row!("MemoryService", "RejectEdge", Named, c.memory().reject_edge, |t| {
             let (earlier, later) =
                 (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
             pb::RejectEdgeRequest { earlier, later }
@@ -165,6 +165,20 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
             pb::ForgetTurnsRequest { conversation: t.conversation, sequences: vec![1] }
         }),
         (
+            "/throughline.v1.ConversationService/WatchConversation",
+            Named,
+            (|client, target| {
+                async move {
+                    let conversation = target.conversation;
+                    let request = pb::WatchConversationRequest { conversation, after_revision: 0 };
+                    let stream = client.conversations().watch_conversation(request).await?;
+                    let first = stream.into_inner().next().await.transpose()?;
+                    Ok(format!("{first:?}"))
+                }
+                .boxed()
+            }) as Call,
+        ),
+        (
             "/throughline.v1.ConversationService/ExportConversation",
             Named,
             (|client, target| {
@@ -197,7 +211,8 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
 async fn target(server: &TestServer, id: &str) -> Target {
     let acme = server.client(ACME);
     let conversation = acme.create(id).await;
-    let turns = vec![user(SECRET), turn(pb::Role::Assistant, "noted"), user("and then?")];
+    let turns =
+        vec![user(SECRET), turn(pb::Role::Assistant, "noted"), user("and then? [replaces 1]")];
     acme.append(&conversation, turns).await.unwrap();
     let fact = acme.pin(&conversation, SECRET).await.name;
     Target { conversation, fact }

@@ -97,7 +97,7 @@ async fn what_a_fact_rests_on_and_when_it_ends_are_checked() {
     let cases: [(pb::Fact, &[&str]); 6] = [
         (on(&["conversations/c/facts/none"]), &["fact.depends_on[0]"]),
         (on(&[&base.name, &elsewhere]), &["fact.depends_on[1]"]),
-        (on(&[&base.name; 17]), &["fact.depends_on"]),
+        (on(&[base.name.as_str(); 17]), &["fact.depends_on"]),
         (pb::Fact { expire_time: say_time, ..about("a", "b") }, &["fact.expire_time"]),
         (about(&"x".repeat(257), "b"), &["fact.attribute"]),
         (

@@ -14,6 +14,7 @@ mod idempotency;
 mod lifecycle;
 mod pages;
 mod program;
+mod staleness;
 mod transfer;
 mod turns;
 mod waits;

@@ -14,10 +14,11 @@ pub(super) async fn handle(
     call: Call,
     request: pb::BuildContextRequest,
 ) -> Result<(pb::BuildContextResponse, ContextOutcome), ApiError> {
-    let pb::BuildContextRequest { conversation, query, options, min_revision, .. } = request;
+    let pb::BuildContextRequest { conversation, query, options, min_revision, as_of_turn } =
+        request;
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &conversation));
-    let fields = ContextFields { query, min_revision };
+    let fields = ContextFields { query, min_revision, as_of_turn };
     let tokenizers = call.engine.tokenizer_names();
     let wanted = context_request(fields, options, &tokenizers, call.limits(), &mut violations);
     let (id, wanted) = violations.finish(id.zip(wanted))?;

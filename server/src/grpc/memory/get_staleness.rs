@@ -43,6 +43,7 @@ pub(super) async fn handle(
         revision: page.revision,
         scorer: page.scorer,
         unscored_turns: page.unscored,
+        segments: page.topics.iter().copied().map(wire::topic_to_proto).collect(),
     })
 }
 

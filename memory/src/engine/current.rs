@@ -1,0 +1,51 @@
+//! The current statement first: where search finds a turn that was replaced near
+//! the top, what stands now is lifted to just above it. The replaced turn stays
+//! right behind, and nothing else moves.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Engine, EngineError, ledger::Ledger, search::Gathered};
+use crate::retrieval::Ranking;
+
+/// Ranks that are looked at for replaced turns.
+const LOOKED_AT: usize = 50;
+
+impl Engine {
+    /// Lifts current statements over what they replaced.
+    pub(super) fn current_first(
+        &self,
+        gathered: &Gathered,
+        ranking: &mut Ranking,
+    ) -> Result<(), EngineError> {
+        let mut ledgers: HashMap<usize, Arc<Ledger>> = HashMap::new();
+        let mut at = 0;
+        while at < LOOKED_AT {
+            let Some(ranked) = ranking.order().get(at).copied() else { break };
+            let Some(scope) = gathered.scopes.get(ranked.conversation) else { break };
+            let scored = self.scored(scope)?;
+            let ledger = match ledgers.get(&ranked.conversation) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
+                    ledgers.insert(ranked.conversation, Arc::clone(&ledger));
+                    ledger
+                }
+            };
+            let timeline = ledger.covering(&self.store, scored)?;
+            let current = timeline.current(ranked.sequence, scope.head.last_sequence);
+            drop(timeline);
+            let found = current.and_then(|current| {
+                ranking.order().iter().skip(at).position(|other| {
+                    other.conversation == ranked.conversation && other.sequence == current
+                })
+            });
+            if let Some(behind) = found {
+                ranking.lift(at + behind, at);
+                // The replaced turn stands behind it now.
+                at += 1;
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+//! What windows do with turns that a later one replaced or another contradicts.
+//!
+//! A replaced turn is not brought by retrieval, its replacement is, in its
+//! place. Where the query asks about change, and where only a part of a long
+//! turn was replaced, it is brought and marked. Recent turns stand marked, so
+//! that the dialogue stays whole. Of a contradiction both sides are brought, each
+//! with a note that names the other.
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
+
+use super::{Engine, EngineError, ledger::Ledger, search::Scope};
+use crate::{
+    context::{
+        Carried, Mark, Marks, RetrievedTurn, Section, TokenCounter, TurnCost, Window, clean,
+        marked_cost,
+    },
+    staleness::{Edge, Timeline},
+    turn::{ConversationId, Sequence, Turn},
+};
+
+/// Longest value that a note shows, in characters.
+const MAX_NOTE_CHARS: usize = 120;
+/// Other sides of contradictions that a note names.
+const MAX_NAMED: usize = 2;
+/// Tokens up to which a turn is about one thing: a replacement of any of it
+/// replaces the whole.
+const ONE_THING_TOKENS: u32 = 80;
+
+/// What a window does with turns that were replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SupersededTurns {
+    /// They are left out, or marked when the query asks about change.
+    #[default]
+    ByQuery,
+    /// They are left out.
+    Drop,
+    /// They are marked.
+    Mark,
+}
+
+/// A window's proposals and costs, as marking changes them.
+pub(super) struct Marking<'a> {
+    /// Proposals of retrieval, best first.
+    pub(super) retrieved: Vec<RetrievedTurn>,
+    /// Costs of the window's conversation.
+    pub(super) history: Cow<'a, [TurnCost]>,
+    /// The notes.
+    pub(super) marks: Marks,
+    /// Proposals that were dropped.
+    pub(super) dropped: u32,
+    keep: bool,
+}
+
+/// What may stand in a window beside the proposals.
+pub(super) struct MayShow<'a> {
+    /// The first place in the history from which turns may stand verbatim.
+    pub(super) recent_from: usize,
+    /// Excerpts of the window before.
+    pub(super) carried: Option<&'a Carried>,
+    /// The turn that is asked.
+    pub(super) query: Option<Sequence>,
+}
+
+/// One conversation while its turns are marked.
+struct Marked<'a> {
+    scope: &'a Scope,
+    ledger: Arc<Ledger>,
+    as_of: Sequence,
+    of: Option<ConversationId>,
+}
+
+impl<'a> Marking<'a> {
+    /// `keep`: replaced turns are marked and not dropped.
+    pub(super) fn new(
+        retrieved: Vec<RetrievedTurn>,
+        history: Cow<'a, [TurnCost]>,
+        keep: bool,
+    ) -> Self {
+        Self { retrieved, history, marks: Marks::default(), dropped: 0, keep }
+    }
+
+    /// Brings replacements and other sides to where what they bear on stands,
+    /// and marks what may stand in the window.
+    pub(super) fn run(
+        &mut self,
+        engine: &Engine,
+        scopes: &[Scope],
+        may_show: MayShow<'_>,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), EngineError> {
+        for (at, scope) in scopes.iter().enumerate() {
+            let id = &scope.branch.conversation;
+            let of = (at > 0).then(|| id.clone());
+            if of.is_some() && !self.retrieved.iter().any(|found| found.conversation == of) {
+                continue;
+            }
+            let scored = engine.scored(scope)?;
+            let ledger = engine.ledgers.of(&engine.store, &scope.branch, scored)?;
+            let one = Marked { scope, ledger, as_of: scope.head.last_sequence, of };
+            let ledger = Arc::clone(&one.ledger);
+            let timeline = ledger.covering(&engine.store, scored)?;
+            self.bring(&one, &timeline, counter)?;
+            let mut shown: HashSet<Sequence> = self
+                .retrieved
+                .iter()
+                .filter(|found| found.conversation == one.of)
+                .map(|found| found.cost.sequence)
+                .collect();
+            let carried = may_show.carried.into_iter().flat_map(Carried::turns);
+            shown.extend(carried.filter(|(of, _)| *of == one.of.as_ref()).map(|(_, at)| at));
+            if one.of.is_none() {
+                let recent = self.history.get(may_show.recent_from..).unwrap_or_default();
+                shown.extend(recent.iter().map(|cost| cost.sequence));
+                shown.extend(may_show.query);
+            }
+            self.mark(engine, &one, &timeline, shown, counter)?;
+        }
+        let marks = &self.marks;
+        let dropped = self.retrieved.iter().filter(|found| {
+            let mark = marks.get(found.conversation.as_ref(), found.cost.sequence);
+            mark.is_some_and(|mark| mark.dropped)
+        });
+        self.dropped = u32::try_from(dropped.count()).unwrap_or(u32::MAX);
+        Ok(())
+    }
+
+    /// Puts what stands now in the place of what it replaced, and the other side
+    /// of a contradiction behind the first.
+    fn bring(
+        &mut self,
+        one: &Marked<'_>,
+        timeline: &Timeline,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), EngineError> {
+        let mut at = 0;
+        while let Some(found) = self.retrieved.get(at) {
+            let (sequence, score) = (found.cost.sequence, found.score);
+            if found.conversation == one.of {
+                if let Some(current) = timeline.current(sequence, one.as_of)
+                    && let Some(turn) = self.take_from(one, current, at, score, counter)?
+                {
+                    self.retrieved.insert(at, turn);
+                    // What was replaced stands right behind it now.
+                    at += 1;
+                }
+                let sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED);
+                let sides: Vec<Sequence> = sides.map(|(other, _)| other).collect();
+                for other in sides {
+                    if let Some(turn) = self.take_from(one, other, at, score, counter)? {
+                        self.retrieved.insert(at + 1, turn);
+                    }
+                }
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// The proposal for a turn with another score, taken from where it stands
+    /// behind `at`, or made; nothing when it stands before.
+    fn take_from(
+        &mut self,
+        one: &Marked<'_>,
+        wanted: Sequence,
+        at: usize,
+        score: f32,
+        counter: &dyn TokenCounter,
+    ) -> Result<Option<RetrievedTurn>, EngineError> {
+        let is_wanted =
+            |found: &RetrievedTurn| found.conversation == one.of && found.cost.sequence == wanted;
+        if let Some(known) = self.retrieved.iter().position(is_wanted) {
+            if known <= at {
+                return Ok(None);
+            }
+            let mut taken = self.retrieved.remove(known);
+            taken.score = taken.score.max(score);
+            return Ok(Some(taken));
+        }
+        // Covered before; the caller may hold it too.
+        let state = one.scope.catalog.read();
+        let place = usize::try_from(wanted).unwrap_or(usize::MAX).wrapping_sub(1);
+        let cost = state.costs(counter.name()).get(place).copied();
+        // The turn that is asked is not in the history and needs not be found.
+        let known = cost.filter(|cost| {
+            one.of.is_some()
+                || self.history.binary_search_by_key(&cost.sequence, |c| c.sequence).is_ok()
+        });
+        Ok(known.map(|cost| RetrievedTurn {
+            conversation: one.of.clone(),
+            cost,
+            score,
+            components: Vec::new(),
+        }))
+    }
+
+    /// Notes and costs of the turns of one conversation that may be shown.
+    fn mark(
+        &mut self,
+        engine: &Engine,
+        one: &Marked<'_>,
+        timeline: &Timeline,
+        shown: HashSet<Sequence>,
+        counter: &dyn TokenCounter,
+    ) -> Result<(), EngineError> {
+        for sequence in shown {
+            let Some((turn, mark)) = self.mark_of(engine, one, timeline, sequence, counter)? else {
+                continue;
+            };
+            for found in &mut self.retrieved {
+                if found.conversation == one.of && found.cost.sequence == sequence {
+                    found.cost = marked_cost(found.cost, &turn, &mark.note, counter);
+                }
+            }
+            let at = self.history.binary_search_by_key(&sequence, |cost| cost.sequence);
+            if one.of.is_none()
+                && let Ok(at) = at
+                && let Some(cost) = self.history.to_mut().get_mut(at)
+            {
+                *cost = marked_cost(*cost, &turn, &mark.note, counter);
+            }
+            self.marks.insert(one.of.as_ref(), sequence, mark);
+        }
+        Ok(())
+    }
+
+    fn mark_of(
+        &self,
+        engine: &Engine,
+        one: &Marked<'_>,
+        timeline: &Timeline,
+        sequence: Sequence,
+        counter: &dyn TokenCounter,
+    ) -> Result<Option<(Turn, Mark)>, EngineError> {
+        let replaced = timeline.replaced_by(sequence, one.as_of);
+        let mut sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED).peekable();
+        if replaced.is_none() && sides.peek().is_none() {
+            return Ok(None);
+        }
+        let read = |sequence| engine.read_turn(&one.scope.branch, sequence);
+        let Some(turn) = read(sequence)?.filter(|turn| !turn.forgotten) else { return Ok(None) };
+        let mut mark = Mark::default();
+        if let Some((later, edge)) = replaced
+            && let Some(new) = read(later)?.filter(|new| !new.forgotten)
+        {
+            let date = new.said_at.strftime("%Y-%m-%d");
+            let words = words(&new, edge.later_span);
+            mark.note = format!("[replaced by turn {later} on {date}: {words}]");
+            mark.dropped = !self.keep && is_whole(&turn, edge, counter);
+        }
+        for (other, edge) in sides {
+            let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
+            let span = if other > sequence { edge.later_span } else { edge.earlier_span };
+            let space = if mark.note.is_empty() { "" } else { " " };
+            mark.note += &format!("{space}[contradicts turn {other}: {}]", words(&said, span));
+        }
+        Ok((!mark.note.is_empty()).then_some((turn, mark)))
+    }
+}
+
+/// The words of a turn that are meant, fit for a note.
+fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
+    let text = turn.searchable_text();
+    let meant = span.and_then(|(start, end)| text.get(start as usize..end as usize));
+    clean(meant.unwrap_or(&text), MAX_NOTE_CHARS)
+}
+
+/// Whether what was replaced is the turn and not a part of a long one.
+fn is_whole(turn: &Turn, edge: &Edge, counter: &dyn TokenCounter) -> bool {
+    let text = turn.searchable_text();
+    let half = edge
+        .earlier_span
+        .is_some_and(|(start, end)| 2 * u64::from(end.saturating_sub(start)) >= text.len() as u64);
+    half || counter.count(&text) <= ONE_THING_TOKENS
+}
+
+impl Engine {
+    /// Notes that the turns which a window quotes were used: they do not decay.
+    pub(super) fn note_uses(&self, own: &Scope, window: &Window) {
+        let (tenant, id) = (&own.branch.tenant, &own.branch.conversation);
+        let Some(ledger) = self.ledgers.known(tenant, id) else { return };
+        let at = own.head.last_sequence;
+        let quoted = window
+            .items
+            .iter()
+            .filter(|item| item.section == Section::Retrieved && item.conversation.is_none());
+        let used = ledger.use_again(quoted.filter_map(|item| item.sequence), at);
+        if !used.is_empty() {
+            self.uses.note(tenant, id, &used, at);
+        }
+    }
+
+    /// Other conversations as they were when a turn of the first scope was said,
+    /// those of them that had begun; all as they are for 0.
+    pub(super) fn said_by_then(
+        &self,
+        others: impl Iterator<Item = Scope>,
+        own: &[Scope],
+        as_of: Sequence,
+    ) -> Result<Vec<Scope>, EngineError> {
+        let own = own.first().filter(|_| as_of > 0);
+        let said = match own {
+            Some(own) => self.read_turn(&own.branch, as_of)?.map(|turn| turn.said_at),
+            None => None,
+        };
+        let Some(said) = said else { return Ok(others.collect()) };
+        let mut then = Vec::new();
+        for other in others {
+            let last = other.head.last_sequence;
+            let state = other.catalog.covering(&self.store, last, self.counter.as_ref())?;
+            // Times may be out of order: up to the first turn that came later.
+            let later = state.traits().iter().position(|traits| traits.said_at > said);
+            drop(state);
+            match later {
+                None => then.push(other),
+                Some(0) => {}
+                Some(known) => then.push(other.as_of(known as Sequence)?),
+            }
+        }
+        Ok(then)
+    }
+}
