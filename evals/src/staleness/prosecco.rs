@@ -3,6 +3,8 @@
 //! alone) and locutions (as uttered) apart. The score is the component
 //! "contradicted" of the earlier statement, the threshold the model's own.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::json;
 use throughline_proto::v1::StalenessKind;
@@ -14,7 +16,7 @@ use super::{
     metrics::{Item, Measure, Pool},
     play::{Played, play},
 };
-use crate::dataset::{Message, Speaker, read};
+use crate::dataset::{DataError, Message, Speaker, read};
 
 /// Whose statements they are.
 const SPEAKER: &str = "Speaker";
@@ -40,7 +42,7 @@ struct Pair {
 
 fn read(args: &StalenessArgs) -> anyhow::Result<Vec<Case<Pair>>> {
     let path = read::find_file(&args.folder(), args.split())?;
-    let mut rows: Vec<Row> = read::items(&path)?;
+    let mut rows = rows(&path)?;
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let cases = rows.iter().flat_map(|row| {
         [
@@ -49,6 +51,19 @@ fn read(args: &StalenessArgs) -> anyhow::Result<Vec<Case<Pair>>> {
         ]
     });
     Ok(cases.collect())
+}
+
+/// The lines; upstream writes a value that is absent as `NaN`, which is no JSON.
+fn rows(path: &Path) -> Result<Vec<Row>, DataError> {
+    let text = read::text(path)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let row =
+        |(index, line): (usize, &str)| {
+            serde_json::from_str(&line.replace(": NaN", ": null")).map_err(|source| {
+                DataError::Schema { path: path.to_owned(), item: index + 1, source }
+            })
+        };
+    lines.map(row).collect()
 }
 
 fn case(row: &Row, form: &'static str, texts: [&String; 2]) -> Case<Pair> {

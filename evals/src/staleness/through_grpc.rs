@@ -178,7 +178,7 @@ const PAIRS: &str = "{\"id\": \"a\", \"speaker_id\": \"s\", \"locution_1\": \"we
     \"proposition_2\": \"but taxes fell\", \"label\": \"self-contradiction\", \"nodeset_id\": 1}\u{1e}
     {\"id\": \"b\", \"speaker_id\": \"s\", \"locution_1\": \"x\", \"locution_2\": \"but y\",
     \"proposition_1\": \"p\", \"proposition_2\": \"q\", \"label\": \"no self-contradiction\",
-    \"nodeset_id\": 2}";
+    \"prop_needed\": NaN, \"nodeset_id\": 2}";
 
 #[tokio::test]
 async fn prosecco() {

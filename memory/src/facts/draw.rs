@@ -3,7 +3,7 @@
 //! Invariants: linear in the number of facts, with full comparisons of at most
 //! [`MAX_COMPARED`]; what something else has replaced already is left alone.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::{Claim, Fact, edge::MAX_EDGES, relation::common, supersession};
 use crate::{staleness::EdgeKind, turn::FactId};
@@ -55,9 +55,9 @@ pub fn forget(gone: &[FactId], others: &mut [Fact]) -> Vec<usize> {
 
 fn clear(fact: &mut Fact, others: &mut [Fact]) -> Vec<usize> {
     let own = super::Cause::Fact(fact.id.clone());
-    let known: HashMap<&FactId, ()> = others.iter().map(|other| (&other.id, ())).collect();
+    let known: HashSet<&FactId> = others.iter().map(|other| &other.id).collect();
     fact.edges.retain(|edge| match &edge.later {
-        super::Cause::Fact(later) => !known.contains_key(later),
+        super::Cause::Fact(later) => !known.contains(later),
         super::Cause::Turn(_) => true,
     });
     let mut changed = Vec::new();

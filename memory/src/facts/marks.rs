@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Cause, Fact, Retirement, Standing};
+use super::{Cause, Fact, Retired, Retirement, Standing, TurnLink};
 use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
@@ -22,8 +22,8 @@ const CARRIED: f32 = 0.6;
 pub struct TurnMark {
     /// The turn.
     pub turn: Sequence,
-    /// The fact.
-    pub by: FactId,
+    /// The fact, or the turn that took the place of a fact which says the same.
+    pub by: Cause,
     /// Bytes of the turn's searchable text that are meant.
     pub span: (u32, u32),
     /// Probability that it is right.
@@ -57,10 +57,17 @@ pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark
                 None => {
                     let retired = standing.retired.as_ref();
                     let retired = retired.filter(|end| end.why == Retirement::Superseded);
-                    if let Some(Cause::Fact(by)) = retired.and_then(|end| end.by.as_ref())
-                        && let Some(by) = by_id.get(by)
-                    {
-                        mark(by);
+                    match retired.and_then(|end| end.by.as_ref()) {
+                        Some(Cause::Fact(by)) => {
+                            if let Some(by) = by_id.get(by) {
+                                mark(by);
+                            }
+                        }
+                        Some(Cause::Turn(by)) if *by > link.turn => {
+                            marks
+                                .extend(retired.and_then(|end| mark_by_turn(link, *by, fact, end)));
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -119,11 +126,27 @@ fn current_word<'a>(
     }
 }
 
+/// A turn that repeats a fact which a later turn ended.
+fn mark_by_turn(link: &TurnLink, by: Sequence, fact: &Fact, end: &Retired) -> Option<TurnMark> {
+    let rejected = fact.has_rejected(&Cause::Turn(by)) || link.confidence < SHOWN_CONFIDENCE;
+    let valid_from = end.at.filter(|_| !rejected)?;
+    Some(TurnMark {
+        turn: link.turn,
+        by: Cause::Turn(by),
+        span: link.span,
+        confidence: link.confidence,
+        later_value: end.value.clone(),
+        valid_from,
+        known_at: valid_from,
+        known_turn: by,
+    })
+}
+
 fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> TurnMark {
     let value = if by.says.value.trim().is_empty() { &by.text } else { &by.says.value };
     TurnMark {
         turn,
-        by: by.id.clone(),
+        by: Cause::Fact(by.id.clone()),
         span,
         confidence,
         later_value: super::edge::short(value),

@@ -174,6 +174,14 @@ impl Fact {
         }
     }
 
+    /// The turn that told it: its source, else the last before it that says the
+    /// same. A fact that repeats what was said long ago is no news.
+    pub fn told(&self) -> Option<Sequence> {
+        let repeats = |link: &&TurnLink| link.bears.is_none() && link.turn <= self.known_turn;
+        let last = || self.turns.iter().filter(repeats).map(|link| link.turn).max();
+        self.source.or_else(last)
+    }
+
     /// Whether the caller said that `cause` does not bear on it.
     pub fn has_rejected(&self, cause: &Cause) -> bool {
         self.rejected.contains(cause)

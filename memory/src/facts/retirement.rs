@@ -15,6 +15,10 @@ use crate::{
     turn::{FactId, Sequence},
 };
 
+/// Edges between turns from here on retire the facts that repeat the earlier:
+/// a pin is kept on purpose, and a turn says more than one thing.
+const ACTED_ON: f32 = 0.6;
+
 /// Why a fact holds no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retirement {
@@ -127,8 +131,10 @@ fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
     }
 }
 
-/// A turn after pinning that took the place of a turn which says the same.
+/// A turn that took the place of one which says the same, after the last that
+/// does.
 fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
+    let told = fact.told()?;
     let meant = |edge: &&TurnEdge| {
         let same = |link: &super::TurnLink| {
             let overlaps = edge
@@ -136,9 +142,9 @@ fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
                 .is_none_or(|(start, end)| start < link.span.1 && link.span.0 < end);
             link.turn == edge.earlier && link.bears.is_none() && overlaps
         };
-        edge.later > fact.known_turn
+        edge.later > told
             && edge.later <= as_of.turn
-            && edge.confidence >= SHOWN_CONFIDENCE
+            && edge.confidence >= ACTED_ON
             && fact.turns.iter().any(same)
             && !fact.has_rejected(&Cause::Turn(edge.later))
     };

@@ -126,7 +126,8 @@ fn a_fact_goes_with_the_turn_that_says_the_same() {
         (5, None, Sequence::MAX, "superseded"),
         (5, Some((15, 30)), Sequence::MAX, "superseded"),
         (5, Some((20, 30)), Sequence::MAX, "held"),
-        (3, None, Sequence::MAX, "held"),
+        (3, None, Sequence::MAX, "superseded"),
+        (2, None, Sequence::MAX, "held"),
         (5, None, 4, "held"),
     ] {
         let turns = [turn_edge(later, span)];

@@ -99,6 +99,17 @@ impl Counts {
 }
 
 impl Measure {
+    /// How many items the figure is a share of.
+    pub(crate) fn counted(self, items: &[Item]) -> usize {
+        let of = |wanted: bool| items.iter().filter(|item| item.positive == wanted).count();
+        match self {
+            Self::Recall(_) | Self::Missed(_) => of(true),
+            Self::FalseRate(_) => of(false),
+            Self::Precision(at) => items.iter().filter(|item| item.score >= at).count(),
+            _ => items.len(),
+        }
+    }
+
     /// The figure of items in the order of falling scores; nothing where it is
     /// not defined (no positives, no negatives, no items).
     pub(crate) fn of(self, items: &[Item]) -> Option<f64> {
@@ -256,6 +267,19 @@ mod tests {
         let mut items: Vec<Item> = scored.iter().map(|&(s, p)| Item::new(s, p)).collect();
         items.sort_by(|a, b| b.score.total_cmp(&a.score));
         items
+    }
+
+    #[test]
+    fn shares_say_of_how_many() {
+        let items = items(&[(0.1, false), (0.4, false), (0.35, true), (0.8, true), (0.9, true)]);
+        for (measure, expected) in [
+            (Measure::Recall(0.5), 3),
+            (Measure::FalseRate(0.5), 2),
+            (Measure::Precision(0.8), 2),
+            (Measure::Auroc, 5),
+        ] {
+            assert_eq!(measure.counted(&items), expected, "{measure:?}");
+        }
     }
 
     fn check(scored: &[(f64, bool)], expected: &[(Measure, Option<f64>)]) {

@@ -107,7 +107,8 @@ impl Pool {
             } else {
                 (percentile(values, 0.025), percentile(values, 0.975))
             };
-            figures.insert((*name).to_owned(), Estimate { value, lo, hi, n: items.len() });
+            figures
+                .insert((*name).to_owned(), Estimate { value, lo, hi, n: measure.counted(&items) });
         }
     }
 }
