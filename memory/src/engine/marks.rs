@@ -6,7 +6,11 @@
 //! that the dialogue stays whole. Of a contradiction both sides are brought, each
 //! with a note that names the other.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Engine, EngineError, ledger::Ledger, search::Scope};
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
         Carried, Mark, Marks, RetrievedTurn, Section, TokenCounter, TurnCost, Window, clean,
         marked_cost,
     },
+    facts::{Cause, TurnMark},
     staleness::{Edge, Timeline},
     turn::{ConversationId, Sequence, Turn},
 };
@@ -67,6 +72,8 @@ struct Marked<'a> {
     ledger: Arc<Ledger>,
     as_of: Sequence,
     of: Option<ConversationId>,
+    /// What facts have replaced, by turn.
+    by_facts: HashMap<Sequence, TurnMark>,
 }
 
 impl<'a> Marking<'a> {
@@ -96,7 +103,10 @@ impl<'a> Marking<'a> {
             }
             let scored = engine.scored(scope)?;
             let ledger = engine.ledgers.of(&engine.store, &scope.branch, scored)?;
-            let one = Marked { scope, ledger, as_of: scope.head.last_sequence, of };
+            let as_of = scope.head.last_sequence;
+            let by_facts = engine.turns_replaced_by_facts(&scope.branch.tenant, id, as_of)?;
+            let by_facts = by_facts.into_iter().map(|mark| (mark.turn, mark)).collect();
+            let one = Marked { scope, ledger, as_of, of, by_facts };
             let ledger = Arc::clone(&one.ledger);
             let timeline = ledger.covering(&engine.store, scored)?;
             self.bring(&one, &timeline, counter)?;
@@ -232,8 +242,9 @@ impl<'a> Marking<'a> {
         counter: &dyn TokenCounter,
     ) -> Result<Option<(Turn, Mark)>, EngineError> {
         let replaced = timeline.replaced_by(sequence, one.as_of);
+        let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
         let mut sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED).peekable();
-        if replaced.is_none() && sides.peek().is_none() {
+        if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
             return Ok(None);
         }
         let read = |sequence| engine.read_turn(&one.scope.branch, sequence);
@@ -246,6 +257,10 @@ impl<'a> Marking<'a> {
             let words = words(&new, edge.later_span);
             mark.note = format!("[replaced by turn {later} on {date}: {words}]");
             mark.dropped = !self.keep && is_whole(&turn, edge, counter);
+        }
+        if let Some(by) = by_fact {
+            mark.note = fact_note(by);
+            mark.dropped = !self.keep && is_one_thing(&turn, counter);
         }
         for (other, edge) in sides {
             let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
@@ -264,13 +279,28 @@ fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
     clean(meant.unwrap_or(&text), MAX_NOTE_CHARS)
 }
 
+/// The note of a turn that says what a fact has replaced.
+fn fact_note(mark: &TurnMark) -> String {
+    let date = mark.valid_from.strftime("%Y-%m-%d");
+    let words = clean(&mark.later_value, MAX_NOTE_CHARS);
+    let by = match &mark.by {
+        Cause::Fact(_) => "a pinned fact".to_owned(),
+        Cause::Turn(sequence) => format!("turn {sequence}"),
+    };
+    format!("[replaced by {by} on {date}: {words}]")
+}
+
+fn is_one_thing(turn: &Turn, counter: &dyn TokenCounter) -> bool {
+    counter.count(&turn.searchable_text()) <= ONE_THING_TOKENS
+}
+
 /// Whether what was replaced is the turn and not a part of a long one.
 fn is_whole(turn: &Turn, edge: &Edge, counter: &dyn TokenCounter) -> bool {
     let text = turn.searchable_text();
     let half = edge
         .earlier_span
         .is_some_and(|(start, end)| 2 * u64::from(end.saturating_sub(start)) >= text.len() as u64);
-    half || counter.count(&text) <= ONE_THING_TOKENS
+    half || is_one_thing(turn, counter)
 }
 
 impl Engine {
