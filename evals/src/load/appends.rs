@@ -1,9 +1,10 @@
 //! Durable appends: clients that each append one turn after the other to a
 //! conversation of their own, with the enrichment running behind them.
 //!
-//! The bare loop writes batches of as many turns as there are clients: the
-//! largest that a group commit can form from so many waiting callers, so the
-//! ratio is a lower bound.
+//! The bare loop runs on the same disk once the server has ended, with batches
+//! of the size that the server committed: as many bytes, and as many of the
+//! acknowledged turns, for each sync. The server's counts hold enrichment's
+//! commits too, so that a turn is charged with what is derived from it.
 
 use std::time::{Duration, Instant};
 
@@ -40,28 +41,43 @@ struct Seen {
     refused: usize,
 }
 
+/// What the server synced while the clients appended.
+#[derive(Clone, Copy)]
+struct Synced {
+    syncs: u64,
+    /// Mean bytes of keys and values for each sync.
+    bytes: usize,
+    /// Mean of the acknowledged turns for each sync.
+    turns: f64,
+}
+
+impl Synced {
+    fn between(before: wire::CommitCounts, after: wire::CommitCounts, turns: usize) -> Self {
+        let syncs = after.groups.saturating_sub(before.groups);
+        let bytes = after.bytes.saturating_sub(before.bytes) / syncs.max(1);
+        Self {
+            syncs,
+            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            turns: turns as f64 / syncs.max(1) as f64,
+        }
+    }
+}
+
 /// Runs the measurement and delivers its result.
 ///
 /// # Errors
 /// The server does not start or answer, an append fails, or the disk cannot
 /// be written.
 pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
-    let opened = Opened::new(&args.server, &[]).await?;
+    let mut opened = Opened::new(&args.server, &[]).await?;
     let time = Duration::from_secs(args.seconds);
     let (clients, bytes) = (usize::from(args.clients), args.turn_bytes as usize);
-    let bare = match opened.directory().or(args.server.store_dir.as_deref()) {
-        Some(directory) => {
-            let (directory, limit) = (directory.to_owned(), time.min(BARE_LIMIT));
-            let loop_ = move || bare::measure(&directory, clients, bytes, limit);
-            Some(tokio::task::spawn_blocking(loop_).await.context("the bare loop")??)
-        }
-        None => None,
-    };
     let apis = connect(&opened, args).await?;
     let mut names = Vec::with_capacity(clients);
     for client in 0..clients {
         names.push(create(&opened.api, "", &format!("load-{client}")).await?);
     }
+    let before = opened.api.server_info().await?.commits.unwrap_or_default();
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for (client, name) in names.into_iter().enumerate() {
@@ -77,7 +93,18 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
         seen.refused += client.refused;
     }
     let seconds = begin.elapsed().as_secs_f64();
-    let backlog = opened.api.server_info().await?.outbox_backlog;
+    let after = opened.api.server_info().await?;
+    let commits = after.commits.unwrap_or_default();
+    let synced = Synced::between(before, commits, seen.latencies_ms.len());
+    opened.stop().await?;
+    let bare = match opened.directory().or(args.server.store_dir.as_deref()) {
+        Some(directory) if synced.syncs > 0 => {
+            let (directory, limit) = (directory.to_owned(), time.min(BARE_LIMIT));
+            let loop_ = move || bare::measure(&directory, synced.bytes, limit);
+            Some(tokio::task::spawn_blocking(loop_).await.context("the bare loop")??)
+        }
+        _ => None,
+    };
     let mut report = Report::new(
         "load",
         json!({
@@ -85,13 +112,14 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
             "turn_bytes": bytes,
             "seconds": args.seconds,
             "seed": args.seed,
-            "bare_batch": clients,
+            "bare_batch_bytes": synced.bytes,
             "servers": [describe(&opened.info)],
         }),
     );
     report.model_sha256 = opened.model_sha256();
     report.n = seen.latencies_ms.len();
-    report.metrics = figures(seen, seconds, (backlog, backlog_max), bare);
+    let backlog = (after.outbox_backlog, backlog_max);
+    report.metrics = figures(seen, seconds, backlog, synced, bare);
     opened.close().await?;
     report.deliver(args.out.out.as_deref())
 }
@@ -154,6 +182,7 @@ fn figures(
     mut seen: Seen,
     seconds: f64,
     (backlog, backlog_max): (u64, u64),
+    synced: Synced,
     bare: Option<bare::Bare>,
 ) -> Figures {
     let appended = seen.latencies_ms.len();
@@ -179,9 +208,12 @@ fn figures(
         named.push(("lag_seconds", backlog as f64 / searchable));
     }
     if let Some(bare) = bare {
-        named.push(("bare_appends_per_second", bare.per_second));
-        named.push(("bare_sync_ms", bare.sync_ms));
-        named.push(("ratio_to_bare", per_second / bare.per_second));
+        let bare_per_second = bare.syncs_per_second * synced.turns;
+        named.push(("turns_per_sync", synced.turns));
+        named.push(("bytes_per_sync", synced.bytes as f64));
+        named.push(("bare_appends_per_second", bare_per_second));
+        named.push(("bare_sync_ms", 1000.0 / bare.syncs_per_second));
+        named.push(("ratio_to_bare", per_second / bare_per_second));
     }
     let exact = |(name, value): (&str, f64)| (name.to_owned(), Estimate::exact(value, appended));
     named.into_iter().map(exact).collect()
@@ -194,7 +226,11 @@ mod tests {
     #[test]
     fn rates_and_lag() {
         let seen = || Seen { latencies_ms: (1..=100).map(f64::from).collect(), refused: 2 };
-        let bare = bare::Bare { per_second: 40.0, sync_ms: 0.1 };
+        let counts = |groups, bytes| wire::CommitCounts { groups, batches: groups, bytes };
+        // 100 turns in 25 syncs; the bare loop does 10 such syncs a second.
+        let synced = Synced::between(counts(5, 1_000), counts(30, 26_000), 100);
+        assert_eq!((synced.syncs, synced.bytes), (25, 1_000));
+        let bare = bare::Bare { syncs_per_second: 10.0 };
         for (backlog, expected) in [
             (
                 (0, 5),
@@ -203,12 +239,12 @@ mod tests {
             ((50, 40), vec![("searchable_per_second", 5.0), ("lag_seconds", 10.0)]),
             ((0, 0), vec![("ratio_to_bare", 0.25), ("append_p99_ms", 99.0), ("refused", 2.0)]),
         ] {
-            let figures = figures(seen(), 10.0, backlog, Some(bare));
+            let figures = figures(seen(), 10.0, backlog, synced, Some(bare));
             for (name, value) in expected {
                 assert_eq!(figures[name].value, value, "{name}");
             }
         }
-        let behind = figures(seen(), 10.0, (100, 100), None);
+        let behind = figures(seen(), 10.0, (100, 100), synced, None);
         assert!(!behind.contains_key("lag_seconds") && !behind.contains_key("ratio_to_bare"));
     }
 }

@@ -157,14 +157,23 @@ impl Opened {
         self.directory.as_ref().map(TempDir::path)
     }
 
+    /// Ends a started server; its data stays until [`Self::close`].
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
+        match self.server.take() {
+            Some(server) => server.kill().await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends a started server and removes its temporary data.
     ///
     /// # Errors
     /// The system refuses.
-    pub(crate) async fn close(self) -> anyhow::Result<()> {
-        if let Some(server) = self.server {
-            server.kill().await?;
-        }
+    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+        self.stop().await?;
         if let Some(directory) = self.directory {
             directory.close().context("remove the server's temporary data")?;
         }

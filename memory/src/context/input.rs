@@ -46,6 +46,11 @@ pub enum PinMark {
         /// Since when.
         on: Option<Timestamp>,
     },
+    /// It says of something earlier that it is void, and repeats it.
+    Withdrawn {
+        /// When.
+        on: Timestamp,
+    },
     /// Something of more weight says otherwise.
     Overruled {
         /// What it says.

@@ -128,6 +128,9 @@ fn marked(mark: &PinMark) -> String {
         PinMark::Unfounded { on: at } => {
             format!("[retired{}: what it rests on was withdrawn] no longer: ", on(at))
         }
+        PinMark::Withdrawn { on: at } => {
+            format!("[retired{}: taken back] no longer: ", on(&Some(*at)))
+        }
         PinMark::Overruled { by } => {
             let by = clean(by, MAX_MARK_CHARS);
             format!("[overruled by higher authority: {by}] not in force: ")

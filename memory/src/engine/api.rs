@@ -260,6 +260,8 @@ pub struct SearchRequest {
     pub omit_parts: bool,
     /// Wait until this revision is searchable.
     pub min_revision: u64,
+    /// Leave the order as the ranking has it, replaced turns or not.
+    pub ignore_staleness: bool,
 }
 
 /// A turn that was found.

@@ -8,15 +8,13 @@ use jiff::Timestamp;
 
 use super::{Engine, EngineError, NewFact, heads::Cell, records::Head};
 use crate::{
-    facts::{self, Claim, Fact, TurnEdge, TurnLink},
+    facts::{self, Claim, Fact, TurnEdge},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{Sequence, Turn},
 };
 
 /// Turns before a fact that are read for what it repeats or replaces.
 const TURNS_READ: u64 = 64;
-/// How sure it is that a turn says what was pinned from it.
-const OF_SOURCE: f32 = 1.0;
 
 impl Engine {
     /// The source turn of a new fact, if it names one.
@@ -60,32 +58,55 @@ impl Engine {
         Ok(said.map(|traits| traits.said_at).max())
     }
 
-    /// Finds the turns before a fact that say the same, or what it replaces.
+    /// Finds the turns up to `until` that say what a fact says, or what it
+    /// replaces.
     pub(super) fn link_turns(
         &self,
         cell: &Cell,
         head: &Head,
         fact: &mut Fact,
+        until: Sequence,
     ) -> Result<(), EngineError> {
         let claim = Claim::of(fact);
         let branch = cell.branch(head);
-        fact.turns.clear();
-        let from = fact.known_turn.saturating_sub(TURNS_READ) + 1;
-        let source = fact.source.filter(|source| *source < from);
-        for sequence in source.into_iter().chain(from..=fact.known_turn) {
+        let known = std::mem::take(&mut fact.turns);
+        let from = until.saturating_sub(TURNS_READ) + 1;
+        fact.turns.extend(known.into_iter().filter(|link| link.turn < from));
+        let source = fact.source.filter(|source| fact.turns.iter().all(|l| l.turn != *source));
+        for sequence in source.filter(|source| *source < from).into_iter().chain(from..=until) {
             let Some(turn) = self.read_turn(&branch, sequence)? else { continue };
-            if turn.forgotten || fact.turns.len() == facts::MAX_LINKS {
+            if turn.forgotten || fact.turns.len() >= facts::MAX_LINKS {
                 continue;
             }
             let text = turn.searchable_text();
-            let link = if fact.source == Some(sequence) {
-                let whole = (0, u32::try_from(text.len()).unwrap_or(u32::MAX));
-                let span = fact.source_span.unwrap_or(whole);
-                Some(TurnLink { turn: sequence, bears: None, span, confidence: OF_SOURCE })
-            } else {
-                facts::link(&claim, sequence, turn.role, &text)
-            };
-            fact.turns.extend(link);
+            if fact.source == Some(sequence) {
+                fact.turns.push(facts::link_source(&claim, sequence, &text, fact.source_span));
+                continue;
+            }
+            let link = facts::link(&claim, sequence, turn.role, &text);
+            // What was said after it may repeat it, and is not replaced by it.
+            let later = sequence > fact.known_turn;
+            fact.turns.extend(link.filter(|link| !later || link.bears.is_none()));
+        }
+        Ok(())
+    }
+
+    /// Facts that have just been replaced: turns that repeated them meanwhile
+    /// go with them.
+    pub(super) fn relink(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        others: &mut [Fact],
+        changed: &[usize],
+    ) -> Result<(), EngineError> {
+        for at in changed {
+            if let Some(other) = others.get_mut(*at)
+                && let Some(until) = other.edges.iter().map(|edge| edge.known_turn).max()
+                && until > other.known_turn
+            {
+                self.link_turns(cell, head, other, until)?;
+            }
         }
         Ok(())
     }

@@ -110,6 +110,7 @@ impl Engine {
             return Err(EngineError::invalid("fact.name", format!("{} is taken", fact.id)));
         }
         let changed = facts::draw(&mut fact, &mut others);
+        self.relink(&cell, &head, &mut others, &changed)?;
         let mut next = self.touched(&head);
         next.facts += 1;
         let mut batch = Batch::new();
@@ -160,8 +161,12 @@ impl Engine {
         }
         let mut batch = Batch::new();
         if before != (changed.kind, changed.text.clone(), changed.says.clone()) {
-            self.link_turns(&cell, &head, &mut changed)?;
-            for at in facts::draw(&mut changed, &mut others) {
+            changed.turns.clear();
+            let until = changed.known_turn;
+            self.link_turns(&cell, &head, &mut changed, until)?;
+            let redrawn = facts::draw(&mut changed, &mut others);
+            self.relink(&cell, &head, &mut others, &redrawn)?;
+            for at in redrawn {
                 if let Some(other) = others.get(at) {
                     put_fact(&mut batch, &cell, other)?;
                 }
@@ -239,7 +244,7 @@ impl Engine {
         if !imported {
             check_expiry(&fact)?;
         }
-        self.link_turns(cell, head, &mut fact)?;
+        self.link_turns(cell, head, &mut fact, known_turn)?;
         if let Some(turn) = kept.replaced_by.filter(|turn| *turn <= head.last_sequence) {
             let said_at = self.clock_at(cell, head, turn)?;
             fact.edges.push(replaced_by_turn(turn, said_at.unwrap_or(now), now));
@@ -309,6 +314,7 @@ fn replaced_by_turn(turn: Sequence, said_at: Timestamp, now: Timestamp) -> facts
         earlier_value: String::new(),
         later_value: String::new(),
         reason: "as exported".to_owned(),
+        withdraws: false,
         valid_from: said_at,
         known_at: now,
         known_turn: turn,

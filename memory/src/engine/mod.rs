@@ -219,6 +219,11 @@ impl Engine {
         self.store.kind()
     }
 
+    /// What the store has committed since the start.
+    pub fn commit_counts(&self) -> crate::store::CommitCounts {
+        self.store.commit_counts()
+    }
+
     /// `exact` or `qdrant`.
     pub fn index_kind(&self) -> &'static str {
         self.index.kind()

@@ -67,6 +67,9 @@ impl Engine {
 /// What is to be said of a fact beside its words.
 fn mark(pinned: &PinnedFact, all: &[PinnedFact]) -> Option<PinMark> {
     let Some(end) = &pinned.standing.retired else {
+        if pinned.standing.withdraws {
+            return Some(PinMark::Withdrawn { on: pinned.fact.valid_from });
+        }
         let higher = pinned.standing.contradicts.first()?;
         let higher = all.iter().find(|other| other.fact.id == *higher)?;
         return Some(PinMark::Overruled { by: words(&higher.fact).to_owned() });

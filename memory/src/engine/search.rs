@@ -97,7 +97,7 @@ impl Engine {
         let gathered = self.gather(scopes, query, limit).await?;
         let mut ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
         // The other methods are there to compare with.
-        if request.method == super::SearchMethod::Hybrid {
+        if request.method == super::SearchMethod::Hybrid && !request.ignore_staleness {
             self.current_first(&gathered, &mut ranking)?;
         }
         let mut outcome = SearchOutcome {

@@ -174,16 +174,23 @@ impl Engine {
         let wanted = proposals(request);
         let method = SearchMethod::Hybrid;
         let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
-        let mut retrieved = Vec::new();
+        let mut retrieved = Vec::with_capacity(ranking.order().len());
+        // One at a time: who holds a catalog must not wait for another.
+        let mut held = None;
         for ranked in ranking.order() {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
             if ranked.conversation == 0 && ranked.sequence > last {
                 continue;
             }
             let until = scope.head.last_sequence;
-            let state = scope.catalog.covering(&self.store, until, counter.as_ref())?;
+            if held.as_ref().is_none_or(|(of, _)| *of != ranked.conversation) {
+                drop(held.take());
+                let state = scope.catalog.covering(&self.store, until, counter.as_ref())?;
+                held = Some((ranked.conversation, state));
+            }
+            let costs = held.as_ref().map_or(&[][..], |(_, state)| state.costs(counter.name()));
             let place = usize::try_from(ranked.sequence).unwrap_or(usize::MAX) - 1;
-            let Some(cost) = state.costs(counter.name()).get(place).copied() else { continue };
+            let Some(cost) = costs.get(place).copied() else { continue };
             retrieved.push(RetrievedTurn {
                 conversation: (ranked.conversation != 0).then(|| scope.branch.conversation.clone()),
                 cost,
@@ -192,6 +199,7 @@ impl Engine {
                 components: Vec::new(),
             });
         }
+        drop(held);
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
         let costs = costs.get(..last as usize).unwrap_or(costs);

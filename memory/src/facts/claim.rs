@@ -9,6 +9,9 @@ use crate::staleness::{
     text::{Cue, words::hash},
 };
 
+/// Words of labels that are looked at.
+const MAX_LABEL_WORDS: usize = 12;
+
 /// Words with which a text goes from what it is about to what it says of it.
 const PIVOTS: &str = "is are was were be been being has have had will would shall can cannot could \
     should must may might becomes became lives works likes loves prefers wants needs costs starts \
@@ -38,6 +41,8 @@ pub(super) struct Words {
     pub(super) stems: Vec<u32>,
     /// The same before the pivot; nothing if there is none.
     pub(super) topic: Option<Vec<u32>>,
+    /// Index of the first word behind labels such as "Update:".
+    pub(super) from: usize,
     /// Index of the first word behind the topic.
     pub(super) rest: usize,
 }
@@ -46,17 +51,19 @@ impl Words {
     /// Reads a text.
     pub(super) fn of(text: &str) -> Self {
         let said = Said::of(text, None);
-        let rest = pivot(text, &said);
-        let topic = rest.map(|until| stems_of(&said, 0, until));
+        let from = behind_labels(text, &said);
+        let rest = pivot(text, &said, from);
+        let topic = rest.map(|until| stems_of(&said, from, until));
         let topic = topic.filter(|topic| !topic.is_empty());
         let rest = if topic.is_some() { rest.unwrap_or(0) } else { 0 };
-        let stems = stems_of(&said, 0, said.words.len());
-        Self { said, stems, topic, rest }
+        let stems = stems_of(&said, from, said.words.len());
+        Self { said, stems, topic, from, rest }
     }
 
     /// Stems of its first name, if it begins with one.
     pub(super) fn leading_name(&self) -> Option<u64> {
-        let first = self.said.words.iter().position(|word| word.content)?;
+        let words = self.said.words.iter().enumerate().skip(self.from);
+        let (first, _) = words.into_iter().find(|(_, word)| word.content)?;
         let names = self.said.values.iter();
         let mut names = names.filter(|value| value.kind == crate::staleness::text::Kind::Name);
         names.find(|value| usize::from(value.words.0) == first).map(|value| value.normal)
@@ -67,16 +74,56 @@ impl Words {
         self.said.words.iter().any(|word| ADDING.contains(&word.hash))
     }
 
+    /// Whether it says that something came to its end or was decided otherwise.
+    pub(super) fn settles(&self) -> bool {
+        self.voids() || self.said.words.iter().any(|word| SETTLING.contains(&word.hash))
+    }
+
+    /// Whether it takes the force from what it speaks of.
+    pub(super) fn voids(&self) -> bool {
+        self.said.words.iter().any(|word| VOIDING.contains(&word.hash))
+    }
+
     /// Whether it has any of these cues.
     pub(super) fn has_any(&self, cues: &[Cue]) -> bool {
         cues.iter().any(|cue| self.said.has(*cue))
     }
 }
 
+/// Words that label what follows, as "Note:" and "Update:" do.
+const LABEL_WORDS: &str = "note update correction reminder alert fyi info urgent important news status \
+    warning notice clarification edit ps attention";
+
+static LABELS: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| LABEL_WORDS.split_whitespace().map(hash).collect());
+
+/// Index of the first word behind labels: "Update:", "[Sarah (sales)]:". They
+/// say what sort of text it is or whose, not what it is about.
+fn behind_labels(text: &str, said: &Said) -> usize {
+    let mut behind = 0;
+    for (at, pair) in said.words.windows(2).enumerate().take(MAX_LABEL_WORDS) {
+        let [before, word] = pair else { break };
+        let gap = text.get(before.span.end as usize..word.span.start as usize).unwrap_or("");
+        if !gap.contains(':') {
+            continue;
+        }
+        let label = text.get(..before.span.end as usize).unwrap_or("");
+        let words = said.words.get(behind..=at).unwrap_or_default();
+        let is_label = label.contains(['[', '('])
+            || gap.starts_with([']', ')'])
+            || words.iter().all(|word| LABELS.contains(&word.hash) || !word.content);
+        if !is_label {
+            break;
+        }
+        behind = at + 1;
+    }
+    behind
+}
+
 /// Index of the word with which a text turns to what it says: a finite verb,
 /// or the first behind a colon.
-fn pivot(text: &str, said: &Said) -> Option<usize> {
-    said.words.iter().enumerate().skip(1).find_map(|(at, word)| {
+fn pivot(text: &str, said: &Said, from: usize) -> Option<usize> {
+    said.words.iter().enumerate().skip(from + 1).find_map(|(at, word)| {
         let before = said.words.get(at - 1)?;
         let gap = text.get(before.span.end as usize..word.span.start as usize)?;
         let spelt = word.span.of(text);
@@ -102,6 +149,19 @@ fn stems_of(said: &Said, from: usize, until: usize) -> Vec<u32> {
 const ADDITIVE_PREDICATES: &str = "like likes liked love loves enjoy enjoys dislike dislikes hate \
     hates speak speaks visit visited bought own owns have has allergic read watched knows know \
     includes include contains collects plays";
+
+/// Verbs of an outcome: the state before is over.
+const OUTCOMES: &str = "resolved fixed closed restored lifted approved delayed postponed reopened \
+    solved reinstated suspended overriding overridden overrode";
+
+/// Verbs that take the force from what they speak of.
+const VOIDING_WORDS: &str = "revoked rejected withdrawn overruled denied declined terminated \
+    invalidated void reversed overturned rescinded retracted annulled";
+
+static SETTLING: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| OUTCOMES.split_whitespace().map(hash).collect());
+static VOIDING: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| VOIDING_WORDS.split_whitespace().map(hash).collect());
 
 static ADDING: LazyLock<HashSet<u32>> =
     LazyLock::new(|| ADDITIVE_PREDICATES.split_whitespace().map(hash).collect());
@@ -179,7 +239,7 @@ mod tests {
     fn topic(text: &str) -> Vec<String> {
         let words = Words::of(text);
         let until = words.rest;
-        let before = words.said.words.get(..until).unwrap_or_default();
+        let before = words.said.words.get(words.from..until).unwrap_or_default();
         before.iter().filter(|w| w.content).map(|w| w.span.of(text).to_lowercase()).collect()
     }
 
@@ -191,6 +251,8 @@ mod tests {
             ("Deadline: Friday", vec!["deadline"]),
             ("Prefer quarterly terms", vec![]),
             ("Lives in Berlin", vec![]),
+            ("Update: the office is closed", vec!["office"]),
+            ("[Ann (sales)]: The fee is 5 %", vec!["fee"]),
         ] {
             assert_eq!(topic(text), expected, "{text}");
         }

@@ -19,6 +19,8 @@ pub(super) const MAX_VALUE_BYTES: usize = 256;
 pub(super) const MAX_EDGES: usize = 64;
 /// Turns that one fact is linked with.
 pub const MAX_LINKS: usize = 32;
+/// Words of a turn that a link keeps.
+pub(super) const MAX_COVERED: usize = 64;
 
 /// What bears on a fact, or is borne on by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub struct FactEdge {
     pub later_value: String,
     /// For people: "Hotel: Hilton -> Marriott".
     pub reason: String,
+    /// The later one says of the earlier that it is void, in its words, and has
+    /// no value of its own.
+    pub withdraws: bool,
     /// When the later one was said.
     pub valid_from: Timestamp,
     /// When the service came to know it.
@@ -72,6 +77,9 @@ pub struct TurnLink {
     pub span: (u32, u32),
     /// Probability that it is right, 0 to 1.
     pub confidence: f32,
+    /// Hashes of the turn's content words that the fact has as well, and how
+    /// many the turn has: what the window loses without the turn.
+    pub covers: (Vec<u32>, u32),
 }
 
 /// The beginning of a value, whole characters: [`MAX_VALUE_BYTES`] at most.

@@ -1,5 +1,7 @@
 //! What facts do to the turns before them: a turn that says what a fact
-//! replaced goes with it, unless it says the new as well.
+//! replaced goes with it. One that says the new as well ("not May 3 but May 17")
+//! stays, unless facts say nearly all of it: the new value stands in a pin then,
+//! and not beside the old one.
 
 use std::collections::HashMap;
 
@@ -10,6 +12,10 @@ use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
 };
+
+/// Share of a turn's content words that facts must have for the turn to be left
+/// to them, 0 to 1.
+const CARRIED: f32 = 0.6;
 
 /// A fact that took the place of what a turn says.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,20 +66,57 @@ pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark
             }
         }
     }
-    // A turn that says what still holds is current, whatever else it says.
-    let says_current = |turn: Sequence| {
-        known().any(|(fact, standing)| {
-            standing.retired.is_none()
-                && (fact.source == Some(turn)
-                    || fact.turns.iter().any(|link| link.turn == turn && link.bears.is_none()))
-        })
-    };
-    marks.retain(|mark| !says_current(mark.turn));
+    for mark in &mut marks {
+        match current_word(facts, standing, mark.turn) {
+            CurrentWord::None => {}
+            // The pin says it without the old.
+            CurrentWord::Carried(by) => *mark = mark_of(mark.turn, mark.span, mark.confidence, by),
+            CurrentWord::OfTheTurn => mark.confidence = 0.0,
+        }
+    }
+    marks.retain(|mark| mark.confidence > 0.0);
     marks.sort_by(|a, b| {
         (a.turn, a.known_turn, a.known_at).cmp(&(b.turn, b.known_turn, b.known_at))
     });
     marks.dedup_by_key(|mark| mark.turn);
     marks
+}
+
+/// Whether a turn says something that still holds.
+enum CurrentWord<'a> {
+    /// It does not.
+    None,
+    /// It does, and facts that hold or that it repeats say nearly all of it.
+    Carried(&'a Fact),
+    /// It does.
+    OfTheTurn,
+}
+
+fn current_word<'a>(
+    facts: &'a [Fact],
+    standing: &[Option<Standing>],
+    turn: Sequence,
+) -> CurrentWord<'a> {
+    let mut words: Vec<u32> = Vec::new();
+    let mut all = 0;
+    let mut current = None;
+    for (fact, standing) in facts.iter().zip(standing) {
+        let Some(standing) = standing else { continue };
+        for link in fact.turns.iter().filter(|link| link.turn == turn && link.bears.is_none()) {
+            if standing.retired.is_none() {
+                current = Some(fact);
+            }
+            words.extend(&link.covers.0);
+            all = link.covers.1;
+        }
+    }
+    words.sort_unstable();
+    words.dedup();
+    match current {
+        None => CurrentWord::None,
+        Some(fact) if words.len() as f32 >= CARRIED * all as f32 => CurrentWord::Carried(fact),
+        Some(_) => CurrentWord::OfTheTurn,
+    }
 }
 
 fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> TurnMark {
@@ -111,6 +154,7 @@ mod tests {
                 bears: *bears,
                 span: (0, 5),
                 confidence: 0.9,
+                covers: (Vec::new(), 10),
             })
             .collect();
         pinned
@@ -136,6 +180,13 @@ mod tests {
         let ritz = |turn| (turn, "Ritz".to_owned());
         assert_eq!(marked(vec![old(), new(&[])]), [ritz(1), ritz(2)]);
         assert_eq!(marked(vec![old(), new(&[(2, None)])]), [ritz(1)], "2 says the new as well");
+        let (mut old_half, mut new_half) = (old(), new(&[(2, None)]));
+        old_half.turns[1].covers.0 = vec![1, 2, 3];
+        new_half.turns[0].covers.0 = vec![3, 4, 5];
+        let both = |old: &Fact, new: &Fact| marked(vec![old.clone(), new.clone()]);
+        assert_eq!(both(&old_half, &new_half), [ritz(1)]);
+        new_half.turns[0].covers.0.push(6);
+        assert_eq!(both(&old_half, &new_half), [ritz(1), ritz(2)], "facts say nearly all of 2");
         assert_eq!(marked(vec![new(&[(4, replaces)])]), [ritz(4)]);
         let mut rejected = new(&[(4, replaces)]);
         rejected.rejected.push(Cause::Turn(4));

@@ -31,7 +31,7 @@ pub use draw::{draw, forget};
 pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink, short};
 pub use marks::{TurnMark, turn_marks};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
-pub use turns::link;
+pub use turns::{link, link_source};
 
 use crate::turn::{FactId, Role, Sequence};
 

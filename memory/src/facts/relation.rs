@@ -81,7 +81,8 @@ fn topic(earlier: &Words, later: &Words) -> Topic {
         };
     }
     let opens = |text: &Words, topic: &[u32]| {
-        let begin = text.said.words.iter().filter(|word| word.content).take(topic.len());
+        let words = text.said.words.iter().skip(text.from);
+        let begin = words.filter(|word| word.content).take(topic.len());
         begin.filter(|word| topic.binary_search(&word.stem).is_ok()).count() == topic.len()
     };
     match (&earlier.topic, &later.topic) {

@@ -48,6 +48,8 @@ pub struct Standing {
     pub contradicted_by: Vec<FactEdge>,
     /// The facts of more weight that it contradicts.
     pub contradicts: Vec<FactId>,
+    /// It only says that another one is void.
+    pub withdraws: bool,
 }
 
 /// The moment that is asked about.
@@ -92,7 +94,7 @@ pub fn standing(facts: &[Fact], as_of: &AsOf<'_>) -> Vec<Option<Standing>> {
     let known = |fact: &Fact| fact.known_turn <= as_of.turn;
     let mut all: Vec<Option<Standing>> =
         facts.iter().map(|fact| known(fact).then(|| own_standing(fact, as_of))).collect();
-    mark_contradicting(facts, &mut all);
+    mark_later(facts, &mut all);
     retire_dependents(facts, &mut all);
     all
 }
@@ -121,6 +123,7 @@ fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
         retired: by_fact.or_else(|| by_turn(fact, as_of)).or_else(expired),
         contradicted_by: of_kind(EdgeKind::Contradicts).cloned().collect(),
         contradicts: Vec::new(),
+        withdraws: false,
     }
 }
 
@@ -148,24 +151,30 @@ fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
     })
 }
 
-fn mark_contradicting(facts: &[Fact], all: &mut [Option<Standing>]) {
+/// Tells the later ones what they do: overruled by facts of more weight, or
+/// taking back what they repeat.
+fn mark_later(facts: &[Fact], all: &mut [Option<Standing>]) {
     let at: HashMap<&FactId, usize> = positions(facts);
     let mut marks = Vec::new();
     for (fact, standing) in facts.iter().zip(all.iter()) {
-        let Some(standing) = standing.as_ref().filter(|standing| standing.retired.is_none()) else {
-            continue;
-        };
-        for edge in &standing.contradicted_by {
+        let Some(standing) = standing else { continue };
+        let holds = standing.retired.is_none();
+        let overruled = standing.contradicted_by.iter().filter(|_| holds);
+        let ended = standing.retired.as_ref().and_then(|end| end.by.as_ref());
+        let withdrawn =
+            fact.edges.iter().filter(|edge| edge.withdraws && Some(&edge.later) == ended);
+        for edge in overruled.chain(withdrawn) {
             if let Cause::Fact(later) = &edge.later
                 && let Some(at) = at.get(later)
             {
-                marks.push((*at, fact.id.clone()));
+                marks.push((*at, holds.then(|| fact.id.clone())));
             }
         }
     }
     for (at, higher) in marks {
         if let Some(Some(standing)) = all.get_mut(at) {
-            standing.contradicts.push(higher);
+            standing.withdraws |= higher.is_none();
+            standing.contradicts.extend(higher);
         }
     }
 }

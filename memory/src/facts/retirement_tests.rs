@@ -19,6 +19,7 @@ fn edge(later: Cause, kind: EdgeKind, known_turn: Sequence) -> FactEdge {
         earlier_value: String::new(),
         later_value: "new".to_owned(),
         reason: String::new(),
+        withdraws: false,
         valid_from: second(50),
         known_at: second(50),
         known_turn,
@@ -111,7 +112,8 @@ fn a_fact_goes_with_what_it_stands_on() {
 fn a_fact_goes_with_the_turn_that_says_the_same() {
     let mut said = fact("a");
     said.known_turn = 3;
-    said.turns.push(TurnLink { turn: 2, bears: None, span: (10, 20), confidence: 0.9 });
+    let covers = (Vec::new(), 0);
+    said.turns.push(TurnLink { turn: 2, bears: None, span: (10, 20), confidence: 0.9, covers });
     let turn_edge = |later, earlier_span| TurnEdge {
         earlier: 2,
         later,
@@ -131,6 +133,20 @@ fn a_fact_goes_with_the_turn_that_says_the_same() {
         let as_of = AsOf { turn, clock: None, turns: &turns };
         assert_eq!(states(std::slice::from_ref(&said), &as_of), [expected], "{later} {span:?}");
     }
+}
+
+#[test]
+fn what_only_takes_back_is_known_as_such() {
+    let mut old = replaced("a", "b", 0);
+    let withdraws = |old: &Fact| {
+        let found = standing(&[old.clone(), fact("b")], &AsOf::now(None));
+        found[1].as_ref().unwrap().withdraws
+    };
+    assert!(!withdraws(&old));
+    old.edges[0].withdraws = true;
+    assert!(withdraws(&old));
+    old.rejected.push(Cause::Fact(id("b")));
+    assert!(!withdraws(&old));
 }
 
 #[test]

@@ -20,8 +20,15 @@ use crate::staleness::{EdgeKind, SHOWN_CONFIDENCE, text::Cue};
 const BY_NAME: f32 = 0.97;
 /// One name says more than the other, and the words agree.
 const BY_WIDER_NAME: f32 = 0.75;
-/// What names that have nothing to do with each other take off.
-const APART: f32 = 0.2;
+/// Names that have nothing to do with each other: the words must say it all.
+const APART: f32 = 0.6;
+/// What a text of several sentences takes off: what is shared may be beside
+/// what differs.
+const LONG: f32 = 0.35;
+/// Something ended or was taken back, and it is clear what.
+const STRONG: f32 = 0.85;
+/// Words of a long text.
+const LONG_WORDS: usize = 16;
 
 /// Words with which a text takes something back or changes it.
 const CHANGING: [Cue; 7] = [
@@ -47,6 +54,8 @@ pub struct Bearing {
     pub earlier_value: String,
     /// The words of the later one that are meant.
     pub later_value: String,
+    /// The later one repeats the earlier as void.
+    pub withdraws: bool,
 }
 
 /// Compares a later claim with an earlier one.
@@ -64,7 +73,7 @@ pub fn compare(earlier: &Claim, later: &Claim) -> Option<Bearing> {
             NameRelation::Same => BY_NAME,
             NameRelation::Wider => by_wider_name(earlier, later)?,
             NameRelation::Open => by_words(earlier, later)?,
-            NameRelation::Apart => by_words(earlier, later)? - APART,
+            NameRelation::Apart => apart(earlier, later)?,
         }
     };
     if confidence < SHOWN_CONFIDENCE {
@@ -76,7 +85,8 @@ pub fn compare(earlier: &Claim, later: &Claim) -> Option<Bearing> {
         EdgeKind::Supersedes
     };
     let (earlier_value, later_value) = values(earlier, later, relation);
-    Some(Bearing { kind, confidence, earlier_value, later_value })
+    let withdraws = withdraws(earlier, later);
+    Some(Bearing { kind, confidence, earlier_value, later_value, withdraws })
 }
 
 /// The edge that a later fact draws to an earlier one, stored with the earlier.
@@ -99,10 +109,19 @@ pub fn edge(earlier: (&Fact, &Claim), later: (&Fact, &Claim)) -> Option<FactEdge
         reason: format!("{led}{} -> {}", found.earlier_value, found.later_value),
         earlier_value: found.earlier_value,
         later_value: found.later_value,
+        withdraws: found.withdraws,
         valid_from: new.valid_from,
         known_at: made_known.created_at,
         known_turn: made_known.known_turn,
     })
+}
+
+/// "Revoked: 15 % for Umbrella": all words of the earlier one, and that they are
+/// void.
+fn withdraws(earlier: &Claim, later: &Claim) -> bool {
+    let said = &earlier.value_or_text().stems;
+    let repeats = !said.is_empty() && common(said, &later.text.stems) == said.len();
+    repeats && later.text.voids() && !earlier.text.voids()
 }
 
 fn says_the_same(earlier: &Claim, later: &Claim) -> bool {
@@ -141,18 +160,33 @@ fn by_wider_name(earlier: &Claim, later: &Claim) -> Option<f32> {
     fits.then_some(BY_WIDER_NAME + if changing { 0.1 } else { 0.0 })
 }
 
+/// `po_status` and `order_cancellation`: names do not tell, and the words must
+/// leave no doubt.
+fn apart(earlier: &Claim, later: &Claim) -> Option<f32> {
+    const NEARLY_ALL: f32 = 0.7;
+    let like = Likeness::of(&earlier.text, &later.text);
+    let clear = like.topic == Topic::Same && like.overlap >= NEARLY_ALL && like.shared >= 2;
+    (clear && by_words(earlier, later)? >= STRONG).then_some(APART)
+}
+
 /// By the words alone.
 fn by_words(earlier: &Claim, later: &Claim) -> Option<f32> {
-    by_words_of(&earlier.text, &later.text)
+    let long = |text: &Words| text.said.clauses.len() > 1 && text.said.words.len() > LONG_WORDS;
+    let off = if long(&earlier.text) || long(&later.text) { LONG } else { 0.0 };
+    by_words_of(&earlier.text, &later.text).map(|confidence| confidence - off)
 }
 
 /// Two texts: about one thing, and something of it differs.
 pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
     let like = Likeness::of(earlier, later);
     let negated = later.said.has(Cue::Negates) && !earlier.said.has(Cue::Negates);
-    let changing = later.has_any(&CHANGING) || negated;
+    let settled = later.settles() && !earlier.settles();
+    let changing = later.has_any(&CHANGING) || negated || settled;
     let ending = later.has_any(&ENDING) || negated;
-    if like.topic == Topic::Other || later.said.has(Cue::Adds) && !ending {
+    if later.said.text.contains('?')
+        || like.topic == Topic::Other
+        || later.said.has(Cue::Adds) && !ending
+    {
         return None;
     }
     let about_one = match like.topic {
@@ -164,15 +198,18 @@ pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
         return None;
     }
     let known = like.topic == Topic::Same;
+    if ending && known && like.shared >= 2 {
+        return Some(if like.differs.is_some() { 0.9 } else { STRONG });
+    }
     match (like.differs.is_some(), changing, like.substitutes()) {
         (true, true, _) => Some(0.9),
         (true, false, _) if known || like.overlap >= 0.7 => Some(0.75),
         (true, false, _) => Some(0.55),
         (false, true, true) => Some(0.8),
         (false, true, false) if known && like.shared >= 2 => Some(0.7),
-        (false, true, false) => Some(0.5 + 0.2 * (like.overlap - 0.5)),
+        (false, true, false) if like.overlap >= 0.75 => Some(0.6),
         (false, false, true) if known && like.overlap >= 0.5 => Some(0.6),
-        (false, false, _) => None,
+        (false, _, _) => None,
     }
 }
 

@@ -218,3 +218,15 @@ fn the_later_one_is_told_by_its_source() {
     firm.rejected.push(Cause::Fact(second.id.clone()));
     assert_eq!(draws(&firm, &second), None);
 }
+
+#[test]
+fn a_fact_that_only_takes_back_has_no_value_of_its_own() {
+    for (earlier, later, expected) in [
+        ("plan = Freeze on May 3|", "plan_corrected = Invalidated: freeze on May 3|", true),
+        ("plan = Freeze on May 3|", "plan_corrected = Freeze on May 9|", false),
+        ("fee = 15 % for Umbrella|", "fee_v2 = Umbrella fee revoked|", false),
+    ] {
+        let found = compare(&Claim::of(&read("a", earlier)), &Claim::of(&read("b", later)));
+        assert_eq!(found.map(|bearing| bearing.withdraws), Some(expected), "{later}");
+    }
+}

@@ -7,19 +7,20 @@
 use super::{
     Claim, TurnLink,
     claim::Words,
+    edge::MAX_COVERED,
     relation::{Likeness, common},
     supersession,
 };
 use crate::{
     staleness::{
         EdgeKind,
-        text::{Cue, Span},
+        text::{Cue, Kind, Span, Value, words::hash},
     },
     turn::{Role, Sequence},
 };
 
 /// Replacing a turn by a fact needs more than replacing a fact.
-const LEAST_CONFIDENCE: f32 = 0.7;
+const LEAST_CONFIDENCE: f32 = 0.8;
 /// Words of the fact that a turn must have to say the same, 0 to 1.
 const SAYS_THE_SAME: f32 = 0.75;
 /// Bytes of a turn that are looked at.
@@ -32,10 +33,24 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
     if common(&turn.stems, &claim.text.stems) == 0 && shared_name(claim, &turn) == 0 {
         return None;
     }
+    let covers = covers(claim, &turn);
     let clauses = clauses(&turn, text);
+    let whole = Span { start: 0, end: u32::try_from(text.len()).unwrap_or(u32::MAX) };
+    if !claim.text.stems.is_empty()
+        && common(&claim.text.stems, &turn.stems) == claim.text.stems.len()
+        && !text.contains('?')
+        && negated(&turn) == negated(&claim.text)
+        && same_values(claim, &turn)
+    {
+        let span = clauses.iter().find(|(_, words)| says_the_same(claim, words));
+        let span = span.map_or(whole, |(span, _)| *span);
+        let span = (span.start, span.end);
+        return Some(TurnLink { turn: sequence, bears: None, span, confidence: 0.9, covers });
+    }
     let same = clauses.iter().find(|(_, words)| says_the_same(claim, words));
     let link = |bears, span: &Span, confidence| {
-        Some(TurnLink { turn: sequence, bears, span: (span.start, span.end), confidence })
+        let span = (span.start, span.end);
+        Some(TurnLink { turn: sequence, bears, span, confidence, covers })
     };
     if let Some((span, _)) = same {
         return link(None, span, 0.9);
@@ -47,45 +62,88 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
     replaced.and_then(|(span, confidence)| link(Some(EdgeKind::Supersedes), span, confidence))
 }
 
+/// The link of a fact to the turn that it was pinned from.
+pub fn link_source(
+    claim: &Claim,
+    sequence: Sequence,
+    text: &str,
+    span: Option<(u32, u32)>,
+) -> TurnLink {
+    let whole = (0, u32::try_from(text.len()).unwrap_or(u32::MAX));
+    let read = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or("");
+    TurnLink {
+        turn: sequence,
+        bears: None,
+        span: span.unwrap_or(whole),
+        confidence: 1.0,
+        covers: covers(claim, &Words::of(read)),
+    }
+}
+
+/// See [`TurnLink::covers`].
+fn covers(claim: &Claim, turn: &Words) -> (Vec<u32>, u32) {
+    let shared = turn.stems.iter().filter(|stem| claim.text.stems.binary_search(stem).is_ok());
+    let named = |stem: &&u32| {
+        turn.said.words.iter().any(|word| {
+            word.stem == **stem && claim.name.tokens().iter().any(|t| hash(t) == word.hash)
+        })
+    };
+    let by_name = turn.stems.iter().filter(named);
+    let mut shared: Vec<u32> = shared.chain(by_name).copied().take(MAX_COVERED).collect();
+    shared.sort_unstable();
+    shared.dedup();
+    (shared, u32::try_from(turn.stems.len()).unwrap_or(u32::MAX))
+}
+
 /// The clauses that state something, with their places.
 fn clauses(turn: &Words, text: &str) -> Vec<(Span, Words)> {
-    let clauses = turn.said.clauses.iter().filter(|clause| !clause.cues.has(Cue::Asks));
+    let clauses = turn.said.clauses.iter();
     clauses
         .filter_map(|clause| {
             let first = turn.said.words.get(usize::from(clause.words.0))?;
             let last = turn.said.words.get(usize::from(clause.words.1).checked_sub(1)?)?;
             let span = first.span.to(last.span);
-            Some((span, Words::of(span.of(text))))
+            let asks = text.get(span.end as usize..).is_some_and(|rest| rest.starts_with('?'));
+            (!asks).then(|| (span, Words::of(span.of(text))))
         })
         .collect()
 }
 
 fn shared_name(claim: &Claim, words: &Words) -> usize {
-    let has = |token: &&String| {
-        words.said.words.iter().any(|word| word.hash == crate::staleness::text::words::hash(token))
-    };
+    let has = |token: &&String| words.said.words.iter().any(|word| word.hash == hash(token));
     claim.name.tokens().iter().filter(has).count()
 }
 
 /// The clause has the fact's value, and enough of what it is about.
 fn says_the_same(claim: &Claim, clause: &Words) -> bool {
-    let value = claim.value_or_text();
-    let agrees = |value: &Words| {
-        let held = |x: &crate::staleness::text::Value| {
-            clause.said.values.iter().any(|y| x.agrees(y) == Some(true))
-        };
-        !value.said.values.is_empty() && value.said.values.iter().all(held)
-    };
-    let words = |of: &Words| common(&of.stems, &clause.stems) as f32 / of.stems.len().max(1) as f32;
-    let negated = |of: &Words| of.has_any(&[Cue::Negates, Cue::Ended]);
     if negated(clause) != negated(&claim.text) {
         return false;
     }
-    let whole = !claim.text.stems.is_empty() && words(&claim.text) >= SAYS_THE_SAME;
-    let by_value = claim.value.is_some()
-        && (agrees(value) || !value.stems.is_empty() && words(value) >= 1.0)
-        && (shared_name(claim, clause) > 0 || about(claim, clause));
-    whole && same_values(claim, clause) || by_value
+    let stems = &claim.text.stems;
+    let shared = common(stems, &clause.stems) as f32 / stems.len().max(1) as f32;
+    let whole = !stems.is_empty() && shared >= SAYS_THE_SAME && same_values(claim, clause);
+    let by_value = claim.value.as_ref().is_some_and(|value| has_value(clause, value));
+    whole || by_value && (shared_name(claim, clause) > 0 || about(claim, clause))
+}
+
+/// Whether it says that something is not, or not any more.
+fn negated(text: &Words) -> bool {
+    text.has_any(&[Cue::Negates, Cue::Ended]) || text.voids()
+}
+
+/// All words of a value are there, a typed one perhaps in another form.
+fn has_value(clause: &Words, value: &Words) -> bool {
+    let agrees = |typed: &Value| {
+        typed.kind != Kind::Name
+            && clause.said.values.iter().any(|other| typed.agrees(other) == Some(true))
+    };
+    let typed: Vec<&Value> = value.said.values.iter().filter(|typed| agrees(typed)).collect();
+    let there = |at: usize, stem: u32| {
+        let within = |typed: &&Value| (typed.words.0..typed.words.1).contains(&(at as u16));
+        typed.iter().any(within) || clause.stems.binary_search(&stem).is_ok()
+    };
+    let mut words = value.said.words.iter().enumerate().filter(|(_, word)| word.content).peekable();
+    words.peek().is_some() && words.all(|(at, word)| there(at, word.stem))
 }
 
 /// No value of the clause differs from the fact's.

@@ -8,6 +8,7 @@ pub mod analyse;
 mod bm25;
 pub mod exact;
 pub mod qdrant;
+pub(crate) mod select;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     engine::SearchMethod,
-    index::Match,
+    index::{Match, select::nth_best},
     turn::{Role, Sequence},
 };
 
@@ -110,11 +110,14 @@ pub fn rank(
         fuse_ranks(&scoring, &mut scored);
     }
     if wanted < scored.len() {
-        // Unstable is enough: no two are equal.
-        scored.select_nth_unstable_by(wanted, best_first);
-        scored.truncate(wanted);
+        let scores: Vec<f32> = scored.iter().map(|scored| scored.score).collect();
+        // No score means that none is a number: then all are put in order.
+        if let Some(least) = nth_best(&scores, wanted) {
+            scored.retain(|scored| scored.score >= least);
+        }
     }
     scored.sort_unstable_by(best_first);
+    scored.truncate(wanted);
     let best = scored.first().map_or(0.0, |scored| scored.score);
     let mut ranking = Ranking { order: Vec::new(), rows: Vec::new(), signals: Vec::new() };
     for Scored { score, conversation, at } in scored {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::text::{Cue, Cues, Kind, Lexed, Value, Word};
+use super::text::{Attributes, Cue, Cues, Kind, Lexed, Value, Word};
 use crate::turn::{Role, Sequence};
 
 /// A turn as it is read for comparing.
@@ -35,6 +35,8 @@ pub struct Clause {
     pub words: (u16, u16),
     /// Its cue phrases.
     pub cues: Cues,
+    /// What it speaks of.
+    pub attributes: Attributes,
 }
 
 /// What was said, apart from by whom and when.
@@ -52,6 +54,8 @@ pub struct Said {
     pub values: Vec<Value>,
     /// Cue phrases anywhere.
     pub cues: Cues,
+    /// What it speaks of anywhere.
+    pub attributes: Attributes,
     /// Its vector.
     pub vector: Option<Arc<[f32]>>,
     /// The vector as the pair model sees it; filled by the detector.
@@ -63,14 +67,19 @@ impl Said {
     pub fn of(text: &str, vector: Option<&[f32]>) -> Self {
         let lexed = Lexed::of(text);
         let cues = Cues::of_clauses(&lexed);
+        let attributes = Attributes::of_clauses(&lexed);
         let values = Value::all_of(text, &lexed);
         let ends = lexed.clauses.iter().skip(1);
         let clauses: Vec<Clause> = lexed
             .clauses
             .iter()
             .zip(ends)
-            .zip(&cues)
-            .map(|((from, to), cues)| Clause { words: (*from, *to), cues: *cues })
+            .zip(cues.iter().zip(&attributes))
+            .map(|((from, to), (cues, attributes))| Clause {
+                words: (*from, *to),
+                cues: *cues,
+                attributes: *attributes,
+            })
             .collect();
         let mut stems: Vec<(u32, u16)> = lexed
             .words
@@ -83,6 +92,9 @@ impl Said {
         Self {
             text: text.into(),
             cues: clauses.iter().fold(Cues::default(), |all, clause| all | clause.cues),
+            attributes: clauses
+                .iter()
+                .fold(Attributes::default(), |all, clause| all | clause.attributes),
             words: lexed.words,
             stems,
             clauses,

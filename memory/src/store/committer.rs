@@ -35,6 +35,25 @@ struct Waiting {
     answer: Answer,
 }
 
+/// What was committed since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitCounts {
+    /// Groups, each with one sync.
+    pub groups: u64,
+    /// Batches in them.
+    pub batches: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+}
+
+impl CommitCounts {
+    fn add(&mut self, batches: &[Batch]) {
+        self.groups += 1;
+        self.batches += batches.len() as u64;
+        self.bytes += batches.iter().map(|batch| batch.bytes() as u64).sum::<u64>();
+    }
+}
+
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Waiting>,
@@ -51,6 +70,7 @@ struct Shared {
     health: Mutex<StoreHealth>,
     /// Held while the engine commits: a reader that saw half of a commit waits.
     commits: Mutex<()>,
+    counts: Mutex<CommitCounts>,
 }
 
 /// The handle of the committing thread.
@@ -75,6 +95,7 @@ impl Committer {
             queue: Mutex::default(),
             arrived: Condvar::new(),
             commits: Mutex::new(()),
+            counts: Mutex::default(),
         });
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -115,6 +136,10 @@ impl Committer {
 
     pub(super) fn health(&self) -> StoreHealth {
         self.shared.health.lock().clone()
+    }
+
+    pub(super) fn counts(&self) -> CommitCounts {
+        *self.shared.counts.lock()
     }
 
     /// The lock that a commit of the engine holds.
@@ -196,6 +221,7 @@ impl Shared {
         };
         let answer = match committed {
             Ok(()) => {
+                self.counts.lock().add(batches);
                 self.set_health(StoreHealth::Serving);
                 return outcomes;
             }

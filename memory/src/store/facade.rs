@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
-use super::committer::Committer;
+use super::committer::{CommitCounts, Committer};
 use super::open::{self, StoreOptions};
 use super::reader::{self, Scan};
 use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitRecord};
@@ -123,6 +123,12 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> StoreHealth {
         self.committer.health()
+    }
+
+    /// What was committed since it was opened.
+    #[must_use]
+    pub fn commit_counts(&self) -> CommitCounts {
+        self.committer.counts()
     }
 
     /// Writes what was accepted, then refuses commits with

@@ -25,7 +25,7 @@ mod space;
 use std::ops::ControlFlow;
 
 pub use batch::{Batch, MAX_BATCH_BYTES};
-pub use committer::MAX_WAITING_BYTES;
+pub use committer::{CommitCounts, MAX_WAITING_BYTES};
 pub use durable::{DiskSync, FileSync};
 pub use engine_redb::RedbEngine;
 pub use engine_sled::SledEngine;

@@ -314,6 +314,7 @@ pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> Sear
         limit: 1_000,
         omit_parts: false,
         min_revision: 0,
+        ignore_staleness: false,
     }
 }
 

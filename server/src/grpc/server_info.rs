@@ -26,6 +26,7 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
     let about = &call.opened()?.about;
     let (engine, model, ranking) = (&call.engine, &about.embedding, &about.ranking);
     let limits = engine.limits().named();
+    let commits = engine.commit_counts();
     Ok(pb::GetServerInfoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         embedding_model: Some(pb::EmbeddingModelInfo {
@@ -47,5 +48,10 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
         }),
         outbox_backlog: engine.outbox_backlog(),
         tenant: call.tenant.to_string(),
+        commits: Some(pb::CommitCounts {
+            groups: commits.groups,
+            batches: commits.batches,
+            bytes: commits.bytes,
+        }),
     })
 }

@@ -184,6 +184,7 @@ async fn searches_name_what_cannot_be_taken() {
         method: 77,
         min_revision: 1,
         omit_parts: false,
+        ignore_staleness: false,
     };
     let fields = [
         "query",

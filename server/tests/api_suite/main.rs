@@ -5,6 +5,7 @@
 
 mod access;
 mod errors;
+mod fact_states;
 mod facts;
 mod faults;
 mod forks;

@@ -52,12 +52,19 @@ fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
             ..conversation
         }),
         out::Item::Turn(turn) => out::Item::Turn(pb::Turn { name: String::new(), ..turn }),
-        out::Item::Fact(fact) => out::Item::Fact(pb::Fact {
-            name: String::new(),
-            create_time: None,
-            update_time: None,
-            ..fact
-        }),
+        out::Item::Fact(fact) => {
+            let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
+            out::Item::Fact(pb::Fact {
+                name: own(fact.name),
+                depends_on: fact.depends_on.into_iter().map(own).collect(),
+                retired_by: own(fact.retired_by),
+                contradicts: fact.contradicts.into_iter().map(own).collect(),
+                rejected: fact.rejected.into_iter().map(own).collect(),
+                create_time: None,
+                update_time: None,
+                ..fact
+            })
+        }
     };
     items.into_iter().map(lasting).collect()
 }
@@ -104,6 +111,67 @@ async fn an_import_of_an_export_exports_the_same() {
     // Ids are honoured: a retry of the original append is a repeat here too.
     let answer = acme.append(&copy.name, vec![named()]).await.unwrap();
     assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn facts_keep_their_fields_and_their_ends() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = acme.create("source").await;
+    let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    acme.append(&name, vec![pb::Turn { say_time: at(9_000), ..user("hello") }]).await.unwrap();
+    let about = |attribute: &str, value: &str| pb::Fact {
+        subject: "trip".to_owned(),
+        attribute: attribute.to_owned(),
+        value: value.to_owned(),
+        scope: "work".to_owned(),
+        expire_time: at(9_900),
+        ..fact(&format!("the {attribute} is {value}"))
+    };
+    let mut names = Vec::new();
+    for (fact, on) in [
+        (about("hotel", "Hilton"), None),
+        (about("limit", "$50"), None),
+        (about("room", "12"), Some(0)),
+        (about("hotel", "Ritz"), None),
+        (pb::Fact { authority: 1, ..about("limit", "$90") }, None),
+        (pb::Fact { additive: true, ..about("stop", "Rome") }, None),
+        (about("limit", "$70"), None),
+    ] {
+        let depends_on = on.map(|at: usize| String::clone(&names[at])).into_iter().collect();
+        let request = pb::PinFactRequest {
+            conversation: name.clone(),
+            fact: Some(pb::Fact { depends_on, ..fact }),
+            request_id: String::new(),
+        };
+        let pinned = acme.memory().pin_fact(request).await.unwrap().into_inner();
+        names.push(pinned.fact.unwrap().name);
+    }
+    let (earlier, later) = (names[1].clone(), names[6].clone());
+    acme.memory().reject_edge(pb::RejectEdgeRequest { earlier, later }).await.unwrap();
+    acme.append(&name, vec![pb::Turn { say_time: at(9_500), ..user("bye") }]).await.unwrap();
+    let exported = export(&acme, &name).await;
+    let ends: Vec<_> = exported
+        .iter()
+        .filter_map(|item| match item {
+            out::Item::Fact(fact) => Some(fact.retirement()),
+            _ => None,
+        })
+        .collect();
+    use pb::FactRetirement::{Dependency, Superseded, Unspecified};
+    let held = Unspecified;
+    assert_eq!(ends, [Superseded, held, Dependency, held, Superseded, held, held]);
+    import(&acme, "copy", back(&exported)).await.unwrap();
+    assert_eq!(lasting(export(&acme, "conversations/copy").await), lasting(exported.clone()));
+
+    // What a fact rests on must be in the export.
+    let mut cut = back(&exported);
+    cut.remove(3);
+    let status = import(&acme, "cut", cut).await.unwrap_err();
+    let field = &status.get_details_bad_request().unwrap().field_violations[0].field;
+    assert_eq!((status.code(), field.as_str()), (Code::InvalidArgument, "fact.depends_on[0]"));
+    assert_eq!(acme.get("conversations/cut").await.unwrap_err().code(), Code::NotFound);
     server.stop().await;
 }
 

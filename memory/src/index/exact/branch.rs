@@ -1,7 +1,7 @@
 //! One branch in memory: its turns by slot, their passages and their words.
 //! Plain values; the cache around it decides when it is read from the store.
 //!
-//! Each kind of score is a list by slot, made in a file of its own and joined
+//! Each kind of score is a list by position in the branch, made in a file of its own and joined
 //! in [`LoadedBranch::score`]: a further one is a further list.
 
 use std::{
@@ -54,6 +54,8 @@ struct Slot {
 pub(in crate::index) struct LoadedBranch {
     slots: Vec<Slot>,
     live: BTreeMap<Sequence, u32>,
+    /// Those of `live`, by position.
+    sequences: Vec<Sequence>,
     passages: Passages,
     words: Words,
     near: Neighbourhood,
@@ -80,6 +82,7 @@ impl LoadedBranch {
     /// came or went.
     pub(in crate::index) fn settle(&mut self) {
         self.passages.recentre();
+        self.sequences = self.live.keys().copied().collect();
         let places: Vec<Place> = self
             .live
             .values()
@@ -136,24 +139,27 @@ impl LoadedBranch {
         vector: Option<&Vector>,
         limit: usize,
     ) -> Vec<Match> {
-        let slots = self.slots.len();
         let rescored = limit.max(MIN_RESCORED);
-        let dense = vector.map(|vector| self.passages.score(vector, slots, rescored));
-        let bm25 = self.words.score(terms, &self.near, corpus, slots);
-        let of = |scores: &[f32], slot: usize| scores.get(slot).copied().unwrap_or_default();
-        let matches = self.live.iter().map(|(sequence, slot)| {
-            let slot = *slot as usize;
-            let best = dense.as_ref().and_then(|dense| dense.get(slot).copied().flatten());
-            Match {
-                sequence: *sequence,
-                dense: best.map(|best| best.cosine),
-                dense_centred: best.map(|best| best.centred),
-                dense_first: best.map(|best| best.first),
-                bm25: of(&bm25.own, slot),
-                bm25_window: of(&bm25.window, slot),
-                bigram: of(&bm25.bigram, slot),
-                passage: best.map(|best| best.range),
+        let cosines = vector.and_then(|vector| self.passages.score(vector, &self.near, rescored));
+        let bm25 = self.words.score(terms, &self.near, corpus);
+        let of = |scores: &[f32], at: usize| scores.get(at).copied().unwrap_or_default();
+        let matches = self.sequences.iter().enumerate().map(|(at, sequence)| {
+            let mut found = Match {
+                bm25: of(&bm25.own, at),
+                bm25_window: of(&bm25.window, at),
+                bigram: of(&bm25.bigram, at),
+                ..Match::none(*sequence)
+            };
+            if let Some(cosines) = &cosines {
+                let known = |cosine: f32| Some(cosine).filter(|cosine| !cosine.is_nan());
+                found.dense = known(of(&cosines.best, at));
+                if found.dense.is_some() {
+                    found.dense_centred = known(of(&cosines.centred, at));
+                    found.dense_first = known(of(&cosines.first, at));
+                    found.passage = cosines.ranges.get(at).copied();
+                }
             }
+            found
         });
         matches.collect()
     }

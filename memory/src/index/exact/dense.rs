@@ -6,36 +6,36 @@
 //! 384 dimensions is about 0.003 in the cosine; the vectors themselves are kept
 //! for the rescoring.
 
-use crate::embed::Vector;
+use super::neighbourhood::Neighbourhood;
+use crate::{embed::Vector, index::select::nth_best};
 
 /// Values that the inner loop takes at once: LLVM makes multiply-add of pairs
 /// (`pmaddwd`) out of it with SSE2 alone, three times as fast as a plain loop.
 const LANES: usize = 32;
+/// What a passage takes beside the values of its vector, in bytes.
+const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 3 * size_of::<f32>();
 
-/// A passage's place in its turn and its vector.
-#[derive(Clone, Debug)]
+/// A passage's place in its turn.
+#[derive(Clone, Copy, Debug)]
 struct Row {
     slot: u32,
     range: (u32, u32),
     /// It is the first of its turn.
     first: bool,
-    scale: f32,
-    vector: Vector,
-    /// Product with the centre, and distance from it.
-    centre: (f32, f32),
 }
 
-/// How well a turn's passages match.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Best {
+/// How well the turns of a branch match, by position; no number for a turn
+/// without vectors.
+#[derive(Clone, Debug)]
+pub(super) struct Cosines {
     /// Of the best passage.
-    pub(super) cosine: f32,
+    pub(super) best: Vec<f32>,
     /// Where it stands.
-    pub(super) range: (u32, u32),
+    pub(super) ranges: Vec<(u32, u32)>,
     /// Cosine around the centre, of the best passage.
-    pub(super) centred: f32,
+    pub(super) centred: Vec<f32>,
     /// The same of the first passage.
-    pub(super) first: f32,
+    pub(super) first: Vec<f32>,
 }
 
 /// A query against the centre of a branch.
@@ -52,8 +52,7 @@ struct CentredQuery {
 impl CentredQuery {
     /// The cosine of query and passage with the centre taken off both:
     /// `(q - m)(v - m) / |q - m| |v - m|`, from the plain product.
-    fn cosine(self, product: f32, row: &Row) -> f32 {
-        let (with_centre, distance) = row.centre;
+    fn cosine(self, product: f32, with_centre: f32, distance: f32) -> f32 {
         let scale = self.distance * distance;
         let centred = product - self.with_centre - with_centre + self.square;
         // A passage on the centre itself has no direction.
@@ -65,7 +64,14 @@ impl CentredQuery {
 #[derive(Debug, Default)]
 pub(super) struct Passages {
     dimensions: usize,
+    // One entry for each passage in all of these: a scan reads what it needs.
     rows: Vec<Row>,
+    vectors: Vec<Vector>,
+    scales: Vec<f32>,
+    /// Product with the centre.
+    with_centre: Vec<f32>,
+    /// Distance from the centre.
+    distances: Vec<f32>,
     quantised: Vec<i8>,
     /// Mean of all vectors.
     centre: Vec<f32>,
@@ -90,8 +96,11 @@ impl Passages {
         let first = self.rows.last().is_none_or(|row| row.slot != slot);
         let scale = scale_of(vector);
         self.quantised.extend(vector.iter().map(|value| quantise(*value, scale)));
-        let vector = vector.clone();
-        self.rows.push(Row { slot, range, first, scale, vector, centre: (0.0, 1.0) });
+        self.rows.push(Row { slot, range, first });
+        self.vectors.push(vector.clone());
+        self.scales.push(scale);
+        self.with_centre.push(0.0);
+        self.distances.push(1.0);
     }
 
     /// Takes out all passages of a turn.
@@ -103,6 +112,10 @@ impl Passages {
                 continue;
             }
             self.rows.swap_remove(at);
+            self.vectors.swap_remove(at);
+            for values in [&mut self.scales, &mut self.with_centre, &mut self.distances] {
+                values.swap_remove(at);
+            }
             let last = self.rows.len() * self.dimensions;
             let start = at * self.dimensions;
             if start < last {
@@ -116,51 +129,78 @@ impl Passages {
     /// after passages came or went.
     pub(super) fn recentre(&mut self) {
         let mut centre = vec![0.0_f64; self.dimensions];
-        for row in &self.rows {
-            for (sum, value) in centre.iter_mut().zip(row.vector.iter()) {
+        for vector in &self.vectors {
+            for (sum, value) in centre.iter_mut().zip(vector.iter()) {
                 *sum += f64::from(*value);
             }
         }
         let count = self.rows.len().max(1) as f64;
         self.centre = centre.into_iter().map(|sum| (sum / count) as f32).collect();
         let square = dot(&self.centre, &self.centre);
-        for row in &mut self.rows {
-            let product = dot(&row.vector, &self.centre);
-            let own = dot(&row.vector, &row.vector);
-            row.centre = (product, (own - 2.0 * product + square).max(0.0).sqrt());
+        let measured = self.with_centre.iter_mut().zip(&mut self.distances);
+        for (vector, (with_centre, distance)) in self.vectors.iter().zip(measured) {
+            let own = dot(vector, vector);
+            *with_centre = dot(vector, &self.centre);
+            *distance = (own - 2.0 * *with_centre + square).max(0.0).sqrt();
         }
     }
 
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.quantised.len()
-            + self.rows.len() * (size_of::<Row>() + self.dimensions * size_of::<f32>())
+        self.quantised.len() + self.rows.len() * (ROW_BYTES + self.dimensions * size_of::<f32>())
     }
 
     /// The best passage of every turn; exact for the best `exact` turns, and
-    /// within quantisation error for the others. Nothing for a turn without
-    /// vectors, or if the query is of another model.
-    pub(super) fn score(&self, query: &[f32], slots: usize, exact: usize) -> Vec<Option<Best>> {
-        let mut best: Vec<Option<Best>> = vec![None; slots];
+    /// within quantisation error for the others. Nothing if there are no
+    /// vectors, or the query is of another model.
+    pub(super) fn score(
+        &self,
+        query: &[f32],
+        near: &Neighbourhood,
+        exact: usize,
+    ) -> Option<Cosines> {
         if query.len() != self.dimensions || self.rows.is_empty() {
-            return best;
+            return None;
         }
-        let centred = self.centred(query);
-        for (row, cosine) in self.rows.iter().zip(self.scan(query)) {
-            raise(&mut best, row, cosine, centred);
-        }
-        let threshold = nth_best(&best, exact);
-        let mut rescored: Vec<Option<Best>> = vec![None; slots];
-        for row in &self.rows {
-            let near = best.get(row.slot as usize).copied().flatten();
-            if near.is_some_and(|near| near.cosine >= threshold) {
-                raise(&mut rescored, row, dot(&row.vector, query).clamp(-1.0, 1.0), centred);
+        let mut cosines = self.scan(query);
+        let turns = near.turns();
+        let mut best = vec![f32::NAN; turns];
+        for (row, cosine) in self.rows.iter().zip(&cosines) {
+            if let Some(best) = near.position(row.slot).and_then(|at| best.get_mut(at)) {
+                *best = best.max(*cosine);
             }
         }
-        for (best, rescored) in best.iter_mut().zip(rescored) {
-            *best = rescored.or(*best);
+        let threshold = nth_best(&best, exact).unwrap_or(f32::NEG_INFINITY);
+        for ((row, vector), cosine) in self.rows.iter().zip(&self.vectors).zip(&mut cosines) {
+            // The passages of one turn are compared with each other: all or none.
+            let of_turn = near.position(row.slot).and_then(|at| best.get(at));
+            if of_turn.is_some_and(|best| *best >= threshold) {
+                *cosine = dot(vector, query).clamp(-1.0, 1.0);
+            }
         }
-        best
+        best.fill(f32::NAN);
+        let mut found = Cosines {
+            best,
+            ranges: vec![(0, 0); turns],
+            centred: vec![f32::NAN; turns],
+            first: vec![f32::NAN; turns],
+        };
+        let centred = self.around_centre(query, &cosines);
+        for ((row, cosine), centred) in self.rows.iter().zip(cosines).zip(centred) {
+            if let Some(at) = near.position(row.slot) {
+                found.raise(at, row, cosine, centred);
+            }
+        }
+        Some(found)
+    }
+
+    /// The cosines around the centre of every row, from the plain ones.
+    fn around_centre(&self, query: &[f32], cosines: &[f32]) -> Vec<f32> {
+        let query = self.centred(query);
+        let measured = self.with_centre.iter().zip(&self.distances);
+        let all = cosines.iter().zip(measured);
+        all.map(|(cosine, (product, distance))| query.cosine(*cosine, *product, *distance))
+            .collect()
     }
 
     fn centred(&self, query: &[f32]) -> CentredQuery {
@@ -171,44 +211,38 @@ impl Passages {
     }
 
     /// The approximate cosine of every row, in order.
-    fn scan(&self, query: &[f32]) -> impl Iterator<Item = f32> {
+    fn scan(&self, query: &[f32]) -> Vec<f32> {
         let query_scale = scale_of(query);
         let query: Vec<i16> =
             query.iter().map(|value| i16::from(quantise(*value, query_scale))).collect();
-        self.quantised.chunks_exact(self.dimensions.max(1)).zip(&self.rows).map(
-            move |(quantised, row)| {
-                let product = dot_quantised(quantised, &query) as f32;
-                (product * row.scale * query_scale).clamp(-1.0, 1.0)
-            },
-        )
+        let rows = self.quantised.chunks_exact(self.dimensions.max(1));
+        let cosines = rows.zip(&self.scales).map(|(quantised, scale)| {
+            let product = dot_quantised(quantised, &query) as f32;
+            (product * scale * query_scale).clamp(-1.0, 1.0)
+        });
+        cosines.collect()
     }
 }
 
-fn raise(best: &mut [Option<Best>], row: &Row, cosine: f32, query: CentredQuery) {
-    let Some(best) = best.get_mut(row.slot as usize) else { return };
-    let centred = query.cosine(cosine, row);
-    let Some(known) = best else {
-        *best = Some(Best { cosine, range: row.range, centred, first: centred });
-        return;
-    };
-    if row.first {
-        known.first = centred;
+impl Cosines {
+    /// Takes in a passage of the turn at a position.
+    fn raise(&mut self, at: usize, row: &Row, cosine: f32, centred: f32) {
+        let (Some(best), Some(range)) = (self.best.get_mut(at), self.ranges.get_mut(at)) else {
+            return;
+        };
+        let (Some(best_centred), Some(first)) = (self.centred.get_mut(at), self.first.get_mut(at))
+        else {
+            return;
+        };
+        if row.first || best.is_nan() {
+            *first = centred;
+        }
+        *best_centred = best_centred.max(centred);
+        if best.is_nan() || cosine > *best {
+            *best = cosine;
+            *range = row.range;
+        }
     }
-    known.centred = known.centred.max(centred);
-    if cosine > known.cosine {
-        known.cosine = cosine;
-        known.range = row.range;
-    }
-}
-
-/// The score that `count` turns reach.
-fn nth_best(best: &[Option<Best>], count: usize) -> f32 {
-    let mut scores: Vec<f32> = best.iter().flatten().map(|best| best.cosine).collect();
-    if count >= scores.len() {
-        return f32::NEG_INFINITY;
-    }
-    let (_, nth, _) = scores.select_nth_unstable_by(count, |a, b| b.total_cmp(a));
-    *nth
 }
 
 /// The step of quantisation; 0 for a vector without a finite value.

@@ -47,7 +47,7 @@ pub(in crate::index) struct Corpus {
     df: Vec<usize>,
 }
 
-/// BM25 scores by slot.
+/// BM25 scores by position in the branch; room may be left behind the last.
 #[derive(Clone, Debug)]
 pub(in crate::index) struct Scores {
     /// Of the turn alone.
@@ -139,78 +139,56 @@ impl Words {
         }
     }
 
-    /// The BM25 scores of every slot, 0 without a common term: of the turn
-    /// alone, and with its neighbourhood.
+    /// The scores of every turn, 0 without a common term.
     pub(in crate::index) fn score(
         &self,
         query: &QueryTerms,
         near: &Neighbourhood,
         corpus: &Corpus,
-        slots: usize,
     ) -> Scores {
         let mut scores = Scores {
-            own: vec![0.0; slots],
-            window: vec![0.0; slots],
-            bigram: self.bigrams(query, corpus, slots),
+            own: vec![0.0; near.room()],
+            window: vec![0.0; near.room()],
+            bigram: self.bigrams(query, near, corpus),
         };
         let turns = corpus.turns.max(1) as f64;
         let average = (corpus.total_length as f64 / turns) as f32;
         let window_average = (corpus.window_length / turns) as f32;
         let mut spread = near.spread();
         // Once for a turn, and not once for each of its terms.
-        let own_norms: Vec<f32> =
-            self.lengths.iter().map(|length| bm25::norm(*length as f32, average)).collect();
-        let window_norms: Vec<f32> =
-            near.lengths().iter().map(|length| bm25::norm(*length, window_average)).collect();
+        let norms = near.norms(average, window_average);
         for ((term, asked), df) in query.iter().zip(&corpus.df) {
             let weight = bm25::idf(corpus.turns, *df) * asked as f32;
             let postings = self.postings_of(term);
-            let common = near.is_common(postings.len());
-            for posting in postings {
-                let slot = posting.slot as usize;
-                let tf = posting.tf as f32;
-                if let (Some(score), Some(norm)) = (scores.own.get_mut(slot), own_norms.get(slot)) {
-                    *score += weight * bm25::saturated(tf, *norm);
-                }
-                if common {
-                    near.add_own(&mut spread, posting.slot, tf);
-                } else {
-                    near.add(&mut spread, posting.slot, tf);
-                }
+            let places =
+                postings.iter().filter_map(|p| Some((near.position(p.slot)?, p.tf as f32)));
+            if near.is_common(postings.len()) {
+                places.for_each(|(at, tf)| spread.add_own(at, tf));
+                let both = (&mut scores.own[..], &mut scores.window[..]);
+                near.spread_own(&mut spread, weight, &norms, both);
+                continue;
             }
-            let window = &mut scores.window;
-            let mut add = |position: usize, tf: f32| {
-                let score = near.slot(position).and_then(|slot| window.get_mut(slot));
-                if let (Some(score), Some(norm)) = (score, window_norms.get(position)) {
-                    *score += weight * bm25::saturated(tf, *norm);
-                }
-            };
-            if common {
-                near.spread_own(&mut spread, &mut add);
-            } else {
-                spread.drain(&mut add);
+            for (at, tf) in places {
+                add(&mut scores.own, &norms.own, at, weight, tf);
+                near.add(&mut spread, at, tf);
             }
+            spread.drain(|at, tf| add(&mut scores.window, &norms.window, at, weight, tf));
         }
         scores
     }
 
-    /// For every slot, the IDF of the query's pairs that stand in it, each pair
+    /// For every turn, the IDF of the query's pairs that stand in it, each pair
     /// at its commoner term's.
-    fn bigrams(&self, query: &QueryTerms, corpus: &Corpus, slots: usize) -> Vec<f32> {
-        let mut scores = vec![0.0; slots];
+    fn bigrams(&self, query: &QueryTerms, near: &Neighbourhood, corpus: &Corpus) -> Vec<f32> {
+        let mut scores = vec![0.0; near.turns()];
         for (first, second) in query.pairs() {
             let (Some(a), Some(b)) = (self.known(first.text), self.known(second.text)) else {
                 continue;
             };
             let df = |place: usize| corpus.df.get(place).copied().unwrap_or_default();
             let weight = bm25::idf(corpus.turns, df(first.place).max(df(second.place)));
-            // The rarer term's turns are looked through.
-            let (few, many) = (self.postings_of(first.text), self.postings_of(second.text));
-            let looked_at = if few.len() <= many.len() { few } else { many };
-            for posting in looked_at {
-                if self.pairs.hold(posting.slot, a, b)
-                    && let Some(score) = scores.get_mut(posting.slot as usize)
-                {
+            for slot in self.pairs.slots(a, b) {
+                if let Some(score) = near.position(slot).and_then(|at| scores.get_mut(at)) {
                     *score += weight;
                 }
             }
@@ -241,5 +219,12 @@ impl Words {
     fn postings_of(&self, term: &str) -> &[Posting] {
         let id = self.dictionary.get(term).map(|id| *id as usize);
         id.and_then(|id| self.postings.get(id)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Adds what `tf` occurrences are worth to the score at a position.
+fn add(scores: &mut [f32], norms: &[f32], at: usize, weight: f32, tf: f32) {
+    if let (Some(score), Some(norm)) = (scores.get_mut(at), norms.get(at)) {
+        *score += weight * bm25::saturated(tf, *norm);
     }
 }

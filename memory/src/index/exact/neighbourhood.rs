@@ -7,6 +7,8 @@
 //! long answers keep their neighbours at a distance, short remarks share a
 //! window.
 
+use crate::index::bm25;
+
 /// Turns looked at on either side.
 const REACH: usize = 4;
 /// Distance, in counted terms between the middles of two turns, at which a
@@ -15,6 +17,8 @@ const SCALE: f32 = 30.0;
 
 /// A term in more than one turn of so many is common.
 const COMMON_SHARE: usize = 8;
+/// Positions that a common term is spread over at once.
+const LANES: usize = 16;
 
 /// A turn as its neighbours see it.
 #[derive(Clone, Copy, Debug)]
@@ -26,23 +30,39 @@ pub(super) struct Place {
 }
 
 /// Weights between neighbours, by position in the branch.
+///
+/// Lists that are read [`LANES`] positions at once have room behind the last
+/// position, and [`REACH`] places before the first.
 #[derive(Debug, Default)]
 pub(in crate::index) struct Neighbourhood {
-    slots: Vec<u32>,
     positions: Vec<u32>,
-    /// Weight of the turn `offset + 1` positions ahead.
-    ahead: Vec<[f32; REACH]>,
+    turns: usize,
+    /// For each offset, the weight of the turn `offset + 1` positions ahead;
+    /// that of a position stands [`REACH`] places behind it.
+    ahead: [Vec<f32>; REACH],
+    /// Terms of each turn.
+    own_lengths: Vec<f32>,
     /// Terms of each turn with its neighbourhood.
     lengths: Vec<f32>,
+    total_length: f64,
 }
 
-/// Weighted occurrences of one term, by position.
+/// Occurrences of one term, by position.
 #[derive(Debug)]
 pub(super) struct Spread {
     occurrences: Vec<f32>,
     touched: Vec<u32>,
-    /// Occurrences in the turns themselves, for a common term.
+    /// Occurrences in the turns themselves, for a common term; that of a
+    /// position stands [`REACH`] places behind it.
     own: Vec<f32>,
+}
+
+/// What a turn of average length has, and BM25's share of each turn's length.
+pub(super) struct Norms {
+    /// Of the turns alone, by position.
+    pub(super) own: Vec<f32>,
+    /// Of the turns with their neighbourhoods, by position.
+    pub(super) window: Vec<f32>,
 }
 
 impl Neighbourhood {
@@ -54,54 +74,79 @@ impl Neighbourhood {
                 *position = u32::try_from(at).unwrap_or(u32::MAX);
             }
         }
-        let ahead: Vec<[f32; REACH]> = (0..places.len()).map(|at| weights(places, at)).collect();
-        let mut lengths: Vec<f32> = places.iter().map(|place| place.length as f32).collect();
-        for (at, weights) in ahead.iter().enumerate() {
-            for (offset, weight) in weights.iter().enumerate() {
+        let room = padded(places.len());
+        let mut ahead: [Vec<f32>; REACH] = std::array::from_fn(|_| vec![0.0; REACH + room]);
+        let mut own_lengths: Vec<f32> = places.iter().map(|place| place.length as f32).collect();
+        let mut lengths = own_lengths.clone();
+        for at in 0..places.len() {
+            for (offset, weight) in weights(places, at).into_iter().enumerate() {
                 let Some(other) = places.get(at + offset + 1) else { break };
+                ahead[offset][REACH + at] = weight;
                 let (here, there) = (places[at].length as f32, other.length as f32);
                 lengths[at] += weight * there;
                 lengths[at + offset + 1] += weight * here;
             }
         }
-        Self { slots: places.iter().map(|place| place.slot).collect(), positions, ahead, lengths }
+        let total_length = lengths.iter().map(|length| f64::from(*length)).sum();
+        own_lengths.resize(room, 0.0);
+        lengths.resize(room, 0.0);
+        Self { positions, turns: places.len(), ahead, own_lengths, lengths, total_length }
     }
 
     /// Terms of all turns with their neighbourhoods.
     pub(super) fn total_length(&self) -> f64 {
-        self.lengths.iter().map(|length| f64::from(*length)).sum()
+        self.total_length
     }
 
-    /// Terms of the turns with their neighbourhoods, by position.
-    pub(super) fn lengths(&self) -> &[f32] {
-        &self.lengths
+    /// Turns, and positions.
+    pub(super) fn turns(&self) -> usize {
+        self.turns
     }
 
-    /// The slot at a position.
-    pub(super) fn slot(&self, position: usize) -> Option<usize> {
-        self.slots.get(position).map(|slot| *slot as usize)
+    /// Places of a list by position that [`Self::spread_own`] adds to.
+    pub(super) fn room(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// The position of a slot.
+    pub(super) fn position(&self, slot: u32) -> Option<usize> {
+        self.positions.get(slot as usize).filter(|at| **at != u32::MAX).map(|at| *at as usize)
+    }
+
+    /// BM25's norms, given the average lengths of turns without and with their
+    /// neighbourhoods.
+    pub(super) fn norms(&self, average: f32, window_average: f32) -> Norms {
+        let norms = |lengths: &[f32], average: f32| {
+            lengths.iter().map(|length| bm25::norm(*length, average)).collect()
+        };
+        Norms {
+            own: norms(&self.own_lengths, average),
+            window: norms(&self.lengths, window_average),
+        }
     }
 
     /// Room for the occurrences of a term.
     pub(super) fn spread(&self) -> Spread {
-        let turns = self.slots.len();
-        Spread { occurrences: vec![0.0; turns], touched: Vec::new(), own: vec![0.0; turns] }
+        Spread {
+            occurrences: vec![0.0; self.turns],
+            touched: Vec::new(),
+            own: vec![0.0; self.room() + 2 * REACH],
+        }
     }
 
-    /// Adds `tf` occurrences in the turn of a slot to it and its neighbours.
-    pub(super) fn add(&self, spread: &mut Spread, slot: u32, tf: f32) {
-        let Some(at) = self.positions.get(slot as usize).map(|at| *at as usize) else { return };
+    /// Adds `tf` occurrences at a position to it and its neighbours.
+    pub(super) fn add(&self, spread: &mut Spread, at: usize, tf: f32) {
         spread.put(at, tf);
-        for (offset, weight) in self.ahead.get(at).into_iter().flatten().enumerate() {
-            if *weight > 0.0 {
+        for (offset, weights) in self.ahead.iter().enumerate() {
+            let weight = weights.get(REACH + at).copied().unwrap_or_default();
+            if weight > 0.0 {
                 spread.put(at + offset + 1, weight * tf);
             }
         }
-        for offset in 0..REACH.min(at) {
-            let behind = at - offset - 1;
-            let weight = self.ahead.get(behind).map_or(0.0, |weights| weights[offset]);
+        for (offset, weights) in self.ahead.iter().enumerate().take(at) {
+            let weight = weights.get(REACH + at - offset - 1).copied().unwrap_or_default();
             if weight > 0.0 {
-                spread.put(behind, weight * tf);
+                spread.put(at - offset - 1, weight * tf);
             }
         }
     }
@@ -109,41 +154,60 @@ impl Neighbourhood {
 
 impl Neighbourhood {
     /// Whether a term that stands in so many turns is better spread over all
-    /// turns at once ([`Self::add_own`], [`Self::spread_own`]) than from each.
+    /// turns at once ([`Spread::add_own`], [`Self::spread_own`]) than from each.
     pub(super) fn is_common(&self, turns: usize) -> bool {
-        turns > self.slots.len() / COMMON_SHARE
+        turns > self.turns / COMMON_SHARE
     }
 
-    /// Notes `tf` occurrences in the turn of a slot.
-    pub(super) fn add_own(&self, spread: &mut Spread, slot: u32, tf: f32) {
-        let at = self.positions.get(slot as usize).map(|at| *at as usize);
-        if let Some(own) = at.and_then(|at| spread.own.get_mut(at)) {
-            *own += tf;
-        }
-    }
-
-    /// Spreads what was noted over the neighbours, gives every position that got
-    /// something, and clears it.
-    pub(super) fn spread_own(&self, spread: &mut Spread, mut visit: impl FnMut(usize, f32)) {
-        spread.occurrences.copy_from_slice(&spread.own);
-        for offset in 0..REACH {
-            let distance = offset + 1;
-            let own = spread.own.get(distance..).unwrap_or_default();
-            for ((place, weights), tf) in spread.occurrences.iter_mut().zip(&self.ahead).zip(own) {
-                *place += weights[offset] * tf;
+    /// Spreads what was noted over the neighbours, scores every position, and
+    /// clears it: `own` and `window` grow by `weight` times BM25's saturation.
+    pub(super) fn spread_own(
+        &self,
+        spread: &mut Spread,
+        weight: f32,
+        norms: &Norms,
+        (own, window): (&mut [f32], &mut [f32]),
+    ) {
+        let (owns, _) = own.as_chunks_mut::<LANES>();
+        let (windows, _) = window.as_chunks_mut::<LANES>();
+        let (own_norms, _) = norms.own.as_chunks::<LANES>();
+        let (window_norms, _) = norms.window.as_chunks::<LANES>();
+        let scores = owns.iter_mut().zip(windows);
+        for (block, ((own, window), (own_norm, window_norm))) in
+            scores.zip(own_norms.iter().zip(window_norms)).enumerate()
+        {
+            let start = REACH + block * LANES;
+            let tf = lanes(&spread.own, start);
+            let mut near = tf;
+            for (offset, weights) in self.ahead.iter().enumerate() {
+                let distance = offset + 1;
+                let (ahead, there) = (lanes(weights, start), lanes(&spread.own, start + distance));
+                let (behind, here) =
+                    (lanes(weights, start - distance), lanes(&spread.own, start - distance));
+                for lane in 0..LANES {
+                    near[lane] += ahead[lane] * there[lane];
+                    near[lane] += behind[lane] * here[lane];
+                }
             }
-            let behind = spread.occurrences.get_mut(distance..).unwrap_or_default();
-            for ((place, weights), tf) in behind.iter_mut().zip(&self.ahead).zip(&spread.own) {
-                *place += weights[offset] * tf;
-            }
-        }
-        for (position, occurrences) in spread.occurrences.iter_mut().enumerate() {
-            if *occurrences > 0.0 {
-                visit(position, std::mem::take(occurrences));
+            for lane in 0..LANES {
+                own[lane] += weight * bm25::saturated(tf[lane], own_norm[lane]);
+                window[lane] += weight * bm25::saturated(near[lane], window_norm[lane]);
             }
         }
         spread.own.fill(0.0);
     }
+}
+
+/// Positions with those that fill the last block.
+fn padded(turns: usize) -> usize {
+    turns.next_multiple_of(LANES)
+}
+
+/// The block that begins at a place; zeros behind the end.
+#[inline(always)]
+fn lanes(values: &[f32], start: usize) -> [f32; LANES] {
+    let block = values.get(start..).and_then(|rest| rest.first_chunk::<LANES>());
+    block.copied().unwrap_or([0.0; LANES])
 }
 
 impl Spread {
@@ -153,6 +217,13 @@ impl Spread {
             self.touched.push(u32::try_from(position).unwrap_or(u32::MAX));
         }
         *place += occurrences;
+    }
+
+    /// Notes `tf` occurrences in the turn at a position.
+    pub(super) fn add_own(&mut self, position: usize, tf: f32) {
+        if let Some(own) = self.own.get_mut(REACH + position) {
+            *own += tf;
+        }
     }
 
     /// Gives every position with its weighted occurrences, and clears them.
@@ -192,7 +263,7 @@ mod tests {
     fn spread(lengths: &[u32], slot: u32) -> Vec<f32> {
         let near = Neighbourhood::measure(&places(lengths), lengths.len());
         let mut spread = near.spread();
-        near.add(&mut spread, slot, 1.0);
+        near.add(&mut spread, slot as usize, 1.0);
         let mut found = vec![0.0; lengths.len()];
         spread.drain(|position, occurrences| found[position] = occurrences);
         found
@@ -219,7 +290,7 @@ mod tests {
     fn lengths_grow_by_what_counts() {
         let near = Neighbourhood::measure(&places(&[30, 30]), 2);
         let weight = (-1.0_f32).exp();
-        assert!((near.lengths()[0] - 30.0 * (1.0 + weight)).abs() < 1e-4);
+        assert!((near.lengths[0] - 30.0 * (1.0 + weight)).abs() < 1e-4);
         assert!((near.total_length() - f64::from(60.0 * (1.0 + weight))).abs() < 1e-3);
     }
 
@@ -228,16 +299,22 @@ mod tests {
         let lengths = [6, 600, 6, 9, 12, 3, 3, 8];
         let near = Neighbourhood::measure(&places(&lengths), lengths.len());
         let mut spread = near.spread();
+        let norms = near.norms(5.0, 9.0);
         for round in 0..2 {
-            let mut found = [vec![0.0; lengths.len()], vec![0.0; lengths.len()]];
-            for slot in [0, 3, 4, 7] {
-                near.add(&mut spread, slot, slot as f32 + 1.0);
-                near.add_own(&mut spread, slot, slot as f32 + 1.0);
+            let mut expected = vec![0.0; lengths.len()];
+            let (mut own, mut window) = (vec![0.0; near.room()], vec![0.0; near.room()]);
+            for at in [0, 3, 4, 7] {
+                near.add(&mut spread, at, at as f32 + 1.0);
+                spread.add_own(at, at as f32 + 1.0);
             }
-            spread.drain(|position, occurrences| found[0][position] = occurrences);
-            near.spread_own(&mut spread, |position, occurrences| found[1][position] = occurrences);
-            for (one, other) in found[0].iter().zip(&found[1]) {
-                assert!((one - other).abs() < 1e-5, "{round}: {found:?}");
+            spread.drain(|at, tf| expected[at] = 2.0 * bm25::saturated(tf, norms.window[at]));
+            near.spread_own(&mut spread, 2.0, &norms, (&mut own, &mut window));
+            for (one, other) in expected.iter().zip(&window) {
+                assert!((one - other).abs() < 1e-5, "{round}: {expected:?} {window:?}");
+            }
+            for (at, own) in own.iter().enumerate() {
+                let tf = if [0, 3, 4, 7].contains(&at) { at as f32 + 1.0 } else { 0.0 };
+                assert!((own - 2.0 * bm25::saturated(tf, norms.own[at])).abs() < 1e-5, "{at}");
             }
         }
     }

@@ -11,7 +11,12 @@ use std::{
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::{branch::LoadedBranch, dense::Passages, *};
+use super::{
+    branch::LoadedBranch,
+    dense::{Cosines, Passages},
+    neighbourhood::{Neighbourhood, Place},
+    *,
+};
 use crate::{
     embed::Vector,
     index::{Match, Passage},
@@ -94,6 +99,12 @@ fn the_best_ten_are_those_of_brute_force() {
     }
 }
 
+/// A branch of so many turns, whose slots are their positions.
+fn in_order(turns: u32) -> Neighbourhood {
+    let places: Vec<Place> = (0..turns).map(|slot| Place { slot, length: 1 }).collect();
+    Neighbourhood::measure(&places, turns as usize)
+}
+
 #[test]
 fn passages_can_be_taken_out_in_any_order() {
     let mut random = StdRng::seed_from_u64(8);
@@ -107,13 +118,14 @@ fn passages_can_be_taken_out_in_any_order() {
     gone.shuffle(&mut random);
     for (count, slot) in gone.iter().enumerate() {
         let own = vectors.get(*slot as usize).unwrap();
-        let before = passages.score(own, 50, 50);
-        let best = before.get(*slot as usize).copied().flatten().unwrap();
-        assert!((best.cosine - 1.0).abs() < 1e-5 && best.range == (0, *slot));
+        let at = *slot as usize;
+        let before = passages.score(own, &in_order(50), 50).unwrap();
+        assert!((before.best[at] - 1.0).abs() < 1e-5 && before.ranges[at] == (0, *slot));
         passages.remove(*slot);
-        let after = passages.score(own, 50, 50);
-        assert_eq!(after.iter().flatten().count(), 50 - count - 1);
-        assert_eq!(after.get(*slot as usize).copied().flatten(), None);
+        let after = passages.score(own, &in_order(50), 50);
+        let embedded = |cosines: &Cosines| cosines.best.iter().filter(|c| !c.is_nan()).count();
+        assert_eq!(after.as_ref().map_or(0, embedded), 50 - count - 1);
+        assert!(after.is_none_or(|after| after.best[at].is_nan()));
     }
 }
 
@@ -132,11 +144,12 @@ fn odd_vectors_do_no_harm() {
     passages.add(4, (0, 0), &[1.0, 0.0].into());
     // Of another model: left out.
     passages.add(5, (0, 0), &[1.0, 0.0, 0.0].into());
-    let found = passages.score(&[1.0, 0.0], 6, 1);
-    assert!((found.get(4).copied().flatten().unwrap().cosine - 1.0).abs() < 1e-6);
-    assert_eq!(found.last().copied().flatten(), None);
-    assert!(passages.score(&[1.0], 6, 1).iter().all(Option::is_none));
-    assert!(passages.score(&[], 6, 1).iter().all(Option::is_none));
+    let near = in_order(6);
+    let found = passages.score(&[1.0, 0.0], &near, 1).unwrap();
+    assert!((found.best[4] - 1.0).abs() < 1e-6);
+    assert!(found.best[5].is_nan() && found.centred[5].is_nan() && found.first[5].is_nan());
+    assert!(passages.score(&[1.0], &near, 1).is_none());
+    assert!(passages.score(&[], &near, 1).is_none());
 }
 
 /// Every search result, as a reload would give it.

@@ -46,6 +46,7 @@ features! {
     BestShared = "best_shared", BestOverlap = "best_overlap", BestCover = "best_cover",
     DeniedApart = "denied_apart", DeniedAlike = "denied_alike", UnrealApart = "unreal_apart",
     Opposites = "opposites", Synonyms = "synonyms", Sworn = "sworn", Weight = "weight",
+    OathOld = "oath_old", OathNew = "oath_new", OathCover = "oath_cover", OathWords = "oath_words",
     CommonOverlap = "common_overlap", CommonCover = "common_cover", CommonDeniedApart = "common_denied_apart",
     PieceNegParity = "piece_neg_parity", PieceNegOld = "piece_neg_old", PieceNegNew = "piece_neg_new",
     PieceAsks = "piece_asks", PieceSameOpening = "piece_same_opening", PieceNever = "piece_never",
@@ -134,6 +135,7 @@ pub fn row(old: Side<'_>, new: Side<'_>, between: &[Side<'_>]) -> Row {
         row.set(Feature::CommonCover, found.cover);
         row.set(Feature::CommonDeniedApart, found.denied_apart);
     }
+    oaths(&mut row, old, new);
     whole(&mut row, old.reading, new.reading);
     values(&mut row, a, b, between);
     marks(&mut row, old.reading, new.reading, between);
@@ -218,6 +220,21 @@ fn facing(row: &mut Row, a: &Piece, b: &Piece) {
     let mood = |p: &Piece| bit(p.has(Class::Praises)) - bit(p.has(Class::Blames));
     row.set(Feature::PiecePraiseApart, (mood(a) - mood(b)).abs());
     row.set(Feature::PieceContrast, bit(a.has(Class::Contrasts)) + bit(b.has(Class::Contrasts)));
+}
+
+/// "I have never" in either turn: how much of it the other speaks of anywhere.
+fn oaths(row: &mut Row, old: Side<'_>, new: Side<'_>) {
+    for (side, other, feature) in [(old, new, Feature::OathOld), (new, old, Feature::OathNew)] {
+        let stems = &other.statement.said.stems;
+        for piece in side.reading.pieces.iter().filter(|piece| piece.swears()) {
+            let said = |stem: u32| stems.binary_search_by_key(&stem, |s| s.0).is_ok();
+            let found = piece.terms.iter().filter(|term| said(term.stem)).count() as f32;
+            let cover = found / piece.terms.len().max(1) as f32;
+            row.set(feature, 1.0);
+            row.set(Feature::OathCover, row.get(Feature::OathCover).max(cover));
+            row.set(Feature::OathWords, row.get(Feature::OathWords).max(found));
+        }
+    }
 }
 
 /// Classes anywhere in the turns.

@@ -92,6 +92,31 @@ impl ContradictionModel {
         self.weights.flag_at
     }
 
+    /// Probability from which an answer is taken to contradict what was said
+    /// before; for [`Self::against_history`].
+    pub fn answer_at(&self) -> f32 {
+        self.weights.answer_at
+    }
+
+    /// The earlier turn that a turn contradicts most: its index in `history`
+    /// (in order, ending just before the turn) and the comparison. `None` for
+    /// an empty history.
+    pub fn against_history(
+        &self,
+        history: &[&Prepared],
+        answer: &Prepared,
+    ) -> Option<(usize, Contradiction)> {
+        let scored = history.iter().enumerate().map(|(index, old)| {
+            let between = history.get(index + 1..).unwrap_or(&[]);
+            (index, self.score_prepared(old, answer, between))
+        });
+        scored.reduce(
+            |best, next| {
+                if next.1.probability > best.1.probability { next } else { best }
+            },
+        )
+    }
+
     /// Compares an old and a new statement; `between` are the statements in
     /// between, in order ([`MAX_BETWEEN`] of them are looked at). The same
     /// statement twice is compared sentence against sentence.
@@ -128,5 +153,7 @@ impl ContradictionModel {
     }
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

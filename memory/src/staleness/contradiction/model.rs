@@ -56,6 +56,7 @@ struct File {
     head: HeadFile,
     trees: Vec<TreeFile>,
     flag_at: f32,
+    answer_at: f32,
 }
 
 /// A summand of the head.
@@ -87,6 +88,7 @@ struct Tree {
 pub(super) struct Weights {
     pub(super) version: String,
     pub(super) flag_at: f32,
+    pub(super) answer_at: f32,
     head: Vec<HeadTerm>,
     bias: f64,
     trees: Vec<Tree>,
@@ -119,6 +121,7 @@ impl Weights {
         Ok(Self {
             version: file.version,
             flag_at: file.flag_at,
+            answer_at: file.answer_at,
             head: terms.collect::<Result<_, WeightsError>>()?,
             bias: head.bias,
             trees: file

@@ -89,8 +89,9 @@ impl Reading {
     pub fn of(said: &Said) -> Self {
         let mut reading = Self::default();
         for clause in &said.clauses {
-            let (mut from, to) = (clause.words.0 as usize, clause.words.1 as usize);
-            for at in from..to {
+            let (start, to) = (clause.words.0 as usize, clause.words.1 as usize);
+            let mut from = start;
+            for at in start..to {
                 if at - from >= MIN_PIECE_WORDS && to - at >= 3 && parts(said, at) {
                     reading.push(said, from, at, to);
                     from = at;

@@ -50,3 +50,64 @@ fn weights_that_do_not_fit_are_refused() {
         Err(WeightsError::UnknownFeature(name)) if name == "cosines"
     ));
 }
+
+/// Probability for a pair of user turns, six turns apart, without vectors.
+fn probability(model: &ContradictionModel, (old, new): table::Pair) -> f32 {
+    model.score(&statement(1, Role::User, old), &statement(7, Role::User, new), &[]).probability
+}
+
+#[test]
+fn hand_written_pairs_are_told_apart() {
+    let model = model();
+    let of = |pairs: &[table::Pair]| -> Vec<f32> {
+        pairs.iter().map(|pair| probability(&model, *pair)).collect()
+    };
+    let (wrong, fine) = (of(table::CONTRADICTIONS), of(table::COMPATIBLE));
+    let higher = wrong.iter().flat_map(|w| fine.iter().map(move |f| w > f)).filter(|x| *x).count();
+    let share = higher as f32 / (wrong.len() * fine.len()) as f32;
+    let flagged = fine.iter().filter(|p| **p >= model.flag_at()).count();
+    assert!(wrong.len() >= 20 && fine.len() >= 20);
+    assert!(share >= 0.8, "{share} of the pairs in order; {wrong:.2?} {fine:.2?}");
+    assert!(flagged <= 1, "{flagged} compatible pairs flagged; {fine:.2?}");
+}
+
+#[test]
+fn probabilities_are_those_of_training() {
+    #[derive(serde::Deserialize)]
+    struct Case {
+        row: Vec<f32>,
+        probability: f32,
+    }
+    #[derive(serde::Deserialize)]
+    struct Fixture {
+        names: Vec<String>,
+        rows: Vec<Case>,
+    }
+    let fixture: Fixture = match serde_json::from_str(include_str!("testdata/rows.json")) {
+        Ok(fixture) => fixture,
+        Err(error) => panic!("{error}"),
+    };
+    let names: Vec<&str> = Feature::ALL.iter().map(|feature| feature.name()).collect();
+    assert_eq!(fixture.names, names, "the columns are those of training");
+    let model = model();
+    for case in fixture.rows {
+        let row = Row { values: case.row, conflict: None };
+        let found = model.probability(&row);
+        assert!((found - case.probability).abs() < 1e-4, "{found} {}", case.probability);
+    }
+}
+
+#[test]
+fn an_answer_is_held_against_the_turn_it_contradicts() {
+    let history = [
+        statement(1, Role::User, "I've never been to Lisbon."),
+        statement(2, Role::Assistant, "It is lovely in spring."),
+        statement(3, Role::User, "How warm is it there?"),
+    ]
+    .map(|statement| Prepared::of(&statement));
+    let answer = Prepared::of(&statement(4, Role::User, "I have been to Lisbon twice."));
+    let history: Vec<&Prepared> = history.iter().collect();
+    let model = model();
+    assert_eq!(model.against_history(&history, &answer).map(|found| found.0), Some(0));
+    assert_eq!(model.against_history(&[], &answer), None);
+}

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{conflict::Conflict, overlap};
+use super::{
+    conflict::Conflict,
+    overlap::{self, Meeting},
+};
 use crate::{
     staleness::{statement::Statement, text::Cue},
     turn::Role,
@@ -42,6 +45,11 @@ pub(super) struct Field {
     /// Cosine of each earlier statement with the new one; not a number for
     /// other speakers' and without vectors.
     cosines: Vec<f32>,
+    /// The clauses in which each meets the new one.
+    meetings: Vec<Meeting>,
+    /// Rarity of the new statement's words among the earlier ones of its
+    /// speaker.
+    pub(super) rarity: Vec<f32>,
 }
 
 impl Field {
@@ -51,7 +59,33 @@ impl Field {
         let own = |old: &Arc<Statement>| {
             if old.same_speaker(new) { cosine(old.said.vector.as_ref(), vector) } else { f32::NAN }
         };
-        Self { cosines: past.iter().map(own).collect() }
+        let meeting = |old: &Arc<Statement>| {
+            if old.same_speaker(new) {
+                overlap::meeting(&old.said, &new.said)
+            } else {
+                Meeting::default()
+            }
+        };
+        let earlier = past.iter().filter(|old| old.same_speaker(new)).map(|old| &*old.said);
+        Self {
+            cosines: past.iter().map(own).collect(),
+            meetings: past.iter().map(meeting).collect(),
+            rarity: overlap::rarity(&new.said, earlier),
+        }
+    }
+
+    /// Where the earlier statement at an index meets the new one.
+    pub(super) fn meeting(&self, index: usize) -> Meeting {
+        self.meetings.get(index).copied().unwrap_or_default()
+    }
+
+    /// How many meet the new one with more weight, and the margin to the best
+    /// other.
+    pub(super) fn meeting_standing(&self, index: usize) -> (f32, f32) {
+        let own = self.meeting(index).weight;
+        let others = || self.meetings.iter().enumerate().filter(|(at, _)| *at != index);
+        let more = others().filter(|(_, other)| other.weight > own).count();
+        (more as f32, own - others().map(|(_, other)| other.weight).fold(0.0, f32::max))
     }
 
     /// How many are nearer than one, and by how much the nearest other is.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::staleness::{
     statement::{Said, Statement},
-    text::{Cue, Cues, Kind, Span},
+    text::{Attributes, Cue, Cues, Kind, Span},
 };
 
 /// Words up to which a whole turn is compared word by word; of longer ones only
@@ -122,6 +122,18 @@ const NUMBERS: &[&str] = &[
     "questions_shared",
     "share_questions",
     "old_in_question_share",
+    "meeting_more",
+    "meeting_margin",
+    "rare",
+    "meeting_rare",
+    "attributes_single",
+    "attributes_plural",
+    "meeting_single",
+    "meeting_plural",
+    "old_single",
+    "old_plural",
+    "new_single",
+    "new_plural",
     "meeting_weight",
     "meeting_shared_old",
     "meeting_shared_new",
@@ -202,7 +214,7 @@ impl<'a> Rows<'a> {
         let (o, n) = (&*old.said, &*self.new.said);
         let pair = Pair { old, new: self.new, o, n };
         let whole = Conflict::of(o, n, None);
-        let met = overlap::meeting(o, n);
+        let met = self.field.meeting(index);
         let within = Conflict::of(o, n, Some((met.old, met.new)));
         let clause = |said: &Said, at: usize| said.clauses.get(at).map(|clause| clause.words);
         let range = |said: &Said, at: usize| {
@@ -218,6 +230,7 @@ impl<'a> Rows<'a> {
         pair.words(&mut v);
         let length = |at: Option<(u16, u16)>| at.map_or(0.0, |(from, to)| f32::from(to - from));
         let (a, b) = (length(clause(o, met.old)), length(clause(n, met.new)));
+        self.standing(&pair, index, &mut v);
         v.extend([
             met.weight,
             met.weight / a.max(1.0),
@@ -280,11 +293,37 @@ impl<'a> Rows<'a> {
             cosine(old_asked, asked),
             nearer,
             margin,
-            (pair.old.sequence as f32).min(40.0),
-            (self.new.sequence as f32).min(40.0),
+            (pair.old.sequence as f32).min(8.0),
+            (self.new.sequence as f32).min(8.0),
             (distance as f32).ln_1p(),
             f32::from(u8::from(distance <= 2)),
         ]);
+    }
+
+    /// The clauses that meet against those of other statements, and attributes.
+    fn standing(&self, pair: &Pair<'_>, index: usize, v: &mut Vec<f32>) {
+        let (o, n) = (pair.o, pair.n);
+        let met = self.field.meeting(index);
+        let (more, margin) = self.field.meeting_standing(index);
+        let (rare, meeting_rare) = overlap::rare(o, n, &met, &self.field.rarity);
+        let of = |said: &Said, at: usize| {
+            said.clauses.get(at).map_or(Attributes::default(), |clause| clause.attributes)
+        };
+        let (single, plural) = o.attributes.shared(n.attributes);
+        let (old, new) = (of(o, met.old), of(n, met.new));
+        let (meeting_single, meeting_plural) = old.shared(new);
+        v.extend([
+            more,
+            margin,
+            rare,
+            meeting_rare,
+            single,
+            plural,
+            meeting_single,
+            meeting_plural,
+        ]);
+        let counts = [old.single, old.plural, new.single, new.plural];
+        v.extend(counts.map(|bits| bits.count_ones() as f32));
     }
 
     fn between(&self, index: usize, whole: &Conflict, old: &Statement, v: &mut Vec<f32>) {

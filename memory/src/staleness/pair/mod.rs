@@ -5,6 +5,7 @@
 //! they find into one row, `model` makes a probability of it.
 
 pub mod between;
+pub mod candidates;
 pub mod conflict;
 pub mod features;
 pub mod model;

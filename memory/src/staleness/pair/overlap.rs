@@ -58,8 +58,43 @@ fn runs<'a>(a: &'a Said, b: &'a Said, mut with: impl FnMut(&'a [(u32, u16)], &'a
     }
 }
 
+/// Rarity of each word of a new text among earlier ones: one over the number of
+/// those that have it, and one for a word that none has.
+pub(super) fn rarity<'a>(new: &Said, earlier: impl Iterator<Item = &'a Said>) -> Vec<f32> {
+    let mut seen = vec![0.0_f32; new.words.len()];
+    for old in earlier {
+        runs(old, new, |_, y| {
+            for (_, at) in y {
+                if let Some(count) = seen.get_mut(*at as usize) {
+                    *count += 1.0;
+                }
+            }
+        });
+    }
+    seen.into_iter().map(|count| 1.0 / count.max(1.0)).collect()
+}
+
+/// Sum of the rarity of the words shared: of the whole texts, of the clauses
+/// that meet.
+pub(super) fn rare(old: &Said, new: &Said, met: &Meeting, rarity: &[f32]) -> (f32, f32) {
+    let (mut whole, mut within) = (0.0, 0.0);
+    let inside = |said: &Said, places: &[(u32, u16)], clause: usize| {
+        places.iter().any(|(_, at)| {
+            said.words.get(*at as usize).is_some_and(|w| w.clause as usize == clause)
+        })
+    };
+    runs(old, new, |x, y| {
+        let own = y.first().and_then(|(_, at)| rarity.get(*at as usize)).copied().unwrap_or(0.0);
+        whole += own;
+        if inside(old, x, met.old) && inside(new, y, met.new) {
+            within += own;
+        }
+    });
+    (whole, within)
+}
+
 /// The clauses of two texts that belong together.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Meeting {
     /// Index of the old text's clause.
     pub(super) old: usize,
@@ -95,6 +130,14 @@ pub(super) fn meeting(old: &Said, new: &Said) -> Meeting {
                 Some(false) => add(v.clause, w.clause, 2),
                 Some(true) => add(v.clause, w.clause, 1),
                 None => {}
+            }
+        }
+    }
+    for (c, a) in old.clauses.iter().enumerate() {
+        for (d, b) in new.clauses.iter().enumerate() {
+            let (single, plural) = a.attributes.shared(b.attributes);
+            if single + plural > 0.0 {
+                add(c as u16, d as u16, 2);
             }
         }
     }

@@ -2,10 +2,12 @@
 //! Plain functions of the text; English where language matters, harmless in
 //! other languages.
 
+pub mod attributes;
 pub mod cues;
 pub mod values;
 pub mod words;
 
+pub use attributes::Attributes;
 pub use cues::{Cue, Cues};
 pub use values::{Kind, Value};
 pub use words::{Lexed, Span, Word};

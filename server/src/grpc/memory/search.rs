@@ -69,6 +69,7 @@ fn checked(
     }
     let (query, omit_parts, min_revision) =
         (request.query, request.omit_parts, request.min_revision);
+    let ignore_staleness = request.ignore_staleness;
     let search = (|| {
         Some(SearchRequest {
             scope: scope?,
@@ -79,6 +80,7 @@ fn checked(
             limit: limit?,
             omit_parts,
             min_revision,
+            ignore_staleness,
         })
     })();
     Ok(violations.finish(search)?)
