@@ -153,6 +153,16 @@ PLURAL = [
 ]
 
 # What takes something off a list is a change of it.
+# Of others: the same attribute of another person is another matter.
+WHO = ["My sister", "My brother", "My mother", "My dad", "My best friend", "Our neighbour", "My boss", "My colleague", "My cousin", "My roommate", "My daughter", "My uncle"]
+OF_OTHERS = [
+    (CITIES, ["{w} lives in {}.", "{w} is based in {}."], ["{w} moved to {}.", "{w} lives in {} now.", "{w} has relocated to {}."], ["I live in {}.", "I moved to {}."]),
+    (COMPANIES, ["{w} works at {}.", "{w} works for {}."], ["{w} switched to {}.", "{w} works at {} now.", "{w} just joined {}."], ["I work at {}.", "I work for {} now."]),
+    (CARS, ["{w} drives {}.", "{w} has {}."], ["{w} traded it in for {}.", "{w} drives {} now."], ["I drive {}.", "I bought {}."]),
+    (JOBS, ["{w} is {}.", "{w} works as {}."], ["{w} is {} now.", "{w} got promoted and is {}."], ["I'm {}.", "I work as {} now."]),
+    (DAYS, ["{w} arrives on {}.", "{w} gets married on {}."], ["{w} arrives on {} instead.", "{w} moved it to {}."], ["I arrive on {}.", "My birthday is on {}."]),
+    (NUMBERS, ["{w} runs {} miles a week.", "{w} has read {} books."], ["{w} is up to {} miles a week.", "{w} has now read {} books."], ["I run {} miles a week.", "I've read {} books."]),
+]
 REMOVED = ["I'm no longer into {}.", "Take {} off.", "Scratch {}, I don't need it.", "Remove {} again.", "Forget about {}.", "I gave up {}.", "Skip {} after all.", "No {} after all."]
 OTHERS = ["My brother: ", "For my neighbour, it's different. ", "A friend of mine told me: ", "My colleague says: "]
 ACKS = ["Got it.", "Noted, thanks.", "Okay!", "Great, anything else?", "I'll keep that in mind.", "Sure. What else can I do for you?", "Understood. Shall I go on?", "That sounds nice. How can I help?"]
@@ -187,7 +197,9 @@ def one(rng):
     winded = rng.random() < 0.5
     say = lambda template, value: said(template, value, rng, winded)
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.12:
+        return of_others(rng, say)
+    if kind < 0.55:
         group = rng.randrange(len(SINGLE))
         values, first, bare, cued = SINGLE[group]
         a, b = rng.sample(values, 2)
@@ -224,6 +236,24 @@ def one(rng):
     if how < 0.95:
         return old, say(rng.choice(["Swap {} for " + b + ".", "Instead of {}, " + b + ".", "Replace {} with " + b + "."]), a), 1, group
     return old, say(rng.choice(bare), a), 0, group
+
+
+def of_others(rng, say):
+    """The attribute of one person, then of the same, of another, or of oneself."""
+    group = rng.randrange(len(OF_OTHERS))
+    values, first, later, own = OF_OTHERS[group]
+    group += len(SINGLE) + len(PLURAL)
+    a, b = rng.sample(values, 2)
+    at = rng.randrange(len(first))
+    who, other = rng.sample(WHO, 2)
+    old = say(first[at].replace("{w}", who), a)
+    how = rng.random()
+    if how < 0.45:
+        return old, say(rng.choice(later).replace("{w}", who), b), 1, group
+    if how < 0.75:
+        return old, say(rng.choice(first + later).replace("{w}", other), b), 0, group
+    mine = say(rng.choice(own), b)
+    return (old, mine, 0, group) if how < 0.88 else (mine, old, 0, group)
 
 
 def make(count, seed):

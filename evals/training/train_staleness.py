@@ -15,6 +15,7 @@ statements over attributes; a turn's calibration is fitted to the folds' scores.
     venv/bin/python train_staleness.py prepare --data DIR --vectors DIR --work DIR
     venv/bin/python train_staleness.py rows --binary target/release/examples/staleness_rows --work DIR
     venv/bin/python train_staleness.py train --data DIR --work DIR --out memory/weights/staleness.json
+    venv/bin/python train_staleness.py parity --work DIR --out memory/src/staleness/pair/parity.jsonl
 
 `--vectors` holds, for each of sgd_train, sgd_updates, lme, beam and synth, NAME.npy (n, 384) with the unit
 vectors of the texts in NAME.json, made by the service's default embedding model. `prepare` without them
@@ -31,15 +32,15 @@ import subprocess
 
 import numpy as np
 
-from staleness_templates import SINGLE, make
+from staleness_templates import PLURAL, SINGLE, make
 
 SETS = ["sgd_train", "sgd_updates", "sgd_mixed", "lme", "beam", "synth"]
 FOLDS = 3
 # Share of the negative pairs that is kept (they then weigh the inverse).
-KEPT = {"sgd_train": 0.25, "sgd_mixed": 0.2, "lme": 0.15, "beam": 0.4, "synth": 0.3}
+KEPT = {"sgd_train": 0.2, "sgd_mixed": 0.15, "lme": 0.15, "beam": 0.4, "synth": 0.3}
 # Weight of a positive and of a negative pair.
 WEIGHT = {"sgd_train": (1, 1), "sgd_mixed": (1, 1), "lme": (30, 0.3), "beam": (30, 0.5), "synth": (1, 1)}
-TREES = 220
+TREES = 200
 LIGHTGBM = dict(
     objective="binary", learning_rate=0.1, num_leaves=28, min_data_in_leaf=40, feature_fraction=0.35,
     lambda_l2=5, max_bin=63, verbose=-1, num_threads=2, seed=1, deterministic=True,
@@ -251,10 +252,30 @@ def general(rows, scores):
 
 
 def contrast(rows, scores):
-    main, additive = rows.main, rows.group >= len(SINGLE)
+    main = rows.main
+    additive = (rows.group >= len(SINGLE)) & (rows.group < len(SINGLE) + len(PLURAL))
     taken = scores[main & additive & (rows.y == 0)] >= 0.5
     missed = scores[main & (rows.y > 0)] < 0.5
     print(f"synth, unseen attributes: additive taken {100 * taken.mean():.1f} %, replacing missed {100 * missed.mean():.1f} %")
+
+
+def single(threshold):
+    """The greatest number of single precision that is not above a threshold: values are compared with it
+    in single precision. A split of missing values alone has one beyond its range."""
+    near = np.float32(max(-3e38, min(3e38, threshold)))
+    near = np.nextafter(near, np.float32(-np.inf)) if float(near) > threshold else near
+    return float(str(near))
+
+
+def calibration(found):
+    """Weights of a turn's greatest edge and of its others, and intercept; more evidence never lowers it."""
+    from sklearn.linear_model import LogisticRegression
+
+    fit = LogisticRegression(C=100).fit(logit(found[:, :2]), found[:, 2])
+    if fit.coef_[0][1] >= 0:
+        return [round(float(v), 4) for v in (*fit.coef_[0], fit.intercept_[0])]
+    fit = LogisticRegression(C=100).fit(logit(found[:, :1]), found[:, 2])
+    return [round(float(fit.coef_[0][0]), 4), 0.0, round(float(fit.intercept_[0]), 4)]
 
 
 def exported(booster, names, turn):
@@ -268,10 +289,9 @@ def exported(booster, names, turn):
                 tree["v"].append(float("%.4g" % node["leaf_value"]))
                 return -len(tree["v"])
             missing_left = node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0
-            # A split of missing values alone has a threshold beyond single precision.
-            at, threshold = len(tree["f"]), max(-3e38, min(3e38, node["threshold"]))
+            at, threshold = len(tree["f"]), single(node["threshold"])
             tree["f"].append(2 * node["split_feature"] + int(bool(missing_left)))
-            tree["t"].append(float("%.6g" % threshold) if abs(threshold) > 1e-30 else 0.0)
+            tree["t"].append(threshold)
             tree["l"].append(0)
             tree["r"].append(0)
             tree["l"][at], tree["r"][at] = walk(node["left_child"]), walk(node["right_child"])
@@ -289,7 +309,6 @@ def exported(booster, names, turn):
 
 def train(arguments):
     import lightgbm
-    from sklearn.linear_model import LogisticRegression
 
     names = (arguments.work / "names").read_text().split()
     rng = np.random.default_rng(0)
@@ -313,9 +332,8 @@ def train(arguments):
     found = evidence(sets["sgd_updates"], booster.predict(test), arguments.data)
     turn = [1.0, 0.0, 0.0]
     if arguments.folds:
-        held_out = evidence(sets["sgd_train"], scored["sgd_train"], arguments.data)
-        fit = LogisticRegression(C=100).fit(logit(held_out[:, :2]), held_out[:, 2])
-        turn = [round(float(v), 4) for v in (*fit.coef_[0], fit.intercept_[0])]
+        turn = calibration(evidence(sets["sgd_train"], scored["sgd_train"], arguments.data))
+        np.savez(arguments.work / "scored.npz", **scored)
         general(sets["lme"], scored["lme"])
         general(sets["beam"], scored["beam"])
         contrast(sets["synth"], scored["synth"])
@@ -329,15 +347,35 @@ def train(arguments):
         arguments.out.write_text(json.dumps(exported(booster, names, turn), separators=(",", ":")) + "\n")
 
 
+def parity(arguments):
+    """Some made-up conversations without vectors and the scores that Python gives their pair."""
+    import lightgbm
+
+    names = (arguments.work / "names").read_text().split()
+    rows = Rows(arguments.work, "synth", len(names), np.random.default_rng(0))
+    booster, found = lightgbm.Booster(model_file=arguments.work / "booster.txt"), []
+    talks = lines(arguments.work / "synth.jsonl")
+    for at in np.where(rows.main)[0]:
+        conversation, old, new = (int(v) for v in rows.at[at])
+        talk = talks[conversation]
+        if len(talk["turns"]) < 12 and all(turn["v"] < 0 for turn in talk["turns"]):
+            turns = [[turn["role"], turn["text"]] for turn in talk["turns"]]
+            score = float(booster.predict(rows.x[at : at + 1])[0])
+            found.append(dict(turns=turns, old=old + 1, score=round(score, 5)))
+        if len(found) == 40:
+            break
+    arguments.out.write_text("".join(json.dumps(item) + "\n" for item in found))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["prepare", "rows", "train"])
+    parser.add_argument("step", choices=["prepare", "rows", "train", "parity"])
     for name in ("data", "vectors", "work", "binary", "out"):
         parser.add_argument(f"--{name}", type=pathlib.Path)
     parser.add_argument("--without", help="features (a regular expression) that are blanked: for ablations")
     parser.add_argument("--folds", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
-    {"prepare": prepare, "rows": rows, "train": train}[arguments.step](arguments)
+    {"prepare": prepare, "rows": rows, "train": train, "parity": parity}[arguments.step](arguments)
 
 
 if __name__ == "__main__":

@@ -127,21 +127,21 @@ mod tests {
     use super::*;
     use crate::staleness::statement::TurnText;
 
-    /// Statements of a conversation; user and assistant by turns.
-    fn talk(texts: &[&str]) -> Vec<Arc<Statement>> {
+    fn statements<'a>(turns: impl Iterator<Item = (Role, &'a str)>) -> Vec<Arc<Statement>> {
         let mut out: Vec<Arc<Statement>> = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            let turn = TurnText {
-                sequence: index as u64 + 1,
-                role: if index % 2 == 0 { Role::User } else { Role::Assistant },
-                speaker: "",
-                said_at: Timestamp::UNIX_EPOCH,
-                text,
-                vector: None,
-            };
+        for (index, (role, text)) in turns.enumerate() {
+            let sequence = index as u64 + 1;
+            let said_at = Timestamp::UNIX_EPOCH;
+            let turn = TurnText { sequence, role, speaker: "", said_at, text, vector: None };
             out.push(Arc::new(Statement::of(&turn, out.last().map(|last| &**last))));
         }
         out
+    }
+
+    /// Statements of a conversation; user and assistant by turns.
+    fn talk(texts: &[&str]) -> Vec<Arc<Statement>> {
+        let roles = [Role::User, Role::Assistant].into_iter().cycle();
+        statements(roles.zip(texts.iter().copied()))
     }
 
     /// Edges that the last turn draws with at least even odds.
@@ -174,9 +174,60 @@ mod tests {
     }
 
     #[test]
+    fn what_adds_up_is_no_update_and_a_move_is() {
+        let taken = |old: &str, new: &str| !shown(&[old, "Noted.", new]).is_empty();
+        for (old, new) in [
+            ("I'm allergic to peanuts.", "I'm also allergic to shellfish."),
+            ("My daughter Emma is five.", "My son Leo just turned two."),
+            ("Add milk to my shopping list.", "Add eggs to it too."),
+            ("We have a dog called Rex.", "We also adopted a cat called Mia."),
+            ("We stop in Lyon.", "After Lyon we stop in Nice as well."),
+        ] {
+            assert!(!taken(old, new), "{old} / {new}");
+        }
+        for (old, new) in [
+            ("I live in Berlin.", "We moved to Lisbon last month."),
+            ("Our launch is on May 4.", "The launch was postponed to May 18."),
+            ("I weigh 80 kg.", "I'm down to 76 kg now."),
+            ("I use Vim for everything.", "I switched to VS Code."),
+        ] {
+            assert!(taken(old, new), "{old} / {new}");
+        }
+    }
+
+    #[test]
     fn an_assistant_replaces_nothing() {
         let all = talk(&["At 7 pm in Oakland.", "Make it 8 pm in Oakland."]);
         let (new, past) = all.split_last().expect("a turn");
         assert!(Detector::bundled().unwrap().supersessions(new, past).is_empty());
+    }
+
+    /// A pair and the score that the training program gave it.
+    #[derive(serde::Deserialize)]
+    struct Scored {
+        turns: Vec<(String, String)>,
+        old: u64,
+        score: f32,
+    }
+
+    #[test]
+    fn the_forest_scores_as_where_it_was_trained() {
+        let detector = Detector::bundled().unwrap();
+        let mut seen = 0;
+        for line in include_str!("pair/parity.jsonl").lines() {
+            let scored: Scored = serde_json::from_str(line).unwrap();
+            let roles = scored.turns.iter().map(|(role, text)| {
+                (if role == "user" { Role::User } else { Role::Assistant }, text.as_str())
+            });
+            let all = statements(roles);
+            let (new, past) = all.split_last().expect("a turn");
+            let edges = detector.supersessions(new, past);
+            let found = edges.iter().find(|edge| edge.earlier == scored.old);
+            let score = found.map_or(0.0, |edge| edge.confidence);
+            let kept = if scored.score < KEPT_CONFIDENCE { 0.0 } else { scored.score };
+            assert!((score - kept).abs() < 2e-3, "{score} for {} of {line}", scored.score);
+            seen += 1;
+        }
+        assert!(seen >= 30);
     }
 }

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+pub use super::columns::names;
 use super::{
     between::{Between, Field, answer, cosine},
+    columns::{BEFORE, CLAUSE_NEW, CLAUSE_OLD, NEW, OLD, TALLIED},
     conflict::Conflict,
     overlap,
 };
 use crate::staleness::{
     statement::{Said, Statement},
-    text::{Attributes, Cue, Cues, Kind, Span},
+    text::{Attributes, Cues, Span},
 };
 
 /// Words up to which a whole turn is compared word by word; of longer ones only
@@ -26,173 +28,6 @@ pub struct Row {
     pub spans: Option<(Span, Span)>,
     /// The clauses that meet.
     pub clauses: (usize, usize),
-}
-
-/// Cues of the old statement, of the new one, of what stood before each, of the
-/// answer to the old one, and of the clauses that meet.
-const OLD: &[Cue] = &[
-    Cue::Changes,
-    Cue::Denies,
-    Cue::Alternative,
-    Cue::Adds,
-    Cue::Ended,
-    Cue::Present,
-    Cue::Accepts,
-    Cue::Courtesy,
-    Cue::Requests,
-    Cue::Open,
-    Cue::Asks,
-    Cue::Self_,
-    Cue::Negates,
-    Cue::Single,
-    Cue::Plural,
-    Cue::Again,
-    Cue::Still,
-];
-const NEW: &[Cue] = Cue::ALL;
-const BEFORE: &[Cue] = &[
-    Cue::Offers,
-    Cue::Confirms,
-    Cue::Completed,
-    Cue::Fails,
-    Cue::Asks,
-    Cue::Courtesy,
-    Cue::Adds,
-    Cue::Alternative,
-    Cue::Open,
-];
-const CLAUSE_OLD: &[Cue] = &[
-    Cue::Self_,
-    Cue::Single,
-    Cue::Plural,
-    Cue::Ended,
-    Cue::Present,
-    Cue::Became,
-    Cue::Open,
-    Cue::Asks,
-    Cue::Negates,
-];
-const CLAUSE_NEW: &[Cue] = &[
-    Cue::Self_,
-    Cue::Single,
-    Cue::Plural,
-    Cue::Ended,
-    Cue::Present,
-    Cue::Became,
-    Cue::Adds,
-    Cue::Changes,
-    Cue::Instead,
-    Cue::Retracts,
-    Cue::Denies,
-    Cue::Alternative,
-    Cue::Open,
-    Cue::Asks,
-    Cue::Negates,
-    Cue::Still,
-];
-
-/// Numbers of a row, before the cues.
-const NUMBERS: &[&str] = &[
-    "cos",
-    "cos_old_asked",
-    "cos_asked_new",
-    "cos_questions",
-    "cos_nearer",
-    "cos_margin",
-    "old_position",
-    "new_position",
-    "distance",
-    "adjacent",
-    "old_words",
-    "new_words",
-    "old_content",
-    "new_content",
-    "old_clauses",
-    "new_clauses",
-    "shared",
-    "shared_weight",
-    "share_of_old",
-    "share_of_new",
-    "unshared_old",
-    "unshared_new",
-    "novel",
-    "old_in_question",
-    "new_in_question",
-    "new_in_old_question",
-    "questions_shared",
-    "share_questions",
-    "old_in_question_share",
-    "meeting_more",
-    "meeting_margin",
-    "rare",
-    "meeting_rare",
-    "attributes_single",
-    "attributes_plural",
-    "meeting_single",
-    "meeting_plural",
-    "old_single",
-    "old_plural",
-    "new_single",
-    "new_plural",
-    "meeting_weight",
-    "meeting_shared_old",
-    "meeting_shared_new",
-    "meeting_old_words",
-    "meeting_new_words",
-    "meeting_differ",
-    "meeting_agree",
-    "frame_function",
-    "frame_content",
-    "frame_behind",
-    "differ",
-    "agree",
-    "old_values",
-    "new_values",
-    "question_restates",
-    "question_differs_old",
-    "new_differs_question",
-    "new_takes_question",
-    "offer_differs",
-    "offer_taken",
-    "between_own",
-    "between_setters",
-    "between_corrections",
-    "between_nearest",
-    "between_repeats",
-    "between_completed",
-    "between_fails",
-    "between_offers",
-    "between_asks",
-    "between_leaves",
-    "between_since_completed",
-    "answer_shares",
-    "answer_restates",
-    "answer_differs",
-];
-
-/// The kinds whose tallies stand alone.
-const TALLIED: &[Kind] = &Kind::ALL;
-
-/// Names of the features, in order.
-pub fn names() -> Vec<String> {
-    let mut out: Vec<String> = NUMBERS.iter().map(|name| (*name).to_owned()).collect();
-    for kind in TALLIED {
-        for what in ["old", "new", "agree", "differ", "question_differ"] {
-            out.push(format!("{kind:?}_{what}").to_lowercase());
-        }
-    }
-    for (who, cues) in [
-        ("old", OLD),
-        ("new", NEW),
-        ("asked", BEFORE),
-        ("old_asked", BEFORE),
-        ("answer", BEFORE),
-        ("old_clause", CLAUSE_OLD),
-        ("new_clause", CLAUSE_NEW),
-    ] {
-        out.extend(cues.iter().map(|cue| format!("{who}:{cue:?}").to_lowercase()));
-    }
-    out
 }
 
 /// Makes the rows of a new statement with its earlier ones.
@@ -324,6 +159,8 @@ impl<'a> Rows<'a> {
         ]);
         let counts = [old.single, old.plural, new.single, new.plural];
         v.extend(counts.map(|bits| bits.count_ones() as f32));
+        let whose = [old.owners & new.owners, old.owners & !new.owners, new.owners & !old.owners];
+        v.extend(whose.map(|bits| bits.count_ones() as f32));
     }
 
     fn between(&self, index: usize, whole: &Conflict, old: &Statement, v: &mut Vec<f32>) {

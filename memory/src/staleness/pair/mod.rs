@@ -6,6 +6,7 @@
 
 pub mod between;
 pub mod candidates;
+mod columns;
 pub mod conflict;
 pub mod features;
 pub mod model;

@@ -187,7 +187,7 @@ pub(super) fn frames(old: &Said, a: (u16, u16), new: &Said, b: (u16, u16)) -> Fr
                 3 => found.before_content += 1.0,
                 _ => continue,
             }
-            if kind > best {
+            if kind > best && (kind > 1 || after_preposition(old, i)) {
                 best = kind;
                 let span = |said: &Said, at: u16| said.words.get(at as usize).map(|w| w.span);
                 found.spans = span(old, i).zip(span(new, j));
@@ -206,6 +206,28 @@ fn changed(said: &Said, range: (u16, u16), other: &Said) -> impl Iterator<Item =
             })
         })
         .take(MAX_FRAMED)
+}
+
+/// Whether the word before is a preposition: what follows an article or a
+/// pronoun need not be of one sort.
+fn after_preposition(said: &Said, at: u16) -> bool {
+    let before = at.checked_sub(1).and_then(|before| said.words.get(before as usize));
+    before.is_some_and(|word| {
+        matches!(
+            word.span.of(&said.text),
+            "to" | "in"
+                | "at"
+                | "for"
+                | "from"
+                | "on"
+                | "by"
+                | "with"
+                | "of"
+                | "near"
+                | "into"
+                | "as"
+        )
+    })
 }
 
 /// Which frame two words share: 0 none, 1 function word before, 2 content word

@@ -17,6 +17,8 @@ pub struct Attributes {
     pub single: u64,
     /// Those with many.
     pub plural: u64,
+    /// Of whom it speaks, other than the speaker: "my sister", "she".
+    pub owners: u64,
 }
 
 /// One value at a time; the words of each line speak of one attribute.
@@ -129,6 +131,45 @@ const PLURAL: &[&str] = &[
     "idea|ideas|option|options|example|examples|suggestion|question|reason|reasons|issue|bug|problem",
 ];
 
+/// Others of whom a clause may speak, one a line.
+const OWNERS: &[&str] = &[
+    "mother|mom|mum|mama",
+    "father|dad|papa",
+    "parents|folks",
+    "sister|sisters",
+    "brother|brothers",
+    "wife|fiancee",
+    "husband|fiance",
+    "girlfriend|boyfriend|partner",
+    "son",
+    "daughter",
+    "grandmother|grandma|granny",
+    "grandfather|grandpa",
+    "aunt|uncle",
+    "cousin",
+    "niece|nephew",
+    "friend|friends|buddy",
+    "neighbour|neighbor|neighbours|neighbors",
+    "boss|manager|supervisor",
+    "colleague|coworker|co worker|teammate|colleagues",
+    "roommate|flatmate|housemate",
+    "landlord",
+    "teacher|coach|professor",
+    "doctor|therapist|dentist",
+    "client|customer",
+    "assistant|intern",
+    "team|department",
+    "company|employer",
+    "he|his|him|he's",
+    "she|her|hers|she's",
+    "they|their|them|they're",
+    "kids|children",
+    "dog|puppy",
+    "cat|kitten",
+    "ex",
+    "in laws",
+];
+
 impl Attributes {
     /// The attributes of a text, for each clause.
     pub fn of_clauses(lexed: &Lexed) -> Vec<Self> {
@@ -140,10 +181,12 @@ impl Attributes {
                 let holds = phrase.rest.iter().enumerate().all(|(k, hash)| {
                     lexed.words.get(index + 1 + k).is_some_and(|next| next.hash == *hash)
                 });
-                if holds && phrase.plural {
-                    set.plural |= phrase.bit;
-                } else if holds {
-                    set.single |= phrase.bit;
+                if holds {
+                    match phrase.list {
+                        List::Single => set.single |= phrase.bit,
+                        List::Plural => set.plural |= phrase.bit,
+                        List::Owners => set.owners |= phrase.bit,
+                    }
                 }
             }
         }
@@ -160,13 +203,25 @@ impl Attributes {
 impl std::ops::BitOr for Attributes {
     type Output = Self;
     fn bitor(self, other: Self) -> Self {
-        Self { single: self.single | other.single, plural: self.plural | other.plural }
+        Self {
+            single: self.single | other.single,
+            plural: self.plural | other.plural,
+            owners: self.owners | other.owners,
+        }
     }
+}
+
+/// Which of the lists a phrase is of.
+#[derive(Clone, Copy)]
+enum List {
+    Single,
+    Plural,
+    Owners,
 }
 
 /// A phrase after its first word.
 struct Phrase {
-    plural: bool,
+    list: List,
     bit: u64,
     rest: Box<[u32]>,
 }
@@ -174,12 +229,12 @@ struct Phrase {
 /// Phrases by the hash of their first word.
 static TABLE: LazyLock<HashMap<u32, Vec<Phrase>>> = LazyLock::new(|| {
     let mut table: HashMap<u32, Vec<Phrase>> = HashMap::new();
-    for (plural, lines) in [(false, SINGLE), (true, PLURAL)] {
+    for (list, lines) in [(List::Single, SINGLE), (List::Plural, PLURAL), (List::Owners, OWNERS)] {
         for (at, line) in lines.iter().enumerate() {
             for phrase in line.split('|') {
                 let mut words = phrase.split([' ', '-']).map(hash);
                 let Some(first) = words.next() else { continue };
-                let phrase = Phrase { plural, bit: 1 << at, rest: words.collect() };
+                let phrase = Phrase { list, bit: 1 << at, rest: words.collect() };
                 table.entry(first).or_default().push(phrase);
             }
         }
@@ -212,6 +267,8 @@ mod tests {
 
     #[test]
     fn attributes_fit_their_set() {
-        assert!(SINGLE.len() <= 64 && PLURAL.len() <= 64);
+        assert!(SINGLE.len() <= 64 && PLURAL.len() <= 64 && OWNERS.len() <= 64);
+        assert_ne!(of("My sister lives in Rome.").owners, of("My mum lives in Rome.").owners);
+        assert_eq!(of("I live in Rome.").owners, 0);
     }
 }
