@@ -4,7 +4,7 @@
 //! class of their own).
 //!
 //! The score of a turn is the confidence of the segment that begins with it,
-//! 0 where none begins: the server shows no cut of less than one half.
+//! 0 where none begins: the server shows the cuts that it decided on, no more.
 
 use std::collections::BTreeMap;
 

@@ -185,11 +185,12 @@ impl Timeline {
     }
 
     /// The topics up to `as_of`, in order and without gaps: first and last turn,
-    /// and how certain it is that a topic begins with the first.
+    /// and how certain it is that a topic begins with the first. Every cut that
+    /// the segmenter decided on counts, whatever its confidence.
     pub fn topics(&self, as_of: Sequence) -> Vec<(Sequence, Sequence, f32)> {
         let mut cuts: HashMap<Sequence, f32> = HashMap::new();
         for (known, last, confidence) in &self.ends {
-            if *known <= as_of && *confidence >= SHOWN_CONFIDENCE {
+            if *known <= as_of {
                 let surest = cuts.entry(*last).or_default();
                 *surest = surest.max(*confidence);
             }
