@@ -217,7 +217,7 @@ async fn dependencies_are_facts_of_the_conversation_and_no_cycle() {
     let base = pinned(&world, &c, about("delivery", "May 3")).await.fact.id;
     let on = |facts: &[&FactId]| {
         let mut new = about("launch", "May 10");
-        new.says.depends_on = facts.iter().map(|id| FactId::clone(id)).collect();
+        new.says.depends_on = facts.iter().copied().cloned().collect();
         new
     };
     assert_eq!(refused(&world, &c, on(&[&base, &elsewhere])).await, ["fact.depends_on[1]"]);

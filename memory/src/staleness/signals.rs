@@ -21,6 +21,12 @@ use crate::turn::Sequence;
 
 /// Version of the way in which the signals are joined here.
 const JOINT_VERSION: u32 = 1;
+/// All weights: with others, events are drawn anew.
+const WEIGHTS: [&str; 3] = [
+    include_str!("../../weights/staleness.json"),
+    include_str!("../../weights/contradiction.json"),
+    include_str!("../../weights/staleness-segments.json"),
+];
 /// Cosine from which on a turn speaks of an earlier one again.
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
@@ -53,6 +59,7 @@ pub struct Signals {
     detector: Detector,
     contradiction: Arc<ContradictionModel>,
     segments: &'static SegmentModel,
+    version: u32,
 }
 
 impl Signals {
@@ -64,7 +71,16 @@ impl Signals {
         let segments = SegmentModel::bundled()
             .map_err(|error: &SegmentModelError| SignalsError::Segments(error.to_string()))?;
         let contradiction = Arc::new(ContradictionModel::bundled()?);
-        Ok(Arc::new(Self { detector: Detector::bundled()?, contradiction, segments }))
+        let mut signals =
+            Self { detector: Detector::bundled()?, contradiction, segments, version: 0 };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(signals.name().as_bytes());
+        WEIGHTS.iter().for_each(|weights| {
+            hasher.update(weights.as_bytes());
+        });
+        let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+        signals.version = u32::from_le_bytes([a, b, c, d]);
+        Ok(Arc::new(signals))
     }
 }
 
@@ -78,10 +94,9 @@ impl Detect for Signals {
         )
     }
 
+    /// Of the joint, of every part, and of their weights.
     fn version(&self) -> u32 {
-        // Every part's version is in the name.
-        let [a, b, c, d, ..] = *blake3::hash(self.name().as_bytes()).as_bytes();
-        u32::from_le_bytes([a, b, c, d])
+        self.version
     }
 
     fn memory_turns(&self) -> usize {

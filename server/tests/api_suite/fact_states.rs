@@ -71,7 +71,7 @@ async fn a_replaced_fact_says_by_what_and_comes_back_when_that_was_wrong() {
     reject(&acme, &old.name, &new.name).await.unwrap();
     let all = list(&acme, &name, false).await;
     assert_eq!(values(&all), ["Hilton", "Marriott"]);
-    assert_eq!(all[0].rejected, [new.name.clone()]);
+    assert_eq!(all[0].rejected, std::slice::from_ref(&new.name));
     let field = |answer| refused(answer).concat();
     assert_eq!(field(reject(&acme, &old.name, "conversations/d/facts/f").await), "later");
     assert_eq!(field(reject(&acme, "x", &new.name).await), "earlier");
