@@ -55,7 +55,8 @@ pub fn link(claim: &Claim, sequence: Sequence, role: Role, text: &str) -> Option
     if let Some((span, _)) = same {
         return link(None, span, 0.9);
     }
-    if !matches!(role, Role::User | Role::Assistant) || claim.additive {
+    let is_statement = matches!(role, Role::User | Role::Assistant);
+    if !is_statement || claim.additive || is_own_text(claim, &turn) {
         return None;
     }
     let replaced = clauses.iter().find_map(|(span, words)| Some((span, replaces(claim, words)?)));
@@ -126,6 +127,15 @@ fn says_the_same(claim: &Claim, clause: &Words) -> bool {
     whole || by_value && (shared_name(claim, clause) > 0 || about(claim, clause))
 }
 
+/// The turn has the words of the fact and little else: pinned from it, whatever
+/// its negations and questions are, and nothing that the fact replaces.
+fn is_own_text(claim: &Claim, turn: &Words) -> bool {
+    const OF_THE_TURN: f32 = 0.75;
+    let stems = &claim.text.stems;
+    let shared = common(stems, &turn.stems);
+    shared == stems.len() && shared as f32 >= OF_THE_TURN * turn.stems.len() as f32
+}
+
 /// Whether it says that something is not, or not any more.
 fn negated(text: &Words) -> bool {
     text.has_any(&[Cue::Negates, Cue::Ended]) || text.voids()
@@ -185,6 +195,22 @@ mod tests {
         check("The weather in May is fine", None);
         check("The review date is May 3", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_turn_is_not_replaced_by_what_was_pinned_from_it() {
+        for text in [
+            "Fine, basic login by Friday. But single sign-on MUST be there next Wednesday. No later.",
+            "The vendor is at $150K, over budget now. Can you negotiate them down to $140K?",
+            "Stop all new work. All logins must use a second factor. Not negotiable.",
+        ] {
+            let mut pinned = fact("a");
+            pinned.says.attribute = "fact_7".to_owned();
+            pinned.text = format!("fact 7: {text}");
+            let said = format!("[Ann (lead)]: {text}");
+            let found = link(&Claim::of(&pinned), 1, Role::User, &said);
+            assert!(found.is_none_or(|link| link.bears.is_none()), "{text}");
+        }
     }
 
     #[test]
