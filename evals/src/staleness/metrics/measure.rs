@@ -104,7 +104,7 @@ impl Measure {
         let of = |wanted: bool| items.iter().filter(|item| item.positive == wanted).count();
         match self {
             Self::Recall(_) | Self::Missed(_) => of(true),
-            Self::FalseRate(_) => of(false),
+            Self::FalseRate(_) | Self::FalseAtRecall(_) => of(false),
             Self::Precision(at) => items.iter().filter(|item| item.score >= at).count(),
             _ => items.len(),
         }
