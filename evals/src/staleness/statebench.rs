@@ -112,7 +112,7 @@ async fn act(
                 let call = async || {
                     let request = PinFactRequest {
                         conversation: name.clone(),
-                        fact: Some(fact.clone()),
+                        fact: Some((**fact).clone()),
                         request_id: request_id.clone(),
                     };
                     api.memory.clone().pin_fact(request).await

@@ -73,7 +73,7 @@ pub(crate) enum Event {
     /// Somebody says something.
     Say(Message),
     /// The application writes a fact.
-    Write(wire::Fact),
+    Write(Box<wire::Fact>),
     /// The window is asked for.
     Ask(Query),
 }
@@ -158,8 +158,12 @@ pub(crate) fn distinct(timelines: Vec<Timeline>) -> Vec<Timeline> {
 }
 
 fn timeline(raw: RawTimeline, scoring: &HashMap<(String, usize), Scoring>) -> Timeline {
-    let mut events: Vec<Event> =
-        raw.initial_state.persistent_facts.iter().map(|fact| Event::Write(pinned(fact))).collect();
+    let mut events: Vec<Event> = raw
+        .initial_state
+        .persistent_facts
+        .iter()
+        .map(|fact| Event::Write(Box::new(pinned(fact))))
+        .collect();
     let mut queries = 0;
     let mut clock: Option<Timestamp> = None;
     for event in raw.events {
@@ -169,7 +173,7 @@ fn timeline(raw: RawTimeline, scoring: &HashMap<(String, usize), Scoring>) -> Ti
                 events.push(Event::Say(message(&speaker, text, clock)));
             }
             RawEvent::StateWrite { writes } | RawEvent::Supersession { writes } => {
-                events.extend(writes.iter().map(|fact| Event::Write(pinned(fact))));
+                events.extend(writes.iter().map(|fact| Event::Write(Box::new(pinned(fact)))));
             }
             RawEvent::Query { prompt, ground_truth } => {
                 let scored = scoring.get(&(raw.id.clone(), queries));

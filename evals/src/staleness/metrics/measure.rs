@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn a_calibrated_score_has_no_error() {
         let scored: Vec<(f64, bool)> =
-            (0..100).map(|n| (if n < 40 { 0.25 } else { 0.75 }, n < 10 || n >= 55)).collect();
+            (0..100).map(|n| (if n < 40 { 0.25 } else { 0.75 }, !(10..55).contains(&n))).collect();
         check(&scored, &[(Measure::Ece, Some(0.0))]);
         let bins = reliability(&items(&scored));
         assert_eq!((bins[2].n, bins[2].share_positive), (40.0, 0.25));

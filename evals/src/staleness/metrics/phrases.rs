@@ -99,7 +99,7 @@ fn occurrences<'a>(text: &'a str, phrase: &'a str) -> impl Iterator<Item = usize
     text.match_indices(phrase).map(|(at, _)| at).filter(move |&at| {
         let before = text.get(..at).and_then(|head| head.chars().next_back());
         let after = text.get(at + phrase.len()..).and_then(|tail| tail.chars().next());
-        !(opens && before.is_some_and(is_word)) && !(closes && after.is_some_and(is_word))
+        !(opens && before.is_some_and(is_word) || closes && after.is_some_and(is_word))
     })
 }
 
