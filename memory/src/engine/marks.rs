@@ -19,6 +19,7 @@ use crate::{
         marked_cost,
     },
     facts::{Cause, TurnMark},
+    retrieval,
     staleness::{Edge, Timeline},
     turn::{ConversationId, Sequence, Turn},
 };
@@ -41,6 +42,17 @@ pub enum SupersededTurns {
     Drop,
     /// They are marked.
     Mark,
+}
+
+impl SupersededTurns {
+    /// Whether replaced turns are marked and not dropped.
+    pub(super) fn keeps(self, query: &str) -> bool {
+        match self {
+            Self::ByQuery => retrieval::asks_about_change(query),
+            Self::Drop => false,
+            Self::Mark => true,
+        }
+    }
 }
 
 /// A window's proposals and costs, as marking changes them.

@@ -9,7 +9,6 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
-    SupersededTurns,
     marks::{Marking, MayShow},
     pins::RetiredPins,
     reader::Reader,
@@ -20,7 +19,7 @@ use crate::{
     context::{
         self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions, Yielded,
     },
-    retrieval::{self, Ranking},
+    retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
@@ -214,7 +213,7 @@ impl Engine {
         let previous = self.windows.previous(key);
         let carried = previous.as_ref().and_then(|previous| previous.carried.as_ref());
         let history = without(costs, query_sequence(query));
-        let keep = keeps_superseded(request.superseded, &search_query);
+        let keep = request.superseded.keeps(&search_query);
         let mut marking = Marking::new(retrieved, history, keep);
         let recent_from = recent_from(&marking.history, request);
         let may_show = MayShow { recent_from, carried, query: query_sequence(query) };
@@ -322,15 +321,6 @@ impl Engine {
         }
         let text = context::search_text(&turn.searchable_text(), &exchange);
         Ok(self.clip_query(&text).to_owned())
-    }
-}
-
-/// Whether replaced turns are marked and not dropped.
-fn keeps_superseded(asked: SupersededTurns, query: &str) -> bool {
-    match asked {
-        SupersededTurns::ByQuery => retrieval::asks_about_change(query),
-        SupersededTurns::Drop => false,
-        SupersededTurns::Mark => true,
     }
 }
 
