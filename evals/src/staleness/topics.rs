@@ -64,12 +64,11 @@ fn read(args: &StalenessArgs) -> Result<Vec<Case<Cuts>>, DataError> {
     Ok(limited(cases, args))
 }
 
-/// Two people who speak in turn.
+/// Two who speak in turn, as in a chat: the first is the user.
 fn chat_case(id: &str, chat: Vec<(String, String)>) -> Case<Cuts> {
     let cuts = chat.iter().map(|(_, label)| label == "1").collect();
     let messages = chat.into_iter().enumerate().map(|(at, (text, _))| {
-        let name = if at % 2 == 0 { "A" } else { "B" };
-        Message { name: name.to_owned(), ..Message::chat(Speaker::User, text) }
+        Message::chat(if at % 2 == 0 { Speaker::User } else { Speaker::Assistant }, text)
     });
     Case::new(id, messages.collect(), cuts)
 }

@@ -9,6 +9,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::event::SHOWN_CONFIDENCE;
 use crate::turn::Sequence;
 
 /// What makes a turn stale.
@@ -27,12 +28,15 @@ pub enum StalenessKind {
 }
 
 impl StalenessKind {
-    /// How much of the component counts as not holding, 0 to 1.
-    fn weight(self) -> f32 {
+    /// How much of a component's score counts as not holding, 0 to 1. A
+    /// contradiction that is not shown counts nothing.
+    fn counted(self, score: f32) -> f32 {
         match self {
-            Self::Superseded | Self::Expired => 1.0,
-            Self::Contradicted => 0.5,
-            Self::Abandoned | Self::Decayed => 0.01,
+            Self::Superseded | Self::Expired => score,
+            Self::Contradicted => {
+                0.5 * (score - SHOWN_CONFIDENCE).max(0.0) / (1.0 - SHOWN_CONFIDENCE)
+            }
+            Self::Abandoned | Self::Decayed => 0.01 * score,
         }
     }
 }
@@ -67,7 +71,7 @@ impl Staleness {
         components.sort_by(|a, b| b.score.total_cmp(&a.score));
         let holds = components
             .iter()
-            .fold(1.0, |holds, one| holds * (1.0 - one.kind.weight() * one.score.clamp(0.0, 1.0)));
+            .fold(1.0, |holds, one| holds * (1.0 - one.kind.counted(one.score.clamp(0.0, 1.0))));
         Self { score: 1.0 - holds, components }
     }
 }
@@ -136,7 +140,8 @@ mod tests {
         check(vec![], 0.0);
         check(vec![superseded(9, 0.8, "")], 0.8);
         check(vec![superseded(9, 0.8, ""), expired(date, 0.5, None)], 0.9);
-        check(vec![contradicted(9, 0.8, "")], 0.4);
+        check(vec![contradicted(9, 0.8, "")], 0.3);
+        check(vec![contradicted(9, 0.4, "")], 0.0);
         // However old and far away, it is still likely to hold.
         check(vec![decayed(1_000_000), abandoned(500.0, 3, 4)], 0.02);
     }

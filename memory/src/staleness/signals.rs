@@ -20,7 +20,7 @@ use super::{
 use crate::turn::Sequence;
 
 /// Version of the way in which the signals are joined here.
-const JOINT_VERSION: u32 = 1;
+const JOINT_VERSION: u32 = 2;
 /// All weights: with others, events are drawn anew.
 const WEIGHTS: [&str; 3] = [
     include_str!("../../weights/staleness.json"),
@@ -32,9 +32,13 @@ const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
 const MAX_MENTIONS: usize = 4;
 /// Turns in which contradictions are looked for, the nearest.
-const MAX_CONTRADICTABLE: usize = 12;
+const MAX_CONTRADICTABLE: usize = 24;
 /// Cosine from which on a turn can be contradicted.
-const CONTRADICTABLE_COSINE: f32 = 0.3;
+const CONTRADICTABLE_COSINE: f32 = 0.1;
+/// Contradictions of less confidence are not kept.
+const KEPT_CONTRADICTION: f32 = 0.2;
+/// Turns that are compared in a long conversation.
+const MANY_TURNS: usize = 64;
 /// Contradictions that one turn can bring, the most certain.
 const MAX_CONTRADICTIONS: usize = 4;
 /// Expiries of one turn.
@@ -146,8 +150,8 @@ impl Following {
                 let between: Vec<&Prepared> = between.iter().collect();
                 let of_old = Prepared::of(old);
                 let found = self.contradiction.score_prepared(&of_old, &of_new, &between);
-                let confidence = self.shown(found.probability)?;
-                Some(Edge {
+                let confidence = self.confidence(found.probability, earlier.len());
+                (confidence >= KEPT_CONTRADICTION).then(|| Edge {
                     kind: EdgeKind::Contradicts,
                     earlier: old.sequence,
                     confidence,
@@ -162,13 +166,24 @@ impl Following {
         edges
     }
 
-    /// A probability from where the model flags on, as the confidence of an edge
-    /// that is shown.
-    fn shown(&self, probability: f32) -> Option<f32> {
-        let flag_at = self.contradiction.flag_at();
-        let over = (probability - flag_at) / (1.0 - flag_at).max(f32::EPSILON);
-        (over >= 0.0).then(|| SHOWN_CONFIDENCE + (1.0 - SHOWN_CONFIDENCE) * over.clamp(0.0, 1.0))
+    /// The model's odds against those that a flag takes: the more turns a new one
+    /// is held against, the likelier is a high probability by chance. One half
+    /// lies at the model's threshold for a single answer while few turns were
+    /// compared, and reaches its threshold for pairs of a long conversation at
+    /// [`MANY_TURNS`].
+    fn confidence(&self, probability: f32, compared: usize) -> f32 {
+        let share = compared.min(MANY_TURNS) as f32 / MANY_TURNS as f32;
+        let few = odds(self.contradiction.answer_at());
+        let flag = few.max(odds(self.contradiction.flag_at()) * share);
+        let relative = odds(probability) / flag.max(f32::EPSILON);
+        relative / (1.0 + relative)
     }
+}
+
+/// Of a probability; finite.
+fn odds(probability: f32) -> f32 {
+    let probability = probability.clamp(0.0, 1.0 - f32::EPSILON);
+    probability / (1.0 - probability)
 }
 
 /// The turns right behind an earlier one, as far as they are known.
