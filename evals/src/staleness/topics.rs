@@ -205,7 +205,7 @@ mod tests {
         let chat = chat.map(|(text, label)| (text.to_owned(), label.to_owned())).to_vec();
         let case = chat_case("1", chat);
         assert_eq!(case.label, [false, false, true]);
-        let names: Vec<_> = case.conversation.turns().map(|t| t.message.name.clone()).collect();
-        assert_eq!(names, ["A", "B", "A"]);
+        let speakers: Vec<_> = case.conversation.turns().map(|t| t.message.role).collect();
+        assert_eq!(speakers, [Speaker::User, Speaker::Assistant, Speaker::User]);
     }
 }

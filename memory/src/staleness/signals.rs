@@ -203,7 +203,11 @@ impl Follow for Following {
         let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();
         let contradictions = self.contradictions(new, earlier, &replaced);
         let edges: Vec<Edge> = edges.into_iter().chain(contradictions).collect();
-        let bound: HashSet<Sequence> = edges.iter().map(|edge| edge.earlier).collect();
+        // A contradiction that is not shown is still a mention.
+        let binds =
+            |edge: &&Edge| edge.kind == EdgeKind::Supersedes || edge.confidence >= SHOWN_CONFIDENCE;
+        let bound: HashSet<Sequence> =
+            edges.iter().filter(binds).map(|edge| edge.earlier).collect();
         let mut events: Vec<Event> = edges.into_iter().map(Event::Edge).collect();
         events.extend(expiries(new));
         let unbound = |old: &Statement| !bound.contains(&old.sequence);
