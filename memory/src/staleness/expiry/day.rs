@@ -6,27 +6,10 @@ use jiff::{
     civil::{Date, DateTime, Weekday, date},
 };
 
+pub(super) use crate::staleness::text::values::month;
+
 /// Days ahead up to which a date without year is looked for.
 const ELEVEN_MONTHS: i32 = 335;
-
-/// Month by its English name or usual abbreviation.
-pub(super) fn month(word: &str) -> Option<i8> {
-    Some(match word {
-        "january" | "jan" => 1,
-        "february" | "feb" => 2,
-        "march" | "mar" => 3,
-        "april" | "apr" => 4,
-        "may" => 5,
-        "june" | "jun" => 6,
-        "july" | "jul" => 7,
-        "august" | "aug" => 8,
-        "september" | "sep" | "sept" => 9,
-        "october" | "oct" => 10,
-        "november" | "nov" => 11,
-        "december" | "dec" => 12,
-        _ => return None,
-    })
-}
 
 /// Weekday by its English name; abbreviations that are no words themselves.
 pub(super) fn weekday(word: &str) -> Option<Weekday> {

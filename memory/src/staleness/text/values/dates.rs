@@ -51,7 +51,7 @@ pub(super) fn read(at: Reading<'_>) -> Option<Read> {
 
 /// "March 3rd, 2024", "March 2024", "in March".
 fn month_first(at: Reading<'_>) -> Option<(Day, usize)> {
-    let month = month(at.word(0))?;
+    let month = u64::from(month(at.word(0))?.unsigned_abs());
     // "may" and "march" are also verbs: only capitalised or before a number.
     let capital = at.lexed.words.get(at.index).is_some_and(|word| word.capital);
     let the = usize::from(at.word(1) == "the");
@@ -78,6 +78,7 @@ fn day_first(at: Reading<'_>) -> Option<(Day, usize)> {
     let day = ordinal.or_else(|| number_day(at.word(0)))?;
     let of = usize::from(at.word(1) == "of");
     if let Some(month) = month(at.word(1 + of)) {
+        let month = u64::from(month.unsigned_abs());
         let used = 2 + of;
         let year = year(at, used);
         return Some((
@@ -201,7 +202,8 @@ fn number_day(word: &str) -> Option<u64> {
     numbers::small(word).filter(|day| (1..=31).contains(day))
 }
 
-fn month(word: &str) -> Option<u64> {
+/// Month, from 1, by its English name or usual abbreviation.
+pub(in crate::staleness) fn month(word: &str) -> Option<i8> {
     Some(match word {
         "january" | "jan" => 1,
         "february" | "feb" => 2,

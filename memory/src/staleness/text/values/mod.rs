@@ -9,6 +9,8 @@ mod names;
 mod numbers;
 mod times;
 
+pub(in crate::staleness) use dates::month;
+
 use super::words::{Lexed, Span};
 
 /// Values of a text that are looked at.
