@@ -228,9 +228,13 @@ impl<'a> Marking<'a> {
             let Some((turn, mark)) = self.mark_of(engine, one, timeline, sequence, counter)? else {
                 continue;
             };
+            // Proposed and in the history it costs the same.
+            let mut marked = None;
+            let mut cost_of =
+                |cost| *marked.get_or_insert_with(|| marked_cost(cost, &turn, &mark.note, counter));
             for found in &mut self.retrieved {
                 if found.conversation == one.of && found.cost.sequence == sequence {
-                    found.cost = marked_cost(found.cost, &turn, &mark.note, counter);
+                    found.cost = cost_of(found.cost);
                 }
             }
             let at = self.history.binary_search_by_key(&sequence, |cost| cost.sequence);
@@ -238,7 +242,7 @@ impl<'a> Marking<'a> {
                 && let Ok(at) = at
                 && let Some(cost) = self.history.to_mut().get_mut(at)
             {
-                *cost = marked_cost(*cost, &turn, &mark.note, counter);
+                *cost = cost_of(*cost);
             }
             self.marks.insert(one.of.as_ref(), sequence, mark);
         }

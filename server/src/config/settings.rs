@@ -116,8 +116,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_engine: Option<EmbeddingEngine>,
 
-    /// How exact embeddings are [default: int8 where engine and model have it,
-    /// else fp32]. int8 is about twice as fast.
+    /// How exact embeddings are [default: fp32]. int8 is about twice as fast and
+    /// finds a little less.
     /// Another one than before embeds every turn again.
     #[arg(long, env = "THROUGHLINE_EMBEDDING_PRECISION", value_enum, value_name = "PRECISION")]
     #[serde(skip_serializing_if = "Option::is_none")]
