@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Engine, EngineError, NewFact, heads::Cell, records::Head};
 use crate::{
-    facts::{self, Claim, Fact, TurnEdge},
+    facts::{self, Claim, Fact, Heard, TurnEdge, TurnLink},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{Sequence, Turn},
 };
@@ -78,16 +78,25 @@ impl Engine {
             if turn.forgotten || fact.turns.len() >= facts::MAX_LINKS {
                 continue;
             }
-            let text = turn.searchable_text();
+            let heard = Heard::of(sequence, turn.role, &turn.searchable_text());
             if fact.source == Some(sequence) {
-                fact.turns.push(facts::link_source(&claim, sequence, &text, fact.source_span));
+                let link = facts::link_source(&claim, &heard, fact.source_span);
+                fact.sketch.extend(heard.sketch_at(link.span));
+                fact.turns.push(link);
                 continue;
             }
-            let link = facts::link(&claim, sequence, turn.role, &text);
+            let link = facts::link(&claim, &heard);
             // What was said after it may repeat it, and is not replaced by it.
             let later = sequence > fact.known_turn;
-            fact.turns.extend(link.filter(|link| !later || link.bears.is_none()));
+            let Some(link) = link.filter(|link| !later || link.bears.is_none()) else { continue };
+            if link.bears.is_none() {
+                fact.sketch.extend(heard.sketch_at(link.span));
+                fact.turns.extend(outdated(&claim, &heard, &link));
+            }
+            fact.turns.push(link);
         }
+        fact.sketch.sort_unstable();
+        fact.sketch.dedup();
         Ok(())
     }
 
@@ -147,6 +156,12 @@ impl Engine {
         }
         Ok(edges)
     }
+}
+
+/// The link to what a turn that says a fact says of the time before it.
+fn outdated(claim: &Claim, heard: &Heard, same: &TurnLink) -> Option<TurnLink> {
+    let span = facts::outdated(claim, heard)?;
+    Some(TurnLink { bears: Some(EdgeKind::Supersedes), span, ..same.clone() })
 }
 
 /// The words of a turn that are meant; all of it if none are named.

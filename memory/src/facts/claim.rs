@@ -181,6 +181,36 @@ pub struct Claim {
     pub(super) text: Words,
     /// Its value, if given.
     pub(super) value: Option<Words>,
+    /// What its name is about, for finding it in a turn; nothing where the name
+    /// says nothing.
+    pub(super) slot: Option<Slot>,
+}
+
+/// The name of what a fact sets, as the words of a turn are compared with it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Stem of the word that says what it is: `budget` of `approved_budget`.
+    pub(super) core: u32,
+    /// Stems of all its words, those for the subject among them; sorted.
+    pub(super) stems: Vec<u32>,
+    /// Stems of the subject, where that is not the user.
+    pub(super) subject: Vec<u32>,
+}
+
+impl Slot {
+    fn of(name: &Name, subject: &Name) -> Option<Self> {
+        if name.says_nothing() {
+            return None;
+        }
+        let stem = |token: &str| Said::of(token, None).words.first().map(|word| word.stem);
+        let stems = |name: &Name| -> Vec<u32> {
+            let mut stems: Vec<u32> = name.tokens().iter().filter_map(|t| stem(t)).collect();
+            stems.sort_unstable();
+            stems
+        };
+        let subject = if subject.is_user() { Vec::new() } else { stems(subject) };
+        Some(Self { core: stem(name.core()?)?, stems: stems(name), subject })
+    }
 }
 
 impl Claim {
@@ -192,8 +222,10 @@ impl Claim {
         // "guests: 4" counts them.
         let counts = value.as_ref().unwrap_or(&text).said.words.first().is_some_and(|w| w.digit);
         let listed = !attribute.is_empty() && attribute.is_list() && !attribute.versioned;
+        let name = Name::joined(&subject, &attribute);
         Self {
-            name: Name::joined(&subject, &attribute),
+            slot: Slot::of(&name, &subject).filter(|_| !attribute.is_empty()),
+            name,
             additive: fact.says.additive || listed && !counts,
             scope: fact.says.scope.trim().to_lowercase(),
             authority: fact.authority(),
