@@ -159,26 +159,29 @@ impl Engine {
         let claim = Claim::of(fact);
         let mut changed = false;
         let known = fact.turns.iter().any(|link| link.turn == said.heard.sequence);
-        if !known && let Some(link) = facts::again(&claim, &said.heard) {
-            if fact.turns.len() >= facts::MAX_LINKS {
-                // The source and the newest tell the most.
-                let source = fact.source;
-                let old = fact.turns.iter().position(|link| Some(link.turn) != source);
-                old.map(|old| fact.turns.remove(old));
-            }
+        let outdated = facts::link_outdated(&claim, &said.heard).filter(|_| !known);
+        if let Some(links) = outdated {
+            fact.turns.extend(links);
+            changed = true;
+        } else if !known && let Some(link) = facts::again(&claim, &said.heard) {
             fact.turns.push(link);
             changed = true;
         }
-        let told = match fact.told() {
-            Some(told) => self.read_turn(&cell.branch(head), told)?,
-            None => None,
-        };
-        let told = told.filter(|turn| !turn.forgotten);
-        let told = told.map(|turn| Heard::of(turn.sequence, turn.role, &turn.searchable_text()));
+        while fact.turns.len() > facts::MAX_LINKS {
+            // The source and the newest tell the most.
+            let source = fact.source;
+            let old = fact.turns.iter().position(|link| Some(link.turn) != source);
+            fact.turns.remove(old.unwrap_or(0));
+        }
+        let mut told = Vec::new();
+        for sequence in facts::told_in(fact) {
+            let turn = self.read_turn(&cell.branch(head), sequence)?;
+            told.extend(turn.filter(|turn| !turn.forgotten).map(|turn| read(&turn)));
+        }
         let own = Cause::Fact(fact.id.clone());
         let replaced = others.iter().filter(|other| other.edges.iter().any(|e| e.later == own));
         let replaced: Vec<Claim> = replaced.map(Claim::of).collect();
-        let held = Held { fact, claim: &claim, told: told.as_ref(), replaced: &replaced };
+        let held = Held { fact, claim: &claim, told: &told, replaced: &replaced };
         let news = facts::news(held, &said.heard, said.turn.said_at, (self.clock)());
         if let Some(edge) = news {
             changed |= facts::push_news(fact, edge);
@@ -201,13 +204,17 @@ impl Engine {
         let branch = cell.branch(head);
         scan_turns(&self.store, &branch, from, until, Direction::Forward, &mut |turn| {
             if !turn.forgotten {
-                let heard = Heard::of(turn.sequence, turn.role, &turn.searchable_text());
+                let heard = read(&turn);
                 all.push(Said { turn, heard });
             }
             std::ops::ControlFlow::Continue(())
         })?;
         Ok(all)
     }
+}
+
+fn read(turn: &Turn) -> Heard {
+    Heard::of(turn.sequence, turn.role, &turn.searchable_text())
 }
 
 /// Positions of the facts that a turn may be about, in order.

@@ -85,13 +85,16 @@ impl Engine {
                 fact.turns.push(link);
                 continue;
             }
-            let link = facts::link(&claim, &heard);
+            let answers = |link: &TurnLink| link.turn + 1 == sequence && link.bears.is_none();
+            let echo = || facts::echo(&claim, &heard).filter(|_| fact.turns.iter().any(answers));
+            let link = facts::link(&claim, &heard).or_else(echo);
             // What was said after it may repeat it, and is not replaced by it.
             let later = sequence > fact.known_turn;
             let Some(link) = link.filter(|link| !later || link.bears.is_none()) else { continue };
             if link.bears.is_none() {
                 fact.sketch.extend(heard.sketch_at(link.span));
-                fact.turns.extend(outdated(&claim, &heard, &link));
+                let outdated = facts::link_outdated(&claim, &heard);
+                fact.turns.extend(outdated.map(|[_, before]| before));
             }
             fact.turns.push(link);
         }
@@ -156,12 +159,6 @@ impl Engine {
         }
         Ok(edges)
     }
-}
-
-/// The link to what a turn that says a fact says of the time before it.
-fn outdated(claim: &Claim, heard: &Heard, same: &TurnLink) -> Option<TurnLink> {
-    let span = facts::outdated(claim, heard)?;
-    Some(TurnLink { bears: Some(EdgeKind::Supersedes), span, ..same.clone() })
 }
 
 /// The words of a turn that are meant; all of it if none are named.

@@ -4,7 +4,7 @@
 //! its place.
 
 use super::{
-    claim::{Claim, Words},
+    claim::{Claim, Words, is_plan},
     heard::{Clause, Heard},
     relation::common,
     slot::Found,
@@ -98,27 +98,11 @@ const TENTATIVE: [&str; 8] = [
 /// Mark the last word.
 const DECIDED: [&str; 7] =
     ["official", "officially", "final", "finalized", "finalised", "decided", "definitive"];
-/// What a last word is given on.
-const PLANS: [&str; 12] = [
-    "plan",
-    "approach",
-    "decision",
-    "choice",
-    "strategy",
-    "method",
-    "design",
-    "proposal",
-    "direction",
-    "implementation",
-    "solution",
-    "option",
-];
-
 /// The clause chooses something else for what the fact, or the clause that told
 /// it, names.
 pub(super) fn chooses(
     claim: &Claim,
-    told: Option<&Words>,
+    told: &[&Words],
     clause: &Clause,
     cued: bool,
 ) -> Option<Found> {
@@ -132,15 +116,22 @@ pub(super) fn chooses(
         return None;
     }
     // The fact is a choice if it is named so or was told so.
-    let of_told = told.and_then(self::chosen);
     let named = claim.slot.as_ref().is_some_and(|slot| chosen.purpose.contains(&slot.core));
-    let same_purpose = of_told.is_some_and(|told| {
+    let same_purpose = told.iter().filter_map(|told| self::chosen(told)).any(|told| {
         common(&value.stems, &told.stems) > 0
             && !told.purpose.is_empty()
             && told.purpose == chosen.purpose
     });
     let more = if cued { CUED } else { 0.0 };
     (named || same_purpose).then_some(Found { confidence: CHOSEN + more, value: chosen.span })
+}
+
+/// Whether a clause chooses a value: "we go with the Hilton".
+pub(super) fn chooses_value(clause: &Words, value: &Words) -> bool {
+    let within = |chosen: Chosen| {
+        !value.stems.is_empty() && common(&value.stems, &chosen.stems) == value.stems.len()
+    };
+    !clause.said.has(Cue::Negates) && chosen(clause).is_some_and(within)
 }
 
 /// What a text chooses, and what for.
@@ -195,16 +186,14 @@ fn has_any(words: &Words, wanted: &[&str]) -> bool {
 }
 
 /// "The final plan is to rent" after a tentative "we buy".
-pub(super) fn settles(claim: &Claim, told: Option<&Heard>, clause: &Clause) -> Option<Found> {
+pub(super) fn settles(claim: &Claim, told: &[Heard], clause: &Clause) -> Option<Found> {
     let value = claim.value.as_ref().filter(|_| !claim.additive)?;
     let open = clause.leaves_open() || clause.words.said.has(Cue::Negates);
-    let tentative = has_any(value, &TENTATIVE)
-        || told.is_some_and(|told| has_any(&told.words, &TENTATIVE) && !told.words.settles());
-    let of_plans =
-        claim.slot.as_ref().is_some_and(|slot| PLANS.iter().any(|plan| slot.core == stem_of(plan)));
+    let tentative = has_any(&claim.text, &TENTATIVE)
+        || told.iter().any(|told| has_any(&told.words, &TENTATIVE) && !told.words.settles());
+    let of_plans = claim.slot.as_ref().is_some_and(|slot| is_plan(slot.core));
     let topic = clause.words.topic.as_ref()?;
-    let last_word = has_any(&clause.words, &DECIDED)
-        && PLANS.iter().any(|plan| topic.binary_search(&stem_of(plan)).is_ok());
+    let last_word = has_any(&clause.words, &DECIDED) && topic.iter().any(|stem| is_plan(*stem));
     if open || !tentative || !of_plans || !last_word {
         return None;
     }
@@ -213,11 +202,6 @@ pub(super) fn settles(claim: &Claim, told: Option<&Heard>, clause: &Clause) -> O
     let stems = sorted_content(words);
     ((1..=MAX_CHOSEN).contains(&stems.len()) && common(&value.stems, &stems) == 0)
         .then_some(Found { confidence: FINAL, value: first.span.to(last.span) })
-}
-
-fn stem_of(word: &str) -> u32 {
-    use crate::staleness::statement::Said;
-    Said::of(word, None).words.first().map_or(0, |word| word.stem)
 }
 
 /// "The party is called off", "no longer allergic to nuts": what the fact says

@@ -1,6 +1,6 @@
 //! A turn as facts are compared with it: read once, compared with many.
 
-use super::claim::Words;
+use super::claim::{PLAN, Words, is_plan};
 use crate::{
     staleness::text::{Cue, Span, words::hash},
     turn::{Role, Sequence},
@@ -61,7 +61,11 @@ impl Heard {
         let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or("");
         let words = Words::of(text);
         let clauses = clauses(&words, text);
-        let sketch = sketch(&words, words.said.words.len());
+        let mut sketch = sketch(&words, words.said.words.len());
+        if words.stems.iter().any(|stem| is_plan(*stem)) {
+            sketch.push(hash(PLAN));
+            sketch.sort_unstable();
+        }
         Self { sequence, role, words, clauses, sketch }
     }
 

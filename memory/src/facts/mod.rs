@@ -36,9 +36,9 @@ pub use draw::{draw, forget, forget_turns};
 pub use edge::{AS_EXPORTED, Cause, FactEdge, MAX_LINKS, TurnLink, short};
 pub use heard::Heard;
 pub use marks::{TurnMark, turn_marks};
-pub use news::{Held, RULES_VERSION, again, news, push_news};
+pub use news::{Held, RULES_VERSION, again, news, push_news, told_in};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
-pub use turns::{link, link_source, outdated};
+pub use turns::{echo, link, link_outdated, link_source};
 
 use crate::turn::{FactId, Role, Sequence};
 

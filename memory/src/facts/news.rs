@@ -34,6 +34,8 @@ pub const RULES_VERSION: u32 = 1;
 const LEAST_CONFIDENCE: f32 = 0.7;
 /// The same by the words of whole sentences alone.
 const LEAST_BY_WORDS: f32 = 0.85;
+/// Turns that told a fact that are read again.
+const MAX_TOLD: usize = 3;
 /// Content words of a fact that its words alone can tell.
 const LEAST_WORDS: usize = 3;
 
@@ -44,8 +46,8 @@ pub struct Held<'a> {
     pub fact: &'a Fact,
     /// The same, read.
     pub claim: &'a Claim,
-    /// The turn that told it.
-    pub told: Option<&'a Heard>,
+    /// The last turns that told it.
+    pub told: &'a [Heard],
     /// The facts that it replaced.
     pub replaced: &'a [Claim],
 }
@@ -100,6 +102,16 @@ fn with_signs(text: &str, value: Span) -> &str {
     text.get(start..end).unwrap_or("")
 }
 
+/// The last turns that tell a fact, [`MAX_TOLD`] of them, for [`Held::told`].
+pub fn told_in(fact: &Fact) -> Vec<Sequence> {
+    let says = fact.turns.iter().filter(|link| link.bears.is_none());
+    let says = says.map(|link| link.turn).filter(|turn| *turn <= fact.known_turn);
+    let mut told: Vec<Sequence> = says.chain(fact.source).collect();
+    told.sort_unstable();
+    told.dedup();
+    told.split_off(told.len().saturating_sub(MAX_TOLD))
+}
+
 /// Puts an edge to a fact that is not full of them.
 pub fn push_news(fact: &mut Fact, edge: FactEdge) -> bool {
     let room = fact.edges.len() < MAX_EDGES;
@@ -125,16 +137,16 @@ fn best<'a>(held: Held<'_>, heard: &'a Heard) -> Option<(&'a Clause, Found)> {
         return None;
     }
     let cued = heard.clauses.iter().any(|clause| is_change(&clause.words));
-    let told = held.told.and_then(|told| {
-        let value = claim.value.as_ref()?;
-        told.clauses.iter().find(|clause| has_value(&clause.words, value))
-    });
-    let told_clause = told.map(|clause| &clause.words);
+    let has_own = |clause: &&Clause| {
+        claim.value.as_ref().is_some_and(|value| has_value(&clause.words, value))
+    };
+    let told = held.told.iter().flat_map(|told| told.clauses.iter().filter(has_own));
+    let told: Vec<&Words> = told.map(|clause| &clause.words).collect();
     let mut found: Vec<(&Clause, Found)> = Vec::new();
     for clause in &heard.clauses {
         let all = [
             sets(claim, clause, cued),
-            chooses(claim, told_clause, clause, cued),
+            chooses(claim, &told, clause, cued),
             settles(claim, held.told, clause),
             takes_back(claim, clause),
             by_words(claim, clause),

@@ -7,7 +7,7 @@ use super::{
     super::retirement::{AsOf, standing, testing::fact},
     *,
 };
-use crate::facts::turns::link_source;
+use crate::facts::turns::{echo, link_outdated, link_source};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Does {
@@ -17,7 +17,7 @@ enum Does {
 use Does::{Nothing, Replaces};
 
 /// `subject.attribute = value`, pinned from a turn that says `told`.
-fn pinned(spec: &str, told: &str) -> (Fact, Option<Heard>) {
+fn pinned(spec: &str, told: &str) -> (Fact, Vec<Heard>) {
     let mut pinned = fact("a");
     let (name, value) = spec.split_once('=').unwrap_or(("", spec));
     let (subject, attribute) = name.split_once('.').unwrap_or(("", name));
@@ -30,8 +30,12 @@ fn pinned(spec: &str, told: &str) -> (Fact, Option<Heard>) {
         pinned.text = format!("{}: {}", attribute.trim(), value.trim());
     }
     pinned.known_turn = 1;
-    let heard = (!told.is_empty()).then(|| Heard::of(1, Role::User, told));
-    if let Some(heard) = &heard {
+    let heard: Vec<Heard> = Some(told)
+        .filter(|told| !told.is_empty())
+        .map(|told| Heard::of(1, Role::User, told))
+        .into_iter()
+        .collect();
+    if let Some(heard) = heard.first() {
         pinned.source = Some(1);
         pinned.turns.push(link_source(&Claim::of(&pinned), heard, None));
     }
@@ -41,7 +45,7 @@ fn pinned(spec: &str, told: &str) -> (Fact, Option<Heard>) {
 fn found(spec: &str, told: &str, role: Role, text: &str) -> Option<FactEdge> {
     let (pinned, told) = pinned(spec, told);
     let claim = Claim::of(&pinned);
-    let held = Held { fact: &pinned, claim: &claim, told: told.as_ref(), replaced: &[] };
+    let held = Held { fact: &pinned, claim: &claim, told: &told, replaced: &[] };
     let then = Timestamp::UNIX_EPOCH;
     news(held, &Heard::of(5, role, text), then, then)
 }
@@ -134,6 +138,32 @@ fn a_new_choice_for_the_same_purpose_replaces() {
 }
 
 #[test]
+fn a_turn_that_chooses_a_value_or_answers_to_it_says_the_fact() {
+    let (selected, _) = pinned("selected_caterer = Blue Spoon", "");
+    let claim = Claim::of(&selected);
+    let says = |text| link(&claim, &Heard::of(1, Role::User, text)).map(|link| link.bears);
+    assert_eq!(says("We're going with Blue Spoon for the wedding."), Some(None));
+    assert_eq!(says("I ate at Blue Spoon yesterday."), None);
+    let answers = |text| echo(&claim, &Heard::of(2, Role::Assistant, text)).is_some();
+    assert!(answers("Noted, I'll write to Blue Spoon."));
+    assert!(!answers("Shall I write to Blue Spoon?"));
+    assert!(!answers("Noted."));
+}
+
+#[test]
+fn a_turn_with_old_and_new_is_linked_by_both() {
+    let (date, _) = pinned("launch_date = May 17", "");
+    let claim = Claim::of(&date);
+    let spans = |text: &'static str| {
+        let links = link_outdated(&claim, &Heard::of(4, Role::User, text));
+        links.map(|[_, old]| &text[old.span.0 as usize..old.span.1 as usize])
+    };
+    assert_eq!(spans("At first we had May 3. Now it is May 17."), Some("At first we had May 3"));
+    assert_eq!(spans("Launch on May 17. Dinner on May 3."), None);
+    assert_eq!(spans("At first we had May 3."), None);
+}
+
+#[test]
 fn what_is_taken_back_ends() {
     check_all(&[
         ("event = garden party", "", "The garden party is called off.", Replaces),
@@ -197,7 +227,7 @@ fn only_a_person_changes_a_fact_and_weight_is_kept() {
     let heard = Heard::of(5, Role::User, text);
     let draw = |pinned: &Fact| {
         let claim = Claim::of(pinned);
-        let held = Held { fact: pinned, claim: &claim, told: None, replaced: &[] };
+        let held = Held { fact: pinned, claim: &claim, told: &[], replaced: &[] };
         let then = Timestamp::UNIX_EPOCH;
         news(held, &heard, then, then)
     };
@@ -222,7 +252,7 @@ fn going_back_to_what_was_replaced_replaces() {
     let (list, told) = pinned("layout = two columns", "Let's try two columns.");
     let (old, _) = pinned("layout = one wide column", "");
     let (claim, replaced) = (Claim::of(&list), [Claim::of(&old)]);
-    let held = Held { fact: &list, claim: &claim, told: told.as_ref(), replaced: &replaced };
+    let held = Held { fact: &list, claim: &claim, told: &told, replaced: &replaced };
     let then = Timestamp::UNIX_EPOCH;
     let draw = |text| news(held, &Heard::of(5, Role::User, text), then, then);
     assert!(draw("Hm, let's go back to one wide column.").is_some());

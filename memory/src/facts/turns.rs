@@ -6,6 +6,7 @@
 
 use super::{
     Claim, TurnLink,
+    choice::chooses_value,
     claim::Words,
     edge::MAX_COVERED,
     heard::Heard,
@@ -25,6 +26,8 @@ use crate::{
 
 /// Replacing a turn by a fact needs more than replacing a fact.
 const LEAST_CONFIDENCE: f32 = 0.8;
+/// Words of a bare value that anybody may mention for another reason.
+const BARE_VALUE: usize = 2;
 /// Words of the fact that a turn must have to say the same, 0 to 1.
 const SAYS_THE_SAME: f32 = 0.75;
 
@@ -42,7 +45,11 @@ pub fn link(claim: &Claim, heard: &Heard) -> Option<TurnLink> {
         let span = (span.start, span.end);
         Some(TurnLink { turn: heard.sequence, bears, span, confidence, covers })
     };
+    // "I ate at the Hilton" does not say which hotel was taken.
+    let short = claim.text.stems.len() <= BARE_VALUE
+        && claim.value.as_ref().is_some_and(|value| value.stems == claim.text.stems);
     let whole = !claim.text.stems.is_empty()
+        && !short
         && common(&claim.text.stems, &turn.stems) == claim.text.stems.len()
         && !heard.text().contains('?')
         && negated(turn) == negated(&claim.text)
@@ -63,7 +70,7 @@ pub fn link(claim: &Claim, heard: &Heard) -> Option<TurnLink> {
 
 /// The place where a turn says what was before a fact, and elsewhere what the
 /// fact says: "at first it was May 3, now it is May 17".
-pub fn outdated(claim: &Claim, heard: &Heard) -> Option<(u32, u32)> {
+fn outdated(claim: &Claim, heard: &Heard) -> Option<(u32, u32)> {
     const TOLD_APART: [Kind; 3] = [Kind::Money, Kind::Date, Kind::Time];
     let value = claim.value.as_ref().filter(|_| !claim.additive)?;
     let typed = || value.said.values.iter().filter(|value| TOLD_APART.contains(&value.kind));
@@ -80,6 +87,21 @@ pub fn outdated(claim: &Claim, heard: &Heard) -> Option<(u32, u32)> {
     Some((clause.span.start, clause.span.end))
 }
 
+/// The links of a fact to a turn that says it and, in another clause, what was
+/// before it.
+pub fn link_outdated(claim: &Claim, heard: &Heard) -> Option<[TurnLink; 2]> {
+    let span = outdated(claim, heard)?;
+    let whole = heard.whole();
+    let link = |bears, span| TurnLink {
+        turn: heard.sequence,
+        bears,
+        span,
+        confidence: 0.9,
+        covers: covers(claim, &heard.words),
+    };
+    Some([link(None, (whole.start, whole.end)), link(Some(EdgeKind::Supersedes), span)])
+}
+
 /// "The first date was May 3".
 pub(super) fn said_of_the_past(words: &Words) -> bool {
     const PAST: [&str; 4] = ["original", "initial", "previous", "old"];
@@ -93,6 +115,25 @@ pub(super) fn said_of_the_past(words: &Words) -> bool {
         is(word, &PAST) || is(word, &BEING) && !of_speaker
     };
     words.said.has(Cue::Ended) || all.iter().enumerate().any(past)
+}
+
+/// The link of a fact to an assistant's answer to a turn that says it, if the
+/// answer takes up its value: "I'll prepare the papers for Hilton".
+pub fn echo(claim: &Claim, heard: &Heard) -> Option<TurnLink> {
+    const ECHOED: f32 = 0.7;
+    let value = claim.value.as_ref()?;
+    let takes_up = heard.role == Role::Assistant
+        && !heard.text().contains('?')
+        && !negated(&heard.words)
+        && has_value(&heard.words, value);
+    let whole = heard.whole();
+    takes_up.then(|| TurnLink {
+        turn: heard.sequence,
+        bears: None,
+        span: (whole.start, whole.end),
+        confidence: ECHOED,
+        covers: covers(claim, &heard.words),
+    })
 }
 
 /// The link of a fact to the turn that it was pinned from.
@@ -136,7 +177,8 @@ pub(super) fn says_the_same(claim: &Claim, clause: &Words) -> bool {
     let shared = common(stems, &clause.stems) as f32 / stems.len().max(1) as f32;
     let whole = !stems.is_empty() && shared >= SAYS_THE_SAME && same_values(claim, clause);
     let by_value = claim.value.as_ref().is_some_and(|value| has_value(clause, value));
-    whole || by_value && (shared_name(claim, clause) > 0 || about(claim, clause))
+    let chosen = || claim.value.as_ref().is_some_and(|value| chooses_value(clause, value));
+    whole || by_value && (shared_name(claim, clause) > 0 || about(claim, clause) || chosen())
 }
 
 /// The turn has the words of the fact and little else: pinned from it, whatever
