@@ -165,7 +165,7 @@ impl<'a> Marking<'a> {
                     // What was replaced stands right behind it now.
                     at += 1;
                 }
-                let sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED);
+                let sides = open_sides(one, timeline, sequence);
                 let sides: Vec<Sequence> = sides.map(|(other, _)| other).collect();
                 for other in sides {
                     if let Some(turn) = self.take_from(one, other, at, score, counter)? {
@@ -259,7 +259,7 @@ impl<'a> Marking<'a> {
     ) -> Result<Option<(Turn, Mark)>, EngineError> {
         let replaced = timeline.replaced_by(sequence, one.as_of);
         let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
-        let mut sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED).peekable();
+        let mut sides = open_sides(one, timeline, sequence).peekable();
         if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
             return Ok(None);
         }
@@ -275,8 +275,8 @@ impl<'a> Marking<'a> {
             mark.dropped = !self.keep && is_whole(&turn, edge, counter);
         }
         if let Some(by) = by_fact {
-            mark.note = fact_note(by);
-            mark.dropped = !self.keep && is_one_thing(&turn, counter);
+            mark.note = fact_note(by, &turn);
+            mark.dropped = !self.keep && !by.partly && is_one_thing(&turn, counter);
         }
         for (other, edge) in sides {
             let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
@@ -288,6 +288,23 @@ impl<'a> Marking<'a> {
     }
 }
 
+/// The other sides of contradictions of a turn that are still open: neither it
+/// nor the other side was replaced meanwhile, and a note would quote what holds
+/// no more.
+fn open_sides<'a>(
+    one: &'a Marked<'_>,
+    timeline: &'a Timeline,
+    sequence: Sequence,
+) -> impl Iterator<Item = (Sequence, &'a Edge)> {
+    let holds = |sequence: Sequence| {
+        timeline.replaced_by(sequence, one.as_of).is_none()
+            && one.by_facts.get(&sequence).is_none_or(|mark| mark.partly)
+    };
+    let own = holds(sequence);
+    let sides = timeline.contradictions(sequence, one.as_of);
+    sides.filter(move |(other, _)| own && holds(*other)).take(MAX_NAMED)
+}
+
 /// The words of a turn that are meant, fit for a note.
 fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
     let text = turn.searchable_text();
@@ -296,13 +313,17 @@ fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
 }
 
 /// The note of a turn that says what a fact has replaced.
-fn fact_note(mark: &TurnMark) -> String {
+fn fact_note(mark: &TurnMark, turn: &Turn) -> String {
     let date = mark.valid_from.strftime("%Y-%m-%d");
     let words = clean(&mark.later_value, MAX_NOTE_CHARS);
     let by = match &mark.by {
         Cause::Fact(_) => "a pinned fact".to_owned(),
         Cause::Turn(sequence) => format!("turn {sequence}"),
     };
+    if mark.partly {
+        let old = self::words(turn, Some(mark.span));
+        return format!("[replaced by {by} on {date}: {words}; no longer: {old}]");
+    }
     format!("[replaced by {by} on {date}: {words}]")
 }
 

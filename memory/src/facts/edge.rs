@@ -17,6 +17,8 @@ use crate::{
 pub(super) const MAX_VALUE_BYTES: usize = 256;
 /// Edges kept of one fact, the newest of no use beyond them: the first decides.
 pub(super) const MAX_EDGES: usize = 64;
+/// Reason of an edge that an export named without its words.
+pub const AS_EXPORTED: &str = "as exported";
 /// Turns that one fact is linked with.
 pub const MAX_LINKS: usize = 32;
 /// Words of a turn that a link keeps.
