@@ -26,6 +26,12 @@ use crate::{
 
 /// Longest value that a note shows, in characters.
 const MAX_NOTE_CHARS: usize = 120;
+/// Longest quotation of the other side of a contradiction, in characters: it is
+/// brought itself, and the note has to tell which one it is.
+const MAX_SIDE_CHARS: usize = 48;
+/// Edges of this confidence leave the earlier turn out. A less certain one marks
+/// it: a current turn that is wrongly left out is the error to fear.
+const DROPPED_CONFIDENCE: f32 = 0.9;
 /// Other sides of contradictions that a note names.
 const MAX_NAMED: usize = 2;
 /// Tokens up to which a turn is about one thing: a replacement of any of it
@@ -270,9 +276,11 @@ impl<'a> Marking<'a> {
             && let Some(new) = read(later)?.filter(|new| !new.forgotten)
         {
             let date = new.said_at.strftime("%Y-%m-%d");
-            let words = words(&new, edge.later_span);
+            let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
             mark.note = format!("[replaced by turn {later} on {date}: {words}]");
-            mark.dropped = !self.keep && is_whole(&turn, edge, counter);
+            mark.dropped = !self.keep
+                && edge.confidence >= DROPPED_CONFIDENCE
+                && is_whole(&turn, edge, counter);
         }
         if let Some(by) = by_fact {
             mark.note = fact_note(by, &turn);
@@ -282,7 +290,8 @@ impl<'a> Marking<'a> {
             let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
             let span = if other > sequence { edge.later_span } else { edge.earlier_span };
             let space = if mark.note.is_empty() { "" } else { " " };
-            mark.note += &format!("{space}[contradicts turn {other}: {}]", words(&said, span));
+            let words = words(&said, span, MAX_SIDE_CHARS);
+            mark.note += &format!("{space}[contradicts turn {other}: {words}]");
         }
         Ok((!mark.note.is_empty()).then_some((turn, mark)))
     }
@@ -306,10 +315,10 @@ fn open_sides<'a>(
 }
 
 /// The words of a turn that are meant, fit for a note.
-fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
+fn words(turn: &Turn, span: Option<(u32, u32)>, max_chars: usize) -> String {
     let text = turn.searchable_text();
     let meant = span.and_then(|(start, end)| text.get(start as usize..end as usize));
-    clean(meant.unwrap_or(&text), MAX_NOTE_CHARS)
+    clean(meant.unwrap_or(&text), max_chars)
 }
 
 /// The note of a turn that says what a fact has replaced.
@@ -321,7 +330,7 @@ fn fact_note(mark: &TurnMark, turn: &Turn) -> String {
         Cause::Turn(sequence) => format!("turn {sequence}"),
     };
     if mark.partly {
-        let old = self::words(turn, Some(mark.span));
+        let old = self::words(turn, Some(mark.span), MAX_NOTE_CHARS);
         return format!("[replaced by {by} on {date}: {words}; no longer: {old}]");
     }
     format!("[replaced by {by} on {date}: {words}]")
