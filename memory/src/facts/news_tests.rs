@@ -151,6 +151,14 @@ fn a_turn_that_chooses_a_value_or_answers_to_it_says_the_fact() {
 }
 
 #[test]
+fn loud_words_do_not_hide_what_is_repeated() {
+    let (plan, _) = pinned("plan = Pack by 1:30pm on Tuesday, leave at 1:55pm", "");
+    let text = "Our plan 'Pack by 1:30pm on Tuesday, leave at 1:55pm' needs to be REDONE.";
+    let found = link(&Claim::of(&plan), &Heard::of(4, Role::User, text));
+    assert_eq!(found.map(|link| link.bears), Some(None));
+}
+
+#[test]
 fn a_turn_with_old_and_new_is_linked_by_both() {
     let (date, _) = pinned("launch_date = May 17", "");
     let claim = Claim::of(&date);
