@@ -47,8 +47,9 @@ async fn play(world: &World, name: &str, lines: &[Line], dates: Dates) -> Conver
     };
     let turns: Vec<NewTurn> = lines.iter().enumerate().map(turn).collect();
     for turns in turns.chunks(64) {
-        let appended = world.engine.append_turns(&tenant(), &conversation, turns.to_vec(), None);
-        appended.await.expect("appended");
+        let (tenant, turns) = (tenant(), turns.to_vec());
+        let appended = world.engine.append_turns(&tenant, &conversation, turns, None).await;
+        appended.expect("appended");
     }
     world.settle(&conversation).await;
     conversation

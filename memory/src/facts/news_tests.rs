@@ -185,10 +185,37 @@ fn what_is_taken_back_ends() {
         ),
         ("event = garden party", "", "The garden party is not cancelled, don't worry.", Nothing),
         ("event = garden party", "", "The boat tour is called off.", Nothing),
+        ("deposit = $500", "", "The deposit was cancelled.", Replaces),
+        ("deposit = $500", "", "The deposit invoice was cancelled.", Nothing),
         ("event = garden party", "", "If it rains the garden party is cancelled.", Nothing),
         ("event = garden party", "", "Don't forget the garden party.", Nothing),
         ("user.allergy = peanuts", "", "I'm no longer allergic to shellfish.", Nothing),
         ("hotel = Hilton", "", "I dropped my keys at the Hilton.", Nothing),
+    ]);
+}
+
+#[test]
+fn somebody_who_was_wrong_is_taken_at_his_last_word() {
+    check_all(&[
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Ann was wrong. It is the valve.",
+            Replaces,
+        ),
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Carl was wrong. It is the valve.",
+            Nothing,
+        ),
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Ann was not wrong.",
+            Nothing,
+        ),
+        ("phone = 555-0101", "[Ann]: My phone is 555-0101", "Ann was wrong.", Nothing),
     ]);
 }
 
