@@ -314,3 +314,40 @@ fn what_is_said_again_holds_again() {
     assert!(retired(&rent, 7));
     assert!(!retired(&rent, 8));
 }
+
+/// A case of the table of additive and replacing pairs.
+#[derive(serde::Deserialize)]
+struct Case {
+    id: String,
+    kind: String,
+    turns: Vec<Turn>,
+    old: usize,
+    new: usize,
+}
+
+#[derive(serde::Deserialize)]
+struct Turn {
+    role: String,
+    text: String,
+}
+
+#[test]
+fn a_turn_that_adds_to_another_leaves_what_was_pinned_from_that_alone() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/staleness/additive_replacing.jsonl");
+    let table = std::fs::read_to_string(path).unwrap();
+    let (mut additive, mut taken) = (0, Vec::new());
+    for line in table.lines() {
+        let case: Case = serde_json::from_str(line).unwrap();
+        if case.kind != "additive" {
+            continue;
+        }
+        additive += 1;
+        let (old, new) = (&case.turns[case.old], &case.turns[case.new]);
+        let role = if new.role == "user" { Role::User } else { Role::Assistant };
+        if found(&old.text, &old.text, role, &new.text).is_some() {
+            taken.push(case.id);
+        }
+    }
+    assert_eq!(additive, 80);
+    assert!(taken.len() * 100 <= additive * 3, "{taken:?}");
+}
