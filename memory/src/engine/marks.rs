@@ -305,13 +305,21 @@ fn open_sides<'a>(
     timeline: &'a Timeline,
     sequence: Sequence,
 ) -> impl Iterator<Item = (Sequence, &'a Edge)> {
-    let holds = |sequence: Sequence| {
-        timeline.replaced_by(sequence, one.as_of).is_none()
-            && one.by_facts.get(&sequence).is_none_or(|mark| mark.partly)
+    // The part of a turn that is meant must hold.
+    let holds = |at: Sequence, span: Option<(u32, u32)>| {
+        let (start, end) = span.unwrap_or((0, u32::MAX));
+        let apart = |mark: &TurnMark| mark.partly && (mark.span.1 <= start || end <= mark.span.0);
+        timeline.replaced_by(at, one.as_of).is_none() && one.by_facts.get(&at).is_none_or(apart)
     };
-    let own = holds(sequence);
-    let sides = timeline.contradictions(sequence, one.as_of);
-    sides.filter(move |(other, _)| own && holds(*other)).take(MAX_NAMED)
+    let open = move |(other, edge): &(Sequence, &'a Edge)| {
+        let (own_span, other_span) = if *other > sequence {
+            (edge.earlier_span, edge.later_span)
+        } else {
+            (edge.later_span, edge.earlier_span)
+        };
+        holds(sequence, own_span) && holds(*other, other_span)
+    };
+    timeline.contradictions(sequence, one.as_of).filter(open).take(MAX_NAMED)
 }
 
 /// The words of a turn that are meant, fit for a note.

@@ -19,6 +19,7 @@ mod conversations;
 mod current;
 mod delete;
 mod error;
+mod fact_edges;
 mod fact_news;
 mod fact_records;
 mod fact_standing;
@@ -55,7 +56,7 @@ pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
-pub use staleness::{StalenessPage, StalenessRequest, TurnEdge};
+pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
 pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{

@@ -4,15 +4,18 @@
 //! its place.
 
 use super::{
-    claim::{Claim, Words, is_plan},
+    claim::{Claim, Slot, Words, is_plan},
     heard::{Clause, Heard},
     relation::common,
     slot::Found,
     turns::{has_value, said_of_the_past},
 };
-use crate::staleness::text::{
-    Cue, Span,
-    words::{Word, hash},
+use crate::{
+    staleness::text::{
+        Cue, Span,
+        words::{Word, hash},
+    },
+    turn::Sequence,
 };
 
 /// A new choice for the same purpose.
@@ -23,6 +26,8 @@ const CUED: f32 = 0.1;
 const FINAL: f32 = 0.75;
 /// It was taken back.
 const TAKEN_BACK: f32 = 0.85;
+/// Somebody's statement was.
+const SOMEBODYS: f32 = 0.75;
 /// Words between "no longer" and what ended: "no longer allergic to nuts".
 const MAX_BESIDE: usize = 2;
 /// Words of what is chosen.
@@ -225,10 +230,46 @@ pub(super) fn takes_back(claim: &Claim, clause: &Clause) -> Option<Found> {
     let meant = |stems: &[u32]| !stems.is_empty() && beside(words, stems, (start, end)) <= at_most;
     let single = |stems: &[u32]| stems.len() > 1 && !claim.additive && meant(stems);
     let of_topic = claim.text.topic.as_ref().is_some_and(|topic| single(topic));
-    let of_name = claim.slot.as_ref().is_some_and(|slot| single(&slot.stems));
+    // "The deposit was cancelled" speaks of nothing else.
+    let alone = |slot: &Slot| {
+        !claim.additive && clause.words.topic.as_ref().is_some_and(|topic| *topic == slot.stems)
+    };
+    let of_name = claim.slot.as_ref().is_some_and(|slot| single(&slot.stems) || alone(slot));
     let whole = Span { start: 0, end: u32::try_from(clause.text().len()).unwrap_or(u32::MAX) };
     (meant(&claim.value_or_text().stems) || of_topic || of_name)
         .then_some(Found { confidence: TAKEN_BACK, value: whole })
+}
+
+/// "Ann was wrong": somebody's last statement is taken back by the name that it
+/// is labelled with, where the fact is that statement and no value of its own.
+pub(super) fn takes_back_of(
+    claim: &Claim,
+    told: &[Heard],
+    clause: &Clause,
+    at: Sequence,
+) -> Option<Found> {
+    const WRONG: [&str; 4] = ["wrong", "mistaken", "incorrect", "misinformed"];
+    const BEING: [&str; 4] = ["was", "were", "is", "are"];
+    const SAYINGS: &str = "diagnosis estimate assessment statement report claim number figure \
+        analysis information info advice answer";
+    const RECENT: Sequence = 8;
+    let told = told.last().filter(|told| at.saturating_sub(told.sequence) <= RECENT)?;
+    if claim.slot.is_some() || clause.leaves_open() || clause.words.said.has(Cue::Negates) {
+        return None;
+    }
+    let words = &clause.words.said.words;
+    let is = |word: &Word, wanted: &[&str]| wanted.iter().any(|one| hash(one) == word.hash);
+    let being = words.iter().position(|word| is(word, &BEING))?;
+    let behind = words.get(being + 1..).unwrap_or_default();
+    behind.iter().take(3).find(|word| is(word, &WRONG))?;
+    let sayings: Vec<u32> = SAYINGS.split_whitespace().map(hash).collect();
+    let of_label = |word: &&Word| word.content && !sayings.contains(&word.hash);
+    let mut who = words.get(clause.words.from..being)?.iter().filter(of_label).peekable();
+    let label = told.words.said.words.get(..told.words.from)?;
+    who.peek()?;
+    let whole = Span { start: 0, end: u32::try_from(clause.text().len()).unwrap_or(u32::MAX) };
+    who.all(|word| label.iter().any(|other| other.stem == word.stem))
+        .then_some(Found { confidence: SOMEBODYS, value: whole })
 }
 
 /// Content words between a phrase and the words with these stems; many where

@@ -5,6 +5,8 @@
 //! `known_at` and `known_turn` when the service came to know it; values are
 //! cut to [`MAX_VALUE_BYTES`].
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,15 @@ pub enum Cause {
     Fact(FactId),
     /// A turn of the conversation.
     Turn(Sequence),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fact(id) => id.fmt(f),
+            Self::Turn(sequence) => sequence.fmt(f),
+        }
+    }
 }
 
 /// A later fact or turn that bears on a fact.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     Authority, Claim, Fact, FactEdge, TurnLink,
-    choice::{chooses, settles, takes_back},
+    choice::{chooses, settles, takes_back, takes_back_of},
     claim::Words,
     edge::{Cause, MAX_EDGES, short},
     heard::{Clause, Heard},
@@ -149,6 +149,7 @@ fn best<'a>(held: Held<'_>, heard: &'a Heard) -> Option<(&'a Clause, Found)> {
             chooses(claim, &told, clause, cued),
             settles(claim, held.told, clause),
             takes_back(claim, clause),
+            takes_back_of(claim, held.told, clause, heard.sequence),
             by_words(claim, clause),
         ];
         let back = held.replaced.iter().filter_map(|old| goes_back(old.value.as_ref()?, clause));

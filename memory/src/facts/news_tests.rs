@@ -151,6 +151,14 @@ fn a_turn_that_chooses_a_value_or_answers_to_it_says_the_fact() {
 }
 
 #[test]
+fn loud_words_do_not_hide_what_is_repeated() {
+    let (plan, _) = pinned("plan = Pack by 1:30pm on Tuesday, leave at 1:55pm", "");
+    let text = "Our plan 'Pack by 1:30pm on Tuesday, leave at 1:55pm' needs to be REDONE.";
+    let found = link(&Claim::of(&plan), &Heard::of(4, Role::User, text));
+    assert_eq!(found.map(|link| link.bears), Some(None));
+}
+
+#[test]
 fn a_turn_with_old_and_new_is_linked_by_both() {
     let (date, _) = pinned("launch_date = May 17", "");
     let claim = Claim::of(&date);
@@ -177,10 +185,37 @@ fn what_is_taken_back_ends() {
         ),
         ("event = garden party", "", "The garden party is not cancelled, don't worry.", Nothing),
         ("event = garden party", "", "The boat tour is called off.", Nothing),
+        ("deposit = $500", "", "The deposit was cancelled.", Replaces),
+        ("deposit = $500", "", "The deposit invoice was cancelled.", Nothing),
         ("event = garden party", "", "If it rains the garden party is cancelled.", Nothing),
         ("event = garden party", "", "Don't forget the garden party.", Nothing),
         ("user.allergy = peanuts", "", "I'm no longer allergic to shellfish.", Nothing),
         ("hotel = Hilton", "", "I dropped my keys at the Hilton.", Nothing),
+    ]);
+}
+
+#[test]
+fn somebody_who_was_wrong_is_taken_at_his_last_word() {
+    check_all(&[
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Ann was wrong. It is the valve.",
+            Replaces,
+        ),
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Carl was wrong. It is the valve.",
+            Nothing,
+        ),
+        (
+            "The pump is blocked. Flushed it twice.",
+            "[Ann (plumber)]: The pump is blocked. Flushed it twice.",
+            "[Ben (engineer)]: Ann was not wrong.",
+            Nothing,
+        ),
+        ("phone = 555-0101", "[Ann]: My phone is 555-0101", "Ann was wrong.", Nothing),
     ]);
 }
 
@@ -278,4 +313,41 @@ fn what_is_said_again_holds_again() {
     rent.turns.extend(says(Role::User, "I was wrong, the rent is $900 after all."));
     assert!(retired(&rent, 7));
     assert!(!retired(&rent, 8));
+}
+
+/// A case of the table of additive and replacing pairs.
+#[derive(serde::Deserialize)]
+struct Case {
+    id: String,
+    kind: String,
+    turns: Vec<Turn>,
+    old: usize,
+    new: usize,
+}
+
+#[derive(serde::Deserialize)]
+struct Turn {
+    role: String,
+    text: String,
+}
+
+#[test]
+fn a_turn_that_adds_to_another_leaves_what_was_pinned_from_that_alone() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/staleness/additive_replacing.jsonl");
+    let table = std::fs::read_to_string(path).unwrap();
+    let (mut additive, mut taken) = (0, Vec::new());
+    for line in table.lines() {
+        let case: Case = serde_json::from_str(line).unwrap();
+        if case.kind != "additive" {
+            continue;
+        }
+        additive += 1;
+        let (old, new) = (&case.turns[case.old], &case.turns[case.new]);
+        let role = if new.role == "user" { Role::User } else { Role::Assistant };
+        if found(&old.text, &old.text, role, &new.text).is_some() {
+            taken.push(case.id);
+        }
+    }
+    assert_eq!(additive, 80);
+    assert!(taken.len() * 100 <= additive * 3, "{taken:?}");
 }

@@ -45,15 +45,12 @@ pub fn link(claim: &Claim, heard: &Heard) -> Option<TurnLink> {
         let span = (span.start, span.end);
         Some(TurnLink { turn: heard.sequence, bears, span, confidence, covers })
     };
-    // "I ate at the Hilton" does not say which hotel was taken.
-    let short = claim.text.stems.len() <= BARE_VALUE
-        && claim.value.as_ref().is_some_and(|value| value.stems == claim.text.stems);
     let whole = !claim.text.stems.is_empty()
-        && !short
+        && !is_bare(claim)
         && common(&claim.text.stems, &turn.stems) == claim.text.stems.len()
         && !heard.text().contains('?')
         && negated(turn) == negated(&claim.text)
-        && same_values(claim, turn);
+        && (same_values(claim, turn) || repeats_values(claim, turn));
     if whole || same.is_some() {
         return link(None, same.map_or(heard.whole(), |clause| clause.span), 0.9);
     }
@@ -168,6 +165,13 @@ fn shared_name(claim: &Claim, words: &Words) -> usize {
     claim.name.tokens().iter().filter(has).count()
 }
 
+/// The text is a short value: "I ate at the Hilton" does not say which hotel was
+/// taken.
+fn is_bare(claim: &Claim) -> bool {
+    claim.text.stems.len() <= BARE_VALUE
+        && claim.value.as_ref().is_some_and(|value| value.stems == claim.text.stems)
+}
+
 /// The clause has the fact's value, and enough of what it is about.
 pub(super) fn says_the_same(claim: &Claim, clause: &Words) -> bool {
     if negated(clause) != negated(&claim.text) {
@@ -175,7 +179,8 @@ pub(super) fn says_the_same(claim: &Claim, clause: &Words) -> bool {
     }
     let stems = &claim.text.stems;
     let shared = common(stems, &clause.stems) as f32 / stems.len().max(1) as f32;
-    let whole = !stems.is_empty() && shared >= SAYS_THE_SAME && same_values(claim, clause);
+    let whole = !stems.is_empty() && !is_bare(claim) && shared >= SAYS_THE_SAME;
+    let whole = whole && same_values(claim, clause);
     let by_value = claim.value.as_ref().is_some_and(|value| has_value(clause, value));
     let chosen = || claim.value.as_ref().is_some_and(|value| chooses_value(clause, value));
     whole || by_value && (shared_name(claim, clause) > 0 || about(claim, clause) || chosen())
@@ -213,6 +218,13 @@ pub(super) fn has_value(clause: &Words, value: &Words) -> bool {
 /// No value of the clause differs from the fact's.
 fn same_values(claim: &Claim, clause: &Words) -> bool {
     Likeness::of(&claim.text, clause).differs.is_none()
+}
+
+/// Every value of the fact is there; names are words, and other capitals may
+/// stand beside them.
+fn repeats_values(claim: &Claim, turn: &Words) -> bool {
+    let mut typed = claim.text.said.values.iter().filter(|value| value.kind != Kind::Name);
+    typed.all(|value| turn.said.values.iter().any(|other| value.agrees(other) == Some(true)))
 }
 
 /// The clause has a word of the fact beside its value.
