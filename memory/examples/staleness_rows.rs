@@ -1,7 +1,8 @@
 //! Rows of pairs for training the staleness model: the features that the product
 //! computes, so that training and serving cannot drift apart.
 //!
-//! `staleness_rows names` prints the features. `staleness_rows rows VECTORS OUT`
+//! `staleness_rows names` prints the features, `staleness_rows stems` the stem of
+//! each word of standard input. `staleness_rows rows VECTORS OUT`
 //! reads conversations from standard input, one JSON object a line (`turns` of
 //! `role`, `text` and `v`, the row of its vector in VECTORS or -1; `news`, the
 //! turns whose pairs are wanted, all when absent; `choose`, whether candidates
@@ -23,6 +24,7 @@ use throughline_memory::{
             candidates,
             features::{Rows, names},
         },
+        text::Lexed,
     },
     turn::Role,
 };
@@ -55,8 +57,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             Ok(())
         }
+        ["stems"] => {
+            for line in stdin().lock().lines() {
+                let stem = Lexed::of(&line?).words.first().map_or(0, |word| word.stem);
+                writeln!(stdout(), "{stem}")?;
+            }
+            Ok(())
+        }
         ["rows", vectors, out] => rows(vectors, out),
-        _ => Err("usage: staleness_rows names | rows VECTORS OUT".into()),
+        _ => Err("usage: staleness_rows names | stems | rows VECTORS OUT".into()),
     }
 }
 

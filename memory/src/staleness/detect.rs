@@ -4,7 +4,10 @@
 //! meant, in order. Deterministic; the work is bounded by [`MAX_COMPARED`]
 //! comparisons whatever the caller passes.
 
-use std::{sync::Arc, sync::LazyLock};
+use std::{
+    mem::take,
+    sync::{Arc, LazyLock},
+};
 
 use super::{
     event::{Edge, EdgeKind, KEPT_CONFIDENCE},
@@ -74,8 +77,9 @@ impl Detector {
             .enumerate()
             .filter(|(_, old)| old.same_speaker(new) && !old.said.words.is_empty())
             .filter_map(|(index, old)| {
-                let row = rows.row(index)?;
-                let confidence = self.model.probability(&row.values);
+                let mut row = rows.row(index)?;
+                let vectors = old.said.vector.as_deref().zip(new.said.vector.as_deref());
+                let confidence = self.model.probability(take(&mut row.values), vectors);
                 (confidence >= KEPT_CONFIDENCE).then(|| edge(old, new, &row, confidence))
             })
             .collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::text::{Attributes, Cue, Cues, Kind, Lexed, Value, Word};
+use super::text::{Attributes, Cue, Cues, Kind, Lexed, Sense, Value, Word};
 use crate::turn::{Role, Sequence};
 
 /// A turn as it is read for comparing.
@@ -37,6 +37,8 @@ pub struct Clause {
     pub cues: Cues,
     /// What it speaks of.
     pub attributes: Attributes,
+    /// What its words mean, together.
+    pub sense: Sense,
 }
 
 /// What was said, apart from by whom and when.
@@ -56,6 +58,8 @@ pub struct Said {
     pub cues: Cues,
     /// What it speaks of anywhere.
     pub attributes: Attributes,
+    /// What its words mean, together.
+    pub sense: Sense,
     /// Its vector.
     pub vector: Option<Arc<[f32]>>,
 }
@@ -68,6 +72,10 @@ impl Said {
         let attributes = Attributes::of_clauses(&lexed);
         let values = Value::all_of(text, &lexed);
         let ends = lexed.clauses.iter().skip(1);
+        let sense = |from: u16, to: u16| {
+            let words = lexed.words.get(usize::from(from)..usize::from(to)).unwrap_or(&[]);
+            Sense::pooled(words.iter().map(|word| word.sense))
+        };
         let clauses: Vec<Clause> = lexed
             .clauses
             .iter()
@@ -77,6 +85,7 @@ impl Said {
                 words: (*from, *to),
                 cues: *cues,
                 attributes: *attributes,
+                sense: sense(*from, *to),
             })
             .collect();
         let mut stems: Vec<(u32, u16)> = lexed
@@ -93,6 +102,7 @@ impl Said {
             attributes: clauses
                 .iter()
                 .fold(Attributes::default(), |all, clause| all | clause.attributes),
+            sense: Sense::pooled(lexed.words.iter().map(|word| word.sense)),
             words: lexed.words,
             stems,
             clauses,

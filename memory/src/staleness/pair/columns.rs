@@ -1,5 +1,6 @@
 //! The columns of a row: their names, and the cues that have one.
 
+use super::sorts;
 use crate::staleness::text::{Cue, Kind};
 
 /// Cues of the old statement, of the new one, of what stood before each, of the
@@ -169,5 +170,6 @@ pub fn names() -> Vec<String> {
     ] {
         out.extend(cues.iter().map(|cue| format!("{who}:{cue:?}").to_lowercase()));
     }
+    out.extend(sorts::NAMES.iter().map(|name| (*name).to_owned()));
     out
 }

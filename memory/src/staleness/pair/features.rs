@@ -9,6 +9,7 @@ use super::{
     columns::{BEFORE, CLAUSE_NEW, CLAUSE_OLD, NEW, OLD, TALLIED},
     conflict::Conflict,
     overlap,
+    sorts::{self, Ranges},
 };
 use crate::staleness::{
     statement::{Said, Statement},
@@ -60,7 +61,7 @@ impl<'a> Rows<'a> {
             }
         };
         let frames = overlap::frames(o, range(o, met.old), n, range(n, met.new));
-        let mut v = Vec::with_capacity(256);
+        let mut v = Vec::with_capacity(384);
         self.nearness(&pair, index, &mut v);
         pair.words(&mut v);
         let length = |at: Option<(u16, u16)>| at.map_or(0.0, |(from, to)| f32::from(to - from));
@@ -106,8 +107,11 @@ impl<'a> Rows<'a> {
         ] {
             v.extend(list.iter().map(|cue| f32::from(u8::from(cues.has(*cue)))));
         }
+        let clauses = (met.old, met.new);
+        let ranges = Ranges { old: range(o, met.old), new: range(n, met.new), clauses };
+        sorts::push(o, n, ranges, &mut v);
         let spans = within.spans.or(whole.spans).or(frames.spans);
-        Some(Row { values: v, spans, clauses: (met.old, met.new) })
+        Some(Row { values: v, spans, clauses })
     }
 
     fn nearness(&self, pair: &Pair<'_>, index: usize, v: &mut Vec<f32>) {

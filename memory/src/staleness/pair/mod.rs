@@ -11,3 +11,4 @@ pub mod conflict;
 pub mod features;
 pub mod model;
 pub mod overlap;
+pub mod sorts;

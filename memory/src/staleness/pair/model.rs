@@ -1,10 +1,13 @@
-//! The learned model of a pair: boosted trees over the row of features, then a
-//! calibration. Read from a JSON file that says what it was learnt on; the
-//! features are named there and must be those of this version.
+//! The learned model of a pair: boosted trees over the row of features and a
+//! linear head over the two vectors. Two forests, one learnt on bookings and
+//! errands, one on plain talk, and a third that says how much the pair is talk:
+//! in a booking almost every other value is a correction, in talk hardly any.
+//! Read from a JSON file that says what it was learnt on; the features are named
+//! there and must be those of this version.
 
 use serde::Deserialize;
 
-use super::features;
+use super::{between::dot, features};
 
 /// Nodes of a tree; what is larger is not ours.
 const MAX_NODES: usize = 1_024;
@@ -30,14 +33,47 @@ struct File {
     trained_on: String,
     licence: String,
     features: Vec<String>,
-    /// Added to the sum of the leaves.
-    bias: f32,
-    /// Calibration of the sum: slope, then intercept.
-    calibration: (f32, f32),
+    head: Head,
     /// Calibration of a turn's evidence: of the greatest edge's log-odds, of the
     /// others', intercept.
     turn: (f32, f32, f32),
-    trees: Vec<TreeFile>,
+    /// Log-odds of being plain talk.
+    gate: Vec<TreeFile>,
+    /// Log-odds of a replacement in a booking.
+    errand: Vec<TreeFile>,
+    /// Log-odds of a replacement in plain talk.
+    talk: Vec<TreeFile>,
+}
+
+/// A linear function of the vectors of two statements: of their product, of the
+/// old one and of the new one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    product: Vec<f32>,
+    old: Vec<f32>,
+    new: Vec<f32>,
+    bias: f32,
+}
+
+impl Head {
+    /// Whether its parts are of one length and finite.
+    fn is_sound(&self) -> bool {
+        let parts = [&self.product, &self.old, &self.new];
+        let length = self.product.len();
+        parts.iter().all(|part| part.len() == length && part.iter().all(|x| x.is_finite()))
+            && self.bias.is_finite()
+    }
+
+    /// Log-odds; not a number without vectors of its length.
+    fn value(&self, vectors: Option<(&[f32], &[f32])>) -> f32 {
+        let Some((old, new)) = vectors else { return f32::NAN };
+        if old.len() != self.product.len() || new.len() != self.product.len() {
+            return f32::NAN;
+        }
+        let products: Vec<f32> = old.iter().zip(new).map(|(a, b)| a * b).collect();
+        self.bias + dot(&self.product, &products) + dot(&self.old, old) + dot(&self.new, new)
+    }
 }
 
 /// A tree; inner nodes first, leaves as negative children.
@@ -66,6 +102,24 @@ struct Node {
     right: i16,
 }
 
+/// Trees whose leaves add up.
+#[derive(Clone, Debug)]
+struct Forest(Box<[Tree]>);
+
+impl Forest {
+    fn checked(trees: Vec<TreeFile>, features: usize) -> Result<Self, ModelError> {
+        if trees.len() > MAX_TREES {
+            return Err(ModelError::Form(format!("{} trees", trees.len())));
+        }
+        let trees = trees.into_iter().map(|tree| tree.checked(features));
+        Ok(Self(trees.collect::<Result<_, _>>()?))
+    }
+
+    fn value(&self, row: &[f32]) -> f32 {
+        self.0.iter().map(|tree| tree.value(row)).sum()
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Tree {
     nodes: Box<[Node]>,
@@ -81,10 +135,11 @@ pub struct Model {
     pub trained_on: String,
     /// Licence of the weights.
     pub licence: String,
-    bias: f32,
-    calibration: (f32, f32),
+    head: Head,
     turn: (f32, f32, f32),
-    trees: Vec<Tree>,
+    gate: Forest,
+    errand: Forest,
+    talk: Forest,
 }
 
 impl Model {
@@ -103,27 +158,31 @@ impl Model {
                 None => format!("{} features, not {}", file.features.len(), expected.len()),
             }));
         }
-        if file.trees.len() > MAX_TREES {
-            return Err(ModelError::Form(format!("{} trees", file.trees.len())));
+        if !file.head.is_sound() {
+            return Err(ModelError::Form("the head is not well formed".to_owned()));
         }
-        let trees = file.trees.into_iter().map(|tree| tree.checked(expected.len()));
+        // The head stands behind the features.
+        let forest = |trees| Forest::checked(trees, expected.len() + 1);
         Ok(Self {
             version: file.version,
             trained_on: file.trained_on,
             licence: file.licence,
-            bias: file.bias,
-            calibration: file.calibration,
+            head: file.head,
             turn: file.turn,
-            trees: trees.collect::<Result<_, _>>()?,
+            gate: forest(file.gate)?,
+            errand: forest(file.errand)?,
+            talk: forest(file.talk)?,
         })
     }
 
     /// Calibrated probability that the newer statement of a row replaces
-    /// something that the older one set.
-    pub fn probability(&self, row: &[f32]) -> f32 {
-        let sum = self.bias + self.trees.iter().map(|tree| tree.value(row)).sum::<f32>();
-        let (slope, intercept) = self.calibration;
-        logistic(slope * sum + intercept)
+    /// something that the older one set; `vectors` are those of the old and of
+    /// the new one.
+    pub fn probability(&self, row: Vec<f32>, vectors: Option<(&[f32], &[f32])>) -> f32 {
+        let mut row = row;
+        row.push(self.head.value(vectors));
+        let talk = logistic(self.gate.value(&row));
+        logistic(talk * self.talk.value(&row) + (1.0 - talk) * self.errand.value(&row))
     }
 
     /// Slope of the greatest edge, of the other edges together, and intercept.
@@ -209,6 +268,23 @@ mod tests {
         }
         let stump = super::TreeFile { f: vec![], t: vec![], l: vec![], r: vec![], v: vec![0.25] };
         assert_eq!(stump.checked(1).unwrap().value(&[]), 1.0 - 0.75);
+    }
+
+    #[test]
+    fn a_head_weighs_both_vectors() {
+        let part = |x: &[f32]| x.to_vec();
+        let head = Head {
+            product: part(&[2.0, 0.0]),
+            old: part(&[0.0, 1.0]),
+            new: part(&[-1.0, 0.0]),
+            bias: 0.5,
+        };
+        let (old, new, long) = ([0.5, 0.25], [1.0, 3.0], [0.0; 3]);
+        assert_eq!(head.value(Some((&old, &new))), 0.5 + 1.0 + 0.25 - 1.0);
+        assert!(head.value(None).is_nan() && head.value(Some((&old, &long))).is_nan());
+        assert!(head.is_sound());
+        assert!(!Head { new: part(&[1.0]), ..head.clone() }.is_sound());
+        assert!(!Head { bias: f32::NAN, ..head }.is_sound());
     }
 
     #[test]

@@ -198,7 +198,7 @@ pub(super) fn frames(old: &Said, a: (u16, u16), new: &Said, b: (u16, u16)) -> Fr
 }
 
 /// Content words in a range that the other text lacks.
-fn changed(said: &Said, range: (u16, u16), other: &Said) -> impl Iterator<Item = u16> {
+pub(super) fn changed(said: &Said, range: (u16, u16), other: &Said) -> impl Iterator<Item = u16> {
     (range.0..range.1)
         .filter(move |at| {
             said.words.get(*at as usize).is_some_and(|word| {

@@ -4,10 +4,12 @@
 
 pub mod attributes;
 pub mod cues;
+pub mod senses;
 pub mod values;
 pub mod words;
 
 pub use attributes::Attributes;
 pub use cues::{Cue, Cues};
+pub use senses::Sense;
 pub use values::{Kind, Value};
 pub use words::{Lexed, Span, Word};

@@ -7,6 +7,8 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
+use super::senses::Sense;
+
 /// Words of a text that are looked at.
 pub const MAX_WORDS: usize = 600;
 /// Clauses of a text that are looked at.
@@ -52,6 +54,10 @@ pub struct Word {
     pub capital: bool,
     /// Has a digit.
     pub digit: bool,
+    /// Ends like a plural.
+    pub plural: bool,
+    /// What it means, where it carries content and is known; else nothing.
+    pub sense: Sense,
 }
 
 /// The words of a text and, while it is read, their lower-cased forms.
@@ -125,14 +131,18 @@ impl Lexed {
         let lower = self.lower.get(from..).unwrap_or("");
         let hash = hash(lower);
         let first = word.chars().next().unwrap_or(' ');
+        let (stem, content) = (stem_hash(lower), !STOP.contains(&hash));
+        let sense = if content { Sense::of_stem(stem) } else { None };
         self.words.push(Word {
             span: Span { start: start as u32, end: end as u32 },
             hash,
-            stem: stem_hash(lower),
+            stem,
             clause: (self.clauses.len() - 1) as u16,
-            content: !STOP.contains(&hash),
+            content,
             capital: first.is_uppercase(),
             digit: word.bytes().any(|b| b.is_ascii_digit()),
+            plural: lower.len() > 3 && lower.ends_with('s') && !lower.ends_with("ss"),
+            sense: sense.unwrap_or_default(),
         });
         self.ranges.push((from as u32, self.lower.len() as u32));
     }

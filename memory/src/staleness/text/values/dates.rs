@@ -25,6 +25,18 @@ impl Day {
     }
 }
 
+/// About how many days the second is later, by the parts that both name.
+pub(super) fn days_between(a: u64, b: u64) -> Option<f32> {
+    let ([y0, m0, d0, ..], [y1, m1, d1, ..]) = (Day::parts(a), Day::parts(b));
+    let mut days = None;
+    for (x, y, length) in [(y0, y1, 365.0), (m0, m1, 30.4), (d0, d1, 1.0)] {
+        if x != 0 && y != 0 {
+            days = Some(days.unwrap_or(0.0) + (y as f32 - x as f32) * length);
+        }
+    }
+    days
+}
+
 /// Whether two days agree in the parts that both name.
 pub(super) fn agree(a: u64, b: u64) -> Option<bool> {
     let mut shared = false;

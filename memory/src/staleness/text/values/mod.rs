@@ -13,6 +13,22 @@ pub(in crate::staleness) use dates::month;
 
 use super::words::{Lexed, Span};
 
+/// The number of a sum, quantity or bare number.
+pub fn amount(normal: u64) -> f32 {
+    f64::from_bits(normal) as f32
+}
+
+/// Minutes after midnight of a time; of one whose half of the day is not said,
+/// before noon.
+pub fn minutes(normal: u64) -> f32 {
+    (normal & 0xffff) as f32
+}
+
+/// About how many days the second day is later, by the parts that both name.
+pub fn order(one: u64, other: u64) -> Option<f32> {
+    dates::days_between(one, other)
+}
+
 /// Values of a text that are looked at.
 pub const MAX_VALUES: usize = 64;
 
