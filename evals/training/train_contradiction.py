@@ -6,19 +6,21 @@ from the service's own code:
 
     cargo build --release -p throughline-memory --example contradiction_rows
 
-Trained on ProSeCCo, CI-ToD train, BEAM (contradiction questions) and, as
+Trained on ProSeCCo, CI-ToD train, BEAM (contradiction questions), statements
+written by hand (`written/`: contradictions, and others as contrast) and, as
 contrast (updates with their cues, and unrelated pairs, all negative), SGD train.
 Which set a row is from is no column. The turn vectors are those of the service
 (`SET.npy`, float16, n x 384, and `SET.json`, the texts in the same order; SET:
-prosecco, ci_tod, beam100K, beam500K, sgd_train).
+prosecco, ci_tod, beam100K, beam500K, sgd_train, written).
 
-    pip install numpy scipy scikit-learn lightgbm
+    pip install numpy scipy scikit-learn lightgbm blake3
     python train_contradiction.py --data DIR --vectors DIR --rows BINARY \
         --work DIR --out ../../memory/weights/contradiction.json
 
 Prints figures by cross-validation over source passages (ProSeCCo), dialogues
-(CI-ToD train) and conversations (BEAM); CI-ToD dev is never trained on before
-its figure is taken. Deterministic: fixed seeds, one thread.
+(CI-ToD train), conversations (BEAM) and attributes (written), folds by the hash
+of their ids as `throughline-eval --folds` has them (`--fold-out DIR` keeps the
+weights of each); CI-ToD dev is never trained on before its figure is taken. Deterministic: fixed seeds, one thread.
 """
 
 import argparse
@@ -32,7 +34,9 @@ import subprocess
 import lightgbm as lgb
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+from contradiction_report import report
+from staleness_data import FOLDS, fold, written
 
 BASE = """cosine neg_parity piece_neg_parity common_denied_apart denied_apart unreal_apart
 common_overlap opposites neg_old neg_new wishes_new obliges_new enables_old sentiment_apart
@@ -55,7 +59,7 @@ TREES = dict(objective="cross_entropy", learning_rate=0.06, num_leaves=8, min_da
              bagging_freq=1, lambda_l2=5, verbose=-1, num_threads=1, seed=1, deterministic=True)
 COUNT, ROUNDS, HEAD_C, FLAG_AT = 120, 2, 0.05, 0.9
 # Total weight of each set; ProSeCCo and BEAM apart by label.
-SHARES = {"prosecco": 3.0, "ci": 2.0, "beam": 1.0, "sgd": 0.3}
+SHARES = {"prosecco": 3.0, "ci": 2.0, "beam": 1.0, "sgd": 0.3, "written": 0.15}
 BEAM_POSITIVE = 0.3
 
 
@@ -136,7 +140,7 @@ def beam(size, args):
                 if size == "500K" and (old, new) not in gold and not sampled:
                     continue
                 pairs.append((old, new))
-                metas.append({"y": int((old, new) in gold), "group": size + path.name[:2],
+                metas.append({"y": int((old, new) in gold), "group": f"{size}/{path.name[:2]}",
                               "question": gold.get((old, new), -1), "new": new, "never": never})
         out.add(turns, pairs, metas)
     return out.read()
@@ -157,6 +161,14 @@ def sgd(args):
     return out.read()
 
 
+def by_hand(args):
+    out = Rows("written", "written", args)
+    for item in written():
+        meta = {"y": int(item["label"] == "contradicts"), "group": item["group"].lower(), "kind": item["label"]}
+        out.add(item["turns"][:item["new"] + 1], [(item["old"], item["new"])], [meta])
+    return out.read()
+
+
 class Table:
     """All rows of all sets, with what training and the figures need to know of each."""
 
@@ -169,6 +181,7 @@ class Table:
         self.set, self.y = column("set", ""), column("y", 0)
         self.kind, self.item = column("kind", ""), column("item", -1)
         self.question, self.new, self.never = column("question", -1), column("new", 0), column("never", False)
+        self.fold = np.array([fold(m["group"]) for m in self.metas])
         self.group = np.char.add(self.set, column("group", ""))
         self.ci = np.char.startswith(self.set, "ci_")
         self.beam = np.char.startswith(self.set, "beam")
@@ -201,6 +214,8 @@ class Table:
             share(self.beam & (self.y == y), self.inverse, SHARES["beam"] * part)
         share(self.ci, 1 / self.in_dialogue, SHARES["ci"])
         share(self.set == "sgd", ones, SHARES["sgd"])
+        for y in (0, 1):
+            share((self.set == "written") & (self.y == y), ones, SHARES["written"] / 2)
         return w * 878
 
 
@@ -220,8 +235,8 @@ class Head:
 def folds(groups, count, seed):
     names = sorted(set(groups))
     order = np.random.RandomState(seed).permutation(len(names))
-    fold = {name: order[i] % count for i, name in enumerate(names)}
-    return np.array([fold[g] for g in groups])
+    part = {name: order[i] % count for i, name in enumerate(names)}
+    return np.array([part[g] for g in groups])
 
 
 def learn(table, use, seed=0):
@@ -230,10 +245,10 @@ def learn(table, use, seed=0):
     use = use & table.keep
     rows = np.where(use)[0]
     inner, logit = folds(table.group[rows], 5, seed + 7), np.zeros(len(table.y))
-    for fold in range(5):
+    for part in range(5):
         seen = np.zeros(len(table.y), bool)
-        seen[rows[inner != fold]] = True
-        unseen = rows[inner == fold]
+        seen[rows[inner != part]] = True
+        unseen = rows[inner == part]
         logit[unseen] = Head(table, seen & table.proposition)(table, unseen)
     head, start = Head(table, use & table.proposition), table.weights(use)
     weight, target = start.copy(), table.y.astype(float)
@@ -262,64 +277,6 @@ def predict(model, table, rows):
     return 1 / (1 + np.exp(-logit))
 
 
-def most_of(scores, items):
-    names, place = np.unique(items, return_inverse=True)
-    most = np.zeros(len(names))
-    np.maximum.at(most, place, scores)
-    return most
-
-
-def interval(y, p, groups, draws=1000):
-    names, place = np.unique(groups, return_inverse=True)
-    members = [np.where(place == i)[0] for i in range(len(names))]
-    rng, found = np.random.RandomState(0), []
-    for _ in range(draws):
-        rows = np.concatenate([members[i] for i in rng.randint(len(names), size=len(names))])
-        found.append(balanced_accuracy_score(y[rows], p[rows] > 0.5))
-    return np.percentile(found, [2.5, 97.5]) * 100
-
-
-def report(table, p):
-    for kind in ("proposition", "locution"):
-        m = table.kind == kind
-        low, high = interval(table.y[m], p[m], table.group[m])
-        print(f"prosecco {kind}: balanced accuracy {100 * balanced_accuracy_score(table.y[m], p[m] > .5):.1f}"
-              f" [{low:.1f}, {high:.1f}], AUROC {roc_auc_score(table.y[m], p[m]):.3f}")
-    at, steps = 0.5, np.linspace(0.05, 0.95, 91)
-    for split in ("train", "dev"):
-        m = table.set == f"ci_{split}"
-        score, gold = most_of(p[m], table.item[m]), most_of(table.y[m], table.item[m]).astype(int)
-        if split == "train":
-            at = steps[np.argmax([f1_score(gold, score > t) for t in steps])]
-        domain = np.array([meta["domain"] for meta in table.metas if meta["set"] == f"ci_{split}"])
-        domain = domain[np.unique(table.item[m], return_index=True)[1]]
-        apart = {d: round(100 * f1_score(gold[domain == d], score[domain == d] > at), 1)
-                 for d in sorted(set(domain))}
-        print(f"ci_tod {split}: F1 {100 * f1_score(gold, score > at):.1f} at {at:.2f}, at 0.5 "
-              f"{100 * f1_score(gold, score > .5):.1f}, AUROC {roc_auc_score(gold, score):.3f}, {apart}")
-    for size in ("100K", "500K"):
-        m = table.set == f"beam{size}"
-        asked = sorted({(g, q) for g, q in zip(table.group[m], table.question[m]) if q >= 0})
-        false = m & (table.question < 0)
-        turns = sum(len(set(table.new[m & (table.group == g)])) for g in set(table.group[m]))
-        best, ranks = [], []
-        for g, q in asked:
-            top = p[m & (table.group == g) & (table.question == q)].max()
-            best.append(top)
-            ranks.append(int((p[false & (table.group == g)] > top).sum()) + 1)
-        for t in (0.5, 0.8, FLAG_AT, 0.95):
-            bad = false & (p >= t)
-            newer = len(set(zip(table.group[bad], table.new[bad])))
-            print(f"beam{size} at {t}: {sum(b >= t for b in best)} of {len(best)} found; per 100 user turns "
-                  f"{100 * bad.sum() / turns:.1f} false pairs, {100 * newer / turns:.1f} turns with one")
-        print(f"  ranks of the true pairs: {sorted(ranks)}")
-    m = table.set == "sgd"
-    update = np.array([meta.get("update", False) for meta in table.metas])
-    print("sgd flagged: updates %.4f, others %.4f" % tuple(
-        (p[m & (update == u)] >= FLAG_AT).mean() for u in (True, False)))
-    return at
-
-
 def write(path, model, table, at):
     head, trees = model
     used, out = {}, []
@@ -344,11 +301,12 @@ def write(path, model, table, at):
         walk(tree["tree_structure"])
         out.append(one)
     content = {
-        "version": "1", "licence": "CC BY-SA 4.0", "flag_at": FLAG_AT, "answer_at": round(float(at), 2),
+        "version": "2", "licence": "CC BY-SA 4.0", "flag_at": FLAG_AT, "answer_at": round(float(at), 2),
         "features": list(used), "trees": out,
         "head": {"terms": TERMS, "mean": head.mean.round(8).tolist(), "scale": head.scale.round(8).tolist(),
                  "weight": head.weight.round(8).tolist(), "bias": round(float(head.bias), 8)},
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
 
@@ -356,28 +314,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("data", "vectors", "rows", "work", "out"):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
-    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--fold-out", type=pathlib.Path)
     parser.add_argument("--fixture", type=pathlib.Path, help="rows with their probabilities, for the tests")
     parser.add_argument("--without", default="", help="columns set to 0, for ablation")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     names = subprocess.run([args.rows], check=True, capture_output=True, text=True).stdout.split()
     parts = [prosecco(args), ci_tod("train", args), ci_tod("dev", args), beam("100K", args),
-             beam("500K", args), sgd(args)]
+             beam("500K", args), sgd(args), by_hand(args)]
     table = Table(parts, names)
     for name in args.without.split():
         table.x[:, names.index(name)] = 0
     # Dev stays out of every model whose figures are printed.
-    known, p = table.set != "ci_dev", np.zeros(len(table.y))
-    fold = folds(table.group, args.folds, 0)
-    for k in range(args.folds):
-        unseen = (fold == k) & known
-        p[unseen] = predict(learn(table, known & ~unseen), table, unseen)
+    known, p, models = table.set != "ci_dev", np.zeros(len(table.y)), []
+    for k in range(FOLDS):
+        unseen = (table.fold == k) & known
+        models.append(learn(table, known & ~unseen))
+        p[unseen] = predict(models[k], table, unseen)
     model = learn(table, known)
     p[~known] = predict(model, table, ~known)
-    at = report(table, p)
+    at = report(table, p, FLAG_AT)
     np.save(args.work / "scores.npy", p)
     write(args.out, model, table, at)
+    for k in range(FOLDS if args.fold_out else 0):
+        write(args.fold_out / f"fold-{k}" / args.out.name, models[k], table, at)
     if args.fixture:
         rows = np.random.RandomState(0).choice(len(table.y), 24, False)
         fixture = [{"row": [round(float(v), 6) for v in table.x[i]],

@@ -55,7 +55,7 @@ WEIGHT = {
 ADDITIVE = 1.5
 HEAD_C = 0.001
 COMMON = dict(
-    objective="binary", max_bin=63, verbose=-1, num_threads=2, seed=1, deterministic=True,
+    objective="binary", max_bin=63, verbose=-1, num_threads=1, seed=1, deterministic=True,
 )
 # Trees, their form, and what a set weighs beside WEIGHT.
 FORESTS = {
@@ -306,7 +306,7 @@ def train(arguments):
     if arguments.out:
         save(arguments.out, final, learner.names, turn)
     for held, model in enumerate(models if arguments.fold_out else []):
-        save(arguments.fold_out / f"fold-{held}.json", model, learner.names, turn)
+        save(arguments.fold_out / f"fold-{held}" / "staleness.json", model, learner.names, turn)
 
 
 def parity(arguments):

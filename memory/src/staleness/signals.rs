@@ -18,16 +18,18 @@ use super::{
     statement::Statement,
     weights::{SignalWeights, StalenessWeightsError, WeightsFile},
 };
-use crate::turn::Sequence;
+use crate::turn::{Role, Sequence};
 
 /// Version of the way in which the signals are joined here.
-const JOINT_VERSION: u32 = 2;
+const JOINT_VERSION: u32 = 3;
 /// Cosine from which on a turn speaks of an earlier one again.
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
 const MAX_MENTIONS: usize = 4;
 /// Turns in which contradictions are looked for, the nearest.
 const MAX_CONTRADICTABLE: usize = 24;
+/// Turns back to which an answer can contradict another speaker's turn.
+const ANSWERED_TURNS: u64 = 12;
 /// Cosine from which on a turn can be contradicted.
 const CONTRADICTABLE_COSINE: f32 = 0.1;
 /// Contradictions of less confidence are not kept.
@@ -159,7 +161,12 @@ impl Following {
         earlier: &[Arc<Statement>],
         replaced: &HashSet<Sequence>,
     ) -> Vec<Edge> {
-        let wanted = |old: &Statement| !replaced.contains(&old.sequence);
+        // To disagree with another is no contradiction; an answer has to fit
+        // what was just asked and told.
+        let answers = matches!(new.role, Role::Assistant | Role::Tool);
+        let recent = new.sequence.saturating_sub(ANSWERED_TURNS);
+        let held = |old: &Statement| old.same_speaker(new) || (answers && old.sequence >= recent);
+        let wanted = |old: &Statement| held(old) && !replaced.contains(&old.sequence);
         let near = nearest(new, earlier, CONTRADICTABLE_COSINE, MAX_CONTRADICTABLE, &wanted);
         if near.is_empty() {
             return Vec::new();

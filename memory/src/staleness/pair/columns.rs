@@ -46,6 +46,7 @@ pub(super) const CLAUSE_OLD: &[Cue] = &[
     Cue::Open,
     Cue::Asks,
     Cue::Negates,
+    Cue::Distinct,
 ];
 pub(super) const CLAUSE_NEW: &[Cue] = &[
     Cue::Self_,
@@ -64,6 +65,8 @@ pub(super) const CLAUSE_NEW: &[Cue] = &[
     Cue::Asks,
     Cue::Negates,
     Cue::Still,
+    Cue::Supposes,
+    Cue::Distinct,
 ];
 
 /// Numbers of a row, before the cues.

@@ -52,6 +52,14 @@ pub(super) const NAMES: &[&str] = &[
     "value_greater",
     "value_before_old",
     "value_before_new",
+    "valued_old",
+    "valued_new",
+    "lead_old",
+    "lead_new",
+    "lead_near",
+    "tail_old",
+    "tail_new",
+    "tail_near",
     "subject_old",
     "subject_new",
     "subject_same",
@@ -86,6 +94,7 @@ pub(super) fn push(old: &Said, new: &Said, at: Ranges, v: &mut Vec<f32>) {
     counts(&gone, &came, v);
     wording(old, new, clauses, v);
     value(old, new, at.clauses, v);
+    places(old, new, clauses, v);
     subjects(old, new, clauses, v);
 }
 
@@ -208,6 +217,40 @@ fn value(old: &Said, new: &Said, clauses: (usize, usize), v: &mut Vec<f32>) {
     v.push(ratio);
     v.push(f32::from(u8::from(greater.0)) - f32::from(u8::from(greater.1)));
     v.extend([before(old, was), before(new, is)]);
+}
+
+/// Where the words that differ stand in the clauses that meet: before the words
+/// that they share ("*rear* brake pads") or behind ("pads of *3 mm*"), values
+/// apart. Another lead is another thing spoken of, another tail another value.
+fn places(old: &Said, new: &Said, clauses: (Option<&Clause>, Option<&Clause>), v: &mut Vec<f32>) {
+    let split = |said: &Said, clause: Option<&Clause>, other: &Said| {
+        let (mut lead, mut tail, mut values) = (Vec::new(), Vec::new(), 0.0);
+        let Some(clause) = clause else { return (lead, tail, values) };
+        let mut met = false;
+        for at in clause.words.0..clause.words.1 {
+            let Some(word) = said.words.get(usize::from(at)).filter(|word| word.content) else {
+                continue;
+            };
+            if other.stems.binary_search_by_key(&word.stem, |(stem, _)| *stem).is_ok() {
+                met = true;
+            } else if said.values.iter().any(|v| (v.words.0..v.words.1).contains(&at)) {
+                values += 1.0;
+            } else if met {
+                tail.push(word.sense);
+            } else {
+                lead.push(word.sense);
+            }
+        }
+        if met { (lead, tail, values) } else { (Vec::new(), lead, values) }
+    };
+    let (a, b) = (split(old, clauses.0, new), split(new, clauses.1, old));
+    let near = |x: &[Sense], y: &[Sense]| {
+        let (x, y) = (Sense::pooled(x.iter().copied()), Sense::pooled(y.iter().copied()));
+        if x.is_known() && y.is_known() { x.near(&y) } else { f32::NAN }
+    };
+    v.extend([a.2, b.2]);
+    v.extend([a.0.len() as f32, b.0.len() as f32, near(&a.0, &b.0)]);
+    v.extend([a.1.len() as f32, b.1.len() as f32, near(&a.1, &b.1)]);
 }
 
 /// Of whom or what each clause speaks, by its first word.
