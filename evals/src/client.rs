@@ -99,6 +99,7 @@ impl Api {
 pub(crate) fn describe(info: &GetServerInfoResponse) -> Value {
     let model = info.embedding_model.clone().unwrap_or_default();
     let ranking = info.ranking.clone().unwrap_or_default();
+    let scorer = info.staleness.clone().unwrap_or_default();
     json!({
         "version": info.version,
         "store": info.store,
@@ -115,6 +116,11 @@ pub(crate) fn describe(info: &GetServerInfoResponse) -> Value {
             "version": ranking.version,
             "weights_sha256": ranking.weights_sha256,
             "trained_on": ranking.trained_on,
+        },
+        "staleness": {
+            "scorer": scorer.scorer,
+            "version": scorer.version,
+            "weights_sha256": scorer.weights_sha256,
         },
     })
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine_fixture::*;
 use model::Model;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use throughline_memory::{engine::*, staleness::*, store::StoreKind, turn::*};
+use throughline_memory::{engine::*, facts::Cause, staleness::*, store::StoreKind, turn::*};
 
 /// What the scripted detector makes events of; N is an earlier turn.
 const SAYS: [&str; 6] = ["", "", " [replaces N]", " [contradicts N]", " [mentions N]", " [ends N]"];
@@ -173,11 +173,18 @@ impl Soak {
         self.world.settle(&id(name)).await;
         let Some(page) = self.staleness(name, 0).await else { return };
         let Some(edge) = page.edges.choose(&mut self.random) else { return };
-        let (earlier, later) = (edge.earlier, edge.later);
-        let rejected = self.world.engine.reject_edge(&tenant(), &id(name), earlier, later).await;
+        let (earlier, later) = (edge.earlier.clone(), edge.later.clone());
+        let (engine, of) = (&self.world.engine, id(name));
+        let rejected = match (&earlier, &later) {
+            (Cause::Turn(earlier), Cause::Turn(later)) => {
+                engine.reject_edge(&tenant(), &of, *earlier, *later).await
+            }
+            _ => engine.reject_fact_edge(&tenant(), &of, &earlier, &later).await,
+        };
         assert_eq!(rejected.expect("rejected"), self.model.touch(name), "{} {name}", self.step);
         let page = self.staleness(name, 0).await.expect("there");
-        let again = page.edges.iter().any(|edge| (edge.earlier, edge.later) == (earlier, later));
+        let again = |edge: &ShownEdge| edge.earlier == earlier && edge.later == later;
+        let again = page.edges.iter().any(again);
         assert!(!again, "{} {name} {later} -> {earlier}", self.step);
         self.stood.clear();
     }

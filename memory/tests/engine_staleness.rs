@@ -7,7 +7,7 @@ mod engine_fixture;
 use std::sync::atomic::Ordering;
 
 use engine_fixture::*;
-use throughline_memory::{engine::*, staleness::*, turn::*};
+use throughline_memory::{engine::*, facts::Cause, staleness::*, turn::*};
 
 fn all() -> StalenessRequest {
     StalenessRequest { sequences: vec![], as_of: 0, after: 0, limit: 1_000, min_revision: 0 }
@@ -59,8 +59,10 @@ async fn events_are_drawn_and_asked_as_of_any_turn() {
     }
     let found = page(&world, &talk, all()).await;
     assert_eq!((found.turns.len(), found.unscored, &*found.scorer), (5, 0, "scripted 0"));
-    let edges: Vec<_> = found.edges.iter().map(|edge| (edge.earlier, edge.later)).collect();
-    assert_eq!(edges, [(1, 3), (2, 4)]);
+    let edges: Vec<_> =
+        found.edges.iter().map(|edge| (edge.earlier.clone(), edge.later.clone())).collect();
+    let ends = |a, b| (Cause::Turn(a), Cause::Turn(b));
+    assert_eq!(edges, [ends(1, 3), ends(2, 4)]);
     assert_eq!(found.edges[0].earlier_value, TALK[0]);
     let beyond = StalenessRequest { as_of: 6, ..all() };
     let beyond = world.engine.staleness(&tenant(), &talk, beyond).await;
@@ -153,7 +155,9 @@ async fn what_is_forgotten_is_in_no_event() {
         for of in [&talk, &fork] {
             let found = page(&world, of, all()).await;
             assert!(found.turns.iter().all(|(at, _)| *at != 1), "{of}");
-            assert!(found.edges.iter().all(|edge| edge.earlier != 1 && edge.later != 1), "{of}");
+            let first = Cause::Turn(1);
+            let gone = |edge: &ShownEdge| edge.earlier != first && edge.later != first;
+            assert!(found.edges.iter().all(gone), "{of}");
         }
         world = world.reopen().await;
         world.engine.rebuild(&|_, _| {}).await.unwrap();

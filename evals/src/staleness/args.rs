@@ -78,11 +78,12 @@ pub(crate) struct StalenessFoldArgs {
     #[arg(long, conflicts_with = "server",
           value_parser = clap::value_parser!(u64).range(2..=100))]
     pub(crate) folds: Option<u64>,
-    /// Folder with `fold-0.json` to `fold-(K-1).json`: the server's
+    /// Folder with, for each fold, `fold-N.json` (weights of replacements) or a
+    /// folder `fold-N` (`staleness.json`, `contradiction.json`): the server's
     /// `--staleness-weights`.
     #[arg(long, requires = "folds")]
     pub(crate) fold_weights: Option<PathBuf>,
-    /// The same for the server's `--ranking-weights`.
+    /// Folder with `fold-N.json` for the server's `--ranking-weights`.
     #[arg(long, requires = "folds")]
     pub(crate) ranking_fold_weights: Option<PathBuf>,
 }

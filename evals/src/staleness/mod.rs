@@ -15,6 +15,7 @@ mod contradictions;
 mod cri;
 pub(crate) mod explain;
 mod findings;
+mod fold;
 mod metrics;
 mod play;
 mod profiles;

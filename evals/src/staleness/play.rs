@@ -1,17 +1,17 @@
 //! Plays cases to a server, with cross-validation to one server for each fold,
 //! and asks about each of them.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, sync::Mutex};
+use std::{collections::BTreeSet, path::PathBuf, sync::Mutex};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
 use throughline_proto::v1::{BuildContextRequest, ContextOptions, ContextWindow};
 
 use super::{
     args::StalenessArgs,
     case::{Case, by_fold},
+    fold::Fold,
     state::{self, State},
 };
 use crate::{
@@ -123,33 +123,6 @@ pub(crate) struct Asked {
     pub(crate) scorers: BTreeSet<String>,
 }
 
-/// Weights that have not seen some cases.
-struct Fold {
-    number: u64,
-    flags: Vec<String>,
-    sha256: Vec<String>,
-}
-
-impl Fold {
-    fn new(args: &StalenessArgs, number: u64) -> anyhow::Result<Self> {
-        let mut fold = Self { number, flags: Vec::new(), sha256: Vec::new() };
-        for (flag, folder) in [
-            ("--staleness-weights", &args.folds.fold_weights),
-            ("--ranking-weights", &args.folds.ranking_fold_weights),
-        ] {
-            let Some(folder) = folder else { continue };
-            let path = folder.join(format!("fold-{number}.json"));
-            let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            fold.flags.extend([flag.to_owned(), path.to_string_lossy().into_owned()]);
-            fold.sha256.push(hex::encode(Sha256::digest(&bytes)));
-        }
-        if fold.flags.is_empty() {
-            bail!("--folds needs --fold-weights or --ranking-fold-weights");
-        }
-        Ok(fold)
-    }
-}
-
 /// Plays every case and asks about it; `unit` names the second bar.
 ///
 /// # Errors
@@ -185,12 +158,12 @@ pub(crate) async fn each<L: Clone, T>(
 ) -> anyhow::Result<Answers<T>> {
     let mut out = Answers { answers: Vec::new(), asked: Asked::default() };
     let Some(folds) = args.folds.folds else {
-        on_one(args, &[], cases, unit, &work, &mut out).await?;
+        on_one(args, None, cases, unit, &work, &mut out).await?;
         return Ok(out);
     };
     let mut answers: Vec<(usize, T)> = Vec::new();
     for (number, (places, unseen)) in (0..folds).zip(by_fold(cases, folds)) {
-        let fold = Fold::new(args, number)?;
+        let fold = Fold::new(&args.folds, number)?;
         if unseen.is_empty() {
             continue;
         }
@@ -198,13 +171,10 @@ pub(crate) async fn each<L: Clone, T>(
         // Events drawn with other weights must not be found there.
         let apart = |dir: PathBuf| dir.join(format!("fold-{number}"));
         args.server.store_dir = args.server.store_dir.map(apart);
-        on_one(&args, &fold.flags, &unseen, unit, &work, &mut out).await?;
+        on_one(&args, Some(&fold), &unseen, unit, &work, &mut out).await?;
         answers.extend(places.into_iter().zip(out.answers.drain(..)));
         if let Some(Value::Object(server)) = out.asked.servers.last_mut() {
-            let described = json!({
-                "number": fold.number, "weights_sha256": fold.sha256, "cases": unseen.len(),
-            });
-            server.insert("fold".to_owned(), described);
+            server.insert("fold".to_owned(), fold.describe(unseen.len()));
         }
     }
     answers.sort_by_key(|(place, _)| *place);
@@ -214,13 +184,14 @@ pub(crate) async fn each<L: Clone, T>(
 
 async fn on_one<L, T>(
     args: &StalenessArgs,
-    flags: &[String],
+    fold: Option<&Fold>,
     cases: &[Case<L>],
     unit: &str,
     work: &impl AsyncFn(There<'_>, &Case<L>) -> anyhow::Result<T>,
     out: &mut Answers<T>,
 ) -> anyhow::Result<()> {
-    let opened = Opened::new(&args.server, flags).await?;
+    let opened = Opened::new(&args.server, fold.map_or(&[], |fold| &fold.flags)).await?;
+    fold.map_or(Ok(()), |fold| fold.check(&opened.info))?;
     let turns = cases.iter().map(|case| case.conversation.len()).sum();
     let progress = &Progress::new(turns, cases.len(), unit);
     let (api, scorers) = (&opened.api, &Mutex::default());

@@ -348,7 +348,7 @@ pub struct ContextOutcome {
     /// What was missing.
     pub shortfalls: Vec<Shortfall>,
     /// What items of the window are marked with, by the item's place.
-    pub edges: Vec<(usize, super::TurnEdge)>,
+    pub edges: Vec<(usize, super::ShownEdge)>,
     /// Proposals that were dropped as superseded.
     pub superseded_dropped: u32,
     /// What was searched for.

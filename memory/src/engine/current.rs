@@ -9,6 +9,9 @@ use crate::retrieval::Ranking;
 
 /// Ranks that are looked at for replaced turns.
 const LOOKED_AT: usize = 50;
+/// Ranks behind the replaced turn from which a current one is lifted: one that
+/// matches far worse would push out what the question is about.
+const LIFTED_FROM: usize = 40;
 
 impl Engine {
     /// Lifts current statements over what they replaced.
@@ -35,7 +38,7 @@ impl Engine {
             let current = timeline.current(ranked.sequence, scope.head.last_sequence);
             drop(timeline);
             let found = current.and_then(|current| {
-                ranking.order().iter().skip(at).position(|other| {
+                ranking.order().iter().skip(at).take(LIFTED_FROM).position(|other| {
                     other.conversation == ranked.conversation && other.sequence == current
                 })
             });

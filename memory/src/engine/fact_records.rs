@@ -94,11 +94,13 @@ pub(super) fn delete_fact(batch: &mut Batch, cell: &Cell, fact: &FactId, request
     }
 }
 
-/// Takes facts out, and their words out of what the others know of them.
+/// Takes facts out, and their words and those of forgotten turns out of what the
+/// others know of them.
 pub(super) fn delete_facts(
     batch: &mut Batch,
     cell: &Cell,
     all: Vec<Fact>,
+    forgotten: &[Sequence],
     doomed: impl Fn(&Fact) -> bool,
 ) -> Result<u64, StoreError> {
     let (gone, mut kept): (Vec<Fact>, Vec<Fact>) = all.into_iter().partition(doomed);
@@ -106,7 +108,11 @@ pub(super) fn delete_facts(
         delete_fact(batch, cell, &fact.id, &fact.request_id);
     }
     let ids: Vec<FactId> = gone.into_iter().map(|fact| fact.id).collect();
-    for at in facts::forget(&ids, &mut kept) {
+    let mut changed = facts::forget(&ids, &mut kept);
+    changed.extend(facts::forget_turns(forgotten, &mut kept));
+    changed.sort_unstable();
+    changed.dedup();
+    for at in changed {
         if let Some(fact) = kept.get(at) {
             put_fact(batch, cell, fact)?;
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Engine, EngineError, NewFact, heads::Cell, records::Head};
 use crate::{
-    facts::{self, Claim, Fact, TurnEdge},
+    facts::{self, Claim, Fact, Heard, TurnEdge, TurnLink},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{Sequence, Turn},
 };
@@ -78,16 +78,28 @@ impl Engine {
             if turn.forgotten || fact.turns.len() >= facts::MAX_LINKS {
                 continue;
             }
-            let text = turn.searchable_text();
+            let heard = Heard::of(sequence, turn.role, &turn.searchable_text());
             if fact.source == Some(sequence) {
-                fact.turns.push(facts::link_source(&claim, sequence, &text, fact.source_span));
+                let link = facts::link_source(&claim, &heard, fact.source_span);
+                fact.sketch.extend(heard.sketch_at(link.span));
+                fact.turns.push(link);
                 continue;
             }
-            let link = facts::link(&claim, sequence, turn.role, &text);
+            let answers = |link: &TurnLink| link.turn + 1 == sequence && link.bears.is_none();
+            let echo = || facts::echo(&claim, &heard).filter(|_| fact.turns.iter().any(answers));
+            let link = facts::link(&claim, &heard).or_else(echo);
             // What was said after it may repeat it, and is not replaced by it.
             let later = sequence > fact.known_turn;
-            fact.turns.extend(link.filter(|link| !later || link.bears.is_none()));
+            let Some(link) = link.filter(|link| !later || link.bears.is_none()) else { continue };
+            if link.bears.is_none() {
+                fact.sketch.extend(heard.sketch_at(link.span));
+                let outdated = facts::link_outdated(&claim, &heard);
+                fact.turns.extend(outdated.map(|[_, before]| before));
+            }
+            fact.turns.push(link);
         }
+        fact.sketch.sort_unstable();
+        fact.sketch.dedup();
         Ok(())
     }
 

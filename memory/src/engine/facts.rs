@@ -111,6 +111,7 @@ impl Engine {
         }
         let changed = facts::draw(&mut fact, &mut others);
         self.relink(&cell, &head, &mut others, &changed)?;
+        self.hear_all(&cell, &head, &mut fact, &others)?;
         let mut next = self.touched(&head);
         next.facts += 1;
         let mut batch = Batch::new();
@@ -162,10 +163,13 @@ impl Engine {
         let mut batch = Batch::new();
         if before != (changed.kind, changed.text.clone(), changed.says.clone()) {
             changed.turns.clear();
+            changed.sketch.clear();
+            changed.edges.retain(|edge| matches!(edge.later, Cause::Fact(_)));
             let until = changed.known_turn;
             self.link_turns(&cell, &head, &mut changed, until)?;
             let redrawn = facts::draw(&mut changed, &mut others);
             self.relink(&cell, &head, &mut others, &redrawn)?;
+            self.hear_all(&cell, &head, &mut changed, &others)?;
             for at in redrawn {
                 if let Some(other) = others.get(at) {
                     put_fact(&mut batch, &cell, other)?;
@@ -197,7 +201,7 @@ impl Engine {
         let mut next = self.touched(&*cell.head()?);
         let facts = self.read_facts(tenant, id)?;
         let mut batch = Batch::new();
-        let removed = delete_facts(&mut batch, &cell, facts, |other| other.id == *fact)?;
+        let removed = delete_facts(&mut batch, &cell, facts, &[], |other| other.id == *fact)?;
         if removed == 0 {
             return Err(fact_not_found(fact));
         }
@@ -313,7 +317,7 @@ fn replaced_by_turn(turn: Sequence, said_at: Timestamp, now: Timestamp) -> facts
         confidence: 1.0,
         earlier_value: String::new(),
         later_value: String::new(),
-        reason: "as exported".to_owned(),
+        reason: facts::AS_EXPORTED.to_owned(),
         withdraws: false,
         valid_from: said_at,
         known_at: now,

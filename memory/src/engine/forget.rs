@@ -135,7 +135,8 @@ impl Engine {
         }
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.read_facts(tenant, owner)?;
-        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, &erased))?;
+        let facts =
+            delete_facts(&mut batch, &cell, facts, &erased, |fact| comes_from(fact, &erased))?;
         next.facts = next.facts.saturating_sub(facts);
         let entry = OutboxEntry {
             tenant: tenant.clone(),
@@ -223,7 +224,8 @@ impl Engine {
         let Ok(head) = cell.head() else { return Ok(0) };
         let facts = self.read_facts(tenant, fork)?;
         let mut batch = Batch::new();
-        let facts = delete_facts(&mut batch, &cell, facts, |fact| comes_from(fact, sequences))?;
+        let facts =
+            delete_facts(&mut batch, &cell, facts, sequences, |fact| comes_from(fact, sequences))?;
         if facts == 0 && !changed {
             return Ok(0);
         }

@@ -26,6 +26,12 @@ use crate::{
 
 /// Longest value that a note shows, in characters.
 const MAX_NOTE_CHARS: usize = 120;
+/// Longest quotation of the other side of a contradiction, in characters: it is
+/// brought itself, and the note has to tell which one it is.
+const MAX_SIDE_CHARS: usize = 48;
+/// Edges of this confidence leave the earlier turn out. A less certain one marks
+/// it: a current turn that is wrongly left out is the error to fear.
+const DROPPED_CONFIDENCE: f32 = 0.9;
 /// Other sides of contradictions that a note names.
 const MAX_NAMED: usize = 2;
 /// Tokens up to which a turn is about one thing: a replacement of any of it
@@ -165,7 +171,7 @@ impl<'a> Marking<'a> {
                     // What was replaced stands right behind it now.
                     at += 1;
                 }
-                let sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED);
+                let sides = open_sides(one, timeline, sequence);
                 let sides: Vec<Sequence> = sides.map(|(other, _)| other).collect();
                 for other in sides {
                     if let Some(turn) = self.take_from(one, other, at, score, counter)? {
@@ -228,9 +234,13 @@ impl<'a> Marking<'a> {
             let Some((turn, mark)) = self.mark_of(engine, one, timeline, sequence, counter)? else {
                 continue;
             };
+            // Proposed and in the history it costs the same.
+            let mut marked = None;
+            let mut cost_of =
+                |cost| *marked.get_or_insert_with(|| marked_cost(cost, &turn, &mark.note, counter));
             for found in &mut self.retrieved {
                 if found.conversation == one.of && found.cost.sequence == sequence {
-                    found.cost = marked_cost(found.cost, &turn, &mark.note, counter);
+                    found.cost = cost_of(found.cost);
                 }
             }
             let at = self.history.binary_search_by_key(&sequence, |cost| cost.sequence);
@@ -238,7 +248,7 @@ impl<'a> Marking<'a> {
                 && let Ok(at) = at
                 && let Some(cost) = self.history.to_mut().get_mut(at)
             {
-                *cost = marked_cost(*cost, &turn, &mark.note, counter);
+                *cost = cost_of(*cost);
             }
             self.marks.insert(one.of.as_ref(), sequence, mark);
         }
@@ -255,7 +265,7 @@ impl<'a> Marking<'a> {
     ) -> Result<Option<(Turn, Mark)>, EngineError> {
         let replaced = timeline.replaced_by(sequence, one.as_of);
         let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
-        let mut sides = timeline.contradictions(sequence, one.as_of).take(MAX_NAMED).peekable();
+        let mut sides = open_sides(one, timeline, sequence).peekable();
         if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
             return Ok(None);
         }
@@ -266,39 +276,71 @@ impl<'a> Marking<'a> {
             && let Some(new) = read(later)?.filter(|new| !new.forgotten)
         {
             let date = new.said_at.strftime("%Y-%m-%d");
-            let words = words(&new, edge.later_span);
+            let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
             mark.note = format!("[replaced by turn {later} on {date}: {words}]");
-            mark.dropped = !self.keep && is_whole(&turn, edge, counter);
+            mark.dropped = !self.keep
+                && edge.confidence >= DROPPED_CONFIDENCE
+                && is_whole(&turn, edge, counter);
         }
         if let Some(by) = by_fact {
-            mark.note = fact_note(by);
-            mark.dropped = !self.keep && is_one_thing(&turn, counter);
+            mark.note = fact_note(by, &turn);
+            mark.dropped = !self.keep && !by.partly && is_one_thing(&turn, counter);
         }
         for (other, edge) in sides {
             let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
             let span = if other > sequence { edge.later_span } else { edge.earlier_span };
             let space = if mark.note.is_empty() { "" } else { " " };
-            mark.note += &format!("{space}[contradicts turn {other}: {}]", words(&said, span));
+            let words = words(&said, span, MAX_SIDE_CHARS);
+            mark.note += &format!("{space}[contradicts turn {other}: {words}]");
         }
         Ok((!mark.note.is_empty()).then_some((turn, mark)))
     }
 }
 
+/// The other sides of contradictions of a turn that are still open: neither it
+/// nor the other side was replaced meanwhile, and a note would quote what holds
+/// no more.
+fn open_sides<'a>(
+    one: &'a Marked<'_>,
+    timeline: &'a Timeline,
+    sequence: Sequence,
+) -> impl Iterator<Item = (Sequence, &'a Edge)> {
+    // The part of a turn that is meant must hold.
+    let holds = |at: Sequence, span: Option<(u32, u32)>| {
+        let (start, end) = span.unwrap_or((0, u32::MAX));
+        let apart = |mark: &TurnMark| mark.partly && (mark.span.1 <= start || end <= mark.span.0);
+        timeline.replaced_by(at, one.as_of).is_none() && one.by_facts.get(&at).is_none_or(apart)
+    };
+    let open = move |(other, edge): &(Sequence, &'a Edge)| {
+        let (own_span, other_span) = if *other > sequence {
+            (edge.earlier_span, edge.later_span)
+        } else {
+            (edge.later_span, edge.earlier_span)
+        };
+        holds(sequence, own_span) && holds(*other, other_span)
+    };
+    timeline.contradictions(sequence, one.as_of).filter(open).take(MAX_NAMED)
+}
+
 /// The words of a turn that are meant, fit for a note.
-fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
+fn words(turn: &Turn, span: Option<(u32, u32)>, max_chars: usize) -> String {
     let text = turn.searchable_text();
     let meant = span.and_then(|(start, end)| text.get(start as usize..end as usize));
-    clean(meant.unwrap_or(&text), MAX_NOTE_CHARS)
+    clean(meant.unwrap_or(&text), max_chars)
 }
 
 /// The note of a turn that says what a fact has replaced.
-fn fact_note(mark: &TurnMark) -> String {
+fn fact_note(mark: &TurnMark, turn: &Turn) -> String {
     let date = mark.valid_from.strftime("%Y-%m-%d");
     let words = clean(&mark.later_value, MAX_NOTE_CHARS);
     let by = match &mark.by {
         Cause::Fact(_) => "a pinned fact".to_owned(),
         Cause::Turn(sequence) => format!("turn {sequence}"),
     };
+    if mark.partly {
+        let old = self::words(turn, Some(mark.span), MAX_NOTE_CHARS);
+        return format!("[replaced by {by} on {date}: {words}; no longer: {old}]");
+    }
     format!("[replaced by {by} on {date}: {words}]")
 }
 

@@ -19,6 +19,8 @@ mod conversations;
 mod current;
 mod delete;
 mod error;
+mod fact_edges;
+mod fact_news;
 mod fact_records;
 mod fact_standing;
 mod fact_turns;
@@ -54,7 +56,7 @@ pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
-pub use staleness::{StalenessPage, StalenessRequest, TurnEdge};
+pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
 pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
@@ -167,11 +169,13 @@ impl Engine {
             drawer: Arc::new(Drawer::new(Arc::clone(&engine.store), Arc::clone(&engine.detector))),
             ledgers: Arc::clone(&engine.ledgers),
             uses: Arc::clone(&engine.uses),
+            engine: Arc::downgrade(&engine),
         };
         let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
         *engine.worker.lock() = Some(worker);
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;
+        engine.redraw_facts_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)

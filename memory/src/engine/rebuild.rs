@@ -10,6 +10,7 @@ use super::{
     records::{Head, OutboxEntry, Task, decode, encode},
 };
 use crate::{
+    facts::RULES_VERSION,
     store::{Batch, Direction, StoreError, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -85,6 +86,38 @@ impl Engine {
         }
         let mut batch = Batch::new();
         batch.put(key, encode(&version)?);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// Queues drawing the edges of all facts again when those in the store are of
+    /// another version of the rules, or of none.
+    pub(super) async fn redraw_facts_if_changed(&self) -> Result<(), EngineError> {
+        let key = keys::state("facts");
+        let stored: Option<u32> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        if stored == Some(RULES_VERSION) {
+            return Ok(());
+        }
+        let mut conversations = 0_u64;
+        for (tenant, id) in self.all_conversations()? {
+            let cell = self.heads.cell(&tenant, &id)?;
+            let writer = cell.write().await;
+            if cell.stored().is_none_or(|head| head.facts == 0) {
+                continue;
+            }
+            let mut batch = Batch::new();
+            let entry = OutboxEntry { tenant, owner: id, task: Task::Facts };
+            let queued = vec![self.enqueue(&mut batch, entry)?];
+            self.commit(writer, batch, queued, Publish::Nothing).await?;
+            conversations += 1;
+        }
+        if conversations > 0 {
+            tracing::warn!(conversations, "other rules: drawing the edges of facts again");
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&RULES_VERSION)?);
         Ok(self.store.commit(batch).await?)
     }
 

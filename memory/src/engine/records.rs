@@ -154,6 +154,8 @@ pub(crate) enum Task {
     Drop { from: Sequence },
     /// Draw the staleness events of these turns again.
     Draw { from: Sequence, until: Sequence },
+    /// Draw the edges of the conversation's facts again.
+    Facts,
 }
 
 #[cfg(test)]

@@ -315,11 +315,9 @@ impl Engine {
                 // Turns that came after the state that is looked at are not there.
                 let last = usize::try_from(scope.head.last_sequence).unwrap_or(usize::MAX);
                 let traits = state.traits();
-                let known =
-                    of_branch.matches.partition_point(|m| m.sequence <= scope.head.last_sequence);
                 Candidates {
                     traits: traits.get(..last).unwrap_or(traits),
-                    matches: of_branch.matches.get(..known).unwrap_or_default(),
+                    matches: of_branch.matches.until(scope.head.last_sequence),
                 }
             })
             .collect();

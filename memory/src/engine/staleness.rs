@@ -12,9 +12,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, search::Scope};
+use super::{Engine, EngineError, fact_edges::marks_item, search::Scope};
 use crate::{
     context::{Marks, Window},
+    facts::Cause,
     staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
     store::{Batch, keys},
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -41,15 +42,15 @@ pub struct StalenessRequest {
     pub min_revision: u64,
 }
 
-/// An edge between two turns, as callers see it.
+/// An edge between turns or facts, as callers see it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TurnEdge {
+pub struct ShownEdge {
     /// What kind.
     pub kind: EdgeKind,
-    /// The earlier turn.
-    pub earlier: Sequence,
+    /// The earlier turn or fact.
+    pub earlier: Cause,
     /// The later one.
-    pub later: Sequence,
+    pub later: Cause,
     /// Probability that it is right.
     pub confidence: f32,
     /// Words of the earlier one that are meant, or empty.
@@ -69,8 +70,9 @@ pub struct TurnEdge {
 pub struct StalenessPage {
     /// By sequence; forgotten turns are left out.
     pub turns: Vec<(Sequence, Staleness)>,
-    /// Edges that concern these turns.
-    pub edges: Vec<TurnEdge>,
+    /// Edges that concern these turns; with the first page of all turns, those
+    /// between facts too.
+    pub edges: Vec<ShownEdge>,
     /// Topics up to the turn asked for: first and last turn, and how certain it
     /// is that one begins there. With the first page alone.
     pub topics: Vec<(Sequence, Sequence, f32)>,
@@ -110,7 +112,8 @@ impl Engine {
         let mut wanted = request.sequences;
         wanted.sort_unstable();
         wanted.dedup();
-        let asked: Vec<Sequence> = if wanted.is_empty() {
+        let whole = wanted.is_empty();
+        let asked: Vec<Sequence> = if whole {
             timeline.records().iter().map(|record| record.sequence).collect()
         } else {
             wanted
@@ -127,10 +130,13 @@ impl Engine {
             }
         }
         let sequences: Vec<Sequence> = turns.iter().map(|(sequence, _)| *sequence).collect();
-        let edges = self.edges_of(&scope, &timeline, &sequences, as_of)?;
+        let mut edges = self.edges_of(&scope, &timeline, &sequences, as_of)?;
         let version = self.detector.version();
         let old = timeline.records().iter().filter(|record| record.version != version).count();
         let topics = if request.after == 0 { timeline.topics(as_of) } else { Vec::new() };
+        drop(timeline);
+        let among_facts = request.after == 0 && whole;
+        edges.extend(self.fact_edges_of(&scope, &sequences, as_of, among_facts)?);
         Ok(StalenessPage {
             turns,
             edges,
@@ -220,10 +226,18 @@ impl Engine {
         scopes: &[Scope],
         window: &Window,
         marks: &Marks,
-    ) -> Result<Vec<(usize, TurnEdge)>, EngineError> {
+    ) -> Result<Vec<(usize, ShownEdge)>, EngineError> {
         let mut edges = Vec::new();
+        let of_facts = match scopes.first() {
+            Some(own) => self.fact_edges(own, own.head.last_sequence)?,
+            None => Vec::new(),
+        };
         for (at, item) in window.items.iter().enumerate() {
             let of = item.conversation.as_ref();
+            if of.is_none() {
+                let marking = of_facts.iter().filter(|edge| marks_item(edge, item));
+                edges.extend(marking.map(|edge| (at, edge.clone())));
+            }
             let marked = item.sequence.filter(|sequence| marks.get(of, *sequence).is_some());
             let scope = match of {
                 None => scopes.first(),
@@ -263,7 +277,7 @@ impl Engine {
         timeline: &Timeline,
         sequences: &[Sequence],
         as_of: Sequence,
-    ) -> Result<Vec<TurnEdge>, EngineError> {
+    ) -> Result<Vec<ShownEdge>, EngineError> {
         let mut named = Vec::new();
         for sequence in sequences {
             let to = timeline.edges_to(*sequence, as_of).map(|(later, edge)| (later, edge.earlier));
@@ -281,7 +295,7 @@ impl Engine {
         scope: &Scope,
         timeline: &Timeline,
         named: &[(Sequence, Sequence)],
-    ) -> Result<Vec<TurnEdge>, EngineError> {
+    ) -> Result<Vec<ShownEdge>, EngineError> {
         let mut texts: HashMap<Sequence, Option<Turn>> = HashMap::new();
         let mut edges = Vec::new();
         for (later, earlier) in named {
@@ -297,10 +311,10 @@ impl Engine {
             let turn = |sequence| texts.get(sequence).and_then(Option::as_ref);
             // Forgotten since; its edges go with it.
             let (Some(new), Some(old)) = (turn(later), turn(earlier)) else { continue };
-            edges.push(TurnEdge {
+            edges.push(ShownEdge {
                 kind: edge.kind,
-                earlier: *earlier,
-                later: *later,
+                earlier: Cause::Turn(*earlier),
+                later: Cause::Turn(*later),
                 confidence: edge.confidence,
                 earlier_value: words(old, edge.earlier_span),
                 later_value: words(new, edge.later_span),

@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, TurnEdge, records::decode, search::Scope, source::scan_sequences,
+    Engine, EngineError, ShownEdge, records::decode, search::Scope, source::scan_sequences,
 };
 use crate::{
     staleness::{EdgeKind, Staleness, Timeline},
@@ -34,10 +34,10 @@ const MOVED: f32 = 0.2;
 pub enum WatchEvent {
     /// The turn is searchable and scored.
     Indexed(Sequence),
-    /// An earlier turn was replaced.
-    Superseded(TurnEdge),
-    /// It contradicts an earlier turn.
-    Contradicted(TurnEdge),
+    /// An earlier turn or fact was replaced; by a fact: since the turn before.
+    Superseded(ShownEdge),
+    /// It contradicts an earlier turn or fact, or a fact does.
+    Contradicted(ShownEdge),
     /// The time of a turn has passed.
     Expired {
         /// The turn.
@@ -177,12 +177,12 @@ impl Watch {
         let mut events = vec![WatchEvent::Indexed(sequence)];
         let named: Vec<_> =
             timeline.edges_from(sequence).map(|edge| (sequence, edge.earlier)).collect();
-        events.extend(engine.edges(scope, &timeline, &named)?.into_iter().map(
-            |edge| match edge.kind {
-                EdgeKind::Supersedes => WatchEvent::Superseded(edge),
-                EdgeKind::Contradicts => WatchEvent::Contradicted(edge),
-            },
-        ));
+        let of_facts = engine.fact_edges_with(scope, sequence)?;
+        let edges = engine.edges(scope, &timeline, &named)?.into_iter().chain(of_facts);
+        events.extend(edges.map(|edge| match edge.kind {
+            EdgeKind::Supersedes => WatchEvent::Superseded(edge),
+            EdgeKind::Contradicts => WatchEvent::Contradicted(edge),
+        }));
         for (expired, at, span) in timeline.expired_with(sequence) {
             let turn = engine.read_turn(&scope.branch, expired)?;
             let text = turn.map(|turn| turn.searchable_text()).unwrap_or_default();

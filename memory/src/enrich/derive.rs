@@ -2,7 +2,7 @@
 
 use std::{
     ops::{ControlFlow, Range},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
     context::{self, TokenCounter},
     embed::EmbedService,
     engine::{
-        EngineError,
+        Engine, EngineError,
         catalog::Catalogs,
         forget::forks_of,
         ledger::Ledgers,
@@ -47,6 +47,8 @@ pub(crate) struct Deriver {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) ledgers: Arc<Ledgers>,
     pub(crate) uses: Arc<Uses>,
+    /// Whose facts the turns are held against.
+    pub(crate) engine: Weak<Engine>,
 }
 
 /// A turn with what was derived from it.
@@ -66,6 +68,10 @@ impl Deriver {
         match &queued.entry.task {
             Task::Derive { from, until } => self.derive(tenant, owner, *from, *until).await,
             Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await,
+            Task::Facts => match self.engine.upgrade() {
+                Some(engine) => engine.redraw_facts(tenant, owner).await,
+                None => Err(EngineError::Closed),
+            },
             Task::Forget { sequences } => self.forget(tenant, owner, sequences).await,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
@@ -200,7 +206,10 @@ impl Deriver {
                 .collect();
             self.index.upsert(tenant, owner, &head.user_id, turns).await?;
         }
-        Ok(())
+        match self.engine.upgrade() {
+            Some(engine) => engine.hear_turns(tenant, owner, from, until).await,
+            None => Err(EngineError::Closed),
+        }
     }
 
     fn read(

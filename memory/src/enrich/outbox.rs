@@ -32,7 +32,7 @@ impl Queued {
                 until.saturating_add(1).saturating_sub(*from)
             }
             Task::Forget { sequences } => sequences.len() as u64,
-            Task::Drop { .. } => 1,
+            Task::Drop { .. } | Task::Facts => 1,
         }
     }
 
@@ -43,11 +43,13 @@ impl Queued {
 
     /// What it is known by while it waits: the first sequence that is not
     /// searchable before it is done, and its id. Removals hold nothing up, and
-    /// neither does drawing events again.
+    /// neither does drawing events or edges again.
     fn place(&self) -> (Sequence, u64) {
         match &self.entry.task {
             Task::Derive { from, .. } => (*from, self.id),
-            Task::Forget { .. } | Task::Drop { .. } | Task::Draw { .. } => (Sequence::MAX, self.id),
+            Task::Forget { .. } | Task::Drop { .. } | Task::Draw { .. } | Task::Facts => {
+                (Sequence::MAX, self.id)
+            }
         }
     }
 }

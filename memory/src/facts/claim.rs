@@ -60,6 +60,16 @@ impl Words {
         Self { said, stems, topic, from, rest }
     }
 
+    /// Reads a value: all of it is said, and what stands behind it in brackets is
+    /// a remark on it.
+    fn of_value(text: &str) -> Self {
+        let bare = text.split_once(" (").filter(|(_, rest)| rest.trim_end().ends_with(')'));
+        let bare = bare.map_or(text, |(value, _)| value.trim());
+        let said = Said::of(bare, None);
+        let stems = stems_of(&said, 0, said.words.len());
+        Self { said, stems, topic: None, from: 0, rest: 0 }
+    }
+
     /// Stems of its first name, if it begins with one.
     pub(super) fn leading_name(&self) -> Option<u64> {
         let words = self.said.words.iter().enumerate().skip(self.from);
@@ -181,6 +191,50 @@ pub struct Claim {
     pub(super) text: Words,
     /// Its value, if given.
     pub(super) value: Option<Words>,
+    /// What its name is about, for finding it in a turn; nothing where the name
+    /// says nothing.
+    pub(super) slot: Option<Slot>,
+}
+
+/// The name of what a fact sets, as the words of a turn are compared with it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// Stem of the word that says what it is: `budget` of `approved_budget`.
+    pub(super) core: u32,
+    /// Stems of all its words, those for the subject among them; sorted.
+    pub(super) stems: Vec<u32>,
+    /// Stems of the subject, where that is not the user.
+    pub(super) subject: Vec<u32>,
+}
+
+/// Names of what is decided as a whole: a plan may be told as an approach.
+const PLANS: &str = "plan approach decision choice strategy method design proposal direction \
+    implementation solution option";
+/// Stands for all of them where facts are looked for.
+pub(super) const PLAN: &str = "plan";
+
+static PLAN_STEMS: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| Said::of(PLANS, None).words.iter().map(|word| word.stem).collect());
+
+/// Whether a stem is that of such a name.
+pub(super) fn is_plan(stem: u32) -> bool {
+    PLAN_STEMS.contains(&stem)
+}
+
+impl Slot {
+    fn of(name: &Name, subject: &Name) -> Option<Self> {
+        if name.says_nothing() {
+            return None;
+        }
+        let stem = |token: &str| Said::of(token, None).words.first().map(|word| word.stem);
+        let stems = |name: &Name| -> Vec<u32> {
+            let mut stems: Vec<u32> = name.tokens().iter().filter_map(|t| stem(t)).collect();
+            stems.sort_unstable();
+            stems
+        };
+        let subject = if subject.is_user() { Vec::new() } else { stems(subject) };
+        Some(Self { core: stem(name.core()?)?, stems: stems(name), subject })
+    }
 }
 
 impl Claim {
@@ -188,12 +242,15 @@ impl Claim {
     pub fn of(fact: &Fact) -> Self {
         let (subject, attribute) = (Name::of(&fact.says.subject), Name::of(&fact.says.attribute));
         let text = Words::of(beyond_name(&fact.text, &attribute));
-        let value = Some(fact.says.value.trim()).filter(|value| !value.is_empty()).map(Words::of);
+        let given = Some(fact.says.value.trim()).filter(|value| !value.is_empty());
+        let value = given.map(Words::of_value);
         // "guests: 4" counts them.
         let counts = value.as_ref().unwrap_or(&text).said.words.first().is_some_and(|w| w.digit);
         let listed = !attribute.is_empty() && attribute.is_list() && !attribute.versioned;
+        let name = Name::joined(&subject, &attribute);
         Self {
-            name: Name::joined(&subject, &attribute),
+            slot: Slot::of(&name, &subject).filter(|_| !attribute.is_empty()),
+            name,
             additive: fact.says.additive || listed && !counts,
             scope: fact.says.scope.trim().to_lowercase(),
             authority: fact.authority(),
@@ -206,7 +263,9 @@ impl Claim {
     /// compared.
     pub fn sketch(&self) -> Vec<u32> {
         let named = self.name.tokens().iter().map(|token| hash(token));
-        let mut all: Vec<u32> = named.chain(self.text.stems.iter().copied()).collect();
+        let plan = self.slot.as_ref().filter(|slot| is_plan(slot.core)).map(|_| hash(PLAN));
+        let all = named.chain(self.text.stems.iter().copied());
+        let mut all: Vec<u32> = all.chain(plan).collect();
         all.sort_unstable();
         all.dedup();
         all

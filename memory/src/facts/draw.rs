@@ -6,7 +6,10 @@
 use std::collections::HashSet;
 
 use super::{Claim, Fact, edge::MAX_EDGES, relation::common, supersession};
-use crate::{staleness::EdgeKind, turn::FactId};
+use crate::{
+    staleness::EdgeKind,
+    turn::{FactId, Sequence},
+};
 
 /// Facts that one is compared with, those with the most in common first.
 pub(super) const MAX_COMPARED: usize = 256;
@@ -16,7 +19,10 @@ pub(super) const MAX_COMPARED: usize = 256;
 /// dropped first. Returns which of the others changed, by position.
 pub fn draw(fact: &mut Fact, others: &mut [Fact]) -> Vec<usize> {
     let claim = Claim::of(fact);
-    fact.sketch = claim.sketch();
+    // What the turns that tell it say is kept.
+    fact.sketch.extend(claim.sketch());
+    fact.sketch.sort_unstable();
+    fact.sketch.dedup();
     let mut changed = clear(fact, others);
     for at in nearest(fact, others) {
         let Some(other) = others.get_mut(at) else { continue };
@@ -47,6 +53,26 @@ pub fn forget(gone: &[FactId], others: &mut [Fact]) -> Vec<usize> {
         let edges = other.edges.iter_mut().filter(|edge| is_gone(edge));
         let touched = edges.map(super::FactEdge::forget_later).count();
         if touched > 0 {
+            changed.push(at);
+        }
+    }
+    changed
+}
+
+/// Takes the words of turns that are to be forgotten out of the edges and links
+/// of facts. Returns which changed, by position.
+pub fn forget_turns(gone: &[Sequence], facts: &mut [Fact]) -> Vec<usize> {
+    let is_gone = |cause: &super::Cause| match cause {
+        super::Cause::Turn(turn) => gone.contains(turn),
+        super::Cause::Fact(_) => false,
+    };
+    let mut changed = Vec::new();
+    for (at, fact) in facts.iter_mut().enumerate() {
+        let links = fact.turns.len();
+        fact.turns.retain(|link| !gone.contains(&link.turn));
+        let edges = fact.edges.iter_mut().filter(|edge| is_gone(&edge.later));
+        let touched = edges.map(super::FactEdge::forget_later).count();
+        if touched > 0 || fact.turns.len() < links {
             changed.push(at);
         }
     }

@@ -5,6 +5,8 @@
 //! `known_at` and `known_turn` when the service came to know it; values are
 //! cut to [`MAX_VALUE_BYTES`].
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ use crate::{
 pub(super) const MAX_VALUE_BYTES: usize = 256;
 /// Edges kept of one fact, the newest of no use beyond them: the first decides.
 pub(super) const MAX_EDGES: usize = 64;
+/// Reason of an edge that an export named without its words.
+pub const AS_EXPORTED: &str = "as exported";
 /// Turns that one fact is linked with.
 pub const MAX_LINKS: usize = 32;
 /// Words of a turn that a link keeps.
@@ -29,6 +33,15 @@ pub enum Cause {
     Fact(FactId),
     /// A turn of the conversation.
     Turn(Sequence),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fact(id) => id.fmt(f),
+            Self::Turn(sequence) => sequence.fmt(f),
+        }
+    }
 }
 
 /// A later fact or turn that bears on a fact.

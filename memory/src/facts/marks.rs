@@ -1,13 +1,13 @@
 //! What facts do to the turns before them: a turn that says what a fact
 //! replaced goes with it. One that says the new as well ("not May 3 but May 17")
-//! stays, unless facts say nearly all of it: the new value stands in a pin then,
-//! and not beside the old one.
+//! stays, marked in part, unless facts say nearly all of it: the new value stands
+//! in a pin then, and not beside the old one.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Cause, Fact, Retired, Retirement, Standing, TurnLink};
+use super::{Cause, Fact, Retired, Retirement, Standing, TurnLink, news};
 use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
@@ -36,6 +36,8 @@ pub struct TurnMark {
     pub known_at: Timestamp,
     /// The newest turn by then.
     pub known_turn: Sequence,
+    /// The turn says what holds as well: only the span is meant.
+    pub partly: bool,
 }
 
 /// The turns that facts have replaced, by turn; `standing` is that of `facts`.
@@ -59,7 +61,7 @@ pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark
                     let retired = retired.filter(|end| end.why == Retirement::Superseded);
                     match retired.and_then(|end| end.by.as_ref()) {
                         Some(Cause::Fact(by)) => {
-                            if let Some(by) = by_id.get(by) {
+                            if let Some(by) = by_id.get(by).filter(|by| is_told_after(by, link)) {
                                 mark(by);
                             }
                         }
@@ -78,15 +80,23 @@ pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark
             CurrentWord::None => {}
             // The pin says it without the old.
             CurrentWord::Carried(by) => *mark = mark_of(mark.turn, mark.span, mark.confidence, by),
-            CurrentWord::OfTheTurn => mark.confidence = 0.0,
+            CurrentWord::OfTheTurn => mark.partly = true,
         }
     }
-    marks.retain(|mark| mark.confidence > 0.0);
     marks.sort_by(|a, b| {
         (a.turn, a.known_turn, a.known_at).cmp(&(b.turn, b.known_turn, b.known_at))
     });
     marks.dedup_by_key(|mark| mark.turn);
     marks
+}
+
+/// Whether a fact was told no earlier than a turn that says what it replaced: who
+/// says the old value again after the new one goes back to it.
+fn is_told_after(by: &Fact, link: &TurnLink) -> bool {
+    match news::last_told(by, Sequence::MAX) {
+        Some(told) => told >= link.turn,
+        None => true,
+    }
 }
 
 /// Whether a turn says something that still holds.
@@ -139,6 +149,7 @@ fn mark_by_turn(link: &TurnLink, by: Sequence, fact: &Fact, end: &Retired) -> Op
         valid_from,
         known_at: valid_from,
         known_turn: by,
+        partly: false,
     })
 }
 
@@ -153,6 +164,7 @@ fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> Turn
         valid_from: by.valid_from,
         known_at: by.created_at,
         known_turn: by.known_turn,
+        partly: false,
     }
 }
 
@@ -183,7 +195,7 @@ mod tests {
         pinned
     }
 
-    fn marked(all: Vec<Fact>) -> Vec<(Sequence, String)> {
+    fn marked(all: Vec<Fact>) -> Vec<(Sequence, &'static str)> {
         let mut facts: Vec<Fact> = Vec::new();
         for mut fact in all {
             draw(&mut fact, &mut facts);
@@ -191,7 +203,12 @@ mod tests {
         }
         let standing = standing(&facts, &AsOf::now(None));
         let marks = turn_marks(&facts, &standing);
-        marks.into_iter().map(|mark| (mark.turn, mark.later_value)).collect()
+        let how = |mark: &TurnMark| match (mark.later_value.as_str(), mark.partly) {
+            ("Ritz", false) => "Ritz",
+            ("Ritz", true) => "Ritz, in part",
+            _ => "something else",
+        };
+        marks.iter().map(|mark| (mark.turn, how(mark))).collect()
     }
 
     #[test]
@@ -200,14 +217,17 @@ mod tests {
         let old = || pinned("a", "Hilton", &[(1, None), (2, None)]);
         assert_eq!(marked(vec![old()]), []);
         let new = |links: &[_]| pinned("b", "Ritz", links);
-        let ritz = |turn| (turn, "Ritz".to_owned());
+        let (ritz, in_part) = (|turn| (turn, "Ritz"), |turn| (turn, "Ritz, in part"));
         assert_eq!(marked(vec![old(), new(&[])]), [ritz(1), ritz(2)]);
-        assert_eq!(marked(vec![old(), new(&[(2, None)])]), [ritz(1)], "2 says the new as well");
+        let both = marked(vec![old(), new(&[(2, None)])]);
+        assert_eq!(both, [ritz(1), in_part(2)], "2 says the new as well");
+        let back = pinned("a", "Hilton", &[(1, None), (4, None)]);
+        assert_eq!(marked(vec![back, new(&[(3, None)])]), [ritz(1)], "4 goes back");
         let (mut old_half, mut new_half) = (old(), new(&[(2, None)]));
         old_half.turns[1].covers.0 = vec![1, 2, 3];
         new_half.turns[0].covers.0 = vec![3, 4, 5];
         let both = |old: &Fact, new: &Fact| marked(vec![old.clone(), new.clone()]);
-        assert_eq!(both(&old_half, &new_half), [ritz(1)]);
+        assert_eq!(both(&old_half, &new_half), [ritz(1), in_part(2)]);
         new_half.turns[0].covers.0.push(6);
         assert_eq!(both(&old_half, &new_half), [ritz(1), ritz(2)], "facts say nearly all of 2");
         assert_eq!(marked(vec![new(&[(4, replaces)])]), [ritz(4)]);

@@ -3,22 +3,27 @@
 //!
 //! A new fact is read into a [`Claim`] and compared with those before it
 //! ([`supersession`]): it may take the place of one ([`FactEdge`]), or
-//! contradict one of more weight. Whether a fact holds as of a turn follows
-//! from the edges known by then, from its expiry and from what it stands on
-//! ([`retirement`]).
+//! contradict one of more weight. A later turn is read once ([`Heard`]) and held
+//! against the facts that it may be about ([`news`](news())). Whether a fact holds
+//! as of a turn follows from the edges known by then, from its expiry and from
+//! what it stands on ([`retirement`]).
 //!
 //! Invariants: nothing is deleted by being replaced; an edge stands with the
 //! earlier fact, so that taking the later one out brings no old value back;
 //! the same facts in the same order give the same edges; no clock, no store.
 
+mod choice;
 mod claim;
 mod dependencies;
 mod draw;
 mod edge;
+mod heard;
 mod marks;
 mod name;
+mod news;
 mod relation;
 pub mod retirement;
+mod slot;
 pub mod supersession;
 mod turns;
 
@@ -27,11 +32,13 @@ use serde::{Deserialize, Serialize};
 
 pub use claim::Claim;
 pub use dependencies::{DependencyError, check as check_dependencies};
-pub use draw::{draw, forget};
-pub use edge::{Cause, FactEdge, MAX_LINKS, TurnLink, short};
+pub use draw::{draw, forget, forget_turns};
+pub use edge::{AS_EXPORTED, Cause, FactEdge, MAX_LINKS, TurnLink, short};
+pub use heard::Heard;
 pub use marks::{TurnMark, turn_marks};
+pub use news::{Held, RULES_VERSION, again, news, push_news, told_in};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
-pub use turns::{link, link_source};
+pub use turns::{echo, link, link_outdated, link_source};
 
 use crate::turn::{FactId, Role, Sequence};
 

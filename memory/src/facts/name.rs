@@ -147,6 +147,25 @@ const LISTS: [&str; 50] = [
     "condition",
     "contact",
 ];
+/// Say how something came to be so, and not what.
+const SETTLED: [&str; 16] = [
+    "approved",
+    "selected",
+    "chosen",
+    "preferred",
+    "planned",
+    "agreed",
+    "confirmed",
+    "scheduled",
+    "expected",
+    "target",
+    "final",
+    "choice",
+    "selection",
+    "decision",
+    "status",
+    "official",
+];
 /// Stand for the user, as an empty subject does.
 const USER: [&str; 4] = ["user", "me", "i", "self"];
 
@@ -202,8 +221,13 @@ impl Name {
         self.tokens.is_empty()
     }
 
+    /// Whether it stands for the user, as an absent one does.
+    pub(super) fn is_user(&self) -> bool {
+        self.tokens.iter().all(|token| USER.contains(&token.as_str()))
+    }
+
     /// Whether it only says that something was noted.
-    fn says_nothing(&self) -> bool {
+    pub(super) fn says_nothing(&self) -> bool {
         self.tokens.iter().all(|token| is_index(token) || EMPTY_WORDS.contains(&token.as_str()))
     }
 
@@ -215,6 +239,14 @@ impl Name {
     /// What it is: the last word that is no number.
     fn head(&self) -> Option<&str> {
         self.tokens.iter().rev().find(|token| !is_index(token)).map(String::as_str)
+    }
+
+    /// What it is, without the words for how it came to be so: `design` of
+    /// `design_choice`, `vendor` of `selected_vendor`.
+    pub(super) fn core(&self) -> Option<&str> {
+        let settled = |token: &&String| is_index(token) || SETTLED.contains(&token.as_str());
+        let core = self.tokens.iter().rev().find(|token| !settled(token));
+        core.map(String::as_str)
     }
 
     fn lacks<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a String> {

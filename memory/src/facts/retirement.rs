@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Cause, Fact, FactEdge};
+use super::{Cause, Fact, FactEdge, news};
 use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
@@ -105,10 +105,17 @@ pub fn standing(facts: &[Fact], as_of: &AsOf<'_>) -> Vec<Option<Standing>> {
 
 /// By what is stored with the fact alone.
 fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
+    let told_again = news::last_told(fact, as_of.turn);
+    // What is said again after a turn that changed it holds again.
+    let is_over = |cause: &Cause| match cause {
+        Cause::Turn(turn) => told_again.is_some_and(|told| told > *turn),
+        Cause::Fact(_) => false,
+    };
     let counts = |edge: &&FactEdge| {
         edge.known_turn <= as_of.turn
             && edge.confidence >= SHOWN_CONFIDENCE
             && !fact.has_rejected(&edge.later)
+            && !is_over(&edge.later)
     };
     let of_kind = |kind| fact.edges.iter().filter(counts).filter(move |edge| edge.kind == kind);
     let by_fact = of_kind(EdgeKind::Supersedes)
@@ -134,7 +141,7 @@ fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
 /// A turn that took the place of one which says the same, after the last that
 /// does.
 fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
-    let told = fact.told()?;
+    let told = news::last_told(fact, as_of.turn).max(fact.told())?;
     let meant = |edge: &&TurnEdge| {
         let same = |link: &super::TurnLink| {
             let overlaps = edge

@@ -21,6 +21,7 @@ pub(super) fn saturation(tf: f32, length: f32, average_length: f32) -> f32 {
 }
 
 /// [`saturation`] with the turn's [`norm`] at hand.
+#[inline(always)]
 pub(super) fn saturated(tf: f32, norm: f32) -> f32 {
     tf * (K1 + 1.0) / (tf + norm)
 }

@@ -7,8 +7,11 @@
 pub mod analyse;
 mod bm25;
 pub mod exact;
+mod matches;
 pub mod qdrant;
 pub(crate) mod select;
+
+pub use self::matches::{BranchMatches, Match, Matches, Signals};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -90,65 +93,6 @@ pub struct IndexQuery {
     pub vector: Option<Vector>,
     /// An index that does not score every turn gives at least this many.
     pub limit: usize,
-}
-
-/// How one turn matches.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Match {
-    /// The turn.
-    pub sequence: Sequence,
-    /// Cosine of its best passage, -1 to 1; absent if it is not embedded or the
-    /// index did not return it.
-    pub dense: Option<f32>,
-    /// The same around the centre of the branch: with the mean of its passages
-    /// taken off both, which tells turns of one topic apart.
-    pub dense_centred: Option<f32>,
-    /// Of the turn's first passage, around the centre.
-    pub dense_first: Option<f32>,
-    /// BM25 score, >= 0; 0 without a common term.
-    pub bm25: f32,
-    /// BM25 over the turn with its neighbourhood, >= 0: what was said just
-    /// before and after counts the less the farther away it is.
-    pub bm25_window: f32,
-    /// IDF of the pairs of words that stand side by side in query and turn, >= 0.
-    pub bigram: f32,
-    /// Byte range of the best passage.
-    pub passage: Option<(u32, u32)>,
-}
-
-impl Match {
-    /// A turn that matches in nothing.
-    pub fn none(sequence: Sequence) -> Self {
-        Self {
-            sequence,
-            dense: None,
-            dense_centred: None,
-            dense_first: None,
-            bm25: 0.0,
-            bm25_window: 0.0,
-            bigram: 0.0,
-            passage: None,
-        }
-    }
-
-    /// Lets the plain signals stand for those that need the whole branch: for an
-    /// index that sees the best turns alone.
-    #[must_use]
-    pub fn plain(mut self) -> Self {
-        self.dense_centred = self.dense;
-        self.dense_first = self.dense;
-        self.bm25_window = self.bm25;
-        self
-    }
-}
-
-/// The matches of one branch, in ascending sequence.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BranchMatches {
-    /// The conversation of the branch that was searched.
-    pub conversation: ConversationId,
-    /// Every turn (`exact`), or the best of each kind of score (`qdrant`).
-    pub matches: Vec<Match>,
 }
 
 /// What an index can fail with.

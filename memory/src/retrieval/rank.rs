@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use super::{
     cues::{QueryCues, TurnTraits},
-    features::{self, FEATURES, Row, Scales},
+    features::{self, FEATURES, Prior, Row, Scales},
     weights::RankingWeights,
 };
 use crate::{
     engine::SearchMethod,
-    index::{Match, select::nth_best},
+    index::{Match, Signals, select::nth_best},
     turn::{Role, Sequence},
 };
 
@@ -21,7 +21,7 @@ pub struct Candidates<'a> {
     /// Traits of its turns, by sequence - 1.
     pub traits: &'a [TurnTraits],
     /// Matches of its turns, in ascending sequence.
-    pub matches: &'a [Match],
+    pub matches: Signals<'a>,
 }
 
 /// A turn in the order.
@@ -85,8 +85,7 @@ impl Ranking {
     }
 }
 
-/// A candidate with its score, before anything else is made of it: a long
-/// conversation has thousands, and few are wanted.
+/// A candidate that may be wanted, with its score.
 #[derive(Clone, Copy)]
 struct Scored {
     score: f32,
@@ -105,16 +104,20 @@ pub fn rank(
     wanted: usize,
 ) -> Ranking {
     let scoring = Scoring::new(query, candidates);
-    let mut scored = scoring.score_all(method, weights);
+    let mut columns = scoring.columns(method, weights);
     if method == SearchMethod::Rrf {
-        fuse_ranks(&scoring, &mut scored);
+        fuse_ranks(candidates, &mut columns);
     }
-    if wanted < scored.len() {
-        let scores: Vec<f32> = scored.iter().map(|scored| scored.score).collect();
-        // No score means that none is a number: then all are put in order.
-        if let Some(least) = nth_best(&scores, wanted) {
-            scored.retain(|scored| scored.score >= least);
-        }
+    // A long conversation has thousands of candidates, and few are wanted.
+    let least = match &columns[..] {
+        [one] => nth_best(one, wanted),
+        several => nth_best(&several.concat(), wanted),
+    };
+    let least = least.unwrap_or(f32::NEG_INFINITY);
+    let mut scored: Vec<Scored> = Vec::new();
+    for (conversation, column) in columns.iter().enumerate() {
+        let reach = column.iter().enumerate().filter(|(_, score)| **score >= least);
+        scored.extend(reach.map(|(at, score)| Scored { score: *score, conversation, at }));
     }
     scored.sort_unstable_by(best_first);
     scored.truncate(wanted);
@@ -124,7 +127,7 @@ pub fn rank(
         let Some((found, traits)) = scoring.candidate(conversation, at) else { continue };
         let hybrid = method == SearchMethod::Hybrid;
         if hybrid {
-            ranking.rows.push(scoring.row(conversation, found, traits));
+            ranking.rows.push(scoring.row(conversation, &found, traits));
         }
         ranking.order.push(Ranked {
             conversation,
@@ -133,7 +136,7 @@ pub fn rank(
             passage: found.passage,
             row: ranking.signals.len(),
         });
-        ranking.signals.push(*found);
+        ranking.signals.push(found);
     }
     ranking
 }
@@ -161,11 +164,11 @@ impl<'a> Scoring<'a> {
     }
 
     /// A match with the traits of its turn; nothing for a forgotten turn.
-    fn candidate(&self, conversation: usize, at: usize) -> Option<(&'a Match, &'a TurnTraits)> {
+    fn candidate(&self, conversation: usize, at: usize) -> Option<(Match, &'a TurnTraits)> {
         let of_one = self.candidates.get(conversation)?;
         let found = of_one.matches.get(at)?;
-        let place = usize::try_from(found.sequence).ok()?.checked_sub(1)?;
-        Some((found, of_one.traits.get(place).filter(|traits| !traits.forgotten)?))
+        let traits = of_one.traits_of(found.sequence).filter(|traits| !traits.forgotten)?;
+        Some((found, traits))
     }
 
     fn row(&self, conversation: usize, found: &Match, traits: &TurnTraits) -> Row {
@@ -173,24 +176,41 @@ impl<'a> Scoring<'a> {
         features::row(found, traits, self.cues, &self.scales, with_model)
     }
 
-    fn score_all(&self, method: SearchMethod, weights: &RankingWeights) -> Vec<Scored> {
-        let all = self.candidates.iter().map(|of_one| of_one.matches.len()).sum();
-        let mut scored = Vec::with_capacity(all);
-        for (conversation, of_one) in self.candidates.iter().enumerate() {
-            for at in 0..of_one.matches.len() {
-                let Some((found, traits)) = self.candidate(conversation, at) else { continue };
-                let score = match method {
-                    SearchMethod::Dense => found.dense,
-                    SearchMethod::Bm25 => Some(found.bm25).filter(|score| *score > 0.0),
-                    SearchMethod::Hybrid => {
-                        Some(weights.apply(&self.row(conversation, found, traits)))
-                    }
-                    SearchMethod::Rrf => Some(0.0),
-                };
-                scored.extend(score.map(|score| Scored { score, conversation, at }));
+    /// The scores of every conversation's matches; no number for one that is no
+    /// candidate.
+    fn columns(&self, method: SearchMethod, weights: &RankingWeights) -> Vec<Vec<f32>> {
+        let column = |(at, of_one): (usize, &Candidates<'_>)| {
+            let with_model = self.with_model.get(at).copied().unwrap_or_default();
+            let prior = Prior::new(self.cues, with_model, weights);
+            let traits =
+                of_one.matches.sequences.iter().map(|sequence| of_one.traits_of(*sequence));
+            let mut scores: Vec<f32> =
+                traits.map(|traits| traits.map_or(f32::NAN, |traits| prior.of(traits))).collect();
+            if method == SearchMethod::Hybrid {
+                self.scales.add_match(&of_one.matches, weights, &mut scores);
+                return scores;
             }
-        }
-        scored
+            let signals = of_one.matches.dense.iter().zip(of_one.matches.bm25);
+            for (score, (dense, words)) in scores.iter_mut().zip(signals) {
+                let signal = match method {
+                    SearchMethod::Dense => *dense,
+                    SearchMethod::Bm25 if *words > 0.0 => *words,
+                    SearchMethod::Bm25 => f32::NAN,
+                    SearchMethod::Rrf | SearchMethod::Hybrid => 0.0,
+                };
+                *score = if score.is_nan() { f32::NAN } else { signal };
+            }
+            scores
+        };
+        self.candidates.iter().enumerate().map(column).collect()
+    }
+}
+
+impl<'a> Candidates<'a> {
+    /// The traits of a turn.
+    #[inline(always)]
+    fn traits_of(&self, sequence: Sequence) -> Option<&'a TurnTraits> {
+        self.traits.get(usize::try_from(sequence).ok()?.checked_sub(1)?)
     }
 }
 
@@ -200,25 +220,33 @@ fn best_first(a: &Scored, b: &Scored) -> Ordering {
     b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
 }
 
-/// Sums 1 / (k + rank) over the dense and the BM25 order; leaves out what is in
-/// neither.
-fn fuse_ranks(scoring: &Scoring<'_>, scored: &mut Vec<Scored>) {
-    let dense = |found: &Match| found.dense;
-    let words = |found: &Match| Some(found.bm25).filter(|score| *score > 0.0);
-    for signal in [&dense as &dyn Fn(&Match) -> Option<f32>, &words] {
-        let mut order: Vec<(usize, f32)> = Vec::with_capacity(scored.len());
-        for (place, one) in scored.iter().enumerate() {
-            let found = scoring.candidate(one.conversation, one.at);
-            order.extend(found.and_then(|(found, _)| Some((place, signal(found)?))));
+/// Sums 1 / (k + rank) over the dense and the BM25 order, for those that are
+/// candidates; leaves out what is in neither.
+fn fuse_ranks(candidates: &[Candidates<'_>], columns: &mut [Vec<f32>]) {
+    let dense = |signals: &Signals<'_>, at: usize| signals.dense.get(at).copied();
+    let words = |signals: &Signals<'_>, at: usize| {
+        signals.bm25.get(at).copied().filter(|score| *score > 0.0)
+    };
+    for signal in [&dense as &dyn Fn(&Signals<'_>, usize) -> Option<f32>, &words] {
+        let mut order: Vec<((usize, usize), f32)> = Vec::new();
+        for (conversation, (of_one, column)) in candidates.iter().zip(&*columns).enumerate() {
+            for at in column.iter().enumerate().filter(|(_, fused)| !fused.is_nan()).map(|at| at.0)
+            {
+                let known = signal(&of_one.matches, at).filter(|score| !score.is_nan());
+                order.extend(known.map(|score| ((conversation, at), score)));
+            }
         }
         order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        for (rank, (place, _)) in order.into_iter().enumerate() {
-            if let Some(one) = scored.get_mut(place) {
-                one.score += 1.0 / (RRF_K + 1.0 + rank as f32);
+        for (rank, ((conversation, at), _)) in order.into_iter().enumerate() {
+            if let Some(fused) = columns.get_mut(conversation).and_then(|column| column.get_mut(at))
+            {
+                *fused += 1.0 / (RRF_K + 1.0 + rank as f32);
             }
         }
     }
-    scored.retain(|one| one.score > 0.0);
+    for fused in columns.iter_mut().flatten().filter(|fused| **fused == 0.0) {
+        *fused = f32::NAN;
+    }
 }
 
 #[cfg(test)]
@@ -226,7 +254,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::turn::{Part, Turn};
+    use crate::{
+        index::Matches,
+        turn::{Part, Turn},
+    };
 
     fn traits(sequence: Sequence, forgotten: bool) -> TurnTraits {
         TurnTraits::of(&Turn {
@@ -249,8 +280,12 @@ mod tests {
     fn order(method: SearchMethod, conversations: &[Vec<Match>]) -> Ranking {
         // The second turn of each is forgotten, the sixth is not known.
         let known: Vec<_> = (1..=5).map(|sequence| traits(sequence, sequence == 2)).collect();
-        let candidates: Vec<_> =
-            conversations.iter().map(|matches| Candidates { traits: &known, matches }).collect();
+        let columns: Vec<Matches> =
+            conversations.iter().map(|matches| matches.iter().copied().collect()).collect();
+        let candidates: Vec<_> = columns
+            .iter()
+            .map(|matches| Candidates { traits: &known, matches: matches.until(Sequence::MAX) })
+            .collect();
         rank(
             method,
             "words",

@@ -100,6 +100,12 @@ impl RankingWeights {
         })
     }
 
+    /// Those of the match, the first four of [`FEATURES`].
+    pub(super) fn of_match(&self) -> [f32; 4] {
+        let [dense, first, window, bigram, ..] = self.row;
+        [dense, first, window, bigram]
+    }
+
     /// The model's value for a row.
     pub(super) fn apply(&self, row: &Row) -> f32 {
         self.row.iter().zip(row).map(|(weight, value)| weight * value).sum()

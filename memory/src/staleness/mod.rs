@@ -26,6 +26,7 @@ mod signals;
 pub mod statement;
 pub mod text;
 mod timeline;
+mod weights;
 
 pub use components::{Component, Staleness, StalenessKind};
 pub use detect::Detector;
@@ -35,3 +36,4 @@ pub use recall::{MAX_CANDIDATES, Recall};
 pub use signals::{Signals, SignalsError};
 pub use statement::{Statement, TurnText};
 pub use timeline::Timeline;
+pub use weights::{MAX_WEIGHTS_BYTES, SignalWeights, StalenessWeightsError, WeightsFile};

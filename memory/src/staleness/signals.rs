@@ -16,17 +16,13 @@ use super::{
     score::superseded_probability,
     segments::{MEMORY_TURNS, SegmentModel, SegmentModelError, SegmentTurn, Segmenter},
     statement::Statement,
+    text::senses,
+    weights::{SignalWeights, StalenessWeightsError, WeightsFile},
 };
 use crate::turn::{Role, Sequence};
 
 /// Version of the way in which the signals are joined here.
 const JOINT_VERSION: u32 = 3;
-/// All weights: with others, events are drawn anew.
-const WEIGHTS: [&str; 3] = [
-    include_str!("../../weights/staleness.json"),
-    include_str!("../../weights/contradiction.json"),
-    include_str!("../../weights/staleness-segments.json"),
-];
 /// Cosine from which on a turn speaks of an earlier one again.
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
@@ -46,15 +42,29 @@ const MAX_CONTRADICTIONS: usize = 4;
 /// Expiries of one turn.
 const MAX_EXPIRIES: usize = 4;
 
-/// The shipped weights cannot be used; a test rules it out.
+/// Weights that do not fit this version. Operator; of those that ship a test
+/// rules it out.
 #[derive(Debug, thiserror::Error)]
 pub enum SignalsError {
+    /// The files cannot be read.
+    #[error(transparent)]
+    Weights(#[from] StalenessWeightsError),
     /// Those of replacements.
-    #[error(transparent)]
-    Pair(#[from] ModelError),
+    #[error("{path}: {cause}")]
+    Pair {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: ModelError,
+    },
     /// Those of contradictions.
-    #[error(transparent)]
-    Contradiction(#[from] WeightsError),
+    #[error("{path}: {cause}")]
+    Contradiction {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: WeightsError,
+    },
     /// Those of topic shifts.
     #[error("weights of topic shifts: {0}")]
     Segments(String),
@@ -74,16 +84,32 @@ impl Signals {
     /// # Errors
     /// [`SignalsError`].
     pub fn built_in() -> Result<Arc<Self>, SignalsError> {
+        Self::with(&SignalWeights::built_in())
+    }
+
+    /// With the given weights. Other weights make another version, so that
+    /// events are drawn anew.
+    ///
+    /// # Errors
+    /// [`SignalsError`] when they do not fit this version.
+    pub fn with(weights: &SignalWeights) -> Result<Arc<Self>, SignalsError> {
+        let path = |file: &WeightsFile| file.path.clone();
+        let of_pairs = &weights.replacements;
+        let detector = Detector::parse(&of_pairs.text)
+            .map_err(|cause| SignalsError::Pair { path: path(of_pairs), cause })?;
+        let of_both = &weights.contradictions;
+        let contradiction = ContradictionModel::parse(&of_both.text)
+            .map_err(|cause| SignalsError::Contradiction { path: path(of_both), cause })?;
         let segments = SegmentModel::bundled()
             .map_err(|error: &SegmentModelError| SignalsError::Segments(error.to_string()))?;
-        let contradiction = Arc::new(ContradictionModel::bundled()?);
-        let mut signals =
-            Self { detector: Detector::bundled()?, contradiction, segments, version: 0 };
+        let contradiction = Arc::new(contradiction);
+        let mut signals = Self { detector, contradiction, segments, version: 0 };
         let mut hasher = blake3::Hasher::new();
         hasher.update(signals.name().as_bytes());
-        WEIGHTS.iter().for_each(|weights| {
-            hasher.update(weights.as_bytes());
+        weights.files().iter().for_each(|file| {
+            hasher.update(file.text.as_bytes());
         });
+        hasher.update(senses::BUNDLED);
         let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
         signals.version = u32::from_le_bytes([a, b, c, d]);
         Ok(Arc::new(signals))
@@ -312,5 +338,28 @@ mod tests {
         assert!(replaced, "{events:?}");
         assert!(events.contains(&Event::Mentions { earlier: 2 }), "{events:?}");
         assert_eq!(signals.version(), Signals::built_in().unwrap().version());
+    }
+
+    #[test]
+    fn other_weights_are_another_version_and_damaged_ones_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let shipped = Signals::built_in().unwrap().version();
+        let text = SignalWeights::built_in();
+        for (file, of_part) in
+            [("staleness.json", &text.replacements), ("contradiction.json", &text.contradictions)]
+        {
+            let folder = dir.path().join(file.replace('.', "-"));
+            std::fs::create_dir(&folder).unwrap();
+            let path = folder.join(file);
+            // The same numbers in other bytes: still another file.
+            std::fs::write(&path, format!("{}\n ", of_part.text)).unwrap();
+            let read = SignalWeights::read(&folder).unwrap();
+            assert_ne!(Signals::with(&read).unwrap().version(), shipped, "{file}");
+            std::fs::write(&path, "{}").unwrap();
+            let read = SignalWeights::read(&folder).unwrap();
+            let error = Signals::with(&read).err().map(|error| error.to_string());
+            let named = error.as_ref().is_some_and(|e| e.contains(&*path.to_string_lossy()));
+            assert!(named, "{error:?}");
+        }
     }
 }

@@ -24,8 +24,13 @@ pub struct Timeline {
     records: Vec<TurnEvents>,
     /// The conversation's clock after each record: the latest time so far.
     clocks: Vec<Timestamp>,
-    /// Edges and mentions by the earlier turn.
+    /// Edges by the earlier turn.
     incoming: HashMap<Sequence, Vec<At>>,
+    /// Edges that are acted on: replacements by the earlier turn,
+    /// contradictions by either.
+    acting: HashMap<Sequence, Vec<At>>,
+    /// Mentions by the earlier turn.
+    mentions: HashMap<Sequence, Vec<At>>,
     /// Turns that expire, in order.
     expiring: Vec<Sequence>,
     /// Ends of topics: (made known by, last turn of it, confidence).
@@ -42,8 +47,17 @@ impl Timeline {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         for (at, event) in (0..).zip(&record.events) {
             match event {
-                Event::Edge(Edge { earlier, .. }) | Event::Mentions { earlier } => {
-                    self.incoming.entry(*earlier).or_default().push((row, at));
+                Event::Edge(edge) => {
+                    self.incoming.entry(edge.earlier).or_default().push((row, at));
+                    if edge.confidence >= SHOWN_CONFIDENCE {
+                        self.acting.entry(edge.earlier).or_default().push((row, at));
+                        if edge.kind == EdgeKind::Contradicts {
+                            self.acting.entry(record.sequence).or_default().push((row, at));
+                        }
+                    }
+                }
+                Event::Mentions { earlier } => {
+                    self.mentions.entry(*earlier).or_default().push((row, at));
                 }
                 Event::SegmentEnds { last, confidence } => {
                     self.ends.push((record.sequence, *last, *confidence));
@@ -128,10 +142,20 @@ impl Timeline {
 
     /// The newest turn that took a turn's place, as of another: acted on.
     pub fn replaced_by(&self, earlier: Sequence, as_of: Sequence) -> Option<(Sequence, &Edge)> {
-        let shown = |(_, edge): &(Sequence, &Edge)| {
-            edge.kind == EdgeKind::Supersedes && edge.confidence >= SHOWN_CONFIDENCE
-        };
-        self.edges_to(earlier, as_of).filter(shown).last()
+        let replaced = |(_, edge): &(Sequence, &Edge)| edge.kind == EdgeKind::Supersedes;
+        self.acting(earlier, as_of).filter(replaced).last()
+    }
+
+    /// Edges of a turn that are acted on, with their later turns, in order of
+    /// these.
+    fn acting(&self, of: Sequence, as_of: Sequence) -> impl Iterator<Item = (Sequence, &Edge)> {
+        let at = self.acting.get(&of).map_or(&[][..], Vec::as_slice);
+        at.iter().filter_map(move |at| match self.event(*at)? {
+            (later, Event::Edge(edge)) if later <= as_of && self.stands(later, edge) => {
+                Some((later, edge))
+            }
+            _ => None,
+        })
     }
 
     /// What stands now for a turn that was replaced, following replacements of
@@ -151,10 +175,10 @@ impl Timeline {
         of: Sequence,
         as_of: Sequence,
     ) -> impl Iterator<Item = (Sequence, &Edge)> {
-        let own = self.edges_from(of).filter(move |_| of <= as_of).map(|e| (e.earlier, e));
-        own.chain(self.edges_to(of, as_of)).filter(|(_, edge)| {
-            edge.kind == EdgeKind::Contradicts && edge.confidence >= SHOWN_CONFIDENCE
-        })
+        let contradicts = |(_, edge): &(Sequence, &Edge)| edge.kind == EdgeKind::Contradicts;
+        self.acting(of, as_of)
+            .filter(contradicts)
+            .map(move |(later, edge)| (if later == of { edge.earlier } else { later }, edge))
     }
 
     /// When all that a turn says has expired, with how certain that is and the
@@ -269,12 +293,11 @@ impl Timeline {
     }
 
     fn last_mention(&self, sequence: Sequence, as_of: Sequence) -> Sequence {
-        let at = self.incoming.get(&sequence).map_or(&[][..], Vec::as_slice);
-        let mentions = at.iter().filter_map(|at| match self.event(*at)? {
-            (later, Event::Mentions { .. }) if later <= as_of => Some(later),
-            _ => None,
-        });
-        mentions.max().unwrap_or(sequence)
+        let at = self.mentions.get(&sequence).map_or(&[][..], Vec::as_slice);
+        let mut mentions = at.iter().rev().filter_map(|at| self.event(*at));
+        // In order of the turn that mentions.
+        let last = mentions.find(|(later, _)| *later <= as_of);
+        last.map_or(sequence, |(later, _)| later)
     }
 
     fn event(&self, (row, at): At) -> Option<(Sequence, &Event)> {
@@ -283,7 +306,7 @@ impl Timeline {
     }
 
     fn stands(&self, later: Sequence, edge: &Edge) -> bool {
-        !self.rejected.contains(&(later, edge.earlier))
+        self.rejected.is_empty() || !self.rejected.contains(&(later, edge.earlier))
     }
 }
 

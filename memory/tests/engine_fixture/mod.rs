@@ -24,7 +24,10 @@ use throughline_memory::{
     facts::{FactKind, Statement},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
-    store::{Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions},
+    staleness::{Detect, Signals},
+    store::{
+        Batch, Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions, keys,
+    },
     turn::*,
 };
 
@@ -48,6 +51,8 @@ pub struct Controls {
     pub counting: AtomicBool,
     /// Version of the detector.
     pub detector: Arc<AtomicU32>,
+    /// The detector that ships instead of the scripted one.
+    pub signals: AtomicBool,
     /// Drawn from for names.
     pub names: AtomicU64,
 }
@@ -68,7 +73,17 @@ impl World {
         Self::with(StoreKind::Sled, Limits::default()).await
     }
 
+    /// With the detector that ships.
+    pub async fn with_signals() -> Self {
+        let controls = Controls { signals: AtomicBool::new(true), ..Controls::default() };
+        Self::controlled(StoreKind::Sled, Limits::default(), controls).await
+    }
+
     pub async fn with(kind: StoreKind, limits: Limits) -> Self {
+        Self::controlled(kind, limits, Controls::default()).await
+    }
+
+    async fn controlled(kind: StoreKind, limits: Limits, controls: Controls) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let tokenizer = serde_json::json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
@@ -77,7 +92,7 @@ impl World {
             "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}
         });
         std::fs::write(dir.path().join("tokenizer.json"), tokenizer.to_string()).expect("written");
-        let controls = Arc::new(Controls::default());
+        let controls = Arc::new(controls);
         controls.now.store(1_700_000_000, Ordering::SeqCst);
         let (engine, store) = open(&dir, kind, &limits, "hash", &controls).await.expect("opens");
         Self { engine, controls, limits, model: "hash".into(), kind, store, dir }
@@ -125,6 +140,13 @@ impl World {
             }
         })
         .await;
+    }
+
+    /// As if the facts had been drawn by the rules of another version.
+    pub async fn forget_rules(&self) {
+        let mut batch = Batch::new();
+        batch.delete(keys::state("facts"));
+        self.store.commit(batch).await.expect("committed");
     }
 
     /// Keys of all records but the server's own state.
@@ -245,13 +267,18 @@ async fn open(
     let source = StoreTurnSource::new(Arc::clone(&store), embed.version());
     let exact = ExactIndex::new(Arc::new(source), 64 << 20);
     let of_clock = Arc::clone(controls);
+    let detector: Arc<dyn Detect> = if controls.signals.load(Ordering::SeqCst) {
+        Signals::built_in().expect("weights")
+    } else {
+        Arc::new(Scripted(Arc::clone(&controls.detector)))
+    };
     let parts = EngineParts {
         store: Arc::clone(&store),
         embed,
         index: Arc::new(SwitchedIndex::over(exact, controls)),
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().expect("weights"),
-        detector: Arc::new(Scripted(Arc::clone(&controls.detector))),
+        detector,
         limits: limits.clone(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);

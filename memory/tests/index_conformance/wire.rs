@@ -63,7 +63,7 @@ async fn found(
     text: &str,
 ) -> Result<Vec<Match>, IndexError> {
     let found = index.search(&[whole(tenant, "c1")], &query(text)).await?;
-    Ok(found.into_iter().flat_map(|branch| branch.matches).collect())
+    Ok(found.iter().flat_map(|branch| branch.matches.iter()).collect())
 }
 
 #[tokio::test]

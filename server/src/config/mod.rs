@@ -121,6 +121,8 @@ pub struct Config {
     pub index: IndexSettings,
     /// Weights instead of those that ship.
     pub ranking_weights: Option<PathBuf>,
+    /// The same for staleness: a file or a directory.
+    pub staleness_weights: Option<PathBuf>,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
     /// What a request may need.
@@ -175,6 +177,7 @@ impl Config {
                 settings.index_memory_mb,
             )?,
             ranking_weights: settings.ranking_weights,
+            staleness_weights: settings.staleness_weights,
             tokenizers_dir: settings.tokenizers_dir,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -116,8 +116,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_engine: Option<EmbeddingEngine>,
 
-    /// How exact embeddings are [default: int8 where engine and model have it,
-    /// else fp32]. int8 is about twice as fast.
+    /// How exact embeddings are [default: fp32]. int8 is about twice as fast and
+    /// finds a little less.
     /// Another one than before embeds every turn again.
     #[arg(long, env = "THROUGHLINE_EMBEDDING_PRECISION", value_enum, value_name = "PRECISION")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -151,6 +151,14 @@ pub struct Settings {
     #[arg(long, env = "THROUGHLINE_RANKING_WEIGHTS", value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranking_weights: Option<PathBuf>,
+
+    /// Staleness weights instead of those that ship: a file with the weights of
+    /// replacements, or a directory with `staleness.json` (the same),
+    /// `contradiction.json`, or both. Other weights than before draw the staleness
+    /// events of every turn again.
+    #[arg(long, env = "THROUGHLINE_STALENESS_WEIGHTS", value_name = "FILE|DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staleness_weights: Option<PathBuf>,
 
     /// Directory of further tokenizers: NAME.json, or NAME/tokenizer.json, in the
     /// format of Hugging Face, known to requests as NAME.
@@ -228,6 +236,7 @@ impl Settings {
             qdrant_url: self.qdrant_url.or(lower.qdrant_url),
             qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
             ranking_weights: self.ranking_weights.or(lower.ranking_weights),
+            staleness_weights: self.staleness_weights.or(lower.staleness_weights),
             tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
             default_deadline: self.default_deadline.or(lower.default_deadline),
             drain: self.drain.or(lower.drain),

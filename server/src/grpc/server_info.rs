@@ -25,6 +25,7 @@ impl ServerService for ServerApi {
 fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
     let about = &call.opened()?.about;
     let (engine, model, ranking) = (&call.engine, &about.embedding, &about.ranking);
+    let scorer = &about.scorer;
     let limits = engine.limits().named();
     let commits = engine.commit_counts();
     Ok(pb::GetServerInfoResponse {
@@ -45,6 +46,11 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             version: ranking.version.clone(),
             weights_sha256: ranking.weights_sha256.clone(),
             trained_on: ranking.trained_on.clone(),
+        }),
+        staleness: Some(pb::StalenessInfo {
+            scorer: scorer.name.clone(),
+            version: scorer.version,
+            weights_sha256: scorer.weights_sha256.clone().into_iter().collect(),
         }),
         outbox_backlog: engine.outbox_backlog(),
         tenant: call.tenant.to_string(),

@@ -2,7 +2,10 @@
 //! that health can say "not yet"; until then, and while it drains, calls are
 //! UNAVAILABLE with a delay.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use throughline_memory::{
     embed::EmbeddingModel,
@@ -22,6 +25,19 @@ pub struct About {
     pub embedding: EmbeddingModel,
     /// The ranking in force.
     pub ranking: Ranking,
+    /// What draws staleness events.
+    pub scorer: Scorer,
+}
+
+/// What draws staleness events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scorer {
+    /// Its parts with their versions.
+    pub name: String,
+    /// Of parts and weights together; events carry it.
+    pub version: u32,
+    /// SHA-256 of the weights, hex, by the part that they are of.
+    pub weights_sha256: BTreeMap<String, String>,
 }
 
 /// The ranking in force.

@@ -3,8 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use throughline_memory::{
-    embed::EmbedError, engine::EngineError, index::IndexError, staleness::SignalsError,
-    store::StoreError,
+    embed::EmbedError, engine::EngineError, index::IndexError, store::StoreError,
 };
 
 use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
@@ -61,9 +60,6 @@ pub enum ServeError {
     /// The key of the page tokens cannot be used.
     #[error(transparent)]
     PageKey(#[from] PageKeyError),
-    /// The weights of the staleness signals are damaged.
-    #[error("{0}; build the server again")]
-    Staleness(#[from] SignalsError),
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),

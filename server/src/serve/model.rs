@@ -11,7 +11,7 @@ use throughline_memory::embed::{
 use super::{ServeError, wiring::blocking};
 use crate::{
     config::{Config, EmbeddingEngine, EmbeddingSettings, Precision},
-    models::{self, ModelsError, Progress, PullOptions, Registry, Role},
+    models::{self, ModelsError, Progress, PullOptions, Registry},
 };
 
 /// Makes the model ready.
@@ -34,23 +34,13 @@ fn files(settings: &EmbeddingSettings, dir: &Path, pull: bool) -> Result<ModelFi
     } else {
         verified(&registry, name, dir)?;
     }
-    let precision = match settings.precision {
-        Some(Precision::Fp32) => WeightPrecision::Fp32,
-        Some(Precision::Int8) => WeightPrecision::Int8,
-        None => best_precision(&registry, settings)?,
+    // int8 loses more of retrieval than its speed is worth
+    // (`docs/decisions/0002-embedding.md`).
+    let precision = match settings.precision.unwrap_or(Precision::Fp32) {
+        Precision::Fp32 => WeightPrecision::Fp32,
+        Precision::Int8 => WeightPrecision::Int8,
     };
     models::embedding_files(&registry, name, precision, dir)
-}
-
-/// int8 where engine and model have it: twice as fast, and retrieval loses next
-/// to nothing (`docs/decisions/0002-embedding.md`).
-fn best_precision(
-    registry: &Registry,
-    settings: &EmbeddingSettings,
-) -> Result<WeightPrecision, ModelsError> {
-    let quantised = registry.model(&settings.model)?.file(Role::OnnxInt8).is_ok();
-    let fastembed = settings.engine == EmbeddingEngine::Fastembed;
-    Ok(if quantised && fastembed { WeightPrecision::Int8 } else { WeightPrecision::Fp32 })
 }
 
 /// Nothing is fetched, but what is there must be whole.

@@ -18,14 +18,14 @@ use throughline_memory::{
         qdrant::{QdrantIndex, QdrantOptions},
     },
     retrieval::RankingWeights,
-    staleness::Signals,
+    staleness::{Detect as _, SignalWeights, Signals, SignalsError, WeightsFile},
     store::{Store, StoreKind as Kind, StoreOptions},
 };
 
 use super::{ServeError, model};
 use crate::{
     config::{Config, IndexSettings, StoreKind},
-    grpc::{About, Opened, Ranking},
+    grpc::{About, Opened, Ranking, Scorer},
     page_token::PageTokens,
 };
 
@@ -34,6 +34,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (store, pages) = open_store(config).await?;
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
+    let (detector, scorer) = detector(config.staleness_weights.as_deref())?;
     let embed = model::open(config).await?;
     let index = index(&config.index, &store, &embed).await?;
     let about = About {
@@ -43,6 +44,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
             weights_sha256: ranking.sha256.clone(),
             trained_on: ranking.trained_on.clone(),
         },
+        scorer,
     };
     let parts = EngineParts {
         store,
@@ -50,7 +52,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         index,
         tokenizers,
         ranking,
-        detector: Signals::built_in()?,
+        detector,
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
     };
@@ -95,6 +97,25 @@ fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
     let weights = path.map_or_else(RankingWeights::built_in, RankingWeights::read);
     let path = path.unwrap_or(Path::new("(built in)")).to_owned();
     weights.map_err(|error| file("ranking-weights", path, error.to_string()))
+}
+
+/// The scorer, and what is said of it.
+fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
+    let read = || {
+        let weights = path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
+        Ok((Signals::with(&weights)?, weights))
+    };
+    let (signals, weights) = read().map_err(|error: SignalsError| {
+        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
+        file("staleness-weights", path, error.to_string())
+    })?;
+    let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
+    let scorer = Scorer {
+        name: signals.name(),
+        version: signals.version(),
+        weights_sha256: weights.files().into_iter().map(named).collect(),
+    };
+    Ok((signals, scorer))
 }
 
 fn file(setting: &'static str, path: PathBuf, detail: String) -> ServeError {
@@ -145,6 +166,11 @@ mod tests {
         let absent = dir.path().join("absent");
         let error = ranking(Some(&absent)).unwrap_err().to_string();
         assert!(error.contains("ranking-weights"), "{error}");
+        for path in [&absent, dir.path()] {
+            let error = detector(Some(path)).err().map(|error| error.to_string());
+            let error = error.unwrap();
+            assert!(error.contains("staleness-weights"), "{error}");
+        }
         let error = tokenizers(Some(&absent)).err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("tokenizers-dir")));
         assert!(ranking(None).is_ok());

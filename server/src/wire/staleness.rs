@@ -2,14 +2,15 @@
 //! the way out.
 
 use throughline_memory::{
-    engine::{Limits, StalenessRequest, TurnEdge, WatchEvent, WatchStep},
+    engine::{Limits, ShownEdge, StalenessRequest, WatchEvent, WatchStep},
+    facts::Cause,
     staleness::{Component, EdgeKind, Staleness, StalenessKind},
     turn::{ConversationId, Sequence},
 };
 
 use super::{
     Violations,
-    name::turn_name,
+    name::{fact_name, turn_name},
     page::{DEFAULT_PAGE_SIZE, page_size},
     time::timestamp_to_proto,
 };
@@ -60,16 +61,20 @@ pub fn topic_to_proto((first, last, confidence): (Sequence, Sequence, f32)) -> p
     pb::TopicSegment { first_sequence: first, last_sequence: last, confidence }
 }
 
-/// Renders an edge between two turns.
-pub fn edge_to_proto(conversation: &ConversationId, edge: &TurnEdge) -> pb::Edge {
+/// Renders an edge between turns or facts.
+pub fn edge_to_proto(conversation: &ConversationId, edge: &ShownEdge) -> pb::Edge {
     let kind = match edge.kind {
         EdgeKind::Supersedes => pb::EdgeKind::Supersedes,
         EdgeKind::Contradicts => pb::EdgeKind::Contradicts,
     };
+    let name = |end: &Cause| match end {
+        Cause::Turn(sequence) => turn_name(conversation, *sequence),
+        Cause::Fact(fact) => fact_name(conversation, fact),
+    };
     pb::Edge {
         kind: kind.into(),
-        earlier: turn_name(conversation, edge.earlier),
-        later: turn_name(conversation, edge.later),
+        earlier: name(&edge.earlier),
+        later: name(&edge.later),
         confidence: edge.confidence,
         earlier_value: edge.earlier_value.clone(),
         later_value: edge.later_value.clone(),

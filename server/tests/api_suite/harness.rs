@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use throughline::{
     auth::{Auth, KeyEntry, Scope, key_sha256},
     config::WireSettings,
-    grpc::{About, Opened, Ranking},
+    grpc::{About, Opened, Ranking, Scorer},
     page_token::PageTokens,
     pb::{
         self, context_service_client::ContextServiceClient,
@@ -277,7 +277,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await.unwrap();
-    let about = About { embedding, ranking: Ranking::default() };
+    let about = About { embedding, ranking: Ranking::default(), scorer: Scorer::default() };
     Opened { engine, pages: PageTokens::new([3; 32]), about }
 }
 

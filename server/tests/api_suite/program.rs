@@ -53,6 +53,14 @@ fn each_fault_at_the_start_names_its_mend() {
         &["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", path(&file.join("x"))],
         &["data directory", "--data-dir"],
     );
+    let weights = dir.path().join("weights");
+    fs::create_dir(&weights).unwrap();
+    let given = ["--dev", "--no-pull", "--staleness-weights", path(&weights)];
+    let serve_with = [&serve[..], &given].concat();
+    check_refused(&serve_with, &["staleness-weights", "staleness.json", "contradiction.json"]);
+    let damaged = weights.join("contradiction.json");
+    fs::write(&damaged, "{}").unwrap();
+    check_refused(&serve_with, &["staleness-weights", path(&damaged), "missing field"]);
     check_refused(&["serve", "--config", path(&dir.path().join("none"))], &["cannot read"]);
     check_refused(&["serve", "--dev", "--store", "mysql"], &["sled", "redb"]);
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    dense::Passages,
+    dense::{Cosines, Passages},
     lexical::{Corpus, Words},
     neighbourhood::{Neighbourhood, Place},
     terms::QueryTerms,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     embed::Vector,
     index::{
-        IndexedTurn, Match,
+        IndexedTurn, Matches,
         analyse::{Language, LanguageSample},
     },
     turn::Sequence,
@@ -138,30 +138,28 @@ impl LoadedBranch {
         corpus: &Corpus,
         vector: Option<&Vector>,
         limit: usize,
-    ) -> Vec<Match> {
+    ) -> Matches {
         let rescored = limit.max(MIN_RESCORED);
         let cosines = vector.and_then(|vector| self.passages.score(vector, &self.near, rescored));
         let bm25 = self.words.score(terms, &self.near, corpus);
-        let of = |scores: &[f32], at: usize| scores.get(at).copied().unwrap_or_default();
-        let matches = self.sequences.iter().enumerate().map(|(at, sequence)| {
-            let mut found = Match {
-                bm25: of(&bm25.own, at),
-                bm25_window: of(&bm25.window, at),
-                bigram: of(&bm25.bigram, at),
-                ..Match::none(*sequence)
-            };
-            if let Some(cosines) = &cosines {
-                let known = |cosine: f32| Some(cosine).filter(|cosine| !cosine.is_nan());
-                found.dense = known(of(&cosines.best, at));
-                if found.dense.is_some() {
-                    found.dense_centred = known(of(&cosines.centred, at));
-                    found.dense_first = known(of(&cosines.first, at));
-                    found.passage = cosines.ranges.get(at).copied();
-                }
-            }
-            found
-        });
-        matches.collect()
+        let turns = self.sequences.len();
+        let Cosines { best, centred, first, ranges } =
+            cosines.unwrap_or_else(|| Cosines::none(turns));
+        // Lists of scores may have room behind the last turn.
+        let cut = |mut scores: Vec<f32>| {
+            scores.truncate(turns);
+            scores
+        };
+        Matches {
+            sequences: self.sequences.clone(),
+            dense: best,
+            dense_centred: centred,
+            dense_first: first,
+            bm25: cut(bm25.own),
+            bm25_window: cut(bm25.window),
+            bigram: bm25.bigram,
+            passages: ranges,
+        }
     }
 
     fn put(&mut self, turn: &IndexedTurn) {

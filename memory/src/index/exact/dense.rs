@@ -6,12 +6,11 @@
 //! 384 dimensions is about 0.003 in the cosine; the vectors themselves are kept
 //! for the rescoring.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::neighbourhood::Neighbourhood;
 use crate::{embed::Vector, index::select::nth_best};
 
-/// Values that the inner loop takes at once: LLVM makes multiply-add of pairs
-/// (`pmaddwd`) out of it with SSE2 alone, three times as fast as a plain loop.
-const LANES: usize = 32;
 /// What a passage takes beside the values of its vector, in bytes.
 const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 3 * size_of::<f32>();
 
@@ -171,20 +170,21 @@ impl Passages {
             }
         }
         let threshold = nth_best(&best, exact).unwrap_or(f32::NEG_INFINITY);
-        for ((row, vector), cosine) in self.rows.iter().zip(&self.vectors).zip(&mut cosines) {
+        let mut rescored = Vec::with_capacity(exact.min(self.rows.len()));
+        for (at, row) in self.rows.iter().enumerate() {
             // The passages of one turn are compared with each other: all or none.
             let of_turn = near.position(row.slot).and_then(|at| best.get(at));
             if of_turn.is_some_and(|best| *best >= threshold) {
-                *cosine = dot(vector, query).clamp(-1.0, 1.0);
+                rescored.push(at);
             }
         }
-        best.fill(f32::NAN);
-        let mut found = Cosines {
-            best,
-            ranges: vec![(0, 0); turns],
-            centred: vec![f32::NAN; turns],
-            first: vec![f32::NAN; turns],
-        };
+        Arch::new().dispatch(Rescore {
+            rows: self,
+            query,
+            wanted: &rescored,
+            cosines: &mut cosines,
+        });
+        let mut found = Cosines::none(turns);
         let centred = self.around_centre(query, &cosines);
         for ((row, cosine), centred) in self.rows.iter().zip(cosines).zip(centred) {
             if let Some(at) = near.position(row.slot) {
@@ -215,16 +215,74 @@ impl Passages {
         let query_scale = scale_of(query);
         let query: Vec<i16> =
             query.iter().map(|value| i16::from(quantise(*value, query_scale))).collect();
-        let rows = self.quantised.chunks_exact(self.dimensions.max(1));
-        let cosines = rows.zip(&self.scales).map(|(quantised, scale)| {
-            let product = dot_quantised(quantised, &query) as f32;
-            (product * scale * query_scale).clamp(-1.0, 1.0)
+        let mut cosines = vec![0.0; self.rows.len()];
+        Arch::new().dispatch(Scan {
+            rows: self,
+            query: &query,
+            query_scale,
+            cosines: &mut cosines,
         });
-        cosines.collect()
+        cosines
+    }
+}
+
+/// The pass over all rows, made for the machine's registers: a closure might not
+/// be inlined where they are known.
+struct Scan<'a> {
+    rows: &'a Passages,
+    query: &'a [i16],
+    query_scale: f32,
+    cosines: &'a mut [f32],
+}
+
+impl WithSimd for Scan<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let rows = self.rows.quantised.chunks_exact(self.rows.dimensions.max(1));
+        for ((cosine, row), scale) in self.cosines.iter_mut().zip(rows).zip(&self.rows.scales) {
+            let product = dot_quantised(row, self.query) as f32;
+            *cosine = (product * scale * self.query_scale).clamp(-1.0, 1.0);
+        }
+    }
+}
+
+/// The cosines of some rows from the vectors themselves.
+struct Rescore<'a> {
+    rows: &'a Passages,
+    query: &'a [f32],
+    wanted: &'a [usize],
+    cosines: &'a mut [f32],
+}
+
+impl WithSimd for Rescore<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for at in self.wanted {
+            if let (Some(vector), Some(cosine)) =
+                (self.rows.vectors.get(*at), self.cosines.get_mut(*at))
+            {
+                *cosine = dot(vector, self.query).clamp(-1.0, 1.0);
+            }
+        }
     }
 }
 
 impl Cosines {
+    /// Of turns without vectors.
+    pub(super) fn none(turns: usize) -> Self {
+        let nothing = vec![f32::NAN; turns];
+        Self {
+            ranges: vec![(0, 0); turns],
+            centred: nothing.clone(),
+            first: nothing.clone(),
+            best: nothing,
+        }
+    }
+
     /// Takes in a passage of the turn at a position.
     fn raise(&mut self, at: usize, row: &Row, cosine: f32, centred: f32) {
         let (Some(best), Some(range)) = (self.best.get_mut(at), self.ranges.get_mut(at)) else {
@@ -256,24 +314,16 @@ fn quantise(value: f32, scale: f32) -> i8 {
     if scale > 0.0 { (value / scale).round() as i8 } else { 0 }
 }
 
-/// At most 127 * 127 a dimension: no overflow below 133,000 dimensions.
+/// At most 127 * 127 a dimension: no overflow below 133,000 dimensions. LLVM
+/// makes multiply-add of pairs (`pmaddwd`) out of it.
+#[inline(always)]
 fn dot_quantised(row: &[i8], query: &[i16]) -> i32 {
-    let (rows, row_rest) = row.as_chunks::<LANES>();
-    let (queries, query_rest) = query.as_chunks::<LANES>();
-    let mut sum = 0;
-    for (row, query) in rows.iter().zip(queries) {
-        let mut part = 0;
-        for lane in 0..LANES {
-            part += i32::from(i16::from(row[lane])) * i32::from(query[lane]);
-        }
-        sum += part;
-    }
-    let rest = row_rest.iter().zip(query_rest);
-    sum + rest.map(|(row, query)| i32::from(*row) * i32::from(*query)).sum::<i32>()
+    row.iter().zip(query).map(|(row, query)| i32::from(i16::from(*row)) * i32::from(*query)).sum()
 }
 
 /// Eight sums side by side, because a single one cannot be vectorised without
 /// changing the result.
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_parts, a_rest) = a.as_chunks::<8>();
     let (b_parts, b_rest) = b.as_chunks::<8>();

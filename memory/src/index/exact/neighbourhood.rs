@@ -7,6 +7,8 @@
 //! long answers keep their neighbours at a distance, short remarks share a
 //! window.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::index::bm25;
 
 /// Turns looked at on either side.
@@ -166,6 +168,19 @@ impl Neighbourhood {
         spread: &mut Spread,
         weight: f32,
         norms: &Norms,
+        scores: (&mut [f32], &mut [f32]),
+    ) {
+        Arch::new().dispatch(SpreadOwn { near: self, spread, weight, norms, scores });
+        spread.own.fill(0.0);
+    }
+
+    /// See [`Self::spread_own`]; inlined where the machine's registers are known.
+    #[inline(always)]
+    fn spread_lanes(
+        &self,
+        spread: &Spread,
+        weight: f32,
+        norms: &Norms,
         (own, window): (&mut [f32], &mut [f32]),
     ) {
         let (owns, _) = own.as_chunks_mut::<LANES>();
@@ -194,7 +209,24 @@ impl Neighbourhood {
                 window[lane] += weight * bm25::saturated(near[lane], window_norm[lane]);
             }
         }
-        spread.own.fill(0.0);
+    }
+}
+
+/// [`Neighbourhood::spread_own`], made for the machine's registers.
+struct SpreadOwn<'a> {
+    near: &'a Neighbourhood,
+    spread: &'a Spread,
+    weight: f32,
+    norms: &'a Norms,
+    scores: (&'a mut [f32], &'a mut [f32]),
+}
+
+impl WithSimd for SpreadOwn<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.near.spread_lanes(self.spread, self.weight, self.norms, self.scores);
     }
 }
 

@@ -84,7 +84,8 @@ fn the_best_ten_are_those_of_brute_force() {
         let mut expected: Vec<(Sequence, f32)> =
             turns.iter().map(|turn| (turn.sequence, best(turn))).collect();
         let branch = LoadedBranch::build(turns);
-        let mut found = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked), 10);
+        let scored = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked), 10);
+        let mut found: Vec<Match> = scored.iter().collect();
         assert_eq!(found.len(), expected.len());
         for (found, (_, exact)) in found.iter().zip(&expected) {
             let error = (found.dense.unwrap() - exact).abs();
@@ -157,7 +158,7 @@ fn all_scores(branch: &LoadedBranch, asked: &Vector) -> Vec<Match> {
     let terms = QueryTerms::new("Katze apple 7 Ada ferry", branch.languages());
     let mut corpus = Corpus::default();
     branch.count(&terms, &mut corpus);
-    branch.score(&terms, &corpus, Some(asked), 10)
+    branch.score(&terms, &corpus, Some(asked), 10).iter().collect()
 }
 
 #[test]
@@ -274,7 +275,7 @@ fn over(capacity: u64) -> (Arc<Held>, Arc<ExactIndex>) {
 
 async fn found(index: &ExactIndex, name: &str, text: &str) -> Vec<Sequence> {
     let found = index.search(&[whole(name)], &query(text, None)).await.unwrap();
-    let matches = found.into_iter().flat_map(|branch| branch.matches);
+    let matches = found.iter().flat_map(|branch| branch.matches.iter());
     matches.filter(|m| m.bm25 > 0.0).map(|m| m.sequence).collect()
 }
 

@@ -37,7 +37,7 @@ use self::{
     answers::Found, calls::Server, languages::Languages, pending::Pending, schema::Collection,
 };
 use super::{
-    Branch, BranchMatches, IndexError, IndexQuery, IndexedTurn, TurnIndex, TurnSource,
+    Branch, BranchMatches, IndexError, IndexQuery, IndexedTurn, Matches, TurnIndex, TurnSource,
     exact::terms::QueryTerms,
 };
 use crate::{
@@ -172,7 +172,7 @@ impl QdrantIndex {
             // No condition at all would let everything of the tenant through.
             let nothing = |branch: &&Branch| BranchMatches {
                 conversation: branch.conversation.clone(),
-                matches: Vec::new(),
+                matches: Matches::default(),
             };
             return Ok(branches.iter().map(nothing).collect());
         }

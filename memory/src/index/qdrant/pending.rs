@@ -115,7 +115,7 @@ impl Pending {
         loaded.count(&terms, &mut corpus);
         corpus.assume(ASSUMED_TURNS, average_length);
         let scored = loaded.score(&terms, &corpus, query.vector.as_ref(), usize::MAX);
-        scored.into_iter().map(Match::plain).collect()
+        scored.iter().map(Match::plain).collect()
     }
 
     fn of(&self, branch: &Branch) -> Vec<IndexedTurn> {

@@ -1,7 +1,10 @@
 //! GetStaleness, by sequence. The cursor is the last turn of the page.
 
 use prost::Message as _;
-use throughline_memory::engine::FieldViolation;
+use throughline_memory::{
+    engine::{FieldViolation, ShownEdge},
+    facts::Cause,
+};
 
 use crate::{
     grpc::{ApiError, Call},
@@ -34,8 +37,19 @@ pub(super) async fn handle(
     page.turns.truncate(whole);
     let next =
         page.turns.last().filter(|_| more).map(|(at, _)| pages.seal(&scope, &at.to_string()));
-    let shown = |sequence| page.turns.binary_search_by_key(&sequence, |(at, _)| *at).is_ok();
-    let edges = page.edges.iter().filter(|edge| shown(edge.earlier) || shown(edge.later));
+    let cut = |end: &Cause| match end {
+        Cause::Turn(turn) => page.turns.binary_search_by_key(turn, |(at, _)| *at).is_err(),
+        // Edges between facts come with the first page.
+        Cause::Fact(_) => false,
+    };
+    let turns_of = |edge: &ShownEdge| {
+        [&edge.earlier, &edge.later].into_iter().filter(|end| matches!(end, Cause::Turn(_))).count()
+    };
+    let is_shown = |edge: &&ShownEdge| {
+        let cut = usize::from(cut(&edge.earlier)) + usize::from(cut(&edge.later));
+        cut == 0 || cut < turns_of(edge)
+    };
+    let edges = page.edges.iter().filter(is_shown);
     Ok(pb::GetStalenessResponse {
         edges: edges.map(|edge| edge_to_proto(&id, edge)).collect(),
         turns,
