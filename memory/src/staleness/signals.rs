@@ -16,6 +16,7 @@ use super::{
     score::superseded_probability,
     segments::{MEMORY_TURNS, SegmentModel, SegmentModelError, SegmentTurn, Segmenter},
     statement::Statement,
+    text::senses,
     weights::{SignalWeights, StalenessWeightsError, WeightsFile},
 };
 use crate::turn::{Role, Sequence};
@@ -108,6 +109,7 @@ impl Signals {
         weights.files().iter().for_each(|file| {
             hasher.update(file.text.as_bytes());
         });
+        hasher.update(senses::BUNDLED);
         let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
         signals.version = u32::from_le_bytes([a, b, c, d]);
         Ok(Arc::new(signals))

@@ -15,8 +15,9 @@ const UNIT: f32 = 127.0;
 /// Bytes of a record: the stem's hash, little-endian, then the numbers.
 const RECORD: usize = 4 + DIMENSIONS;
 
-/// Made by `evals/training/train_staleness.py words`.
-static BUNDLED: &[u8] = include_bytes!("../../../weights/staleness-words.bin");
+/// The table as it ships, made by `evals/training/train_staleness.py words`; what
+/// is drawn depends on it.
+pub static BUNDLED: &[u8] = include_bytes!("../../../weights/staleness-words.bin");
 
 static TABLE: LazyLock<HashMap<u32, Sense>> = LazyLock::new(|| {
     BUNDLED
