@@ -8,19 +8,10 @@ mod engine_fixture;
 use engine_fixture::*;
 use throughline_memory::{
     engine::*,
-    facts::{Cause, Retirement, Statement},
+    facts::{Cause, Retirement},
     staleness::EdgeKind,
     turn::*,
 };
-
-fn about(attribute: &str, value: &str) -> NewFact {
-    let says = Statement {
-        attribute: attribute.to_owned(),
-        value: value.to_owned(),
-        ..Statement::default()
-    };
-    NewFact { says, ..pin(&format!("The {attribute} is {value}"), None) }
-}
 
 async fn pinned(world: &World, of: &ConversationId, new: NewFact) -> FactId {
     world.engine.pin_fact(&tenant(), of, new).await.expect("pinned").0.fact.id

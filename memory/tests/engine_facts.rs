@@ -11,19 +11,10 @@ use engine_fixture::*;
 use jiff::Timestamp;
 use throughline_memory::{
     engine::*,
-    facts::{Authority, Cause, Retirement, Statement},
+    facts::{Authority, Cause, Retirement},
     store::StoreKind,
     turn::*,
 };
-
-fn about(attribute: &str, value: &str) -> NewFact {
-    let says = Statement {
-        attribute: attribute.to_owned(),
-        value: value.to_owned(),
-        ..Statement::default()
-    };
-    NewFact { says, ..pin(&format!("The {attribute} is {value}"), None) }
-}
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")

@@ -14,10 +14,7 @@ use std::{
 
 use super::{Engine, EngineError, ledger::Ledger, search::Scope};
 use crate::{
-    context::{
-        Carried, Mark, Marks, RetrievedTurn, Section, TokenCounter, TurnCost, Window, clean,
-        marked_cost,
-    },
+    context::{Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost},
     facts::{Cause, TurnMark},
     retrieval,
     staleness::{Edge, Timeline},
@@ -355,51 +352,4 @@ fn is_whole(turn: &Turn, edge: &Edge, counter: &dyn TokenCounter) -> bool {
         .earlier_span
         .is_some_and(|(start, end)| 2 * u64::from(end.saturating_sub(start)) >= text.len() as u64);
     half || is_one_thing(turn, counter)
-}
-
-impl Engine {
-    /// Notes that the turns which a window quotes were used: they do not decay.
-    pub(super) fn note_uses(&self, own: &Scope, window: &Window) {
-        let (tenant, id) = (&own.branch.tenant, &own.branch.conversation);
-        let Some(ledger) = self.ledgers.known(tenant, id) else { return };
-        let at = own.head.last_sequence;
-        let quoted = window
-            .items
-            .iter()
-            .filter(|item| item.section == Section::Retrieved && item.conversation.is_none());
-        let used = ledger.use_again(quoted.filter_map(|item| item.sequence), at);
-        if !used.is_empty() {
-            self.uses.note(tenant, id, &used, at);
-        }
-    }
-
-    /// Other conversations as they were when a turn of the first scope was said,
-    /// those of them that had begun; all as they are for 0.
-    pub(super) fn said_by_then(
-        &self,
-        others: impl Iterator<Item = Scope>,
-        own: &[Scope],
-        as_of: Sequence,
-    ) -> Result<Vec<Scope>, EngineError> {
-        let own = own.first().filter(|_| as_of > 0);
-        let said = match own {
-            Some(own) => self.read_turn(&own.branch, as_of)?.map(|turn| turn.said_at),
-            None => None,
-        };
-        let Some(said) = said else { return Ok(others.collect()) };
-        let mut then = Vec::new();
-        for other in others {
-            let last = other.head.last_sequence;
-            let state = other.catalog.covering(&self.store, last, self.counter.as_ref())?;
-            // Times may be out of order: up to the first turn that came later.
-            let later = state.traits().iter().position(|traits| traits.said_at > said);
-            drop(state);
-            match later {
-                None => then.push(other),
-                Some(0) => {}
-                Some(known) => then.push(other.stood_after(known as Sequence)?),
-            }
-        }
-        Ok(then)
-    }
 }

@@ -193,6 +193,36 @@ impl Engine {
         Ok(ids.iter().filter_map(|id| self.scope(tenant, id).ok()).collect())
     }
 
+    /// Other conversations as they were when a turn of the first scope was said,
+    /// those of them that had begun; all as they are for 0.
+    pub(super) fn said_by_then(
+        &self,
+        others: impl Iterator<Item = Scope>,
+        own: &[Scope],
+        as_of: Sequence,
+    ) -> Result<Vec<Scope>, EngineError> {
+        let own = own.first().filter(|_| as_of > 0);
+        let said = match own {
+            Some(own) => self.read_turn(&own.branch, as_of)?.map(|turn| turn.said_at),
+            None => None,
+        };
+        let Some(said) = said else { return Ok(others.collect()) };
+        let mut then = Vec::new();
+        for other in others {
+            let last = other.head.last_sequence;
+            let state = other.catalog.covering(&self.store, last, self.counter.as_ref())?;
+            // Times may be out of order: up to the first turn that came later.
+            let later = state.traits().iter().position(|traits| traits.said_at > said);
+            drop(state);
+            match later {
+                None => then.push(other),
+                Some(0) => {}
+                Some(known) => then.push(other.stood_after(known as Sequence)?),
+            }
+        }
+        Ok(then)
+    }
+
     /// Asks the index. An index or embedder that is down becomes a shortfall.
     pub(super) async fn gather(
         &self,

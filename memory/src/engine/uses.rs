@@ -12,8 +12,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 
-use super::records::{Used, decode, encode};
+use super::{
+    Engine,
+    records::{Used, decode, encode},
+    search::Scope,
+};
 use crate::{
+    context::{Section, Window},
     store::{Batch, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -83,5 +88,22 @@ impl Uses {
             batch.put(key, encode(&used)?);
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Notes that the turns which a window quotes were used: they do not decay.
+    pub(super) fn note_uses(&self, own: &Scope, window: &Window) {
+        let (tenant, id) = (&own.branch.tenant, &own.branch.conversation);
+        let Some(ledger) = self.ledgers.known(tenant, id) else { return };
+        let at = own.head.last_sequence;
+        let quoted = window
+            .items
+            .iter()
+            .filter(|item| item.section == Section::Retrieved && item.conversation.is_none());
+        let used = ledger.use_again(quoted.filter_map(|item| item.sequence), at);
+        if !used.is_empty() {
+            self.uses.note(tenant, id, &used, at);
+        }
     }
 }

@@ -331,6 +331,16 @@ pub fn pin(text: &str, source: Option<Sequence>) -> NewFact {
     }
 }
 
+/// A pin that states an attribute's value.
+pub fn about(attribute: &str, value: &str) -> NewFact {
+    let says = Statement {
+        attribute: attribute.to_owned(),
+        value: value.to_owned(),
+        ..Statement::default()
+    };
+    NewFact { says, ..pin(&format!("The {attribute} is {value}"), None) }
+}
+
 pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> SearchRequest {
     SearchRequest {
         scope: SearchScope::Conversation(of.clone()),
