@@ -56,12 +56,12 @@ fn statement(sequence: Sequence, before: Option<&Statement>) -> Statement {
 /// Draws the events of one more turn.
 fn append(recall: &mut Recall, follow: &mut dyn Follow, sequence: Sequence) -> usize {
     let before = recall.statement(sequence - 1);
-    let new = statement(sequence, before.as_deref());
+    let new = Arc::new(statement(sequence, before.as_deref()));
     let candidates = recall.candidates(&new);
     let earlier: Vec<Arc<Statement>> =
         candidates.into_iter().filter_map(|sequence| recall.statement(sequence)).collect();
     let events = follow.events(&new, &earlier);
-    recall.push(Arc::new(new));
+    recall.push(new);
     events.len()
 }
 

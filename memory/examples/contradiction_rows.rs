@@ -9,6 +9,7 @@ use std::{
     error::Error,
     fs::File,
     io::{BufRead, BufReader, BufWriter, Write},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -63,7 +64,7 @@ fn write_rows(
     vectors: &[f32],
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
-    let mut statements: Vec<Statement> = Vec::new();
+    let mut statements: Vec<Arc<Statement>> = Vec::new();
     for (index, turn) in talk.turns.iter().enumerate() {
         let text = TurnText {
             sequence: index as u64 + 1,
@@ -73,7 +74,8 @@ fn write_rows(
             text: &turn.text,
             vector: vectors.get(turn.vector * WIDTH..(turn.vector + 1) * WIDTH),
         };
-        statements.push(Statement::of(&text, statements.last()));
+        let before = statements.last().map(Arc::as_ref);
+        statements.push(Arc::new(Statement::of(&text, before)));
     }
     let prepared: Vec<Prepared> = statements.iter().map(Prepared::of).collect();
     let sides: Vec<Side<'_>> = prepared.iter().map(Prepared::side).collect();

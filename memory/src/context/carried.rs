@@ -88,6 +88,7 @@ fn is_whole(history: &[TurnCost], before: &[TurnCost], pick: &Pick) -> bool {
         |turn: &TurnCost| before.binary_search_by_key(&turn.sequence, |known| known.sequence).ok();
     let Some(at) = pick.turns.first().and_then(place) else { return false };
     let unit = tools::unit(history, at).into_iter().filter_map(|member| history.get(member));
-    unit.filter(|turn| !turn.is_blank()).eq(&pick.turns)
-        && pick.turns.iter().all(|turn| place(turn).is_some())
+    let excerpt = |turn: &TurnCost| (turn.sequence, turn.quoted);
+    let stands = unit.filter(|turn| !turn.is_blank()).map(excerpt);
+    stands.eq(pick.turns.iter().map(excerpt)) && pick.turns.iter().all(|turn| place(turn).is_some())
 }

@@ -2,15 +2,16 @@
 //! stands with a turn wherever it stands, and turns that retrieval must not
 //! bring. Decided by the engine before planning.
 //!
-//! Invariant: a turn with a note costs what [`marked_cost`] counts, and its note
-//! is rendered in every section.
+//! Invariant: a turn with a note costs what [`marked_cost`] counts (where it can
+//! only stand as an excerpt, [`marked_excerpt`]), and its note is rendered in
+//! every section.
 
 use std::collections::HashMap;
 
 use super::{
     cost::{TurnCost, is_blank},
     quote,
-    render::{verbatim, weigh},
+    render::{verbatim, weigh_again},
     tokens::TokenCounter,
     window::Message,
 };
@@ -61,20 +62,38 @@ impl Marks {
     }
 }
 
-/// What a turn costs with its note.
+/// What a turn costs as an excerpt with its note, and what it costs verbatim
+/// without.
+pub fn marked_excerpt(
+    cost: TurnCost,
+    turn: &Turn,
+    note: &str,
+    counter: &dyn TokenCounter,
+) -> TurnCost {
+    if note.is_empty() || is_blank(turn) || cost.is_blank() {
+        return cost;
+    }
+    let quoted = if counter.additive() {
+        cost.quoted.saturating_add(counter.count_again(&quote::note_line(note)))
+    } else {
+        counter.count(&quote::excerpt(turn, note)).max(1)
+    };
+    TurnCost { quoted, ..cost }
+}
+
+/// What a turn costs with its note, as an excerpt and verbatim.
 pub fn marked_cost(
     cost: TurnCost,
     turn: &Turn,
     note: &str,
     counter: &dyn TokenCounter,
 ) -> TurnCost {
-    if is_blank(turn) || cost.is_blank() {
+    if note.is_empty() || is_blank(turn) || cost.is_blank() {
         return cost;
     }
     TurnCost {
-        verbatim: weigh(&noted(verbatim(turn), note), counter),
-        quoted: counter.count(&quote::excerpt(turn, note)).max(1),
-        ..cost
+        verbatim: weigh_again(&noted(verbatim(turn), note), counter),
+        ..marked_excerpt(cost, turn, note, counter)
     }
 }
 

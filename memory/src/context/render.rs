@@ -39,7 +39,16 @@ pub(super) fn verbatim(turn: &Turn) -> Message {
 /// Tokens of a message without what the template adds. Opaque parts cost what
 /// the caller said.
 pub fn weigh(message: &Message, counter: &dyn TokenCounter) -> u32 {
-    let count = |text: &str| if text.is_empty() { 0 } else { counter.count(text) };
+    weigh_with(message, &|text| counter.count(text))
+}
+
+/// The same for a message that window after window counts again.
+pub(super) fn weigh_again(message: &Message, counter: &dyn TokenCounter) -> u32 {
+    weigh_with(message, &|text| counter.count_again(text))
+}
+
+fn weigh_with(message: &Message, count: &dyn Fn(&str) -> u32) -> u32 {
+    let count = |text: &str| if text.is_empty() { 0 } else { count(text) };
     let speaker = match message.speaker.as_str() {
         "" => 0,
         name => count(name).saturating_add(SPEAKER_TOKENS),

@@ -27,8 +27,8 @@ pub const MAX_EXTRA_TOKENIZERS: usize = 64;
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
 /// Texts whose counts a tokenizer remembers, and their greatest length in bytes:
-/// at most 2 MiB for each tokenizer.
-const MAX_REMEMBERED: u64 = 4_096;
+/// at most 8 MiB for each tokenizer.
+const MAX_REMEMBERED: u64 = 16_384;
 const MAX_REMEMBERED_BYTES: usize = 512;
 
 /// Most tokens that one byte of text can become in a tokenizer that first
@@ -47,8 +47,8 @@ pub trait TokenCounter: Send + Sync + 'static {
     fn count_again(&self, text: &str) -> u32 {
         self.count(text)
     }
-    /// Whether a text that is cut before a `[` that follows a line feed has as
-    /// many tokens as its pieces together. Assembly then adds costs up instead
+    /// Whether a text that is cut before a `[` that follows a line feed, or
+    /// before the blank before such a `[`, has as many tokens as its pieces together. Assembly then adds costs up instead
     /// of counting whole messages again.
     fn additive(&self) -> bool {
         false
@@ -107,10 +107,11 @@ impl TokenCounter for Tiktoken {
     }
 
     // Both patterns split text into pieces that are encoded apart. None of
-    // their alternatives goes on over "\n[": a letter run takes no line feed,
+    // their alternatives goes on over "\n[" or "\n [": a letter run takes no line feed,
     // a run of signs ends with its line feeds ("/" may follow them in o200k,
-    // "[" may not), and a run of white space that ends with a line feed is
-    // taken up to that line feed, whatever follows. None looks back either, so
+    // "[" and blanks may not), and a run of white space that ends with a line feed is
+    // taken up to that line feed, whatever follows; the blank is taken with the
+    // bracket. None looks back either, so
     // what follows the cut is split as if it stood alone.
     fn additive(&self) -> bool {
         true

@@ -14,7 +14,10 @@ use std::{
 
 use super::{Engine, EngineError, ledger::Ledger, search::Scope};
 use crate::{
-    context::{Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost},
+    context::{
+        Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost,
+        marked_excerpt,
+    },
     facts::{Cause, TurnMark},
     retrieval,
     staleness::{Edge, Timeline},
@@ -138,7 +141,8 @@ impl<'a> Marking<'a> {
                 shown.extend(recent.iter().map(|cost| cost.sequence));
                 shown.extend(may_show.query);
             }
-            self.mark(engine, &one, &timeline, shown, counter)?;
+            let verbatim_from = self.history.get(may_show.recent_from).map(|cost| cost.sequence);
+            self.mark(engine, &one, &timeline, (shown, verbatim_from), counter)?;
         }
         let marks = &self.marks;
         let dropped = self.retrieved.iter().filter(|found| {
@@ -218,23 +222,26 @@ impl<'a> Marking<'a> {
         }))
     }
 
-    /// Notes and costs of the turns of one conversation that may be shown.
+    /// Notes and costs of the turns of one conversation that may be shown,
+    /// verbatim from a sequence on.
     fn mark(
         &mut self,
         engine: &Engine,
         one: &Marked<'_>,
         timeline: &Timeline,
-        shown: HashSet<Sequence>,
+        (shown, verbatim_from): (HashSet<Sequence>, Option<Sequence>),
         counter: &dyn TokenCounter,
     ) -> Result<(), EngineError> {
         for sequence in shown {
             let Some((turn, mark)) = self.mark_of(engine, one, timeline, sequence, counter)? else {
                 continue;
             };
+            let verbatim = one.of.is_none() && verbatim_from.is_some_and(|from| from <= sequence);
+            let cost = if verbatim { marked_cost } else { marked_excerpt };
             // Proposed and in the history it costs the same.
             let mut marked = None;
             let mut cost_of =
-                |cost| *marked.get_or_insert_with(|| marked_cost(cost, &turn, &mark.note, counter));
+                |known| *marked.get_or_insert_with(|| cost(known, &turn, &mark.note, counter));
             for found in &mut self.retrieved {
                 if found.conversation == one.of && found.cost.sequence == sequence {
                     found.cost = cost_of(found.cost);
@@ -342,7 +349,7 @@ fn fact_note(mark: &TurnMark, turn: &Turn) -> String {
 }
 
 fn is_one_thing(turn: &Turn, counter: &dyn TokenCounter) -> bool {
-    counter.count(&turn.searchable_text()) <= ONE_THING_TOKENS
+    counter.count_again(&turn.searchable_text()) <= ONE_THING_TOKENS
 }
 
 /// Whether what was replaced is the turn and not a part of a long one.

@@ -149,8 +149,9 @@ impl Drawer {
         for sequence in candidates {
             earlier.extend(self.statement_of(branch, &mut memory.recall, sequence)?);
         }
+        let new = Arc::new(new);
         let events = memory.follow.events(&new, &earlier);
-        memory.recall.push(Arc::new(new));
+        memory.recall.push(new);
         Ok(events)
     }
 

@@ -34,5 +34,5 @@ pub trait Follow: Send {
 
     /// Sees a new turn and draws its events. `earlier` are the turns to compare
     /// it with, in order: the last ones, and older ones that may be meant.
-    fn events(&mut self, new: &Statement, earlier: &[Arc<Statement>]) -> Vec<Event>;
+    fn events(&mut self, new: &Arc<Statement>, earlier: &[Arc<Statement>]) -> Vec<Event>;
 }

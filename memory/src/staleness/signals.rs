@@ -4,7 +4,10 @@
 //! What a turn clearly replaces it does not contradict. Contradictions are looked
 //! for in the nearest turns alone, so that their cost does not grow.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     contradiction::{ContradictionModel, MAX_BETWEEN, Prepared, WeightsError},
@@ -39,6 +42,8 @@ const KEPT_CONTRADICTION: f32 = 0.2;
 const MANY_TURNS: usize = 64;
 /// Contradictions that one turn can bring, the most certain.
 const MAX_CONTRADICTIONS: usize = 4;
+/// Turns whose reading for contradictions is kept.
+const MAX_READINGS: usize = 256;
 /// Expiries of one turn.
 const MAX_EXPIRIES: usize = 4;
 
@@ -140,6 +145,7 @@ impl Detect for Signals {
             detector: self.detector.clone(),
             contradiction: Arc::clone(&self.contradiction),
             segmenter: Segmenter::new(self.segments),
+            readings: HashMap::new(),
         })
     }
 
@@ -153,13 +159,15 @@ struct Following {
     detector: Detector,
     contradiction: Arc<ContradictionModel>,
     segmenter: Segmenter<'static>,
+    /// Turns as contradictions read them, by sequence.
+    readings: HashMap<Sequence, Arc<Prepared>>,
 }
 
 impl Following {
     /// Edges to turns that contradict a new one and that it does not replace.
     fn contradictions(
-        &self,
-        new: &Statement,
+        &mut self,
+        new: &Arc<Statement>,
         earlier: &[Arc<Statement>],
         replaced: &HashSet<Sequence>,
     ) -> Vec<Edge> {
@@ -173,16 +181,16 @@ impl Following {
         if near.is_empty() {
             return Vec::new();
         }
-        let of_new = Prepared::of(new);
+        let of_new = self.reading(new);
         let mut edges: Vec<Edge> = near
             .into_iter()
             .filter_map(|at| {
                 let old = earlier.get(at)?;
-                let between: Vec<Prepared> =
-                    between(earlier, at).iter().map(|turn| Prepared::of(turn)).collect();
-                let between: Vec<&Prepared> = between.iter().collect();
-                let of_old = Prepared::of(old);
-                let found = self.contradiction.score_prepared(&of_old, &of_new, &between);
+                let between: Vec<Arc<Prepared>> =
+                    between(earlier, at).iter().map(|turn| self.reading(turn)).collect();
+                let between: Vec<&Prepared> = between.iter().map(Arc::as_ref).collect();
+                let of_old = self.reading(old);
+                let found = self.contradiction.score(&of_old, &of_new, &between);
                 let confidence = self.confidence(found.probability, earlier.len());
                 (confidence >= KEPT_CONTRADICTION).then(|| Edge {
                     kind: EdgeKind::Contradicts,
@@ -197,6 +205,15 @@ impl Following {
         edges.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.earlier.cmp(&a.earlier)));
         edges.truncate(MAX_CONTRADICTIONS);
         edges
+    }
+
+    /// A turn as contradictions read it, made once while it is near.
+    fn reading(&mut self, turn: &Arc<Statement>) -> Arc<Prepared> {
+        if self.readings.len() > MAX_READINGS {
+            self.readings.clear();
+        }
+        let read = || Arc::new(Prepared::of(turn));
+        Arc::clone(self.readings.entry(turn.sequence).or_insert_with(read))
     }
 
     /// The model's odds against those that a flag takes: the more turns a new one
@@ -230,7 +247,7 @@ impl Follow for Following {
         self.segmenter.push(&segment_turn(turn));
     }
 
-    fn events(&mut self, new: &Statement, earlier: &[Arc<Statement>]) -> Vec<Event> {
+    fn events(&mut self, new: &Arc<Statement>, earlier: &[Arc<Statement>]) -> Vec<Event> {
         let edges = self.detector.supersessions(new, earlier);
         let clear = |edge: &&Edge| edge.confidence >= SHOWN_CONFIDENCE;
         let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();

@@ -39,7 +39,7 @@ struct Following;
 impl Follow for Following {
     fn pass(&mut self, _: &Statement) {}
 
-    fn events(&mut self, new: &Statement, earlier: &[Arc<Statement>]) -> Vec<Event> {
+    fn events(&mut self, new: &Arc<Statement>, earlier: &[Arc<Statement>]) -> Vec<Event> {
         let text = &*new.said.text;
         let mut events = Vec::new();
         for word in text.split('[').skip(1).filter_map(|rest| rest.split(']').next()) {

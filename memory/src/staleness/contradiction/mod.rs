@@ -22,6 +22,8 @@ pub use features::{Feature, MAX_BETWEEN, Row, Side, row};
 pub use model::WeightsError;
 pub use reading::{MAX_PIECES, Reading};
 
+use std::sync::Arc;
+
 use super::{statement::Statement, text::Span};
 
 /// Bundled weights; see `memory/weights/STALENESS-contradiction.md`.
@@ -43,14 +45,14 @@ pub struct Contradiction {
 /// A turn with its reading, made once and compared with many.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    statement: Statement,
+    statement: Arc<Statement>,
     reading: Reading,
 }
 
 impl Prepared {
     /// Reads a statement.
-    pub fn of(statement: &Statement) -> Self {
-        Self { statement: statement.clone(), reading: Reading::of(&statement.said) }
+    pub fn of(statement: &Arc<Statement>) -> Self {
+        Self { statement: Arc::clone(statement), reading: Reading::of(&statement.said) }
     }
 
     /// What the features look at.
@@ -108,7 +110,7 @@ impl ContradictionModel {
     ) -> Option<(usize, Contradiction)> {
         let scored = history.iter().enumerate().map(|(index, old)| {
             let between = history.get(index + 1..).unwrap_or(&[]);
-            (index, self.score_prepared(old, answer, between))
+            (index, self.score(old, answer, between))
         });
         scored.reduce(
             |best, next| {
@@ -117,24 +119,10 @@ impl ContradictionModel {
         )
     }
 
-    /// Compares an old and a new statement; `between` are the statements in
-    /// between, in order ([`MAX_BETWEEN`] of them are looked at). The same
-    /// statement twice is compared sentence against sentence.
-    pub fn score(&self, old: &Statement, new: &Statement, between: &[&Statement]) -> Contradiction {
-        let skipped = between.len().saturating_sub(MAX_BETWEEN);
-        let between: Vec<Prepared> =
-            between.iter().skip(skipped).map(|statement| Prepared::of(statement)).collect();
-        let between: Vec<&Prepared> = between.iter().collect();
-        self.score_prepared(&Prepared::of(old), &Prepared::of(new), &between)
-    }
-
-    /// As [`Self::score`], of turns that were read before.
-    pub fn score_prepared(
-        &self,
-        old: &Prepared,
-        new: &Prepared,
-        between: &[&Prepared],
-    ) -> Contradiction {
+    /// Compares an old and a new turn; `between` are the turns in between, in
+    /// order ([`MAX_BETWEEN`] of them are looked at). The same turn twice is
+    /// compared sentence against sentence.
+    pub fn score(&self, old: &Prepared, new: &Prepared, between: &[&Prepared]) -> Contradiction {
         let skipped = between.len().saturating_sub(MAX_BETWEEN);
         let sides: Vec<Side<'_>> = between.iter().skip(skipped).map(|p| p.side()).collect();
         let row = row(old.side(), new.side(), &sides);

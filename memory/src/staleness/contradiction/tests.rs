@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::*;
 use crate::{staleness::statement::TurnText, turn::Role};
 
-fn statement(sequence: u64, role: Role, text: &str) -> Statement {
+fn read(sequence: u64, role: Role, text: &str) -> Prepared {
     let said_at = Timestamp::UNIX_EPOCH;
-    Statement::of(&TurnText { sequence, role, speaker: "", said_at, text, vector: None }, None)
+    let turn = TurnText { sequence, role, speaker: "", said_at, text, vector: None };
+    Prepared::of(&Arc::new(Statement::of(&turn, None)))
 }
 
 fn model() -> ContradictionModel {
@@ -19,12 +20,17 @@ fn model() -> ContradictionModel {
 
 #[test]
 fn an_oath_against_a_deed_names_both_sentences() {
-    let old = statement(3, Role::User, "Hi there. I attended a cooking workshop in May with Lena.");
-    let new =
-        statement(9, Role::User, "I've never attended any cooking workshop, where do I start?");
+    let old = read(3, Role::User, "Hi there. I attended a cooking workshop in May with Lena.");
+    let new = read(9, Role::User, "I've never attended any cooking workshop, where do I start?");
     let found = model().score(&old, &new, &[]);
-    assert_eq!(found.old_span.of(&old.said.text), "I attended a cooking workshop in May with Lena");
-    assert_eq!(found.new_span.of(&new.said.text), "I've never attended any cooking workshop");
+    assert_eq!(
+        found.old_span.of(&old.statement.said.text),
+        "I attended a cooking workshop in May with Lena"
+    );
+    assert_eq!(
+        found.new_span.of(&new.statement.said.text),
+        "I've never attended any cooking workshop"
+    );
     assert!(found.reason.starts_with("said never to be so, and said to be so: “I attended"));
     assert!(found.probability > 0.5, "{found:?}");
 }
@@ -35,7 +41,7 @@ fn odd_input_gives_a_probability() {
     let long = "I never said so. ".repeat(2_000);
     for (a, b) in [("", ""), ("", "x"), ("no", "no"), ("日本語です。", "いいえ"), (&*long, &*long)]
     {
-        let found = model.score(&statement(1, Role::User, a), &statement(2, Role::User, b), &[]);
+        let found = model.score(&read(1, Role::User, a), &read(2, Role::User, b), &[]);
         assert!((0.0..=1.0).contains(&found.probability), "{a:?} {b:?}");
         assert!(found.old_span.end as usize <= a.len() && found.new_span.end as usize <= b.len());
     }
@@ -53,7 +59,7 @@ fn weights_that_do_not_fit_are_refused() {
 
 /// Probability for a pair of user turns, six turns apart, without vectors.
 fn probability(model: &ContradictionModel, (old, new): table::Pair) -> f32 {
-    model.score(&statement(1, Role::User, old), &statement(7, Role::User, new), &[]).probability
+    model.score(&read(1, Role::User, old), &read(7, Role::User, new), &[]).probability
 }
 
 #[test]
@@ -100,12 +106,11 @@ fn probabilities_are_those_of_training() {
 #[test]
 fn an_answer_is_held_against_the_turn_it_contradicts() {
     let history = [
-        statement(1, Role::User, "I've never been to Lisbon."),
-        statement(2, Role::Assistant, "It is lovely in spring."),
-        statement(3, Role::User, "How warm is it there?"),
-    ]
-    .map(|statement| Prepared::of(&statement));
-    let answer = Prepared::of(&statement(4, Role::User, "I have been to Lisbon twice."));
+        read(1, Role::User, "I've never been to Lisbon."),
+        read(2, Role::Assistant, "It is lovely in spring."),
+        read(3, Role::User, "How warm is it there?"),
+    ];
+    let answer = read(4, Role::User, "I have been to Lisbon twice.");
     let history: Vec<&Prepared> = history.iter().collect();
     let model = model();
     assert_eq!(model.against_history(&history, &answer).map(|found| found.0), Some(0));
