@@ -116,6 +116,7 @@ fn bench(c: &mut Criterion) {
             .collect();
         let input = WindowInput {
             pins: &pins,
+            summaries: &[],
             history: &costs,
             retrieved: &retrieved,
             query: &query,

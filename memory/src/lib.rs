@@ -15,4 +15,5 @@ pub mod index;
 pub mod retrieval;
 pub mod staleness;
 pub mod store;
+pub mod summary;
 pub mod turn;

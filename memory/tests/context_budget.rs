@@ -99,8 +99,10 @@ fn check_carried(before: &Window, now: &Window, scene: &Scene) {
     assert_eq!(age(now), age(before) + 1);
     assert!(age(now) <= MAX_CARRIED_WINDOWS);
     let first = |window: &Window| {
-        let pins = |item: &&throughline_memory::context::Item| item.section == Section::Pinned;
-        window.items.iter().filter(pins).map(|item| item.message + 1).max().unwrap_or(0)
+        let ahead = |item: &&throughline_memory::context::Item| {
+            matches!(item.section, Section::Pinned | Section::Summary)
+        };
+        window.items.iter().filter(ahead).map(|item| item.message + 1).max().unwrap_or(0)
     };
     let (old, new) = (first(before), first(now));
     assert_eq!(before.messages[old], now.messages[new], "the block has changed");
@@ -144,7 +146,12 @@ fn quoted_units_add_up_for_additive_tokenizers() {
         .run(&texts, |texts| {
             for name in ["cl100k_base", "o200k_base"] {
                 let counter = TOKENIZERS.get(name).unwrap();
-                let units: Vec<_> = texts.iter().map(|text| format!("[{text}\n")).collect();
+                // Units and the lines of their notes.
+                let unit = |(at, text): (usize, &String)| {
+                    let indent = if at % 2 == 0 { "" } else { " " };
+                    format!("{indent}[{text}\n")
+                };
+                let units: Vec<_> = texts.iter().enumerate().map(unit).collect();
                 let apart: u32 = units.iter().map(|unit| counter.count(unit)).sum();
                 prop_assert_eq!(counter.count(&units.concat()), apart, "{} {:?}", name, units);
             }

@@ -105,6 +105,20 @@ impl MemoryService for Double {
         Ok(Response::new(reply))
     }
 
+    async fn get_summary(
+        &self,
+        _: Request<wire::GetSummaryRequest>,
+    ) -> Result<Response<wire::GetSummaryResponse>, Status> {
+        Err(Status::unimplemented("double"))
+    }
+
+    async fn summarize(
+        &self,
+        _: Request<wire::SummarizeRequest>,
+    ) -> Result<Response<wire::SummarizeResponse>, Status> {
+        Err(Status::unimplemented("double"))
+    }
+
     async fn reject_edge(
         &self,
         _: Request<wire::RejectEdgeRequest>,

@@ -72,6 +72,23 @@ pub struct RetrievedTurn {
     pub components: Vec<(&'static str, f32)>,
 }
 
+/// A summary that may stand in the window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SummaryUnit {
+    /// First turn that it stands for.
+    pub from: Sequence,
+    /// Last turn that it stands for.
+    pub until: Sequence,
+    /// When its first turn was said.
+    pub first_said: Timestamp,
+    /// When its last turn was said.
+    pub last_said: Timestamp,
+    /// Its sentences.
+    pub text: String,
+    /// What wrote it.
+    pub model: String,
+}
+
 /// What the window is for.
 #[derive(Clone, Debug)]
 pub enum Query {
@@ -92,6 +109,8 @@ pub trait TurnReader {
 pub struct WindowInput<'a> {
     /// Pins, most useful first.
     pub pins: &'a [Pin],
+    /// Summaries of the branch, oldest first.
+    pub summaries: &'a [SummaryUnit],
     /// Costs of all turns of the branch in order, the query turn left out.
     pub history: &'a [TurnCost],
     /// Retrieval's proposals, best first; may overlap `history`'s recent end.

@@ -6,7 +6,7 @@
 //! what is remembered is rendered as data, with the authority of its source's
 //! role.
 //!
-//! Order: pins │ in a chat, excerpts that are carried through several windows │
+//! Order: pins │ the summary │ in a chat, excerpts that are carried through several windows │
 //! recent turns, verbatim, from a start that moves only at a compaction boundary
 //! │ retrieved turns, in time order │ the query. What changes from turn to turn
 //! stands behind what does not.
@@ -27,6 +27,7 @@ mod prefix;
 mod quote;
 mod recent;
 mod render;
+mod summary;
 mod tokens;
 mod tools;
 mod window;
@@ -35,8 +36,8 @@ pub use budget::MAX_CANDIDATES;
 pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{ToolLinks, TurnCost, full_history_tokens, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
-pub use input::{Pin, PinMark, Query, RetrievedTurn, TurnReader, WindowInput};
-pub use marks::{Mark, Marks, marked_cost};
+pub use input::{Pin, PinMark, Query, RetrievedTurn, SummaryUnit, TurnReader, WindowInput};
+pub use marks::{Mark, Marks, marked_cost, marked_excerpt};
 pub use options::{
     DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
 };

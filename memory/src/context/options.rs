@@ -54,6 +54,8 @@ pub struct WindowOptions {
     pub carried_share: f32,
     /// Share of the budget for pins that are not required, 0 to 1.
     pub pinned_share: f32,
+    /// Share of the budget for the summary, 0 to 1; 0 for none.
+    pub summary_share: f32,
     /// How much length counts against a retrieved turn: it is worth
     /// `score / tokens^alpha`. 0 keeps retrieval's order, 1 ranks by score for
     /// each token. Negative or not a number counts as 0.
@@ -73,6 +75,7 @@ impl WindowOptions {
             stretch_recent: false,
             carried_share: 0.0,
             pinned_share: DEFAULT_PINNED_SHARE,
+            summary_share: 0.0,
             density_alpha: 0.0,
             min_score: 0.0,
         }

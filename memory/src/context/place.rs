@@ -1,4 +1,4 @@
-//! Putting everything in its place: pins, carried excerpts, recent turns, fresh
+//! Putting everything in its place: pins, the summary, carried excerpts, recent turns, fresh
 //! excerpts (each of other conversations, then of this one), the query and what
 //! came after it.
 //!
@@ -12,7 +12,7 @@ use super::{
     carried::Carried,
     cost::is_blank,
     excerpts::{self, Excerpt, ExcerptBlock},
-    input::{Pin, Query, WindowInput},
+    input::{Pin, Query, SummaryUnit, WindowInput},
     marks::noted,
     options::WindowOptions,
     pins::PinBlock,
@@ -20,6 +20,7 @@ use super::{
     prefix::PrefixPiece,
     quote::{Block, Sealed, narrow},
     render::verbatim,
+    summary::SummaryBlock,
     tools,
     window::{Item, Message, Section, Window, Yielded},
 };
@@ -37,6 +38,9 @@ pub(super) fn place(
     let middle = plan.middle;
     for block in plan.pins.blocks() {
         builder.push_pins(input.pins, &block);
+    }
+    if let Some(summary) = &plan.summary {
+        builder.push_summary(input.summaries, summary);
     }
     let is_kept = middle.carried_before > 0;
     for block in carried {
@@ -135,6 +139,7 @@ impl<'a> Builder<'a> {
             conversation: None,
             sequence: None,
             fact: None,
+            summarizes: None,
             message: self.messages.len(),
             tokens,
             score: None,
@@ -157,6 +162,21 @@ impl<'a> Builder<'a> {
             });
         }
         self.push_block(block.block, &block.sealed);
+    }
+
+    fn push_summary(&mut self, summaries: &[SummaryUnit], block: &SummaryBlock) {
+        for (unit, tokens) in block.units.iter().zip(&block.sealed.unit_tokens) {
+            let Some(unit) = summaries.get(*unit) else { continue };
+            let SummaryUnit { from, until, model, .. } = unit;
+            let reason = format!("summary of turns {from} to {until}, {model}");
+            let item = self.item(Section::Summary, Role::User, *tokens, reason);
+            self.items.push(Item {
+                summarizes: Some((*from, *until)),
+                said_at: Some(unit.last_said),
+                ..item
+            });
+        }
+        self.push_block(Block::Summary, &block.sealed);
     }
 
     fn push_excerpts(&mut self, picks: &[Pick], block: &ExcerptBlock, is_kept: bool) {

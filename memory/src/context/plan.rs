@@ -1,5 +1,6 @@
 //! Dividing the budget before any turn is read: required pins, then the query
-//! and what came after it, other pins, and what stands between (see `middle`).
+//! and what came after it, other pins, the summary, and what stands between (see
+//! `middle`).
 //!
 //! Invariant: the planned costs together are at most the budget.
 
@@ -15,6 +16,7 @@ use super::{
     pins::PinPlan,
     recent,
     render::{verbatim, weigh},
+    summary::SummaryBlock,
     tools,
     window::Message,
 };
@@ -24,6 +26,8 @@ use crate::turn::Role;
 pub(super) struct Plan<'a> {
     /// The pins.
     pub(super) pins: PinPlan<'a>,
+    /// The summary, if there is one and it fits.
+    pub(super) summary: Option<SummaryBlock>,
     /// The query as a message with its tokens, if there is one and it fits.
     pub(super) query: Option<(Message, u32)>,
     /// Index into the history at which the query stands.
@@ -73,9 +77,16 @@ impl<'a> Plan<'a> {
             yielded.insert(0, Yielded::Pins(pins.yielded));
         }
 
+        // Where every turn stands as it was said nothing need stand for it.
+        let whole = options.stretch_recent
+            && recent::earliest_start(history, query_at, overhead, room.left) == 0;
+        let share = if whole { 0 } else { options.share(options.summary_share).min(room.left) };
+        let summary = SummaryBlock::choose(options, input.summaries, share);
+        room.take(summary.as_ref().map_or(0, |summary| summary.tokens(options)));
+
         let frame = Frame { query_at, behind, room: room.left };
         let middle = Middle::plan(options, input, frame, carried);
-        Ok(Self { pins, query, query_at, middle, yielded })
+        Ok(Self { pins, summary, query, query_at, middle, yielded })
     }
 
     /// Reads what is carried; nothing if it was to be kept and cannot be, since
@@ -102,6 +113,7 @@ impl<'a> Plan<'a> {
         let query_yielded = query.map(|(_, tokens)| Yielded::QueryTurn(tokens));
         Self {
             pins,
+            summary: None,
             query: None,
             query_at: 0,
             middle: Middle::default(),

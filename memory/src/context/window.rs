@@ -14,6 +14,8 @@ use crate::turn::{ConversationId, FactId, Part, Role, Sequence};
 pub enum Section {
     /// Pinned facts and instructions.
     Pinned,
+    /// What stands for earlier turns.
+    Summary,
     /// Recent turns, verbatim.
     Recent,
     /// Turns found by search, in time order.
@@ -46,6 +48,8 @@ pub struct Item {
     pub sequence: Option<Sequence>,
     /// The pin, if it is one.
     pub fact: Option<FactId>,
+    /// The turns that it stands for, first and last, if it is a summary.
+    pub summarizes: Option<(Sequence, Sequence)>,
     /// Index into the messages.
     pub message: usize,
     /// Tokens that it adds. For what has a message of its own the template's

@@ -320,6 +320,8 @@ pub struct ContextRequest {
     pub recent_share: Option<f32>,
     /// Share for pins that are not required, 0 to 1; 0.25 if absent.
     pub pinned_share: Option<f32>,
+    /// Share for summaries, 0 to 1; the engine's default if absent.
+    pub summary_share: Option<f32>,
     /// Search the user's other conversations too.
     pub include_user_history: bool,
     /// What the chat template adds.

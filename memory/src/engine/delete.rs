@@ -114,6 +114,7 @@ impl Engine {
         self.commit(writer, batch, vec![queued.clone()], publish).await?;
         self.catalogs.invalidate_owner(tenant, id);
         self.ledgers.invalidate_owner(tenant, id);
+        self.folded.invalidate(tenant, id);
         self.uses.forget(tenant, id);
         self.strike(&queued).await;
         let turns_shared = (shared_until + 1).saturating_sub(own_from);
@@ -177,7 +178,7 @@ impl Engine {
         self.store.scan_keys(&start, &end, &mut |key| {
             let sequence = key.get(kind_at + 1..kind_at + 9).and_then(|be| be.try_into().ok());
             let kept = match key.get(kind_at) {
-                Some(b'E' | b'M' | b'N' | b'T' | b'V' | b'X') => {
+                Some(b'E' | b'M' | b'N' | b'T' | b'V' | b'X' | b'Y') => {
                     sequence.is_some_and(|be| Sequence::from_be_bytes(be) < from)
                 }
                 Some(b'I') => {

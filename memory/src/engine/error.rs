@@ -6,6 +6,7 @@ use crate::{
     embed::EmbedError,
     index::IndexError,
     store::StoreError,
+    summary::SummarizeError,
     turn::{ConversationId, Sequence},
 };
 
@@ -89,6 +90,12 @@ pub enum EngineError {
     /// The index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A summary could not be made. Tried again.
+    #[error(transparent)]
+    Summarize(#[from] SummarizeError),
+    /// Summaries are switched off. Operator.
+    #[error("summaries are switched off: start the server with summaries enabled")]
+    NoSummaries,
     /// The engine is shutting down. Caller: retry elsewhere.
     #[error("the server is shutting down")]
     Closed,

@@ -16,7 +16,7 @@ use super::{
     turns::segment_of,
 };
 use crate::{
-    enrich::{Queued, delete_derived, passage_texts, strike_events},
+    enrich::{Queued, delete_derived, passage_texts, strike_events, strike_summaries},
     facts::Fact,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -134,6 +134,7 @@ impl Engine {
             return Ok(None);
         }
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
+        strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.read_facts(tenant, owner)?;
         let facts =
             delete_facts(&mut batch, &cell, facts, &erased, |fact| comes_from(fact, &erased))?;
@@ -149,6 +150,7 @@ impl Engine {
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
         self.ledgers.invalidate_owner(tenant, owner);
+        self.folded.invalidate(tenant, owner);
         self.uses.forget(tenant, owner);
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -25,6 +25,7 @@ mod fact_records;
 mod fact_standing;
 mod fact_turns;
 mod facts;
+pub(crate) mod folded;
 pub(crate) mod forget;
 mod heads;
 pub(crate) mod ledger;
@@ -38,6 +39,7 @@ pub(crate) mod records;
 mod search;
 pub(crate) mod source;
 mod staleness;
+mod summaries;
 pub(crate) mod turns;
 pub(crate) mod uses;
 mod validate;
@@ -57,16 +59,18 @@ pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
 pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
+pub use summaries::{ShownSummary, SummaryOutcome, SummaryView};
 pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
     embed::EmbedService,
-    enrich::{self, Deriver, Drawer, Outbox, Queued},
+    enrich::{self, Deriver, Drawer, Folds, Outbox, Queued},
     index::TurnIndex,
     retrieval::RankingWeights,
     staleness::Detect,
     store::{Direction, Store, StoreHealth, keys},
+    summary::{Summarize, fold::FoldRules},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -94,6 +98,10 @@ pub struct EngineParts {
     pub ranking: RankingWeights,
     /// Draws the staleness events of new turns.
     pub detector: Arc<dyn Detect>,
+    /// Writes summaries; nothing is folded without.
+    pub summarizer: Option<Arc<dyn Summarize>>,
+    /// When and how much is folded.
+    pub fold_rules: FoldRules,
     /// Limits in force.
     pub limits: Limits,
     /// Tells the time.
@@ -119,10 +127,15 @@ pub struct Engine {
     detector: Arc<dyn Detect>,
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
+    summarizer: Option<Arc<dyn Summarize>>,
+    fold_rules: FoldRules,
+    folded: Arc<folded::FoldedCache>,
+    /// One range of a conversation is folded at a time.
+    folding: locks::Locks,
     watches: watching::Watches,
     windows: windows::Windows,
     closing: watch::Sender<bool>,
-    worker: Mutex<Option<JoinHandle<()>>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -153,12 +166,17 @@ impl Engine {
             detector: parts.detector,
             ledgers: Arc::default(),
             uses: Arc::default(),
+            summarizer: parts.summarizer,
+            fold_rules: parts.fold_rules,
+            folded: Arc::default(),
+            folding: locks::Locks::default(),
             watches: watching::Watches::default(),
             windows: windows::Windows::default(),
             closing: watch::Sender::new(false),
-            worker: Mutex::new(None),
+            workers: Mutex::new(Vec::new()),
         });
         engine.resume_outbox()?;
+        let folds = engine.summarizer.is_some().then(Arc::<Folds>::default);
         let deriver = Deriver {
             store: Arc::clone(&engine.store),
             embed: Arc::clone(&engine.embed),
@@ -169,10 +187,17 @@ impl Engine {
             drawer: Arc::new(Drawer::new(Arc::clone(&engine.store), Arc::clone(&engine.detector))),
             ledgers: Arc::clone(&engine.ledgers),
             uses: Arc::clone(&engine.uses),
+            folded: Arc::clone(&engine.folded),
+            folds: folds.clone(),
             engine: Arc::downgrade(&engine),
         };
-        let worker = enrich::spawn(deriver, Arc::clone(&engine.outbox), engine.closing.subscribe());
-        *engine.worker.lock() = Some(worker);
+        let closing = || engine.closing.subscribe();
+        let mut workers = vec![enrich::spawn(deriver, Arc::clone(&engine.outbox), closing())];
+        if let Some(folds) = folds {
+            let weak = Arc::downgrade(&engine);
+            workers.push(enrich::spawn_folding(weak, folds, closing()));
+        }
+        *engine.workers.lock() = workers;
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
@@ -201,6 +226,11 @@ impl Engine {
         }
         self.outbox.resume(entries);
         Ok(())
+    }
+
+    /// When and how much is folded.
+    pub fn fold_rules(&self) -> &FoldRules {
+        &self.fold_rules
     }
 
     /// Limits in force.
@@ -308,11 +338,11 @@ impl Engine {
     /// writes and closes the store.
     pub async fn close(&self) {
         self.closing.send_replace(true);
-        let worker = self.worker.lock().take();
-        if let Some(worker) = worker
-            && let Err(error) = worker.await
-        {
-            tracing::error!(%error, "enrichment ended badly");
+        let workers = std::mem::take(&mut *self.workers.lock());
+        for worker in workers {
+            if let Err(error) = worker.await {
+                tracing::error!(%error, "enrichment ended badly");
+            }
         }
         self.embed.close();
         let store = Arc::clone(&self.store);

@@ -35,6 +35,8 @@ const CHAT_RECENT_SHARE: f32 = 0.3;
 /// Share for excerpts that a chat carries from window to window: with the pins
 /// and the recent turns they are the prefix that a provider's cache keeps.
 const CHAT_CARRIED_SHARE: f32 = 0.53;
+/// Share for the summary in a chat.
+const CHAT_SUMMARY_SHARE: f32 = 0.1;
 /// Share for a question from outside: it is about the history.
 const QUESTION_RECENT_SHARE: f32 = 0.15;
 
@@ -94,6 +96,7 @@ impl Engine {
         for (field, share) in [
             ("options.recent_share", request.recent_share),
             ("options.pinned_share", request.pinned_share),
+            ("options.summary_share", request.summary_share),
             ("options.min_score", Some(request.min_score)),
         ] {
             if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
@@ -124,6 +127,7 @@ impl Engine {
             request,
             query_sequence(&query),
             self.indexed_sequence(&cell, &own.head),
+            self.folded.of(&self.store, &own.branch)?.version(),
         );
         if let Some(known) = self.windows.same(&key) {
             return Ok(known);
@@ -221,6 +225,8 @@ impl Engine {
         let in_chat = matches!(query, Query::LastTurn(_));
         let usual_share = if in_chat { CHAT_RECENT_SHARE } else { QUESTION_RECENT_SHARE };
         let recent_share = request.recent_share.unwrap_or(usual_share);
+        let usual_share = if in_chat { CHAT_SUMMARY_SHARE } else { 0.0 };
+        let summary_share = request.summary_share.unwrap_or(usual_share);
         let options = WindowOptions {
             budget: request.budget,
             counter: Arc::clone(&counter),
@@ -229,14 +235,17 @@ impl Engine {
             stretch_recent: in_chat && request.recent_share.is_none(),
             carried_share: if in_chat { carried_share(recent_share) } else { 0.0 },
             pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
+            summary_share,
             density_alpha: DENSITY_ALPHA,
             min_score: request.min_score,
         };
         let retired_pins = if keep { RetiredPins::Marked } else { RetiredPins::LeftOut };
         let pins = self.pins(own, (request.as_of > 0).then_some(last), retired_pins)?;
+        let summaries = if summary_share > 0.0 { self.summary_units(own)? } else { Vec::new() };
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {
             pins: &pins,
+            summaries: &summaries,
             history: &marking.history,
             retrieved: &marking.retrieved,
             query,

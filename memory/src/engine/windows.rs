@@ -42,6 +42,8 @@ pub(super) struct WindowKey {
     turn: Option<Sequence>,
     revision: u64,
     indexed: Sequence,
+    /// Version of the summaries.
+    folded: u64,
     user_history: bool,
 }
 
@@ -51,6 +53,7 @@ impl WindowKey {
         request: &ContextRequest,
         turn: Option<Sequence>,
         indexed: Sequence,
+        folded: u64,
     ) -> Self {
         let options = format!(
             "{:?}",
@@ -58,7 +61,7 @@ impl WindowKey {
                 request.budget,
                 &request.tokenizer,
                 request.recent_share,
-                request.pinned_share,
+                (request.pinned_share, request.summary_share),
                 request.include_user_history,
                 request.overhead,
                 request.min_score,
@@ -76,6 +79,7 @@ impl WindowKey {
             turn,
             revision: own.head.revision,
             indexed,
+            folded,
             user_history: request.include_user_history,
         }
     }

@@ -8,7 +8,8 @@ use std::{
 use super::{
     Queued,
     events::{Drawer, Drawn},
-    strike::strike_events,
+    folding::Folds,
+    strike::{strike_events, strike_summaries},
 };
 use crate::{
     context::{self, TokenCounter},
@@ -16,6 +17,7 @@ use crate::{
     engine::{
         Engine, EngineError,
         catalog::Catalogs,
+        folded::FoldedCache,
         forget::forks_of,
         ledger::Ledgers,
         locks::Locks,
@@ -47,6 +49,10 @@ pub(crate) struct Deriver {
     pub(crate) drawer: Arc<Drawer>,
     pub(crate) ledgers: Arc<Ledgers>,
     pub(crate) uses: Arc<Uses>,
+    pub(crate) folded: Arc<FoldedCache>,
+    /// Conversations that may have something to fold; absent where nothing
+    /// folds.
+    pub(crate) folds: Option<Arc<Folds>>,
     /// Whose facts the turns are held against.
     pub(crate) engine: Weak<Engine>,
 }
@@ -97,10 +103,12 @@ impl Deriver {
                 delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
             }
             strike_events(&self.store, &mut batch, tenant, owner, steps)?;
+            strike_summaries(&self.store, &mut batch, tenant, owner, steps)?;
             for (fork, until) in forks_of(&self.store, tenant, owner)? {
                 let shared = steps.partition_point(|sequence| *sequence <= until);
                 let shared = steps.get(..shared).unwrap_or_default();
                 strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
+                strike_summaries(&self.store, &mut batch, tenant, &fork, shared)?;
             }
             self.store.commit(batch).await?;
         }
@@ -114,6 +122,15 @@ impl Deriver {
         self.catalogs.invalidate_owner(tenant, owner);
         self.drawer.invalidate_owner(tenant, owner);
         self.ledgers.invalidate_owner(tenant, owner);
+        self.folded.invalidate(tenant, owner);
+    }
+
+    /// Conversations that have grown, or lost a summary with its turns, may have
+    /// something to fold. To be called when the outbox knows that they are scored.
+    pub(super) fn fold_soon(&self, done: &[Queued]) {
+        let Some(folds) = &self.folds else { return };
+        let left = done.iter().filter(|queued| !matches!(queued.entry.task, Task::Drop { .. }));
+        left.for_each(|queued| folds.push(&queued.entry.tenant, &queued.entry.owner));
     }
 
     /// Draws the events of turns again, from the turns and vectors in the store.
@@ -299,7 +316,9 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
     ) -> Result<(), StoreError> {
-        for kind in [Kind::Derived, Kind::Events, Kind::Rejection, Kind::Used, Kind::Vector] {
+        for kind in
+            [Kind::Derived, Kind::Events, Kind::Rejection, Kind::Summary, Kind::Used, Kind::Vector]
+        {
             let start = keys::at_sequence(tenant, owner, kind, from);
             let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
             let mut doomed = Vec::new();

@@ -7,12 +7,14 @@
 
 mod derive;
 mod events;
+mod folding;
 mod outbox;
 mod strike;
 mod worker;
 
 pub(crate) use derive::{Deriver, delete_derived, passage_texts};
 pub(crate) use events::Drawer;
+pub(crate) use folding::{Folds, spawn as spawn_folding};
 pub(crate) use outbox::{Outbox, Queued};
-pub(crate) use strike::strike_events;
+pub(crate) use strike::{strike_events, strike_summaries};
 pub(crate) use worker::spawn;

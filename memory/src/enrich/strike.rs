@@ -10,6 +10,7 @@ use crate::{
     engine::records::{decode, encode},
     staleness::{Event, TurnEvents},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    summary::Summary,
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -63,6 +64,35 @@ pub(crate) fn strike_events(
         }
         ControlFlow::Continue(())
     })
+}
+
+/// Adds to a batch what takes out the summaries of a conversation that stand for
+/// erased turns (sorted); what is left is folded anew.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn strike_summaries(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let start = keys::at_sequence(tenant, conversation, Kind::Summary, *first);
+    let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Summary));
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        match decode::<Summary>(key, &value) {
+            Ok(summary) if erased.iter().any(|sequence| summary.covers(*sequence)) => {
+                batch.delete(key.to_vec());
+            }
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Strikes erased turns from a record; whether it has changed.

@@ -70,6 +70,7 @@ pub(crate) fn spawn(
                 round = run(&deriver, taken) => round,
             };
             outbox.finish(&round.done);
+            deriver.fold_soon(&round.done);
             outbox.put_back(round.left);
             if !round.held.is_empty() {
                 held.extend(round.held);

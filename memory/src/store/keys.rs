@@ -20,6 +20,7 @@
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
 //!     'X' later:u64 earlier:u64          edge that was rejected
+//!     'Y' until:u64 level:u8             summary
 //! ```
 //! A key is never a prefix of another of the same kind: strings carry their
 //! length (u8 for ids, u16 for users), numbers have a fixed width.
@@ -53,6 +54,8 @@ pub enum Kind {
     Vector = b'V',
     /// An edge that was rejected.
     Rejection = b'X',
+    /// A summary.
+    Summary = b'Y',
 }
 
 fn push_short(key: &mut Key, text: &str) {
@@ -198,6 +201,13 @@ pub fn vector(
 ) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Vector, sequence);
     key.extend_from_slice(&passage.to_be_bytes());
+    key
+}
+
+/// A summary by the last turn that it stands for, and its level.
+pub fn summary(of: &TenantId, conversation: &ConversationId, until: Sequence, level: u8) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::Summary, until);
+    key.push(level);
     key
 }
 

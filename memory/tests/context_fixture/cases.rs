@@ -9,7 +9,7 @@ use throughline_memory::{
     turn::{ConversationId, Role, Turn},
 };
 
-use super::{Scene, call, picture, pin, required, result, text, tokenizers, turn};
+use super::{Scene, call, picture, pin, required, result, summary, text, tokenizers, turn};
 
 pub(crate) const NAMES: [&str; 3] = ["cl100k_base", "o200k_base", "awkward"];
 
@@ -129,13 +129,15 @@ pub(crate) struct Case {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) others: Vec<String>,
     pub(crate) pins: Vec<(u8, bool, String)>,
+    pub(crate) summaries: Vec<String>,
     pub(crate) found: Vec<(bool, u8)>,
     pub(crate) query: (bool, String),
     pub(crate) recent_from: Option<u8>,
     pub(crate) gone: Vec<u8>,
     pub(crate) tokenizer: usize,
     pub(crate) budget: u32,
-    pub(crate) shares: (f32, f32),
+    /// For recent turns, pins and the summary.
+    pub(crate) shares: (f32, f32, f32),
     /// Share of carried excerpts, and whether recent turns may stretch.
     pub(crate) carrying: (f32, bool),
     pub(crate) overhead: (u32, u32),
@@ -146,24 +148,28 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     let scene = (
         prop::collection::vec(kind(), 0..14),
         prop::collection::vec(words(), 0..3),
-        prop::collection::vec((0..4_u8, prop::bool::weighted(0.2), words()), 0..4),
+        (
+            prop::collection::vec((0..4_u8, prop::bool::weighted(0.2), words()), 0..4),
+            prop::collection::vec(words(), 0..4),
+        ),
         prop::collection::vec((prop::bool::weighted(0.2), 0..16_u8), 0..16),
         (any::<bool>(), words()),
         prop::option::of(0..16_u8),
         prop::collection::vec(0..16_u8, 0..2),
     );
     let budget = prop_oneof![3 => 1..400_u32, 1 => 1..5_000_u32];
-    let shares = (0.0..1.0_f32, 0.0..1.0_f32);
+    let shares = (0.0..1.0_f32, 0.0..1.0_f32, 0.0..1.0_f32);
     let overhead = prop_oneof![2 => Just((4, 3)), 1 => (0..8_u32, 0..8_u32)];
     let alpha = prop_oneof![2 => Just(0.0), 1 => 0.0..1.5_f32];
     let carrying = (prop_oneof![1 => Just(0.0), 3 => 0.0..1.0_f32], any::<bool>());
     (scene, 0..NAMES.len(), budget, shares, carrying, overhead, alpha).prop_map(
         |(scene, tokenizer, budget, shares, carrying, overhead, alpha)| {
-            let (kinds, others, pins, found, query, recent_from, gone) = scene;
+            let (kinds, others, (pins, summaries), found, query, recent_from, gone) = scene;
             Case {
                 kinds,
                 others,
                 pins,
+                summaries,
                 found,
                 query,
                 recent_from,
@@ -192,7 +198,7 @@ pub(crate) fn series() -> impl Strategy<Value = Case> {
             found,
             gone: gone.into_iter().collect(),
             budget,
-            shares: (case.shares.0 / 2.0, case.shares.1 / 2.0),
+            shares: (case.shares.0 / 2.0, case.shares.1 / 2.0, case.shares.2 / 4.0),
             carrying: (carried, case.carrying.1),
             ..case
         },
@@ -219,6 +225,9 @@ pub(crate) fn scene_of(case: &Case) -> Scene {
         let pin = pin(&format!("pin-{n}"), role, words, source);
         scene.pins.push(if *is_required { required(pin) } else { pin });
     }
+    for (n, words) in (1..).zip(&case.summaries) {
+        scene.summaries.push(summary(n, 2 * n, words));
+    }
     scene.recent_from = case.recent_from.map(u64::from);
     scene.gone = case.gone.iter().map(|sequence| u64::from(*sequence)).collect();
     scene
@@ -228,6 +237,7 @@ pub(crate) fn options_of(case: &Case) -> WindowOptions {
     WindowOptions {
         recent_share: case.shares.0,
         pinned_share: case.shares.1,
+        summary_share: case.shares.2,
         carried_share: case.carrying.0,
         stretch_recent: case.carrying.1,
         overhead: TemplateOverhead { per_message: case.overhead.0, per_prompt: case.overhead.1 },

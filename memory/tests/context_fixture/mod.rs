@@ -11,8 +11,9 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use jiff::{Timestamp, ToSpan as _};
 use throughline_memory::{
     context::{
-        AssembleError, Carried, Marks, Pin, Query, RetrievedTurn, TokenCounter, Tokenizers,
-        TurnCost, TurnReader, Window, WindowInput, WindowOptions, assemble, marked_cost, turn_cost,
+        AssembleError, Carried, Marks, Pin, Query, RetrievedTurn, SummaryUnit, TokenCounter,
+        Tokenizers, TurnCost, TurnReader, Window, WindowInput, WindowOptions, assemble,
+        marked_cost, turn_cost,
     },
     facts::{Fact, FactKind, Statement},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
@@ -135,6 +136,18 @@ pub(crate) fn required(mut pin: Pin) -> Pin {
     pin
 }
 
+/// A summary of turns, some hours long.
+pub(crate) fn summary(from: Sequence, until: Sequence, words: &str) -> SummaryUnit {
+    SummaryUnit {
+        from,
+        until,
+        first_said: hour(from),
+        last_said: hour(until),
+        text: words.to_owned(),
+        model: "extractive".to_owned(),
+    }
+}
+
 /// What search finds: a conversation, absent for the scene's own, and a turn.
 pub(crate) type Found = (Option<ConversationId>, Sequence);
 
@@ -143,6 +156,7 @@ pub(crate) struct Scene {
     pub(crate) turns: Vec<Turn>,
     pub(crate) others: BTreeMap<ConversationId, Vec<Turn>>,
     pub(crate) pins: Vec<Pin>,
+    pub(crate) summaries: Vec<SummaryUnit>,
     /// What search found, best first: conversation and sequence.
     pub(crate) found: Vec<Found>,
     pub(crate) query: Query,
@@ -159,6 +173,7 @@ impl Scene {
             turns,
             others: BTreeMap::new(),
             pins: Vec::new(),
+            summaries: Vec::new(),
             found: Vec::new(),
             query: Query::Text(query.to_owned()),
             recent_from: None,
@@ -232,6 +247,7 @@ impl Scene {
             options,
             &WindowInput {
                 pins: &self.pins,
+                summaries: &self.summaries,
                 history: &history,
                 retrieved: &retrieved,
                 query: &self.query,

@@ -6,6 +6,7 @@
 mod embedder;
 mod fault;
 mod scripted;
+mod summarizer;
 
 use std::{
     ops::ControlFlow,
@@ -28,11 +29,13 @@ use throughline_memory::{
     store::{
         Batch, Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions, keys,
     },
+    summary::fold::FoldRules,
     turn::*,
 };
 
 pub use fault::{FailingStore, SwitchedIndex};
 pub(crate) use scripted::Scripted;
+use summarizer::FirstWords;
 
 /// What the test decides of the world outside.
 #[derive(Default)]
@@ -55,6 +58,12 @@ pub struct Controls {
     pub signals: AtomicBool,
     /// Drawn from for names.
     pub names: AtomicU64,
+    /// Conversations are folded.
+    pub summaries: AtomicBool,
+    /// The summarizer fails.
+    pub summarizer_down: AtomicBool,
+    /// Turns given to the summarizer.
+    pub summarized: AtomicUsize,
 }
 
 /// A data directory and the engine on it.
@@ -76,6 +85,12 @@ impl World {
     /// With the detector that ships.
     pub async fn with_signals() -> Self {
         let controls = Controls { signals: AtomicBool::new(true), ..Controls::default() };
+        Self::controlled(StoreKind::Sled, Limits::default(), controls).await
+    }
+
+    /// With a summarizer that takes the first words.
+    pub async fn with_summaries() -> Self {
+        let controls = Controls { summaries: AtomicBool::new(true), ..Controls::default() };
         Self::controlled(StoreKind::Sled, Limits::default(), controls).await
     }
 
@@ -273,6 +288,14 @@ async fn open(
         Arc::new(Scripted(Arc::clone(&controls.detector)))
     };
     let parts = EngineParts {
+        summarizer: FirstWords::of(controls),
+        fold_rules: FoldRules {
+            keep_tokens: 60,
+            min_tokens: 20,
+            max_tokens: 60,
+            fan_out: 3,
+            to_the_end: false,
+        },
         store: Arc::clone(&store),
         embed,
         index: Arc::new(SwitchedIndex::over(exact, controls)),
@@ -368,6 +391,7 @@ pub fn ask(query: &str) -> ContextRequest {
         min_revision: 0,
         as_of: 0,
         superseded: SupersededTurns::default(),
+        summary_share: None,
     }
 }
 

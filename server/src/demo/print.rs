@@ -94,6 +94,7 @@ fn shown_text(item: &ContextItem, window: &ContextWindow) -> Option<String> {
 fn section_name(section: i32) -> &'static str {
     match Section::try_from(section).unwrap_or_default() {
         Section::Pinned => "pinned",
+        Section::Summary => "summary",
         Section::Recent => "recent",
         Section::Retrieved => "retrieved",
         Section::Query => "query",

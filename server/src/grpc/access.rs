@@ -23,7 +23,7 @@ const fn stream(path: &'static str, scope: Scope) -> Method {
 }
 
 /// Every method that needs a key.
-pub const METHODS: [Method; 23] = [
+pub const METHODS: [Method; 25] = [
     unary("/throughline.v1.ConversationService/CreateConversation", Scope::Write),
     unary("/throughline.v1.ConversationService/GetConversation", Scope::Read),
     unary("/throughline.v1.ConversationService/ListConversations", Scope::Read),
@@ -44,6 +44,8 @@ pub const METHODS: [Method; 23] = [
     unary("/throughline.v1.MemoryService/ListFacts", Scope::Read),
     unary("/throughline.v1.MemoryService/GetStaleness", Scope::Read),
     unary("/throughline.v1.MemoryService/RejectEdge", Scope::Write),
+    unary("/throughline.v1.MemoryService/GetSummary", Scope::Read),
+    unary("/throughline.v1.MemoryService/Summarize", Scope::Write),
     unary("/throughline.v1.ContextService/BuildContext", Scope::Read),
     unary("/throughline.v1.ContextService/PrepareTurn", Scope::Write),
     unary("/throughline.v1.ServerService/GetServerInfo", Scope::Read),

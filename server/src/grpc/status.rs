@@ -143,6 +143,13 @@ pub fn engine_status(error: EngineError) -> Status {
         EngineError::Store(error) => store(&error),
         EngineError::Embed(error) => embed(&error),
         EngineError::Index(error) => index(&error),
+        EngineError::Summarize(error) => {
+            Failure::new(Code::Unavailable, "SUMMARY_UNAVAILABLE", error.to_string())
+                .retry_overload()
+        }
+        EngineError::NoSummaries => {
+            Failure::new(Code::FailedPrecondition, "SUMMARIES_DISABLED", message)
+        }
         EngineError::Closed => {
             Failure::new(Code::Unavailable, "SHUTTING_DOWN", message).retry_restart()
         }

@@ -1,5 +1,7 @@
 //! Each engine error has its code, reason and details.
 
+use throughline_memory::summary::SummarizeError;
+
 use super::*;
 
 fn check(error: EngineError, code: Code, reason: &str) -> Status {
@@ -104,6 +106,9 @@ fn derived_parts_fail_apart_from_the_store() {
     check(IndexError::Refused("x".to_owned()).into(), Code::Internal, "INDEX_REFUSED");
     check(IndexError::Store(StoreError::Closed).into(), Code::Unavailable, "STORE_CLOSED");
     check(EngineError::Closed, Code::Unavailable, "SHUTTING_DOWN");
+    let summary = EngineError::Summarize(SummarizeError("x".to_owned()));
+    check(summary, Code::Unavailable, "SUMMARY_UNAVAILABLE");
+    check(EngineError::NoSummaries, Code::FailedPrecondition, "SUMMARIES_DISABLED");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{Detect as _, SignalWeights, Signals, SignalsError, WeightsFile},
     store::{Store, StoreKind as Kind, StoreOptions},
+    summary::fold::FoldRules,
 };
 
 use super::{ServeError, model};
@@ -53,6 +54,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         tokenizers,
         ranking,
         detector,
+        summarizer: None,
+        fold_rules: FoldRules::default(),
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
     };

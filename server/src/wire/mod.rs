@@ -16,6 +16,7 @@ mod page;
 mod part;
 mod search;
 mod staleness;
+mod summary;
 mod time;
 mod turn;
 mod violations;
@@ -33,6 +34,7 @@ pub use search::{hit_to_proto, search_method, search_scope, shortfall_to_proto, 
 pub use staleness::{
     edge_to_proto, staleness_request, staleness_to_proto, topic_to_proto, watch_to_proto,
 };
+pub use summary::{summary_to_proto, summary_view};
 pub use time::{timestamp_from_proto, timestamp_to_proto};
 pub use turn::{imported_turn, new_turn, turn_to_proto};
 pub use violations::Violations;

@@ -46,6 +46,7 @@ pub fn context_request(
     }
     check_share("options.recent_share", options.recent_share, violations);
     check_share("options.pinned_share", options.pinned_share, violations);
+    check_share("options.summary_share", options.summary_share, violations);
     check_share("options.min_score", Some(options.min_score), violations);
     let superseded = superseded_turns(options.superseded_turns, violations);
     let overhead = overhead(options.template_overhead, violations);
@@ -55,6 +56,7 @@ pub fn context_request(
         tokenizer,
         recent_share: options.recent_share,
         pinned_share: options.pinned_share,
+        summary_share: options.summary_share,
         include_user_history: options.include_user_history,
         overhead,
         min_score: options.min_score,

@@ -85,12 +85,15 @@ fn item_to_proto(conversation: &ConversationId, item: &Item) -> pb::ContextItem 
         say_time: item.said_at.map(timestamp_to_proto),
         role: role_to_proto(item.role).into(),
         edges: Vec::new(),
+        summary_from_sequence: item.summarizes.map_or(0, |(from, _)| from),
+        summary_until_sequence: item.summarizes.map_or(0, |(_, until)| until),
     }
 }
 
 fn section_to_proto(section: Section) -> pb::Section {
     match section {
         Section::Pinned => pb::Section::Pinned,
+        Section::Summary => pb::Section::Summary,
         Section::Recent => pb::Section::Recent,
         Section::Retrieved => pb::Section::Retrieved,
         Section::Query => pb::Section::Query,
@@ -111,6 +114,7 @@ mod tests {
             conversation: None,
             sequence: Some(3),
             fact: None,
+            summarizes: None,
             message: 1,
             tokens: 5,
             score: Some(0.5),

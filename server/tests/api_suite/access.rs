@@ -83,6 +83,12 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
                 (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
             pb::RejectEdgeRequest { earlier, later }
         }),
+        row!("MemoryService", "GetSummary", Named, c.memory().get_summary, |t| {
+            pb::GetSummaryRequest { conversation: t.conversation, ..Default::default() }
+        }),
+        row!("MemoryService", "Summarize", Named, c.memory().summarize, |t| {
+            pb::SummarizeRequest { conversation: t.conversation }
+        }),
         row!("ContextService", "BuildContext", Named, c.context().build_context, |t| {
             pb::BuildContextRequest { conversation: t.conversation, ..Default::default() }
         }),

@@ -267,6 +267,8 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     let index = Arc::new(ExactIndex::new(Arc::new(source), 64 << 20));
     let embedding = embed.model().clone();
     let parts = EngineParts {
+        summarizer: None,
+        fold_rules: throughline_memory::summary::fold::FoldRules::default(),
         store,
         embed,
         index,

@@ -8,10 +8,12 @@ use super::ApiState;
 use crate::pb::{self, memory_service_server::MemoryService};
 
 mod get_staleness;
+mod get_summary;
 mod list_facts;
 mod pin;
 mod reject_edge;
 mod search;
+mod summarize;
 mod unpin;
 mod update_fact;
 
@@ -74,5 +76,21 @@ impl MemoryService for MemoryApi {
     ) -> Answer<pb::RejectEdgeResponse> {
         let call = self.0.call(&request)?;
         Ok(Response::new(reject_edge::handle(call, request.into_inner()).await?))
+    }
+
+    async fn get_summary(
+        &self,
+        request: Request<pb::GetSummaryRequest>,
+    ) -> Answer<pb::GetSummaryResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(get_summary::handle(call, request.into_inner()).await?))
+    }
+
+    async fn summarize(
+        &self,
+        request: Request<pb::SummarizeRequest>,
+    ) -> Answer<pb::SummarizeResponse> {
+        let call = self.0.call(&request)?;
+        Ok(Response::new(summarize::handle(call, request.into_inner()).await?))
     }
 }

@@ -1,0 +1,143 @@
+//! The summaries of branches in memory, read from the store when first asked
+//! for.
+//!
+//! Invariant: what is shown is what the store holds; whoever writes or erases a
+//! summary drops what may show it.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{records::decode, summaries::within};
+use crate::{
+    index::Branch,
+    store::{Direction, Store, StoreError, keys, keys::Kind},
+    summary::{Summary, fold::Node},
+    turn::{ConversationId, TenantId},
+};
+
+/// Memory for summaries, in summaries; one takes about 1 KiB.
+const CACHED_SUMMARIES: u64 = 64 * 1_024;
+
+/// The summaries of one branch.
+pub(crate) struct Folded {
+    branch: Branch,
+    summaries: Vec<Summary>,
+    version: u64,
+}
+
+impl Folded {
+    /// In no order.
+    pub(crate) fn summaries(&self) -> &[Summary] {
+        &self.summaries
+    }
+
+    /// Changes whenever one is made or taken out.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The ranges that they stand for.
+    pub(crate) fn nodes(&self) -> Vec<Node> {
+        let node = |one: &Summary| Node { level: one.level, from: one.from, until: one.until };
+        self.summaries.iter().map(node).collect()
+    }
+
+    fn read(store: &Store, branch: &Branch) -> Result<Self, StoreError> {
+        let mut summaries = Vec::new();
+        let mut failed = None;
+        for segment in &branch.segments {
+            let prefix = keys::kind_prefix(&branch.tenant, &segment.conversation, Kind::Summary);
+            let (start, end) = keys::prefix_range(&prefix);
+            store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+                match decode::<Summary>(key, &value) {
+                    Ok(summary) if within(segment, &summary) => summaries.push(summary),
+                    // They are in order of their last turn.
+                    Ok(_) => return ControlFlow::Break(()),
+                    Err(error) => failed = Some(error),
+                }
+                if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                let version = version_of(&summaries);
+                Ok(Self { branch: branch.clone(), summaries, version })
+            }
+        }
+    }
+}
+
+/// First eight bytes of the BLAKE3 hash of what there is and when it was made.
+fn version_of(summaries: &[Summary]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for one in summaries {
+        hasher.update(&one.until.to_le_bytes());
+        hasher.update(&[one.level]);
+        hasher.update(&one.made_at.as_nanosecond().to_le_bytes());
+    }
+    let mut first = [0; 8];
+    hasher.finalize_xof().fill(&mut first);
+    u64::from_le_bytes(first)
+}
+
+/// Summaries of the conversations in use.
+pub(crate) struct FoldedCache {
+    recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Folded>>,
+    /// Grows with every invalidation: what was read before it is not kept.
+    changes: AtomicU64,
+}
+
+impl Default for FoldedCache {
+    fn default() -> Self {
+        let weight = |_: &(TenantId, ConversationId), folded: &Arc<Folded>| {
+            u32::try_from(folded.summaries.len() + 1).unwrap_or(u32::MAX)
+        };
+        Self {
+            recent: moka::sync::Cache::builder()
+                .weigher(weight)
+                .max_capacity(CACHED_SUMMARIES)
+                .build(),
+            changes: AtomicU64::new(0),
+        }
+    }
+}
+
+impl FoldedCache {
+    /// The summaries of a branch.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub(crate) fn of(&self, store: &Store, branch: &Branch) -> Result<Arc<Folded>, StoreError> {
+        let key = (branch.tenant.clone(), branch.conversation.clone());
+        if let Some(known) = self.recent.get(&key) {
+            return Ok(known);
+        }
+        let changes = self.changes.load(Ordering::SeqCst);
+        let folded = Arc::new(Folded::read(store, branch)?);
+        self.recent.insert(key.clone(), Arc::clone(&folded));
+        // Changed while it was read: it may hold what was erased.
+        if self.changes.load(Ordering::SeqCst) != changes {
+            self.recent.invalidate(&key);
+        }
+        Ok(folded)
+    }
+
+    /// Drops what shows summaries that `owner` stores.
+    pub(crate) fn invalidate(&self, tenant: &TenantId, owner: &ConversationId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        for (key, folded) in &self.recent {
+            let branch = &folded.branch;
+            let shows = branch.tenant == *tenant
+                && branch.segments.iter().any(|segment| segment.conversation == *owner);
+            if shows {
+                self.recent.invalidate(&*key);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Summaries: text that stands for ranges of turns, folded together as a
+//! conversation grows.
+//!
+//! Turns are folded into a summary of a segment ([`fold`]), and several
+//! summaries into one above them, so that the work for a new turn does not grow
+//! with the conversation. What is written comes through [`Summarize`], which
+//! answers for every sentence with the turns that it stands on. The rolling
+//! summary is what no other summary stands above ([`outline`]).
+//!
+//! Invariants: turns are never removed; a summary is derived and can be made
+//! again; the same turns and summaries give the same plan; a sentence that
+//! stands on a turn that was replaced since is not shown.
+
+pub mod fold;
+pub mod outline;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::turn::{Role, Sequence, TenantId};
+
+/// A sentence with the turns that it stands on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SummarySentence {
+    /// The words.
+    pub text: String,
+    /// Turns that support it, in order; at least one.
+    pub sources: Vec<Sequence>,
+    /// Probability that the sources support it, 0 to 1.
+    pub faithfulness: f32,
+    /// It is taken from its source word by word.
+    pub verbatim: bool,
+}
+
+/// A sentence that was written and did not pass the check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RejectedSentence {
+    /// The words.
+    pub text: String,
+    /// What its sources do not support.
+    pub reason: String,
+}
+
+/// A summary as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// First turn that it stands for.
+    pub from: Sequence,
+    /// Last turn that it stands for.
+    pub until: Sequence,
+    /// 0 for a summary of turns, n for one of summaries of level n - 1.
+    pub level: u8,
+    /// In the order of their sources.
+    pub sentences: Vec<SummarySentence>,
+    /// What was written and rejected.
+    pub rejected: Vec<RejectedSentence>,
+    /// `extractive`, or the name of the language model.
+    pub model: String,
+    /// Version of the prompt, or of the extraction.
+    pub prompt_version: u32,
+    /// Newest turn whose events were known.
+    pub known_until: Sequence,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When its first turn was said.
+    pub first_said: Timestamp,
+    /// When its last turn was said.
+    pub last_said: Timestamp,
+}
+
+impl Summary {
+    /// Mean probability that its sentences are supported; 1 without any.
+    pub fn faithfulness(&self) -> f32 {
+        if self.sentences.is_empty() {
+            return 1.0;
+        }
+        let sum: f32 = self.sentences.iter().map(|sentence| sentence.faithfulness).sum();
+        sum / self.sentences.len() as f32
+    }
+
+    /// Whether it stands for a turn.
+    pub fn covers(&self, sequence: Sequence) -> bool {
+        (self.from..=self.until).contains(&sequence)
+    }
+}
+
+/// A turn that is to be summarized.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceTurn {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Who said it.
+    pub role: Role,
+    /// Name of the speaker, or empty.
+    pub speaker: String,
+    /// When.
+    pub said_at: Timestamp,
+    /// Its searchable text.
+    pub text: String,
+}
+
+/// What is to be folded into one summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldSource {
+    /// Whose conversation: work is shared fairly between tenants.
+    pub tenant: TenantId,
+    /// The turns, in order, those left out that hold no more. For a summary of
+    /// summaries the turns that these stand on.
+    pub turns: Vec<SourceTurn>,
+    /// Sentences of the summaries that are folded, in order; empty for turns.
+    pub below: Vec<SummarySentence>,
+    /// What stands in every window anyway, as it was said: need not be repeated.
+    pub pinned: Vec<String>,
+    /// Tokens that the text may have, by the default tokenizer.
+    pub max_tokens: u32,
+}
+
+/// What a summarizer made of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// In the order of their sources; every one passed the check.
+    pub sentences: Vec<SummarySentence>,
+    /// What did not pass.
+    pub rejected: Vec<RejectedSentence>,
+    /// `extractive`, or the name of the language model.
+    pub model: String,
+    /// Version of the prompt, or of the extraction.
+    pub prompt_version: u32,
+}
+
+/// Why there is no summary. The fold is tried again later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot summarize: {0}")]
+pub struct SummarizeError(pub String);
+
+/// Writes summaries and checks them against their source.
+#[async_trait::async_trait]
+pub trait Summarize: Send + Sync {
+    /// The name of the model that writes, `extractive` without one.
+    fn model(&self) -> String;
+
+    /// Summarizes a source. The same source gives the same draft.
+    ///
+    /// # Errors
+    /// [`SummarizeError`] when model or embedder do not answer.
+    async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError>;
+}
