@@ -96,18 +96,17 @@ def stems_of(turns):
 
 def report_words(data, stop, known):
     """Words that answers bring in though their turns have them not: {hash of the stem: ln(how often)}."""
-    brought, all_of = collections.Counter(), collections.Counter()
+    brought = collections.Counter()
     for meeting in meetings(data):
         for answer, turns in spans(meeting):
             said, seen = stems_of(turns), set()
             for word, _, _ in tokens(answer) if turns else []:
                 root = stem(word.lower())
-                if word.lower() in stop or root in seen or not word.isalpha() or root not in known:
+                if word.lower() in stop or root in seen or (word[0].isupper() and root not in known):
                     continue
                 seen.add(root)
-                all_of[root] += 1
                 brought[root] += root not in said
-    return {str(fnv(w.encode())): round(math.log(n), 2) for w, n in sorted(brought.items()) if n >= 5 and n >= 0.25 * all_of[w]}
+    return {str(fnv(w.encode())): round(math.log(n), 2) for w, n in sorted(brought.items()) if n >= 5}
 
 
 def changed(data, wordnet, vocabulary, near, stop, count, seed=7):

@@ -5,4 +5,6 @@ pub mod check;
 pub mod compose;
 pub mod extractive;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod text;

@@ -89,6 +89,9 @@ pub(crate) struct SummariesArgs {
     /// references if absent.
     #[arg(long, value_parser = clap::value_parser!(u32).range(40..=20_000))]
     pub(crate) budget: Option<u32>,
+    /// Check with these weights instead of the bundled ones.
+    #[arg(long, conflicts_with = "folds")]
+    pub(crate) weights: Option<PathBuf>,
     /// Check with the weights that were learnt without one of K folds (BLAKE3
     /// of the document, first eight bytes big-endian, modulo K).
     #[arg(long, requires = "fold_weights", value_parser = clap::value_parser!(u64).range(2..=100))]

@@ -135,7 +135,7 @@ impl Document {
             self.stems.insert(word.stem);
             self.words.insert(word.hash);
         }
-        for date in turn.date {
+        if let Some(date) = turn.date {
             for part in [i32::from(date.year()), i32::from(date.month()), i32::from(date.day())] {
                 self.numbers.insert(f64::from(part).to_bits());
             }

@@ -33,6 +33,11 @@ pub enum ReasonKind {
 }
 
 impl ReasonKind {
+    /// Whether one missing thing of the kind is enough to reject a sentence.
+    pub fn is_hard(self) -> bool {
+        !matches!(self, Self::Negation | Self::Speaker | Self::Words)
+    }
+
     /// Its name, lower-cased.
     pub fn name(self) -> &'static str {
         match self {

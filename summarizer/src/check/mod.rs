@@ -17,6 +17,8 @@ mod reading;
 mod relations;
 mod roles;
 mod sentence_row;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod weights;
 mod word_rows;

@@ -8,6 +8,8 @@
 
 mod prompt;
 mod revise;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 

@@ -12,6 +12,8 @@
 mod candidates;
 mod retell;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
