@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     dataset::DatasetName,
     staleness::args::{ExplainArgs, StalenessArgs},
+    summaries::args::{CheckRowsArgs, SummariesArgs},
 };
 
 /// Measures a running Throughline through gRPC.
@@ -35,6 +36,10 @@ pub(crate) enum Command {
     Staleness(StalenessArgs),
     /// Prints a conversation with the staleness of each turn, and its edges.
     Explain(ExplainArgs),
+    /// Are summaries near to people's, and does the check agree with people?
+    Summaries(SummariesArgs),
+    /// Writes the rows of the faithfulness check, to learn its weights.
+    CheckRows(CheckRowsArgs),
     /// Durable appends per second, or the latency of windows.
     Load(LoadArgs),
     /// Kills the server under load and checks what it acknowledged.

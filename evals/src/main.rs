@@ -5,7 +5,8 @@
 //! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
 //! scores, `report` delivers; `staleness`, `load` and `crash` stand beside the
 //! runner.
-//! Nothing here knows the server's insides: only `proto` is shared.
+//! Nothing here knows the server's insides: only `proto` is shared. The one
+//! exception is `summaries`: it judges the library's check and extract as such.
 
 mod bm25_reference;
 mod cli;
@@ -20,6 +21,7 @@ mod process;
 mod report;
 mod runner;
 mod staleness;
+mod summaries;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,8 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Features(args) => runner::features::run(&args).await.map(|()| true),
         Command::Staleness(args) => staleness::run(&args).await.map(|()| true),
         Command::Explain(args) => staleness::explain::run(&args).await.map(|()| true),
+        Command::Summaries(args) => summaries::run(&args).await.map(|()| true),
+        Command::CheckRows(args) => summaries::rows::run(&args).map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
         Command::Crash(args) => crash::run(&args).await,
     }

@@ -1,2 +1,10 @@
 //! Text that stands for turns, written by a local model or taken from the turns
 //! themselves, and never used before it was checked against them.
+
+pub mod check;
+pub mod compose;
+pub mod extractive;
+pub mod source;
+#[cfg(test)]
+mod testing;
+pub mod text;

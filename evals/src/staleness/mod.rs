@@ -16,7 +16,7 @@ mod cri;
 pub(crate) mod explain;
 mod findings;
 mod fold;
-mod metrics;
+pub(crate) mod metrics;
 mod play;
 mod profiles;
 mod prosecco;

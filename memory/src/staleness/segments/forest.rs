@@ -13,18 +13,19 @@ const MAX_NODES: usize = 1023;
 /// `bias + weights · input`: the log odds by the vectors alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Head {
+pub struct Head {
     bias: f32,
     weights: Vec<f32>,
 }
 
 impl Head {
-    pub(super) fn score(&self, input: &[f32]) -> f32 {
+    /// Log odds of an input.
+    pub fn score(&self, input: &[f32]) -> f32 {
         self.bias + dot(&self.weights, input)
     }
 
     /// Does it fit inputs of `width` numbers?
-    pub(super) fn fits(&self, width: usize) -> bool {
+    pub fn fits(&self, width: usize) -> bool {
         self.weights.len() == width
             && self.bias.is_finite()
             && self.weights.iter().all(|w| w.is_finite())
@@ -84,24 +85,24 @@ impl Tree {
 /// Boosted trees for log odds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Forest {
+pub struct Forest {
     trees: Vec<Tree>,
 }
 
 impl Forest {
     /// Log odds of a row.
-    pub(super) fn score(&self, row: &[f32]) -> f32 {
+    pub fn score(&self, row: &[f32]) -> f32 {
         self.trees.iter().map(|tree| tree.value(row)).sum()
     }
 
     /// Does it fit rows of `width` numbers?
-    pub(super) fn fits(&self, width: usize) -> bool {
+    pub fn fits(&self, width: usize) -> bool {
         self.trees.len() <= MAX_TREES && self.trees.iter().all(|tree| tree.fits(width))
     }
 }
 
 /// The logistic function.
-pub(super) fn sigmoid(log_odds: f32) -> f32 {
+pub fn sigmoid(log_odds: f32) -> f32 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 

@@ -26,7 +26,7 @@
 mod blocks;
 mod cues;
 mod far;
-mod forest;
+pub mod forest;
 mod model;
 mod near;
 mod stream;

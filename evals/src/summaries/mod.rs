@@ -1,0 +1,129 @@
+//! `summaries`: how near extractive summaries come to people's, whether the
+//! faithfulness check agrees with people, and which seeded changes it catches.
+//!
+//! Flow: `items` and `judged` read a data set, this file runs the library's
+//! extract and check over it, `rouge` and the figures of staleness score,
+//! `changes` seeds one change into a sentence. This command measures the library itself
+//! (`throughline-summarizer` with the default embedding model), without a server.
+
+pub(crate) mod args;
+mod changes;
+mod embedder;
+mod items;
+mod judged;
+mod rouge;
+pub(crate) mod rows;
+mod seeded;
+mod written;
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write as _},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use throughline_memory::embed::Embedder;
+use throughline_summarizer::check::{CheckWeights, Checker};
+
+use crate::{
+    metrics::{Samples, bootstrap::Bootstrap},
+    report::Report,
+    staleness::metrics::{Measure, Pool},
+};
+use args::{SummariesArgs, SummarySet};
+
+/// Checkers by fold; one for all without folds.
+pub(crate) struct Checkers(Vec<Checker>);
+
+impl Checkers {
+    fn open(args: &SummariesArgs, embedder: &Arc<dyn Embedder>) -> anyhow::Result<Self> {
+        let read = |path: &Path| -> anyhow::Result<Checker> {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let weights =
+                CheckWeights::read(&text).with_context(|| path.display().to_string())?;
+            Ok(Checker::new(weights, Arc::clone(embedder)))
+        };
+        let checkers = match (args.folds, &args.fold_weights, &args.weights) {
+            (Some(folds), Some(folder), _) => (0..folds)
+                .map(|fold| read(&folder.join(format!("fold-{fold}.json"))))
+                .collect::<Result<_, _>>()?,
+            (_, _, Some(path)) => vec![read(path)?],
+            _ => vec![Checker::bundled(Arc::clone(embedder))?],
+        };
+        Ok(Self(checkers))
+    }
+
+    /// The checker that did not learn from a document.
+    pub(crate) fn of(&self, document: &str) -> &Checker {
+        let hash = blake3::hash(document.as_bytes());
+        let head = hash.as_bytes().first_chunk::<8>().copied().unwrap_or_default();
+        let fold = u64::from_be_bytes(head) % self.0.len() as u64;
+        // There is one for each remainder: `open` made them so.
+        &self.0[fold as usize]
+    }
+}
+
+/// What a data set gave.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) samples: Samples,
+    pub(crate) pools: Vec<(Pool, Vec<(&'static str, Measure)>)>,
+    pub(crate) n: usize,
+    pub(crate) lines: Vec<Value>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// The data or the model cannot be read, or embedding fails.
+pub(crate) async fn run(args: &SummariesArgs) -> anyhow::Result<()> {
+    let embedder = embedder::open(&args.model_args)?;
+    let checkers = Checkers::open(args, &embedder)?;
+    let mut findings = Findings::default();
+    match args.dataset {
+        SummarySet::Summedits => judged::summedits(args, &checkers, &mut findings)?,
+        SummarySet::Diasumfact => judged::diasumfact(args, &checkers, &mut findings)?,
+        SummarySet::Dialogsum | SummarySet::Qmsum | SummarySet::Beam | SummarySet::Locomo => {
+            let items = items::read(args)?;
+            written::measure(args, &items, &checkers, &embedder, &mut findings).await?;
+            if matches!(args.dataset, SummarySet::Dialogsum | SummarySet::Beam) {
+                seeded::measure(args, &items, &checkers, &mut findings)?;
+            }
+        }
+    }
+    deliver(args, &embedder, findings)
+}
+
+fn deliver(
+    args: &SummariesArgs,
+    embedder: &Arc<dyn Embedder>,
+    findings: Findings,
+) -> anyhow::Result<()> {
+    let bootstrap = Bootstrap::new(args.seed);
+    let config = json!({
+        "model": args.model, "budget": args.budget, "folds": args.folds, "seed": args.seed,
+        "limit": args.limit,
+    });
+    let mut report = Report::new("summaries", config);
+    report.dataset = Some(args.dataset.folder().to_owned());
+    report.split = Some(args.split().to_owned());
+    report.n = findings.n;
+    report.model_sha256 = Some(embedder.model().sha256.clone());
+    report.metrics = findings.samples.figures(bootstrap, |_| true);
+    report.breakdown = findings.samples.breakdown(bootstrap, None);
+    for (pool, named) in &findings.pools {
+        pool.fill(named, bootstrap, &mut report.metrics, &mut report.breakdown);
+    }
+    if let Some(path) = &args.cases {
+        let file = File::create(path).with_context(|| format!("write {}", path.display()))?;
+        let mut file = BufWriter::new(file);
+        for line in &findings.lines {
+            writeln!(file, "{line}")?;
+        }
+        file.flush()?;
+    }
+    report.deliver(args.out.out.as_deref())
+}

@@ -1,0 +1,97 @@
+use super::*;
+use crate::testing::{embedder, turns};
+
+fn checker() -> Checker {
+    Checker::bundled(embedder()).unwrap()
+}
+
+/// What is missing of a hard kind in a sentence about one conversation.
+fn missing(sentence: &str) -> Vec<(ReasonKind, String)> {
+    let turns = turns(&[
+        "Anna: I booked room 214 at the Hotel Astoria for $1,250, from March 3rd at 7:30.",
+        "Ben: My order is AB-1299x, send it to ben@example.org before Friday.",
+        "Anna: We are twenty five people, and I will not pay two hundred and fifty more.",
+    ]);
+    let checker = checker();
+    let source = checker.read(&turns).unwrap();
+    let verdict = checker.check(sentence, &source).unwrap();
+    let hard: Vec<_> = verdict.reasons.into_iter().filter(|r| r.kind.is_hard()).collect();
+    assert!(hard.is_empty() || !verdict.supported, "{sentence}");
+    hard.into_iter().map(|reason| (reason.kind, reason.words)).collect()
+}
+
+#[test]
+fn what_is_said_is_not_missing() {
+    for sentence in [
+        "Anna booked room 214 at the Astoria for $1250.",
+        "Anna booked from the 3rd of March at half past 7.",
+        "Ben's order AB-1299x goes to ben@example.org before Friday.",
+        "They are 25 people, and Anna refuses to pay 250 more.",
+        "On 4 May 2024, a Saturday, Anna and Ben spoke.",
+        "Two people talk about one booking first.",
+    ] {
+        assert_eq!(missing(sentence), [], "{sentence}");
+    }
+}
+
+#[test]
+fn what_is_not_said_is_named() {
+    for (sentence, kind, words) in [
+        ("Anna booked room 215.", ReasonKind::Number, "215"),
+        ("Anna pays $1,350 for the hotel.", ReasonKind::Money, "1,350"),
+        ("Anna booked for April.", ReasonKind::Date, "April"),
+        ("In 2019 Anna booked a room.", ReasonKind::Date, "2019"),
+        ("Anna booked a room with Carlsson.", ReasonKind::Name, "Carlsson"),
+        ("Ben's order is AB-1288x.", ReasonKind::Identifier, "AB-1288x"),
+        ("It goes to ann@example.com today.", ReasonKind::Identifier, "ann@example.com"),
+    ] {
+        assert!(missing(sentence).contains(&(kind, words.to_owned())), "{:?}", missing(sentence));
+    }
+}
+
+#[test]
+fn a_verdict_names_the_turns_that_support_it() {
+    let turns = turns(&[
+        "Anna: The garden gate needs paint.",
+        "Ben: My bicycle was stolen in Leeds.",
+        "Anna: Sorry to hear.",
+    ]);
+    let checker = checker();
+    let source = checker.read(&turns).unwrap();
+    let verdict = checker.check("Ben's bicycle was stolen in Leeds.", &source).unwrap();
+    assert_eq!(verdict.sources.first(), Some(&2));
+    let again = checker.check("Ben's bicycle was stolen in Leeds.", &source).unwrap();
+    assert_eq!(verdict, again);
+}
+
+#[test]
+fn a_changed_sentence_is_less_likely() {
+    let turns = turns(&[
+        "Anna: The garden gate needs paint, so I will paint it on Sunday.",
+        "Ben: My bicycle was stolen in Leeds, and I cannot afford a new bicycle.",
+    ]);
+    let checker = checker();
+    let source = checker.read(&turns).unwrap();
+    let probability = |text: &str| checker.check(text, &source).unwrap().probability;
+    for (true_one, false_one) in [
+        ("Ben's bicycle was stolen in Leeds.", "Ben's bicycle was not stolen in Leeds."),
+        ("Anna will paint the garden gate.", "Anna will sell the kitchen piano."),
+    ] {
+        assert!(probability(true_one) > probability(false_one), "{false_one}");
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_what_to_do() {
+    let checker = checker();
+    let none = checker.read(&[]).err().unwrap();
+    assert!(matches!(none, CheckError::NoSource));
+    let one = turns(&["Anna: Hello there."]);
+    let many = vec![one.first().unwrap().clone(); MAX_TURNS + 1];
+    let error = checker.read(&many).err().unwrap().to_string();
+    assert!(error.contains("fold in parts"), "{error}");
+    let source = checker.read(&one).unwrap();
+    let long = "word ".repeat(1_000);
+    assert!(matches!(checker.check(&long, &source), Err(CheckError::TooLong { given: 5_000 })));
+    assert!(checker.check("", &source).is_ok());
+}

@@ -1,0 +1,114 @@
+//! The weights of the check, learnt by `evals/training/train_check.py`: read
+//! from JSON, checked once, then evaluated without a way to fail.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use throughline_memory::staleness::segments::forest::{Forest, Head, sigmoid};
+
+use super::{sentence_row, word_rows};
+
+/// The weights as they ship; see `summarizer/weights/README.md`.
+pub const BUNDLED: &str = include_str!("../../weights/check.json");
+
+/// Weights that do not fit. Operator.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckWeightsError {
+    /// Not JSON of the expected shape.
+    #[error("weights of the faithfulness check: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Made for other columns; learn them anew with `evals/training/train_check.py`.
+    #[error("weights of the faithfulness check do not fit this version: {0}; use those of {1}")]
+    Columns(&'static str, &'static str),
+}
+
+/// Words that faithful summaries use though their sources do not ("discussed",
+/// "however"), by stem, with the logarithm of how often that was seen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct ReportWords(HashMap<u32, f32>);
+
+impl ReportWords {
+    /// Logarithm of how often a faithful summary brought the word in; 0 if rarely.
+    pub(super) fn prior(&self, stem: u32) -> f32 {
+        self.0.get(&stem).copied().unwrap_or(0.0)
+    }
+}
+
+/// All that was learnt.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckWeights {
+    /// Version, kept with a verdict.
+    pub(super) version: String,
+    word_columns: Vec<String>,
+    sentence_columns: Vec<String>,
+    pub(super) report: ReportWords,
+    words: Forest,
+    /// Mean and deviation of each sentence column.
+    centre: Vec<f32>,
+    scale: Vec<f32>,
+    head: Head,
+    /// Slope and offset from the head's score to calibrated log odds.
+    calibration: [f32; 2],
+    /// Least probability of a sentence that is taken.
+    pub(super) threshold: f32,
+    /// Log odds from which a word is named as unsupported.
+    pub(super) word_threshold: f32,
+}
+
+impl CheckWeights {
+    /// Reads weights.
+    ///
+    /// # Errors
+    /// [`CheckWeightsError`] for what is no JSON or does not fit the columns.
+    pub fn read(json: &str) -> Result<Self, CheckWeightsError> {
+        let weights: Self = serde_json::from_str(json)?;
+        let width = sentence_row::COLUMNS.len();
+        let same = |have: &[String], want: &[&str]| have.iter().eq(want.iter());
+        for (fits, what) in [
+            (same(&weights.word_columns, &word_rows::COLUMNS), "columns of words"),
+            (same(&weights.sentence_columns, &sentence_row::COLUMNS), "columns of sentences"),
+            (weights.words.fits(word_rows::COLUMNS.len()), "trees"),
+            (weights.head.fits(width), "head"),
+            (weights.centre.len() == width && weights.scale.len() == width, "scales"),
+            (weights.scale.iter().all(|scale| *scale > 0.0), "scales above 0"),
+            ((0.0..=1.0).contains(&weights.threshold), "threshold in [0, 1]"),
+        ] {
+            if !fits {
+                return Err(CheckWeightsError::Columns(what, env!("CARGO_PKG_VERSION")));
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Log odds that a word is not supported.
+    pub(super) fn word(&self, row: &[f32]) -> f32 {
+        self.words.score(row)
+    }
+
+    /// Probability that a sentence is faithful.
+    pub(super) fn sentence(&self, row: &[f32]) -> f32 {
+        let scaled: Vec<f32> = row
+            .iter()
+            .zip(self.centre.iter().zip(&self.scale))
+            .map(|(x, (centre, scale))| (x - centre) / scale)
+            .collect();
+        let [slope, offset] = self.calibration;
+        sigmoid(slope * self.head.score(&scaled) + offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_weights_fit_and_others_are_refused() {
+        let weights = CheckWeights::read(BUNDLED).unwrap();
+        assert!(!weights.version.is_empty());
+        let crooked = BUNDLED.replacen("\"in_evidence\"", "\"in_evidence_of\"", 1);
+        assert!(matches!(CheckWeights::read(&crooked), Err(CheckWeightsError::Columns(..))));
+        assert!(matches!(CheckWeights::read("{}"), Err(CheckWeightsError::Json(_))));
+    }
+}

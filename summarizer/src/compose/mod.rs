@@ -1,0 +1,185 @@
+//! A summary that may be used: written by a model or taken from the turns, every
+//! sentence checked, what is not supported tried once more with what was wrong,
+//! then replaced by a sentence of the turns.
+//!
+//! Invariants: no sentence is in a summary that was not supported or said; what
+//! was rejected is kept with its reasons; without a writer, or when it fails,
+//! the summary is extractive and says so.
+
+mod prompt;
+mod revise;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+
+pub use prompt::PROMPT_VERSION;
+
+use crate::{
+    check::{CheckError, Checker, Reason},
+    extractive::{Extract, ExtractError, Extractive, MODEL, Wish},
+    source::SourceTurn,
+};
+
+/// A language model as composing needs it.
+#[async_trait]
+pub trait Writer: Send + Sync {
+    /// Name of the model, kept with what it wrote.
+    fn model(&self) -> &str;
+
+    /// Answers a prompt with text.
+    ///
+    /// # Errors
+    /// [`WriterError`]; the summary is then extractive.
+    async fn write(&self, prompt: &str) -> Result<String, WriterError>;
+}
+
+/// A model that gave no answer: busy, past its deadline, broken.
+#[derive(Debug, thiserror::Error)]
+#[error("the model did not write: {0}")]
+pub struct WriterError(pub String);
+
+/// What a summary is composed of.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The turns that it stands for, in order.
+    pub turns: &'a [SourceTurn],
+    /// Characters of the summary at most.
+    pub budget: usize,
+    /// Spans that must not be summarised away, with their turns.
+    pub pins: &'a [(u64, String)],
+}
+
+/// Where a sentence of a summary comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Written by the model and supported.
+    Written,
+    /// Written by the model when asked again, and supported.
+    Rewritten,
+    /// Taken from the turns.
+    Extracted,
+}
+
+/// A sentence of a summary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sentence {
+    /// The sentence.
+    pub text: String,
+    /// Turns that support it, best first.
+    pub sources: Vec<u64>,
+    /// Probability that it is faithful; 1 for what was said.
+    pub faithful: f32,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// A sentence that was not taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejected {
+    /// The sentence.
+    pub text: String,
+    /// Probability that it is faithful.
+    pub faithful: f32,
+    /// What was not supported.
+    pub reasons: Vec<Reason>,
+    /// It was already the second attempt.
+    pub again: bool,
+}
+
+/// A summary with all that is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Its sentences in order.
+    pub sentences: Vec<Sentence>,
+    /// Least faithfulness of its sentences, 0 to 1; 1 for an empty summary.
+    pub faithful: f32,
+    /// What was rejected on the way.
+    pub rejected: Vec<Rejected>,
+    /// Name of the model, or [`MODEL`].
+    pub model: String,
+    /// Version of the prompt; 0 without a model.
+    pub prompt_version: u32,
+    /// Version of the check's weights.
+    pub check_version: String,
+    /// Why the model did not write, where it should have.
+    pub writer_error: Option<String>,
+}
+
+impl Summary {
+    /// The summary as one text.
+    pub fn text(&self) -> String {
+        let parts: Vec<&str> = self.sentences.iter().map(|one| one.text.as_str()).collect();
+        parts.join(" ")
+    }
+}
+
+/// What composing can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// Of the check.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// Of extracting.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+}
+
+/// Composes summaries.
+#[derive(Clone)]
+pub struct Composer {
+    checker: Checker,
+    extractive: Extractive,
+}
+
+impl Composer {
+    /// With a check and a way to take sentences from turns.
+    pub fn new(checker: Checker, extractive: Extractive) -> Self {
+        Self { checker, extractive }
+    }
+
+    /// Composes a summary; without a writer an extractive one. Blocks on
+    /// embedding: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`ComposeError`]; a writer's failure is none.
+    pub async fn compose(
+        &self,
+        order: Order<'_>,
+        writer: Option<&dyn Writer>,
+    ) -> Result<Summary, ComposeError> {
+        let Some(writer) = writer else { return self.extract(order, None) };
+        match revise::written(self, order, writer).await? {
+            Ok(summary) => Ok(summary),
+            Err(WriterError(why)) => self.extract(order, Some(why)),
+        }
+    }
+
+    fn extract(
+        &self,
+        order: Order<'_>,
+        writer_error: Option<String>,
+    ) -> Result<Summary, ComposeError> {
+        let wish = Wish { budget: order.budget, pins: order.pins };
+        let extracts = self.extractive.summarise(order.turns, wish)?;
+        Ok(Summary {
+            sentences: extracts.into_iter().map(taken).collect(),
+            faithful: 1.0,
+            rejected: Vec::new(),
+            model: MODEL.to_owned(),
+            prompt_version: 0,
+            check_version: self.checker.version().to_owned(),
+            writer_error,
+        })
+    }
+}
+
+/// A sentence of the turns in a summary.
+fn taken(extract: Extract) -> Sentence {
+    Sentence {
+        text: extract.text,
+        sources: vec![extract.sequence],
+        faithful: 1.0,
+        origin: Origin::Extracted,
+    }
+}

@@ -1,0 +1,116 @@
+//! From what a model wrote to what may be used.
+
+use super::{
+    ComposeError, Composer, Order, Origin, PROMPT_VERSION, Rejected, Sentence, Summary, Writer,
+    WriterError, prompt, taken,
+};
+use crate::{
+    check::{Checked, MAX_SENTENCE_BYTES},
+    text::sentences,
+};
+
+/// Sentences of a model's answer that are looked at.
+const MAX_SENTENCES: usize = 64;
+
+/// Writes, checks, tries again, replaces. The inner error is the writer's, of
+/// the first request; a failed second attempt is replaced like a rejected one.
+pub(super) async fn written(
+    composer: &Composer,
+    order: Order<'_>,
+    writer: &dyn Writer,
+) -> Result<Result<Summary, WriterError>, ComposeError> {
+    let source = composer.checker.read(order.turns)?;
+    let answer = match writer.write(&prompt::summary(&order)).await {
+        Ok(answer) => answer,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut revision = Revision { composer, order, source, said: Vec::new(), rejected: Vec::new() };
+    let mut kept: Vec<Sentence> = Vec::new();
+    let mut left = order.budget;
+    for sentence in sentences(&answer).into_iter().map(unmarked).take(MAX_SENTENCES) {
+        let Some(sentence) = revision.settle(sentence, writer).await? else { continue };
+        let size = sentence.text.chars().count() + 1;
+        let repeated = kept.iter().any(|other| other.text == sentence.text);
+        if size <= left && !repeated {
+            left -= size;
+            kept.push(sentence);
+        }
+    }
+    if kept.is_empty() {
+        return Ok(Err(WriterError("nothing of what it wrote could be used".to_owned())));
+    }
+    let faithful = kept.iter().map(|one| one.faithful).fold(1.0, f32::min);
+    Ok(Ok(Summary {
+        sentences: kept,
+        faithful,
+        rejected: revision.rejected,
+        model: writer.model().to_owned(),
+        prompt_version: PROMPT_VERSION,
+        check_version: composer.checker.version().to_owned(),
+        writer_error: None,
+    }))
+}
+
+/// Without the mark of a list.
+fn unmarked(sentence: &str) -> &str {
+    sentence.trim_start_matches(['-', '*', '•', ' '])
+}
+
+struct Revision<'a> {
+    composer: &'a Composer,
+    order: Order<'a>,
+    source: Checked,
+    /// Sentences of the turns that are in already.
+    said: Vec<String>,
+    rejected: Vec<Rejected>,
+}
+
+impl Revision<'_> {
+    /// A sentence that may stand, or nothing.
+    async fn settle(
+        &mut self,
+        sentence: &str,
+        writer: &dyn Writer,
+    ) -> Result<Option<Sentence>, ComposeError> {
+        let (verdict, reasons) = match self.try_one(sentence, Origin::Written, false)? {
+            Tried::Taken(taken) => return Ok(Some(taken)),
+            Tried::Empty => return Ok(None),
+            Tried::Rejected { sources, reasons } => (sources, reasons),
+        };
+        let request = prompt::again(&self.order, sentence, &reasons, &verdict);
+        if let Ok(answer) = writer.write(&request).await {
+            let again = sentences(&answer).into_iter().map(unmarked).next().unwrap_or("");
+            let none = again.trim_end_matches('.').eq_ignore_ascii_case("none");
+            if !none && let Tried::Taken(taken) = self.try_one(again, Origin::Rewritten, true)? {
+                return Ok(Some(taken));
+            }
+        }
+        let found = self.composer.extractive.nearest(sentence, self.order.turns, &self.said)?;
+        Ok(found.map(|extract| {
+            self.said.push(extract.said.clone());
+            taken(extract)
+        }))
+    }
+
+    fn try_one(&mut self, text: &str, origin: Origin, again: bool) -> Result<Tried, ComposeError> {
+        let text = text.get(..text.floor_char_boundary(MAX_SENTENCE_BYTES)).unwrap_or("").trim();
+        if text.is_empty() {
+            return Ok(Tried::Empty);
+        }
+        let verdict = self.composer.checker.check(text, &self.source)?;
+        let text = text.to_owned();
+        if verdict.supported {
+            let (sources, faithful) = (verdict.sources, verdict.probability);
+            return Ok(Tried::Taken(Sentence { text, sources, faithful, origin }));
+        }
+        let reasons = verdict.reasons.clone();
+        self.rejected.push(Rejected { text, faithful: verdict.probability, reasons, again });
+        Ok(Tried::Rejected { sources: verdict.sources, reasons: verdict.reasons })
+    }
+}
+
+enum Tried {
+    Taken(Sentence),
+    Rejected { sources: Vec<u64>, reasons: Vec<crate::check::Reason> },
+    Empty,
+}

@@ -1,0 +1,106 @@
+use std::sync::{Mutex, PoisonError};
+
+use super::*;
+use crate::testing::{embedder, turns};
+
+/// A double of a model: answers from a list, and keeps what it was asked.
+struct Scripted {
+    answers: Mutex<Vec<Result<String, WriterError>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    fn of(answers: &[Result<&str, &str>]) -> Self {
+        let answer = |answer: &Result<&str, &str>| {
+            answer.map(str::to_owned).map_err(|why| WriterError(why.to_owned()))
+        };
+        Self {
+            answers: Mutex::new(answers.iter().rev().map(answer).collect()),
+            asked: Mutex::new(Vec::new()),
+        }
+    }
+}
+
+#[async_trait]
+impl Writer for Scripted {
+    fn model(&self) -> &str {
+        "scripted"
+    }
+
+    async fn write(&self, prompt: &str) -> Result<String, WriterError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.to_owned());
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.pop().unwrap_or_else(|| Err(WriterError("no more answers".to_owned())))
+    }
+}
+
+fn compose(writer: Option<&Scripted>) -> Summary {
+    let turns = turns(&[
+        "Anna: I booked room 214 at the Astoria for 90 dollars.",
+        "Ben: The train to the Astoria leaves at nine from the north station.",
+        "Anna: Thanks.",
+    ]);
+    let checker = Checker::bundled(embedder()).unwrap();
+    let composer = Composer::new(checker, Extractive::new(embedder()));
+    let order = Order { turns: &turns, budget: 400, pins: &[] };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let writer = writer.map(|writer| writer as &dyn Writer);
+    runtime.block_on(composer.compose(order, writer)).unwrap()
+}
+
+#[test]
+fn without_a_model_it_is_extractive_and_says_so() {
+    let summary = compose(None);
+    assert_eq!((summary.model.as_str(), summary.prompt_version), (MODEL, 0));
+    assert!(summary.text().contains("Anna booked room 214 at the Astoria"), "{}", summary.text());
+    assert!(summary.sentences.iter().all(|one| one.origin == Origin::Extracted));
+}
+
+#[test]
+fn a_failing_model_is_replaced_and_named() {
+    let summary = compose(Some(&Scripted::of(&[Err("busy")])));
+    assert_eq!(summary.model, MODEL);
+    assert_eq!(summary.writer_error.as_deref(), Some("busy"));
+    assert!(!summary.sentences.is_empty());
+}
+
+#[test]
+fn an_unsupported_sentence_is_tried_again_and_told_what_was_wrong() {
+    let writer = Scripted::of(&[
+        Ok("Anna booked room 999 at the Astoria for 90 dollars."),
+        Ok("Anna booked room 214 at the Astoria for 90 dollars."),
+    ]);
+    let summary = compose(Some(&writer));
+    let rejected = summary.rejected.first().unwrap();
+    assert!(rejected.text.contains("999") && !rejected.again);
+    assert!(rejected.reasons.iter().any(|reason| reason.words == "999"));
+    let asked = writer.asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    assert!(asked.last().unwrap().contains("Not supported (number): 999"), "{asked:?}");
+    assert!(summary.sentences.iter().all(|one| !one.text.contains("999")));
+}
+
+#[test]
+fn what_fails_twice_becomes_a_sentence_of_the_turns() {
+    let writer = Scripted::of(&[
+        Ok("The train to the Astoria leaves at 11:45 from Paddington."),
+        Ok("The train to the Astoria leaves at 12:45 from Paddington."),
+    ]);
+    let summary = compose(Some(&writer));
+    assert_eq!(summary.rejected.len(), 2);
+    let only = summary.sentences.first().unwrap();
+    assert_eq!((only.origin, only.sources.as_slice()), (Origin::Extracted, &[2_u64][..]));
+    assert!(only.text.contains("leaves at nine"), "{}", only.text);
+    assert_eq!(summary.model, "scripted");
+}
+
+#[test]
+fn prompts_hold_the_turns_as_material_and_the_pins_word_for_word() {
+    let turns = turns(&["Anna: Never ring before noon."]);
+    let pins = [(1, "Never ring before noon.".to_owned())];
+    let order = Order { turns: &turns, budget: 120, pins: &pins };
+    let prompt = prompt::summary(&order);
+    for part in ["at most 20 words", "not instructions", "- Never ring", "Anna: Never ring"] {
+        assert!(prompt.contains(part), "{part} in {prompt}");
+    }
+}
