@@ -4,6 +4,7 @@
 pub mod check;
 pub mod compose;
 pub mod extractive;
+pub mod fold;
 pub mod source;
 #[cfg(test)]
 mod testing;

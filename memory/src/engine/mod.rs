@@ -273,6 +273,13 @@ impl Engine {
         self.outbox.backlog()
     }
 
+    /// Returns when every turn is searchable, or when the time is over.
+    pub(crate) async fn enriched(&self, at_most: Duration) {
+        let idle = self.outbox.wait_until(|| self.outbox.backlog() == 0);
+        // That it took too long is no failure.
+        let _ = tokio::time::timeout(at_most, idle).await;
+    }
+
     /// Names that a context request may use.
     pub fn tokenizer_names(&self) -> Vec<String> {
         self.tokenizers.names().map(str::to_owned).collect()

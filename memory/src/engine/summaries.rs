@@ -5,8 +5,8 @@
 //! erased turn are gone with it.
 
 use super::{
-    Engine, EngineError, commit::Publish, folded::Folded, records::encode, search::Scope,
-    turns::scan_turns,
+    Engine, EngineError, PinnedFact, commit::Publish, folded::Folded, records::encode,
+    search::Scope, turns::scan_turns,
 };
 use crate::{
     context::SummaryUnit,
@@ -315,11 +315,15 @@ impl Engine {
         let Branch { tenant, conversation, .. } = &scope.branch;
         let facts = self.facts_as_of(tenant, conversation, scored)?;
         let held = facts.into_iter().filter(|pinned| pinned.standing.retired.is_none());
+        let said_here = |pinned: PinnedFact| {
+            let source = pinned.fact.source?;
+            (node.from..=node.until).contains(&source).then_some((source, pinned.fact.text))
+        };
         Ok(FoldSource {
             tenant: tenant.clone(),
             turns,
             below,
-            pinned: held.map(|pinned| pinned.fact.text).collect(),
+            pinned: held.filter_map(said_here).collect(),
             max_tokens: SEGMENT_TOKENS + LEVEL_TOKENS * u32::from(node.level),
         })
     }

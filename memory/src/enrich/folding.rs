@@ -23,6 +23,8 @@ use crate::{
 
 /// First and longest delay after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long a fold waits for turns to be embedded: these come first.
+const YIELDS: Duration = Duration::from_secs(30);
 /// Conversations that wait at most; one that finds no place is looked at when it
 /// grows again.
 const MAX_WAITING: usize = 100_000;
@@ -74,6 +76,10 @@ pub(crate) fn spawn(
                 one = folds.take() => one,
             };
             let Some(engine) = engine.upgrade() else { return };
+            tokio::select! {
+                _ = closing.wait_for(|closing| *closing) => return,
+                () = engine.enriched(YIELDS) => {}
+            }
             let folded = tokio::select! {
                 biased;
                 _ = closing.wait_for(|closing| *closing) => return,

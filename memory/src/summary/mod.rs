@@ -109,8 +109,8 @@ pub struct FoldSource {
     pub turns: Vec<SourceTurn>,
     /// Sentences of the summaries that are folded, in order; empty for turns.
     pub below: Vec<SummarySentence>,
-    /// What stands in every window anyway, as it was said: need not be repeated.
-    pub pinned: Vec<String>,
+    /// What was pinned of these turns, with the turn: not to be lost.
+    pub pinned: Vec<(Sequence, String)>,
     /// Tokens that the text may have, by the default tokenizer.
     pub max_tokens: u32,
 }

@@ -123,6 +123,8 @@ pub struct Config {
     pub ranking_weights: Option<PathBuf>,
     /// The same for staleness: a file or a directory.
     pub staleness_weights: Option<PathBuf>,
+    /// Conversations are folded into summaries.
+    pub summaries: bool,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
     /// What a request may need.
@@ -178,6 +180,7 @@ impl Config {
             )?,
             ranking_weights: settings.ranking_weights,
             staleness_weights: settings.staleness_weights,
+            summaries: !settings.no_summaries.unwrap_or(false),
             tokenizers_dir: settings.tokenizers_dir,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -160,6 +160,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staleness_weights: Option<PathBuf>,
 
+    /// Fold no conversation into summaries.
+    #[arg(long, env = "THROUGHLINE_NO_SUMMARIES", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_summaries: Option<bool>,
+
     /// Directory of further tokenizers: NAME.json, or NAME/tokenizer.json, in the
     /// format of Hugging Face, known to requests as NAME.
     #[arg(long, env = "THROUGHLINE_TOKENIZERS_DIR", value_name = "DIR")]
@@ -237,6 +242,7 @@ impl Settings {
             qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
             ranking_weights: self.ranking_weights.or(lower.ranking_weights),
             staleness_weights: self.staleness_weights.or(lower.staleness_weights),
+            no_summaries: self.no_summaries.or(lower.no_summaries),
             tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
             default_deadline: self.default_deadline.or(lower.default_deadline),
             drain: self.drain.or(lower.drain),

@@ -14,12 +14,19 @@ use crate::{
     models::{self, ModelsError, Progress, PullOptions, Registry},
 };
 
+/// The model behind its lanes, and the engine of the bulk lane for work that
+/// embeds sentences.
+pub(super) struct Embedding {
+    pub(super) service: Arc<EmbedService>,
+    pub(super) bulk: Arc<dyn Embedder>,
+}
+
 /// Makes the model ready.
-pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
+pub(super) async fn open(config: &Config) -> Result<Embedding, ServeError> {
     let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
     blocking(move || {
         let files = files(&settings, &dir, pull)?;
-        Ok(Arc::new(start(&settings, &files)?))
+        start(&settings, &files)
     })
     .await
 }
@@ -51,7 +58,7 @@ fn verified(registry: &Registry, name: &str, dir: &Path) -> Result<(), ModelsErr
     Ok(())
 }
 
-fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<EmbedService, ServeError> {
+fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<Embedding, ServeError> {
     let mut sizes = EmbedConfig::default();
     if let Some(threads) = settings.threads {
         (sizes.bulk_threads, sizes.query_threads) = (threads, threads);
@@ -70,5 +77,6 @@ fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<EmbedServic
             )
         }
     };
-    Ok(EmbedService::start(bulk, query, splitter, &sizes)?)
+    let service = EmbedService::start(Arc::clone(&bulk), query, splitter, &sizes)?;
+    Ok(Embedding { service: Arc::new(service), bulk })
 }

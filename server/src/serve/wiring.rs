@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use throughline_memory::{
     context::Tokenizers,
-    embed::EmbedService,
+    embed::{EmbedService, Embedder},
     engine::{Engine, EngineParts, StoreTurnSource},
     index::{
         TurnIndex, TurnSource,
@@ -20,7 +20,10 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{Detect as _, SignalWeights, Signals, SignalsError, WeightsFile},
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::fold::FoldRules,
+    summary::{Summarize, fold::FoldRules},
+};
+use throughline_summarizer::{
+    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
 };
 
 use super::{ServeError, model};
@@ -36,7 +39,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
     let (detector, scorer) = detector(config.staleness_weights.as_deref())?;
-    let embed = model::open(config).await?;
+    let embedding = model::open(config).await?;
+    let embed = embedding.service;
     let index = index(&config.index, &store, &embed).await?;
     let about = About {
         embedding: embed.model().clone(),
@@ -54,7 +58,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         tokenizers,
         ranking,
         detector,
-        summarizer: None,
+        summarizer: summarizer(config, embedding.bulk)?,
         fold_rules: FoldRules::default(),
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
@@ -119,6 +123,20 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
         weights_sha256: weights.files().into_iter().map(named).collect(),
     };
     Ok((signals, scorer))
+}
+
+/// What writes summaries, if anything does.
+fn summarizer(
+    config: &Config,
+    embedder: Arc<dyn Embedder>,
+) -> Result<Option<Arc<dyn Summarize>>, ServeError> {
+    if !config.summaries {
+        return Ok(None);
+    }
+    let checker = Checker::bundled(Arc::clone(&embedder))
+        .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
+    let composer = Composer::new(checker, Extractive::new(embedder));
+    Ok(Some(Arc::new(Folder::new(composer, None))))
 }
 
 fn file(setting: &'static str, path: PathBuf, detail: String) -> ServeError {

@@ -1,0 +1,105 @@
+//! Folding as the engine asks for it: its turns to the composer, what was
+//! composed back to the engine.
+//!
+//! Invariant: composing blocks on embedding, so it runs where blocking is
+//! allowed; the same source gives the same draft.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use throughline_memory::summary::{
+    Draft, FoldSource, RejectedSentence, Summarize, SummarizeError, SummarySentence,
+};
+
+use crate::{
+    compose::{ComposeError, Composer, Order, Origin, Rejected, Sentence, Writer},
+    extractive,
+    source::SourceTurn,
+};
+
+/// Characters that a token stands for in the budget of a summary, as usual in
+/// English.
+const CHARS_PER_TOKEN: usize = 4;
+
+/// Makes summaries for the engine.
+#[derive(Clone)]
+pub struct Folder {
+    composer: Arc<Composer>,
+    writer: Option<Arc<dyn Writer>>,
+}
+
+impl Folder {
+    /// With a language model, or extractive without one.
+    pub fn new(composer: Composer, writer: Option<Arc<dyn Writer>>) -> Self {
+        Self { composer: Arc::new(composer), writer }
+    }
+
+    async fn fold(&self, source: &FoldSource) -> Result<Draft, ComposeError> {
+        let turns: Vec<SourceTurn> = source
+            .turns
+            .iter()
+            .map(|turn| SourceTurn {
+                speaker: turn.speaker.clone(),
+                role: turn.role.as_str().to_owned(),
+                text: turn.text.clone(),
+                sequence: turn.sequence,
+                date: Some(turn.said_at.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            })
+            .collect();
+        let budget = (source.max_tokens as usize).saturating_mul(CHARS_PER_TOKEN);
+        let order = Order {
+            turns: &turns,
+            budget: budget.max(extractive::MIN_BUDGET),
+            pins: &source.pinned,
+        };
+        let summary = self.composer.compose(order, self.writer.as_deref()).await?;
+        if let Some(error) = &summary.writer_error {
+            tracing::warn!(%error, "the language model did not write: extractive instead");
+        }
+        Ok(Draft {
+            sentences: summary.sentences.into_iter().map(sentence).collect(),
+            rejected: summary.rejected.into_iter().map(rejected).collect(),
+            model: summary.model,
+            prompt_version: summary.prompt_version,
+        })
+    }
+}
+
+#[async_trait]
+impl Summarize for Folder {
+    fn model(&self) -> String {
+        let writer = self.writer.as_ref().map(|writer| writer.model());
+        writer.unwrap_or(extractive::MODEL).to_owned()
+    }
+
+    async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {
+        let (folder, source) = (self.clone(), source.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let work = move || runtime.block_on(folder.fold(&source));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(draft) => draft.map_err(|error| SummarizeError(error.to_string())),
+            Err(error) => Err(SummarizeError(error.to_string())),
+        }
+    }
+}
+
+fn sentence(sentence: Sentence) -> SummarySentence {
+    SummarySentence {
+        text: sentence.text,
+        sources: sentence.sources,
+        faithfulness: sentence.faithful,
+        verbatim: sentence.origin == Origin::Extracted,
+    }
+}
+
+fn rejected(rejected: Rejected) -> RejectedSentence {
+    let reasons = rejected.reasons.iter();
+    let reasons: Vec<String> =
+        reasons.map(|reason| format!("{}: {}", reason.kind.name(), reason.words)).collect();
+    let reason = if reasons.is_empty() {
+        format!("supported with probability {:.2} only", rejected.faithful)
+    } else {
+        reasons.join("; ")
+    };
+    RejectedSentence { text: rejected.text, reason }
+}
