@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::{
+    compaction::CompactionArgs,
     dataset::DatasetName,
     staleness::args::{ExplainArgs, StalenessArgs},
     summaries::args::{CheckRowsArgs, SummariesArgs},
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Are summaries near to people's, and does the check agree with people?
     Summaries(SummariesArgs),
+    /// What is left of planted things when a conversation is folded?
+    Compaction(CompactionArgs),
     /// Writes the rows of the faithfulness check, to learn its weights.
     CheckRows(CheckRowsArgs),
     /// Durable appends per second, or the latency of windows.

@@ -11,6 +11,7 @@
 mod bm25_reference;
 mod cli;
 mod client;
+mod compaction;
 mod crash;
 mod dataset;
 #[cfg(test)]
@@ -51,6 +52,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Staleness(args) => staleness::run(&args).await.map(|()| true),
         Command::Explain(args) => staleness::explain::run(&args).await.map(|()| true),
         Command::Summaries(args) => summaries::run(&args).await.map(|()| true),
+        Command::Compaction(args) => compaction::run(&args).await.map(|()| true),
         Command::CheckRows(args) => summaries::rows::run(&args).map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
         Command::Crash(args) => crash::run(&args).await,

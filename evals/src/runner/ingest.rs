@@ -80,14 +80,22 @@ impl Ingested {
     /// A call failed.
     pub(crate) async fn delete(&self, api: &Api) -> anyhow::Result<()> {
         for name in &self.names {
-            let call = async || {
-                let request = DeleteConversationRequest { name: name.clone() };
-                api.conversations.clone().delete_conversation(request).await
-            };
-            retry("DeleteConversation", call).await?;
+            delete(api, name).await?;
         }
         Ok(())
     }
+}
+
+/// Removes a conversation.
+///
+/// # Errors
+/// The call failed.
+pub(crate) async fn delete(api: &Api, name: &str) -> anyhow::Result<()> {
+    let call = async || {
+        let request = DeleteConversationRequest { name: name.to_owned() };
+        api.conversations.clone().delete_conversation(request).await
+    };
+    retry("DeleteConversation", call).await.map(|_| ())
 }
 
 /// Ingests a history and waits until all of it is searchable.

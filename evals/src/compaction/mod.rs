@@ -1,0 +1,227 @@
+//! `compaction`: what is left of planted things when a conversation is folded
+//! again and again. Numbers, prohibitions, consents and identifiers are said
+//! among real talk, the conversation goes on, everything is folded, and the
+//! window of the next turn is looked at: does it still hold what was said?
+//!
+//! Looked for is what stands for the planted turn: a pin of it, the turn itself,
+//! or a summary over it; never the question.
+
+mod cases;
+mod look;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::json;
+use throughline_proto::v1::{self as wire, AppendTurnsRequest, SummarizeRequest, part::Content};
+
+use crate::{
+    cli::{OutArgs, ServerArgs},
+    client::{Api, describe, retry},
+    dataset::{Dataset, DatasetName, Message, Speaker},
+    metrics::{Samples, bootstrap::Bootstrap},
+    report::Report,
+    runner::{
+        ingest::{create, wait_indexed},
+        pass::Opened,
+        progress::Progress,
+    },
+};
+
+use cases::Case;
+
+/// Items of one conversation.
+const ITEMS: usize = 8;
+/// Turns from one item to the next.
+const GAP: usize = 3;
+/// Turns of one append.
+const BATCH: usize = 50;
+
+/// Arguments of `compaction`.
+#[derive(Debug, Args)]
+pub(crate) struct CompactionArgs {
+    /// Folder that holds the data sets' folders: `beam` is the talk around the
+    /// planted items.
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Turns after which everything is folded and looked at.
+    #[arg(long, value_delimiter = ',', default_values_t = [25, 50, 100, 200])]
+    pub(crate) at: Vec<usize>,
+    /// Tokens of a window.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) budget: u32,
+    /// Other items than the bundled ones: JSON lines, see `evals/cases/README.md`.
+    #[arg(long)]
+    pub(crate) cases: Option<PathBuf>,
+    /// Plant only the first N items, for a quick look.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Which server.
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Where the result goes.
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The data cannot be read, or the server does not start or answer.
+pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
+    let mut cases = cases::read(args.cases.as_deref())?;
+    cases.truncate(args.limit.unwrap_or(usize::MAX));
+    let mut at = args.at.clone();
+    at.sort_unstable();
+    at.dedup();
+    let Some(&last) = at.last() else { bail!("--at: at least one number of turns") };
+    if at.first().is_some_and(|first| *first <= ITEMS * GAP) {
+        bail!("--at: {} turns are needed to plant the items", ITEMS * GAP + 1);
+    }
+    let talk = talk(args, last)?;
+    let opened = Opened::new(&args.server, &[]).await?;
+    let groups: Vec<Vec<&Case>> = spread(&cases);
+    let progress = Progress::new(groups.len() * last, groups.len() * at.len(), "foldings");
+    let mut samples = Samples::default();
+    let mut lost = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let filler = talk.get(number % talk.len().max(1)).context("no talk to plant into")?;
+        let turns = planted(group, filler, last);
+        let name = create(&opened.api, &format!("compaction-{number}"), "").await?;
+        let mut sent = 0;
+        for &until in &at {
+            append(&opened.api, &name, turns.get(sent..until).unwrap_or_default(), sent).await?;
+            sent = until;
+            wait_indexed(&opened.api, &name, until as u64, &progress).await?;
+            fold(&opened.api, &name).await?;
+            let seen = look::look(&opened.api, &name, args.budget).await?;
+            for (place, case) in group.iter().enumerate() {
+                let sequence = sequence_of(place);
+                let survived = seen.holds(sequence, &case.must_contain);
+                let value = f64::from(u8::from(survived));
+                let after = format!("survived@{until}");
+                samples.add(&after, &name, &case.kind, value);
+                if until == last {
+                    samples.add("survived", &name, &case.kind, value);
+                    if seen.pinned(sequence) {
+                        samples.add("survived_once_pinned", &name, &case.kind, value);
+                    }
+                    if !survived {
+                        lost.push(json!({ "id": case.id, "pinned": seen.pinned(sequence) }));
+                    }
+                }
+            }
+            progress.question();
+        }
+        if !args.server.keep {
+            crate::runner::ingest::delete(&opened.api, &name).await?;
+        }
+    }
+    drop(progress);
+    let mut report = Report::new(
+        "compaction",
+        json!({
+            "at": at,
+            "budget": args.budget,
+            "items_per_conversation": ITEMS,
+            "servers": [describe(&opened.info)],
+        }),
+    );
+    report.model_sha256 = opened.model_sha256();
+    report.n = cases.len();
+    let bootstrap = Bootstrap::new(args.seed);
+    report.metrics = samples.figures(bootstrap, |_| true);
+    report.breakdown = samples.breakdown(bootstrap, None);
+    report.details = json!({ "lost": lost });
+    opened.close().await?;
+    report.deliver(args.out.out.as_deref())
+}
+
+/// Real talk to plant into, one for each conversation of the data set.
+fn talk(args: &CompactionArgs, turns: usize) -> anyhow::Result<Vec<Vec<Message>>> {
+    let set = DatasetName::Beam;
+    let dataset = Dataset::read(set, &args.data, None)?;
+    let talk = dataset.conversations.iter().map(|conversation| {
+        let messages = conversation.turns().map(|placed| placed.message);
+        let said: Vec<Message> = messages.filter(|message| !message.is_blank()).cloned().collect();
+        said
+    });
+    let long: Vec<Vec<Message>> = talk.filter(|said| said.len() >= turns).collect();
+    if long.is_empty() {
+        bail!(
+            "no conversation of {} has {turns} turns; give smaller numbers to --at",
+            set.folder()
+        );
+    }
+    Ok(long)
+}
+
+/// Items by conversation, the kinds mixed: as they stand in the file they come
+/// kind by kind.
+fn spread(cases: &[Case]) -> Vec<Vec<&Case>> {
+    let conversations = cases.len().div_ceil(ITEMS);
+    let mut groups = vec![Vec::new(); conversations];
+    for (at, case) in cases.iter().enumerate() {
+        if let Some(group) = groups.get_mut(at % conversations.max(1)) {
+            group.push(case);
+        }
+    }
+    groups
+}
+
+/// The sequence at which the item of a place is said.
+fn sequence_of(place: usize) -> u64 {
+    (place * GAP + 1) as u64
+}
+
+/// The talk with the items in it: an item is a user's turn, before the talk goes
+/// on.
+fn planted(group: &[&Case], talk: &[Message], turns: usize) -> Vec<Message> {
+    let mut talk = talk.iter();
+    let mut said: Vec<Message> = Vec::with_capacity(turns);
+    for at in 0..turns {
+        let item = group.get(at / GAP).filter(|_| at.is_multiple_of(GAP));
+        match item {
+            Some(case) => said.push(Message::chat(Speaker::User, case.text.clone())),
+            None => said.extend(talk.next().cloned()),
+        }
+    }
+    said
+}
+
+async fn append(api: &Api, name: &str, turns: &[Message], from: usize) -> anyhow::Result<()> {
+    let numbered: Vec<(usize, &Message)> = (from..).zip(turns).collect();
+    for batch in numbered.chunks(BATCH) {
+        let call = async || {
+            let turns = batch.iter().map(|(at, message)| wire::Turn {
+                role: match message.role {
+                    Speaker::User => wire::Role::User as i32,
+                    Speaker::Assistant => wire::Role::Assistant as i32,
+                },
+                parts: vec![wire::Part { content: Some(Content::Text(message.text.clone())) }],
+                client_turn_id: at.to_string(),
+                ..wire::Turn::default()
+            });
+            let request = AppendTurnsRequest {
+                conversation: name.to_owned(),
+                turns: turns.collect(),
+                ..AppendTurnsRequest::default()
+            };
+            api.conversations.clone().append_turns(request).await
+        };
+        retry("AppendTurns", call).await?;
+    }
+    Ok(())
+}
+
+async fn fold(api: &Api, name: &str) -> anyhow::Result<()> {
+    let call = async || {
+        let request = SummarizeRequest { conversation: name.to_owned() };
+        api.memory.clone().summarize(request).await
+    };
+    retry("Summarize", call).await.map(|_| ())
+}
