@@ -120,7 +120,9 @@ pub(super) fn names_of<'a>(sentence: &'a str, turns: &[SourceTurn]) -> Vec<(usiz
     let titles = ["Mr", "Mrs", "Ms", "Dr", "Miss", "Sir"];
     words(sentence)
         .into_iter()
-        .filter(|(at, word)| *at > 0 && plain(word) && !titles.contains(word) && said.contains(word))
+        .filter(|(at, word)| {
+            *at > 0 && plain(word) && !titles.contains(word) && said.contains(word)
+        })
         .collect()
 }
 

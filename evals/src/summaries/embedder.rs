@@ -4,9 +4,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use throughline_memory::embed::{
-    Embedder, ModelFile, ModelFiles, Pooling, Precision, fastembed,
-};
+use throughline_memory::embed::{Embedder, ModelFile, ModelFiles, Pooling, Precision, fastembed};
 
 use super::args::ModelArgs;
 

@@ -243,8 +243,12 @@ fn locomo(folder: &Path, split: &str) -> Result<Vec<Item>, DataError> {
                 date,
                 ..turn(&text(value, "speaker"), "", &text(value, "text"), at)
             });
-            let told: Vec<&str> =
-                events.values().filter_map(Value::as_array).flatten().filter_map(Value::as_str).collect();
+            let told: Vec<&str> = events
+                .values()
+                .filter_map(Value::as_array)
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             items.push(Item {
                 id: format!("{}-{session}", sample.sample_id),
                 cluster: sample.sample_id.clone(),

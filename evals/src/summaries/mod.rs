@@ -42,8 +42,7 @@ impl Checkers {
     fn open(args: &SummariesArgs, embedder: &Arc<dyn Embedder>) -> anyhow::Result<Self> {
         let read = |path: &Path| -> anyhow::Result<Checker> {
             let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let weights =
-                CheckWeights::read(&text).with_context(|| path.display().to_string())?;
+            let weights = CheckWeights::read(&text).with_context(|| path.display().to_string())?;
             Ok(Checker::new(weights, Arc::clone(embedder)))
         };
         let checkers = match (args.folds, &args.fold_weights, &args.weights) {

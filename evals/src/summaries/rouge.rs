@@ -68,36 +68,16 @@ mod tests {
             0.5333333333333333,
             0.5333333333333333,
         ),
-        (
-            "the cat sat on the mat",
-            "on the mat the cat sat",
-            1.0,
-            0.5,
-        ),
+        ("the cat sat on the mat", "on the mat the cat sat", 1.0, 0.5),
         (
             "It costs 3.50, she says: don't!",
             "She says it's 3.5 and doesn't cost more",
             0.5263157894736842,
             0.3157894736842105,
         ),
-        (
-            "same words here",
-            "same words here",
-            1.0,
-            1.0,
-        ),
-        (
-            "nothing",
-            "else entirely",
-            0.0,
-            0.0,
-        ),
-        (
-            "a a a b",
-            "a b b",
-            0.5714285714285715,
-            0.5714285714285715,
-        ),
+        ("same words here", "same words here", 1.0, 1.0),
+        ("nothing", "else entirely", 0.0, 0.0),
+        ("a a a b", "a b b", 0.5714285714285715, 0.5714285714285715),
     ];
 
     #[test]

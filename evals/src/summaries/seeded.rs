@@ -48,8 +48,7 @@ pub(super) fn measure(
             let hard = whole.reasons.iter().any(|reason| reason.kind.is_hard());
             findings.samples.add("false_alarms_hard", cluster, &item.group, flag(hard));
             for (change, pool) in Change::ALL.into_iter().zip(&mut pools) {
-                let Some(text) = changed(change, sentence, &item.turns, &names, &mut random)
-                else {
+                let Some(text) = changed(change, sentence, &item.turns, &names, &mut random) else {
                     continue;
                 };
                 let verdict = checker.check(&text, &source)?;

@@ -49,8 +49,7 @@ pub(super) async fn measure(
             let lead = item.turns.iter().take(3).map(|turn| turn.led(&turn.text));
             lead.collect::<Vec<_>>().join(" ")
         } else {
-            let composer =
-                Composer::new(checker.clone(), Extractive::new(Arc::clone(embedder)));
+            let composer = Composer::new(checker.clone(), Extractive::new(Arc::clone(embedder)));
             let order = Order { turns: &item.turns, budget, pins: &[] };
             let summary = composer.compose(order, None).await?;
             let source = checker.read(&item.turns)?;

@@ -140,7 +140,10 @@ fn numbers(reading: &Reading<'_>, taken: &HashSet<usize>, hard: &mut Hard) {
         let before = reading.text.get(..word.start).unwrap_or("").trim_end();
         let after = reading.tokens.get(at + 1).map_or("", |next| next.lower.as_str());
         let money = before.ends_with(['$', '€', '£', '¥', '₹'])
-            || matches!(after, "dollars" | "dollar" | "euros" | "euro" | "pounds" | "bucks" | "yuan");
+            || matches!(
+                after,
+                "dollars" | "dollar" | "euros" | "euro" | "pounds" | "bucks" | "yuan"
+            );
         let kind = if money {
             ReasonKind::Money
         } else if (1900.0..2100.0).contains(&number) && word.lower.len() == 4 {
@@ -160,8 +163,7 @@ fn said_as_time(reading: &Reading<'_>, word: &Token) -> bool {
         || runs_on(reading, &word.lower)
         || match parts.as_slice() {
             [hour, minute] => {
-                has(*hour)
-                    && (*minute == 0.0 || has(*minute) || (*minute == 30.0 && has(0.5)))
+                has(*hour) && (*minute == 0.0 || has(*minute) || (*minute == 30.0 && has(0.5)))
             }
             _ => false,
         }

@@ -160,8 +160,7 @@ impl Checker {
         let hard = hard::look(&reading);
         let polarity = polarity::polarity(&reading);
         let roles = roles::roles(&reading, embedder)?;
-        let row =
-            sentence_row::sentence_row(&reading, &odds, &hard, &polarity, &roles, report);
+        let row = sentence_row::sentence_row(&reading, &odds, &hard, &polarity, &roles, report);
         let lower = |at: usize| reading.tokens.get(at).map_or("", |word| &word.lower).to_owned();
         Ok(Rows {
             words: words.iter().map(|w| (w.at, lower(w.at), w.row.to_vec())).collect(),

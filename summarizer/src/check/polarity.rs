@@ -71,8 +71,7 @@ fn hold(reading: &Reading<'_>, clause: &str, out: &mut Polarity) {
         let brought = (1.0 - denied) * said * if denied > 0.0 { 0.5 } else { 1.0 };
         if brought > out.brought {
             out.brought = brought;
-            out.brought_word =
-                held.first().map(|(_, unit)| (word.lower.clone(), unit.turn));
+            out.brought_word = held.first().map(|(_, unit)| (word.lower.clone(), unit.turn));
         }
     } else if denied * said > out.dropped {
         out.dropped = denied * said;

@@ -39,10 +39,7 @@ impl Default for Roles {
 ///
 /// # Errors
 /// [`EmbedError`] of the embedder.
-pub(super) fn roles(
-    reading: &Reading<'_>,
-    embedder: &dyn Embedder,
-) -> Result<Roles, EmbedError> {
+pub(super) fn roles(reading: &Reading<'_>, embedder: &dyn Embedder) -> Result<Roles, EmbedError> {
     let mut out = Roles::default();
     let document = reading.document;
     if document.speakers.len() < 2 || reading.mentions.is_empty() {

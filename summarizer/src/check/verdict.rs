@@ -66,7 +66,11 @@ pub(super) fn verdict(
         .hard
         .missing
         .iter()
-        .map(|Missing { kind, words }| Reason { kind: *kind, words: words.clone(), sequence: nearest })
+        .map(|Missing { kind, words }| Reason {
+            kind: *kind,
+            words: words.clone(),
+            sequence: nearest,
+        })
         .collect();
     let polarity = &found.polarity;
     if polarity.brought >= NEGATION_NAMED

@@ -93,6 +93,8 @@ mod tests {
         let pins = [(1, "Never call me".to_owned())];
         let found = candidates(&turns, &pins);
         assert_eq!(found.len(), MAX_CANDIDATES);
-        assert!(found.first().unwrap().pinned && !found.iter().any(|one| one.said == "Zebra quux."));
+        assert!(
+            found.first().unwrap().pinned && !found.iter().any(|one| one.said == "Zebra quux.")
+        );
     }
 }

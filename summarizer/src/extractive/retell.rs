@@ -110,7 +110,9 @@ fn in_third_person(said: &str, name: &str, listener: Option<&str>) -> Option<Str
             _ if verb != Person::None => (agreed(word, &plain), Person::None),
             _ => ((*word).to_owned(), Person::None),
         };
-        own |= at == 0 && plain.starts_with('i') && matches!(plain.as_str(), "i" | "i'm" | "i've" | "i'll" | "i'd" | "my");
+        own |= at == 0
+            && plain.starts_with('i')
+            && matches!(plain.as_str(), "i" | "i'm" | "i've" | "i'll" | "i'd" | "my");
         verb = next;
         out.push(text);
     }
@@ -170,8 +172,11 @@ fn ends_like(text: &str, word: &str) -> String {
 /// With a small letter in front, unless the first word is a name or says "I".
 fn lowered(text: &str, words: &[&str]) -> String {
     let first = words.first().copied().unwrap_or("");
-    let plain = among(&bare(first), "the a an it it's that that's this there there's they he she \
-        these those if when because in on at for to no yes not you can maybe perhaps it'll");
+    let plain = among(
+        &bare(first),
+        "the a an it it's that that's this there there's they he she \
+        these those if when because in on at for to no yes not you can maybe perhaps it'll",
+    );
     let mut chars = text.chars();
     match chars.next() {
         Some(letter) if plain && text.starts_with(first) => {
