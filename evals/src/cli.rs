@@ -317,6 +317,8 @@ mod tests {
             "staleness --dataset beam --data d --folds 5 --fold-weights w",
             "staleness --dataset additive --reference",
             "explain conversations/x --server a:1 --as-of 7",
+            "summaries --dataset dialogsum --data d --models-dir m --changes 0",
+            "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",
@@ -325,6 +327,8 @@ mod tests {
             "crash --store rocks",
             "staleness --dataset prosecco --data d --folds 5 --fold-weights w --server a:1",
             "explain --as-of 7",
+            "summaries --dataset sgd --data d --models-dir m",
+            "summaries --dataset beam --data d --models-dir m --folds 5",
             "load --clients 0",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {

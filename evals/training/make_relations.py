@@ -75,8 +75,7 @@ def read(folder):
             offsets = [int(x) for x in rest[2:]]
             if int(rest[1]):
                 tagged.add(fields[0])
-            keep = max(MAX_SENSES[part] if int(rest[1]) >= 0 else 0, 0)
-            senses[fields[0]][part] = [(part, offset) for offset in offsets[:keep]]
+            senses[fields[0]][part] = [(part, offset) for offset in offsets[: MAX_SENSES[part]]]
     return synsets, senses, tagged
 
 

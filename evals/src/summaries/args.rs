@@ -99,6 +99,10 @@ pub(crate) struct SummariesArgs {
     /// Folder with `fold-0.json` to `fold-(K-1).json`.
     #[arg(long, requires = "folds")]
     pub(crate) fold_weights: Option<PathBuf>,
+    /// Seed changes into the references of the first N items (`dialogsum`,
+    /// `beam`), and see which the check catches.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) changes: usize,
     /// Write one JSON line for each item to this file, to read the errors.
     #[arg(long)]
     pub(crate) cases: Option<PathBuf>,

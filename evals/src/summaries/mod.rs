@@ -89,7 +89,8 @@ pub(crate) async fn run(args: &SummariesArgs) -> anyhow::Result<()> {
             let items = items::read(args)?;
             written::measure(args, &items, &checkers, &embedder, &mut findings).await?;
             if matches!(args.dataset, SummarySet::Dialogsum | SummarySet::Beam) {
-                seeded::measure(args, &items, &checkers, &mut findings)?;
+                let some = items.get(..args.changes.min(items.len())).unwrap_or_default();
+                seeded::measure(args, some, &checkers, &mut findings)?;
             }
         }
     }
@@ -104,7 +105,7 @@ fn deliver(
     let bootstrap = Bootstrap::new(args.seed);
     let config = json!({
         "model": args.model, "budget": args.budget, "folds": args.folds, "seed": args.seed,
-        "limit": args.limit,
+        "limit": args.limit, "changes": args.changes,
     });
     let mut report = Report::new("summaries", config);
     report.dataset = Some(args.dataset.folder().to_owned());

@@ -183,6 +183,10 @@ impl Document {
         self.stems.extend(&all);
         self.words.extend(words.iter().map(|word| word.hash));
         self.numbers.extend(words.iter().filter_map(|word| word.number).map(f64::to_bits));
+        // "7:30" also has a 7 and a 30, as "half past seven" or "7 pm" are said of it.
+        let times = words.iter().filter(|word| word.lower.contains(':'));
+        let parts = times.flat_map(|word| word.lower.split(':'));
+        self.numbers.extend(parts.filter_map(|part| part.parse().ok()).map(f64::to_bits));
         let content = words.iter().filter(|word| word.content);
         self.content.extend(content.clone().map(|word| (word.stem, word.sense)));
         let stems = content.map(|word| word.stem).collect();

@@ -186,11 +186,11 @@ mod tests {
     fn speakers_are_found_by_name_or_part() {
         let name = |text: &str| tokens(text).into_iter().map(|word| word.lower).collect();
         let speakers: Vec<Vec<String>> =
-            ["Project Manager", "#Person1#", "Ed Evans", "Eve Evans"].map(name).into();
+            ["Project Manager", "#Person1#", "Edna Evans", "Eve Evans"].map(name).into();
         let read = |text: &str| -> Vec<usize> {
             mentions(&tokens(text), &speakers).iter().map(|found| found.speaker).collect()
         };
         assert_eq!(read("The project manager thanks #Person1#."), [0, 1]);
-        assert_eq!(read("Ed agrees, Evans does not; Ed Evans's view"), [2, 2]);
+        assert_eq!(read("Edna agrees, Evans does not; Edna Evans's view"), [2, 2]);
     }
 }

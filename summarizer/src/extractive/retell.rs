@@ -148,10 +148,13 @@ fn agreed(word: &str, plain: &str) -> String {
         "don't" => "doesn't".to_owned(),
         "haven't" => "hasn't".to_owned(),
         "aren't" => "isn't".to_owned(),
-        _ if among(plain, UNCHANGED) || plain.ends_with("ed") || plain.is_empty() => {
+        // "asked" stays, "need" does not.
+        _ if among(plain, UNCHANGED) || (plain.ends_with("ed") && !plain.ends_with("eed")) => {
             return word.to_owned();
         }
-        _ if plain.chars().any(|c| !c.is_ascii_alphabetic()) => return word.to_owned(),
+        _ if plain.is_empty() || plain.chars().any(|c| !c.is_ascii_alphabetic()) => {
+            return word.to_owned();
+        }
         _ if plain.ends_with(['s', 'x', 'o']) || plain.ends_with("ch") || plain.ends_with("sh") => {
             format!("{plain}es")
         }
