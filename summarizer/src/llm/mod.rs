@@ -33,3 +33,4 @@ pub use local::{LocalModel, Speed};
 pub use recorded::{GenerationLedger, LedgerError, Record, RecordKey, Recorded};
 pub use requantise::{is_slow, requantise};
 pub use served::{QueueLimits, ServedModel};
+pub use tokenizer::ChatTokenizer;

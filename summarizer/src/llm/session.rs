@@ -279,7 +279,7 @@ impl Engine for Session {
                 return Err(LlmError::Request("a text to score is not empty".to_owned()));
             };
             if prompt.len() + tokens.len() > self.context() {
-                let limit = self.context() - tokens.len();
+                let limit = self.context().saturating_sub(tokens.len());
                 return Err(LlmError::PromptTooLong { tokens: prompt.len(), limit });
             }
             let mut score = pick(&first, *begin)?;

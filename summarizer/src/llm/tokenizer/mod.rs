@@ -8,7 +8,10 @@
 mod bytes;
 mod splitting;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use regex::Regex;
 use tokenizers::{Tokenizer, models::bpe::BPE};
@@ -27,8 +30,9 @@ const USER_DEFINED: usize = 4;
 /// Ends a turn in one of the families that are known, whatever the file says.
 const ENDINGS: [&str; 4] = ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>"];
 
-/// The tokenizer of one model.
-pub(crate) struct ChatTokenizer {
+/// The tokenizer of one model: for its prompts, and for whoever has to know how
+/// many tokens a text is for it.
+pub struct ChatTokenizer {
     /// Without control tokens.
     plain: Tokenizer,
     controls: HashMap<String, u32>,
@@ -43,6 +47,15 @@ pub(crate) struct ChatTokenizer {
 }
 
 impl ChatTokenizer {
+    /// Reads it from a model file; the weights are left alone.
+    ///
+    /// # Errors
+    /// [`LlmError::File`], or [`LlmError::Unsupported`] for a kind of tokenizer that
+    /// is not built in.
+    pub fn open(path: &Path) -> Result<Self, LlmError> {
+        Self::new(&Gguf::open(path)?)
+    }
+
     /// Builds it from a file's metadata.
     pub(crate) fn new(gguf: &Gguf) -> Result<Self, LlmError> {
         let model = gguf.text("tokenizer.ggml.model")?;
@@ -123,7 +136,10 @@ impl ChatTokenizer {
     }
 
     /// Tokens of a text in which nothing is a control token.
-    pub(crate) fn text(&self, text: &str) -> Result<Vec<u32>, LlmError> {
+    ///
+    /// # Errors
+    /// [`LlmError::Engine`].
+    pub fn text(&self, text: &str) -> Result<Vec<u32>, LlmError> {
         let mut tokens = Vec::new();
         self.append(text, &mut tokens)?;
         Ok(tokens)
@@ -140,6 +156,16 @@ impl ChatTokenizer {
             .map_err(|error| LlmError::Engine(error.to_string()))?;
         tokens.extend_from_slice(encoded.get_ids());
         Ok(())
+    }
+
+    /// The text that tokens stand for. Control tokens stand for none; half
+    /// characters at the end become U+FFFD.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        let mut decoder = Decoder::default();
+        let mut text: String =
+            tokens.iter().map(|token| decoder.push(self.spelling(*token))).collect();
+        text.push_str(decoder.rest());
+        text
     }
 
     /// The bytes that a token stands for.
