@@ -37,7 +37,11 @@ impl ComputeDevice {
         }
     }
 
-    fn open(self) -> candle_core::Result<Device> {
+    /// The device itself, for engines built on candle.
+    ///
+    /// # Errors
+    /// candle's, if this build or machine has no such device.
+    pub fn open(self) -> candle_core::Result<Device> {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(number) => Device::new_cuda(number),

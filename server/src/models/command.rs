@@ -7,10 +7,11 @@ use std::{
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use throughline_summarizer::llm::DeviceChoice;
 
 use super::{
-    Checked, ModelsError, Progress, PullOptions, Registry, bench, built_in, default_dir, pull,
-    verify,
+    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm, built_in,
+    default_dir, pull, verify,
 };
 
 /// Fetches and checks models.
@@ -41,8 +42,15 @@ pub enum ModelsCommand {
         place: Place,
     },
     /// Measures the engines on this machine: texts a second, and how near int8
-    /// is to fp32.
+    /// is to fp32. With --llm, a language model: tokens a second.
     Bench {
+        /// The language model to measure: a prompt of 512 tokens is read, 64 are
+        /// generated.
+        #[arg(long, value_name = "NAME")]
+        llm: Option<String>,
+        /// Where the language model computes: auto, cpu, cuda or metal.
+        #[arg(long, default_value = "auto", requires = "llm")]
+        device: DeviceChoice,
         /// Threads of each engine.
         #[arg(long, default_value_t = 2)]
         threads: usize,
@@ -109,7 +117,14 @@ impl ModelsCommand {
                 let (dir, registry) = place.open()?;
                 check(&registry, names, &dir, &mut out)?;
             }
-            Self::Bench { threads, seconds, place } => {
+            Self::Bench { llm: Some(name), device, threads, place, .. } => {
+                bench_llm::set_threads(*threads);
+                let (dir, registry) = place.open()?;
+                registry.purposed(name, Purpose::Llm)?;
+                pull(&registry, &[name], &dir, &PullOptions::default(), &Progress::auto())?;
+                bench_llm::run(&registry, name, &dir, *device, &mut out)?;
+            }
+            Self::Bench { llm: None, threads, seconds, place, .. } => {
                 let (dir, registry) = place.open()?;
                 pull(
                     &registry,
@@ -128,17 +143,21 @@ impl ModelsCommand {
 fn list(registry: &Registry, dir: &Path) -> Result<Table, ModelsError> {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
-    table.set_header(["model", "licence", "languages", "dimensions", "reads", "here"]);
+    table.set_header(["model", "for", "licence", "languages", "dimensions", "reads", "here"]);
     for model in &registry.models {
         let here =
             model.files.iter().filter(|file| dir.join(&model.name).join(&file.path).exists());
         let default = if model.name == registry.default_embedding { " (default)" } else { "" };
         table.add_row([
             format!("{}{default}", model.name),
+            model.purpose.as_str().to_owned(),
             model.licence.clone(),
             model.languages.clone(),
-            model.dimensions.to_string(),
-            format!("{} word pieces", model.max_tokens),
+            match model.purpose {
+                Purpose::Embedding => model.dimensions.to_string(),
+                Purpose::Llm => "–".to_owned(),
+            },
+            format!("{} tokens", model.max_tokens),
             format!("{} of {} files", here.count(), model.files.len()),
         ]);
     }

@@ -17,6 +17,18 @@ pub enum ModelsError {
         /// What there is.
         known: String,
     },
+    /// A model that is for something else.
+    #[error("{name} is a model for {is}, not for {wanted}; models for {wanted} are {known}")]
+    Purpose {
+        /// As asked for.
+        name: String,
+        /// What it is for.
+        is: &'static str,
+        /// What it was to be used for.
+        wanted: &'static str,
+        /// The models that are.
+        known: String,
+    },
     /// A model without a file of this kind.
     #[error("model {name} has no {role} file; `throughline models list` shows what it has")]
     NoSuchFile {
@@ -57,6 +69,14 @@ pub enum ModelsError {
         file: String,
         /// Each source and why it failed.
         attempts: Vec<String>,
+    },
+    /// A file could not be made over.
+    #[error("{file} cannot be made from what was pulled: {detail}")]
+    Making {
+        /// The file.
+        file: String,
+        /// Why.
+        detail: String,
     },
     /// One source failed; another may do.
     #[error("{0}")]

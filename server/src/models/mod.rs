@@ -6,11 +6,14 @@
 //! a blocking thread.
 
 mod bench;
+mod bench_llm;
 mod command;
 mod error;
 mod export;
 mod files;
 mod hub;
+mod joined;
+mod made;
 mod progress;
 mod pull;
 mod python;
@@ -27,7 +30,7 @@ pub use command::ModelsCommand;
 pub use error::ModelsError;
 pub use files::default_dir;
 pub use progress::{Progress, Step};
-pub use registry::{File, Hub, Model, Package, Purpose, Registry, Role, Runtime};
+pub use registry::{File, Hub, Joined, Model, Package, Purpose, Registry, Role, Runtime};
 
 use files::Lock;
 use hub::HubClient;
@@ -106,7 +109,7 @@ pub fn embedding_files(
     precision: Precision,
     dir: &Path,
 ) -> Result<ModelFiles, ModelsError> {
-    let model = registry.model(name)?;
+    let model = registry.purposed(name, Purpose::Embedding)?;
     let lock = Lock::read(dir)?;
     let place = |file: &File| {
         let relative = pull::relative(model, file);
@@ -143,7 +146,31 @@ pub fn embedding_files(
     })
 }
 
-/// Hashes every file of these models, and ONNX Runtime's library, again.
+/// Where a language model's file lies: the one that was made over, if it has
+/// one. Files are not hashed here; [`ensure`] or [`verify`] does that.
+///
+/// # Errors
+/// [`ModelsError::Missing`] if it was not pulled, [`ModelsError::Purpose`] if the
+/// model is no language model.
+pub fn llm_file(registry: &Registry, name: &str, dir: &Path) -> Result<ModelFile, ModelsError> {
+    let model = registry.purposed(name, Purpose::Llm)?;
+    let file = model.file(Role::GgufQ8).or_else(|_| model.file(Role::Gguf))?;
+    let relative = pull::relative(model, file);
+    let path = dir.join(&relative);
+    if !path.exists() {
+        return Err(ModelsError::Missing { name: name.to_owned(), path });
+    }
+    let locked = Lock::read(dir)?.sha256.get(&relative).cloned();
+    let sha256 = match locked.or_else(|| file.sha256.clone()) {
+        Some(sha256) => sha256,
+        // It was carried here without its lock.
+        None => files::sha256(&path)?,
+    };
+    Ok(ModelFile { path, sha256 })
+}
+
+/// Hashes every file of these models again, and ONNX Runtime's library if one of
+/// them needs it.
 ///
 /// # Errors
 /// [`ModelsError::Unknown`], or an unreadable `models.lock`; what is wrong with
@@ -164,6 +191,10 @@ pub fn verify(
                 state: pull::inspect(dir, model, file, &lock),
             });
         }
+    }
+    let mut models = registry.models.iter().filter(|model| names.contains(&model.name.as_str()));
+    if !models.any(|model| model.purpose == Purpose::Embedding) {
+        return Ok(checked);
     }
     let library = pull::library_path(registry);
     checked.push(Checked {

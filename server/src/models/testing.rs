@@ -86,6 +86,17 @@ fn serve(
     stream.flush()
 }
 
+/// A zip archive of these files.
+pub(super) fn zip(path: &std::path::Path, entries: &[(&str, &[u8])]) {
+    let mut writer = zip::ZipWriter::new(std::fs::File::create(path).expect("a file"));
+    for (name, bytes) in entries {
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(*name, options).expect("an entry");
+        writer.write_all(bytes).expect("written");
+    }
+    writer.finish().expect("a zip");
+}
+
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
@@ -101,7 +112,12 @@ pub(super) fn content(path: &str) -> &'static [u8] {
 
 /// A model `tiny`; its `config.json` has no published hash. `package` is TOML.
 pub(super) fn registry(package: &str) -> Registry {
-    let text = format!(
+    Registry::parse(&registry_text(package)).expect("a registry")
+}
+
+/// The same as TOML.
+pub(super) fn registry_text(package: &str) -> String {
+    format!(
         r#"
 default_embedding = "tiny"
 [runtime]
@@ -135,6 +151,5 @@ path = "config.json"
 "#,
         sha256(content("model.safetensors")),
         sha256(content("tokenizer.json")),
-    );
-    Registry::parse(&text).expect("a registry")
+    )
 }
