@@ -88,10 +88,14 @@ async fn an_erased_turn_leaves_no_summary_behind() {
     world.say(&id, &["zanzibar secret stays nowhere"]).await;
     talk(&world, &id, 22..=60).await;
     folded(&world, &id, 40).await;
-    assert!(world.holding("zanzibar") > 1, "the turn and its summary");
+    let (tenant, hash) = (engine_fixture::tenant(), [7; 32]);
+    let answers = world.generations();
+    answers.put(&tenant, &id, &hash, b"said of zanzibar".to_vec()).await.unwrap();
+    let reopened = answers.get(&tenant, &id, &hash).unwrap();
+    assert_eq!(reopened.as_deref(), Some(&b"said of zanzibar"[..]));
+    assert!(world.holding("zanzibar") > 2, "the turn, its summary, and what was generated");
     let fork = world.fork(&id, 55, "fork").await;
     assert_eq!(rolling(&world, &fork, 0).summaries[0].summary.from, 1, "forks share summaries");
-    let tenant = engine_fixture::tenant();
     world.engine.forget_turns(&tenant, &id, &[21]).await.unwrap();
     world.drain().await;
     assert_eq!(world.holding("zanzibar"), 0);

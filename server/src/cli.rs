@@ -110,10 +110,24 @@ impl Given {
     }
 }
 
+/// Sets how many threads a language model computes with. To be called before
+/// there are others; what is wrong with the settings is told when they are checked.
+#[allow(unsafe_code)]
+fn llm_threads(given: &Given) {
+    let of_file = || {
+        let file = config::load(given.config.as_ref()?).ok()?;
+        file.llm_threads
+    };
+    let threads = given.settings.llm_threads.or_else(of_file).unwrap_or(0);
+    // SAFETY: commands run from the main thread, and no other was started yet.
+    unsafe { throughline_summarizer::llm::threads::configure(threads) };
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(given) => {
+            llm_threads(&given);
             given.checked().and_then(|config| block_on(async { Ok(serve::serve(config).await?) }))
         }
         Command::Rebuild(given) => {

@@ -12,8 +12,9 @@ use throughline_memory::summary::{
 };
 
 use crate::{
-    compose::{ComposeError, Composer, Order, Origin, Rejected, Sentence, Writer},
+    compose::{ComposeError, Composer, ModelWriter, Order, Origin, Rejected, Sentence, Writer},
     extractive,
+    llm::ChatModel,
     source::SourceTurn,
 };
 
@@ -25,13 +26,13 @@ const CHARS_PER_TOKEN: usize = 4;
 #[derive(Clone)]
 pub struct Folder {
     composer: Arc<Composer>,
-    writer: Option<Arc<dyn Writer>>,
+    model: Option<Arc<dyn ChatModel>>,
 }
 
 impl Folder {
     /// With a language model, or extractive without one.
-    pub fn new(composer: Composer, writer: Option<Arc<dyn Writer>>) -> Self {
-        Self { composer: Arc::new(composer), writer }
+    pub fn new(composer: Composer, model: Option<Arc<dyn ChatModel>>) -> Self {
+        Self { composer: Arc::new(composer), model }
     }
 
     async fn fold(&self, source: &FoldSource) -> Result<Draft, ComposeError> {
@@ -52,7 +53,12 @@ impl Folder {
             budget: budget.max(extractive::MIN_BUDGET),
             pins: &source.pinned,
         };
-        let summary = self.composer.compose(order, self.writer.as_deref()).await?;
+        let writer = self.model.as_ref().map(|model| {
+            let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());
+            ModelWriter::new(Arc::clone(model), tenant, conversation)
+        });
+        let writer = writer.as_ref().map(|writer| -> &dyn Writer { writer });
+        let summary = self.composer.compose(order, writer).await?;
         if let Some(error) = &summary.writer_error {
             tracing::warn!(%error, "the language model did not write: extractive instead");
         }
@@ -68,8 +74,8 @@ impl Folder {
 #[async_trait]
 impl Summarize for Folder {
     fn model(&self) -> String {
-        let writer = self.writer.as_ref().map(|writer| writer.model());
-        writer.unwrap_or(extractive::MODEL).to_owned()
+        let model = self.model.as_ref().map(|model| model.info().name.clone());
+        model.unwrap_or_else(|| extractive::MODEL.to_owned())
     }
 
     async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {

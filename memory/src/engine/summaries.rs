@@ -16,6 +16,7 @@ use crate::{
     summary::{
         FoldSource, SourceTurn, Summary, SummarySentence,
         fold::{self, FoldRules, Node},
+        generations::strike_generations,
         outline::{self, Standing},
     },
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -229,7 +230,11 @@ impl Engine {
         for sequence in sources {
             let turn = self.read_turn(&scope.branch, *sequence)?;
             if turn.is_none_or(|turn| turn.forgotten) {
-                // The next attempt reads what is left.
+                // What was generated of it meanwhile goes; the next attempt
+                // reads what is left.
+                let mut batch = Batch::new();
+                strike_generations(&self.store, &mut batch, tenant, id)?;
+                self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
                 return Ok(true);
             }
         }
@@ -321,6 +326,7 @@ impl Engine {
         };
         Ok(FoldSource {
             tenant: tenant.clone(),
+            conversation: conversation.clone(),
             turns,
             below,
             pinned: held.filter_map(said_here).collect(),

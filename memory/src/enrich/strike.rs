@@ -10,7 +10,7 @@ use crate::{
     engine::records::{decode, encode},
     staleness::{Event, TurnEvents},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
-    summary::Summary,
+    summary::{Summary, generations::strike_generations},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -67,7 +67,8 @@ pub(crate) fn strike_events(
 }
 
 /// Adds to a batch what takes out the summaries of a conversation that stand for
-/// erased turns (sorted); what is left is folded anew.
+/// erased turns (sorted), and what was generated of the conversation; what is left
+/// is folded anew.
 ///
 /// # Errors
 /// What the store reports.
@@ -79,6 +80,7 @@ pub(crate) fn strike_summaries(
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
+    strike_generations(store, batch, tenant, conversation)?;
     let start = keys::at_sequence(tenant, conversation, Kind::Summary, *first);
     let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Summary));
     let mut failed = None;

@@ -14,6 +14,7 @@
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
 //!     'I' hash:16                        idempotency record of a client turn id
+//!     'L' hash:16                        what a language model answered
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'N' seq:u64                        revision that turns from here on came with
 //!     'T' seq:u64                        turn
@@ -42,6 +43,8 @@ pub enum Kind {
     PinRequest = b'G',
     /// Idempotency record of a client turn id.
     Idempotency = b'I',
+    /// What a language model answered.
+    Generation = b'L',
     /// Derived values of a turn.
     Derived = b'M',
     /// Revision that came with the turns from a sequence on.

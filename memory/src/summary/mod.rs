@@ -12,12 +12,13 @@
 //! stands on a turn that was replaced since is not shown.
 
 pub mod fold;
+pub mod generations;
 pub mod outline;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::turn::{Role, Sequence, TenantId};
+use crate::turn::{ConversationId, Role, Sequence, TenantId};
 
 /// A sentence with the turns that it stands on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,6 +105,8 @@ pub struct SourceTurn {
 pub struct FoldSource {
     /// Whose conversation: work is shared fairly between tenants.
     pub tenant: TenantId,
+    /// The conversation: what is generated goes with it.
+    pub conversation: ConversationId,
     /// The turns, in order, those left out that hold no more. For a summary of
     /// summaries the turns that these stand on.
     pub turns: Vec<SourceTurn>,

@@ -29,7 +29,7 @@ use throughline_memory::{
     store::{
         Batch, Direction, DiskSync, SledEngine, Store, StoreError, StoreKind, StoreOptions, keys,
     },
-    summary::fold::FoldRules,
+    summary::{fold::FoldRules, generations::Generations},
     turn::*,
 };
 
@@ -243,6 +243,11 @@ impl World {
             if turn.forgotten { "-".to_owned() } else { turn.searchable_text() }
         };
         page.turns.iter().map(text).collect()
+    }
+
+    /// What language models answered.
+    pub fn generations(&self) -> Generations {
+        Generations::new(Arc::clone(&self.store))
     }
 
     /// Sequences that a search finds, best first.

@@ -4,6 +4,7 @@
 
 mod file;
 mod limits;
+mod llm;
 mod paths;
 mod settings;
 
@@ -13,6 +14,7 @@ use throughline_memory::engine::Limits;
 
 pub use file::load;
 pub use limits::limits;
+pub use llm::LlmSettings;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -125,6 +127,8 @@ pub struct Config {
     pub staleness_weights: Option<PathBuf>,
     /// Conversations are folded into summaries.
     pub summaries: bool,
+    /// What writes them, if it is a language model.
+    pub llm: Option<LlmSettings>,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
     /// What a request may need.
@@ -181,6 +185,12 @@ impl Config {
             ranking_weights: settings.ranking_weights,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
+            llm: llm::llm(llm::Given {
+                name: settings.llm,
+                device: settings.llm_device,
+                endpoint: settings.llm_endpoint,
+                api_key_file: settings.llm_api_key_file,
+            })?,
             tokenizers_dir: settings.tokenizers_dir,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -160,6 +160,33 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staleness_weights: Option<PathBuf>,
 
+    /// Language model that writes summaries, a name of `throughline models list`
+    /// [default: none, summaries are extractive]. With --llm-endpoint its name there.
+    #[arg(long, env = "THROUGHLINE_LLM", value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm: Option<String>,
+
+    /// Where it computes: auto, cpu, cuda or metal [default: auto].
+    #[arg(long, env = "THROUGHLINE_LLM_DEVICE", value_name = "DEVICE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_device: Option<String>,
+
+    /// Threads that it computes with [default: half of the cores, at most 8].
+    #[arg(long, env = "THROUGHLINE_LLM_THREADS", value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_threads: Option<usize>,
+
+    /// Address of a chat completions service to ask instead, up to before
+    /// /chat/completions: http://127.0.0.1:8080/v1.
+    #[arg(long, env = "THROUGHLINE_LLM_ENDPOINT", value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_endpoint: Option<String>,
+
+    /// File that holds the API key of that service.
+    #[arg(long, env = "THROUGHLINE_LLM_API_KEY_FILE", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_api_key_file: Option<PathBuf>,
+
     /// Fold no conversation into summaries.
     #[arg(long, env = "THROUGHLINE_NO_SUMMARIES", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,6 +269,11 @@ impl Settings {
             qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
             ranking_weights: self.ranking_weights.or(lower.ranking_weights),
             staleness_weights: self.staleness_weights.or(lower.staleness_weights),
+            llm: self.llm.or(lower.llm),
+            llm_device: self.llm_device.or(lower.llm_device),
+            llm_threads: self.llm_threads.or(lower.llm_threads),
+            llm_endpoint: self.llm_endpoint.or(lower.llm_endpoint),
+            llm_api_key_file: self.llm_api_key_file.or(lower.llm_api_key_file),
             no_summaries: self.no_summaries.or(lower.no_summaries),
             tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
             default_deadline: self.default_deadline.or(lower.default_deadline),

@@ -6,6 +6,8 @@ use throughline_memory::{
     embed::EmbedError, engine::EngineError, index::IndexError, store::StoreError,
 };
 
+use throughline_summarizer::llm::LlmError;
+
 use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
 
 /// A server that does not start: the operator's to mend.
@@ -54,6 +56,9 @@ pub enum ServeError {
     /// The embedding model does not run.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The language model cannot be used.
+    #[error("language model: {0}")]
+    Llm(#[from] LlmError),
     /// The index refuses.
     #[error("{0}; check --qdrant-url and --qdrant-api-key-file")]
     Index(#[from] IndexError),

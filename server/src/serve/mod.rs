@@ -8,6 +8,7 @@
 
 mod error;
 mod listen;
+mod llm;
 mod model;
 mod server;
 mod signals;

@@ -26,7 +26,7 @@ use throughline_summarizer::{
     check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
 };
 
-use super::{ServeError, model};
+use super::{ServeError, llm, model};
 use crate::{
     config::{Config, IndexSettings, StoreKind},
     grpc::{About, Opened, Ranking, Scorer},
@@ -42,6 +42,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let embedding = model::open(config).await?;
     let embed = embedding.service;
     let index = index(&config.index, &store, &embed).await?;
+    let summarizer = summarizer(config, embedding.bulk, &store).await?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -58,7 +59,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         tokenizers,
         ranking,
         detector,
-        summarizer: summarizer(config, embedding.bulk)?,
+        summarizer,
         fold_rules: FoldRules::default(),
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
@@ -126,9 +127,10 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
 }
 
 /// What writes summaries, if anything does.
-fn summarizer(
+async fn summarizer(
     config: &Config,
     embedder: Arc<dyn Embedder>,
+    store: &Arc<Store>,
 ) -> Result<Option<Arc<dyn Summarize>>, ServeError> {
     if !config.summaries {
         return Ok(None);
@@ -136,7 +138,8 @@ fn summarizer(
     let checker = Checker::bundled(Arc::clone(&embedder))
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
     let composer = Composer::new(checker, Extractive::new(embedder));
-    Ok(Some(Arc::new(Folder::new(composer, None))))
+    let model = llm::open(config, store).await?;
+    Ok(Some(Arc::new(Folder::new(composer, model))))
 }
 
 fn file(setting: &'static str, path: PathBuf, detail: String) -> ServeError {

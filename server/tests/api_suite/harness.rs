@@ -26,6 +26,9 @@ use throughline_memory::{
     retrieval::RankingWeights,
     store::{Store, StoreKind, StoreOptions},
 };
+use throughline_summarizer::{
+    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
+};
 use tonic::{
     Request, Status,
     service::{Interceptor, interceptor::InterceptedService},
@@ -262,12 +265,15 @@ pub(crate) async fn opened(data: &Path, limits: Limits) -> Opened {
 
 pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Opened {
     let store = Arc::new(store);
-    let embed = Arc::new(embed_service(data));
+    let embedder: Arc<dyn Embedder> = Arc::new(HashEmbedder::new());
+    let embed = Arc::new(embed_service(data, Arc::clone(&embedder)));
+    let checker = Checker::bundled(Arc::clone(&embedder)).unwrap();
+    let composer = Composer::new(checker, Extractive::new(embedder));
     let source = StoreTurnSource::new(Arc::clone(&store), embed.version());
     let index = Arc::new(ExactIndex::new(Arc::new(source), 64 << 20));
     let embedding = embed.model().clone();
     let parts = EngineParts {
-        summarizer: None,
+        summarizer: Some(Arc::new(Folder::new(composer, None))),
         fold_rules: throughline_memory::summary::fold::FoldRules::default(),
         store,
         embed,
@@ -283,7 +289,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     Opened { engine, pages: PageTokens::new([3; 32]), about }
 }
 
-fn embed_service(data: &Path) -> EmbedService {
+fn embed_service(data: &Path, embedder: Arc<dyn Embedder>) -> EmbedService {
     let tokenizer = data.join("tokenizer.json");
     std::fs::write(&tokenizer, tokenizer_json()).unwrap();
     let file = |path: &Path| ModelFile { path: path.to_owned(), sha256: String::new() };
@@ -301,8 +307,8 @@ fn embed_service(data: &Path) -> EmbedService {
         query_prefix: String::new(),
         passage_prefix: String::new(),
     };
-    let (splitter, embedder) = (Splitter::open(&files).unwrap(), Arc::new(HashEmbedder::new()));
-    EmbedService::start(embedder.clone(), embedder, splitter, &EmbedConfig::default()).unwrap()
+    let splitter = Splitter::open(&files).unwrap();
+    EmbedService::start(Arc::clone(&embedder), embedder, splitter, &EmbedConfig::default()).unwrap()
 }
 
 /// Word pieces are single letters.

@@ -15,6 +15,7 @@ mod lifecycle;
 mod pages;
 mod program;
 mod staleness;
+mod summaries;
 mod transfer;
 mod turns;
 mod waits;

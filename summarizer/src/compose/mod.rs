@@ -6,6 +6,7 @@
 //! was rejected is kept with its reasons; without a writer, or when it fails,
 //! the summary is extractive and says so.
 
+mod model;
 mod prompt;
 mod revise;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 use async_trait::async_trait;
 
+pub use model::ModelWriter;
 pub use prompt::PROMPT_VERSION;
 
 use crate::{

@@ -27,7 +27,7 @@ pub use chat::{
     ChatModel, ChatRequest, Finish, Generation, Message, ModelInfo, Options, Pieces, Sampling,
 };
 pub use device::DeviceChoice;
-pub use endpoint::Endpoint;
+pub use endpoint::{ApiKey, Endpoint};
 pub use error::LlmError;
 pub use local::{LocalModel, Speed};
 pub use recorded::{GenerationLedger, LedgerError, Record, RecordKey, Recorded};

@@ -1,0 +1,60 @@
+//! A chat model as the writer of one conversation's summaries.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use throughline_memory::turn::{ConversationId, Role, TenantId};
+
+use super::{PROMPT_VERSION, Writer, WriterError};
+use crate::llm::{ChatModel, ChatRequest, Message, Options};
+
+/// Tokens of an answer at most: a summary is far shorter.
+const MAX_TOKENS: usize = 320;
+/// How long an answer may take, waiting for its turn included: on a processor a
+/// long segment takes a minute to read.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// See the module.
+pub struct ModelWriter {
+    model: Arc<dyn ChatModel>,
+    tenant: TenantId,
+    conversation: ConversationId,
+}
+
+impl ModelWriter {
+    /// For a tenant's conversation: shares of the queue and erasure go by them.
+    pub fn new(model: Arc<dyn ChatModel>, tenant: TenantId, conversation: ConversationId) -> Self {
+        Self { model, tenant, conversation }
+    }
+}
+
+#[async_trait]
+impl Writer for ModelWriter {
+    fn model(&self) -> &str {
+        &self.model.info().name
+    }
+
+    async fn write(&self, prompt: &str) -> Result<String, WriterError> {
+        let messages = vec![Message::new(Role::User, prompt)];
+        let version = format!("summary {PROMPT_VERSION}");
+        let request = ChatRequest {
+            conversation: Some(self.conversation.clone()),
+            options: Options {
+                max_tokens: MAX_TOKENS,
+                deadline: Some(Instant::now() + PATIENCE),
+                ..Options::default()
+            },
+            ..ChatRequest::new(self.tenant.clone(), &version, messages)
+        };
+        let answer = self.model.generate(&request, None).await;
+        let answer = answer.map_err(|error| WriterError(error.to_string()))?;
+        if answer.finish.is_whole() {
+            Ok(answer.text)
+        } else {
+            Err(WriterError(format!("it did not finish: {:?}", answer.finish)))
+        }
+    }
+}
