@@ -3,7 +3,7 @@
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`fact_turns`] and
-//! [`fact_records`]), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
 //! derives everything again.
@@ -18,6 +18,8 @@ mod commit;
 mod conversations;
 mod current;
 mod delete;
+mod detected;
+mod detected_edges;
 mod error;
 mod fact_edges;
 mod fact_news;
@@ -39,6 +41,7 @@ mod search;
 pub(crate) mod source;
 mod staleness;
 pub(crate) mod turns;
+mod user_pins;
 pub(crate) mod uses;
 mod validate;
 mod watching;
@@ -52,6 +55,7 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use api::*;
+pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
@@ -94,6 +98,8 @@ pub struct EngineParts {
     pub ranking: RankingWeights,
     /// Draws the staleness events of new turns.
     pub detector: Arc<dyn Detect>,
+    /// What is pinned without the caller.
+    pub pins: PinSettings,
     /// Limits in force.
     pub limits: Limits,
     /// Tells the time.
@@ -117,6 +123,8 @@ pub struct Engine {
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
     detector: Arc<dyn Detect>,
+    pins: PinSettings,
+    yielded: user_pins::YieldedPins,
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
     watches: watching::Watches,
@@ -151,6 +159,8 @@ impl Engine {
             outbox: Arc::default(),
             catalogs: Arc::default(),
             detector: parts.detector,
+            pins: parts.pins,
+            yielded: user_pins::YieldedPins::default(),
             ledgers: Arc::default(),
             uses: Arc::default(),
             watches: watching::Watches::default(),
@@ -176,6 +186,7 @@ impl Engine {
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
+        engine.pin_again_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)

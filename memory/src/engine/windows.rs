@@ -76,7 +76,8 @@ impl WindowKey {
             turn,
             revision: own.head.revision,
             indexed,
-            user_history: request.include_user_history,
+            // Pins of the user come from other conversations.
+            user_history: request.include_user_history || !own.head.user_id.is_empty(),
         }
     }
 

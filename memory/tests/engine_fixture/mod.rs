@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use throughline_memory::{
     context::{TemplateOverhead, Tokenizers},
     engine::*,
-    facts::{FactKind, Statement},
+    facts::{FactKind, Statement, detect::PinDetector},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     staleness::{Detect, Signals},
@@ -53,6 +53,8 @@ pub struct Controls {
     pub detector: Arc<AtomicU32>,
     /// The detector that ships instead of the scripted one.
     pub signals: AtomicBool,
+    /// Pins what users say, with the detector that ships.
+    pub pins: AtomicBool,
     /// Drawn from for names.
     pub names: AtomicU64,
 }
@@ -76,6 +78,12 @@ impl World {
     /// With the detector that ships.
     pub async fn with_signals() -> Self {
         let controls = Controls { signals: AtomicBool::new(true), ..Controls::default() };
+        Self::controlled(StoreKind::Sled, Limits::default(), controls).await
+    }
+
+    /// With the detector of pins that ships.
+    pub async fn with_pins() -> Self {
+        let controls = Controls { pins: AtomicBool::new(true), ..Controls::default() };
         Self::controlled(StoreKind::Sled, Limits::default(), controls).await
     }
 
@@ -279,6 +287,7 @@ async fn open(
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().expect("weights"),
         detector,
+        pins: pins(controls),
         limits: limits.clone(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);
@@ -286,6 +295,14 @@ async fn open(
         }),
     };
     Ok((Engine::start(parts).await?, store))
+}
+
+fn pins(controls: &Controls) -> PinSettings {
+    if controls.pins.load(Ordering::SeqCst) {
+        PinSettings::with(PinDetector::built_in().expect("weights"))
+    } else {
+        PinSettings::off()
+    }
 }
 
 /// Fails the test instead of hanging.

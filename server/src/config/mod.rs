@@ -5,6 +5,7 @@
 mod file;
 mod limits;
 mod paths;
+mod pins;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -13,6 +14,7 @@ use throughline_memory::engine::Limits;
 
 pub use file::load;
 pub use limits::limits;
+pub use pins::{PinOptions, PinTable};
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -123,6 +125,10 @@ pub struct Config {
     pub ranking_weights: Option<PathBuf>,
     /// The same for staleness: a file or a directory.
     pub staleness_weights: Option<PathBuf>,
+    /// The same for what is pinned: a file or a directory.
+    pub pin_weights: Option<PathBuf>,
+    /// What the service pins by itself.
+    pub pins: PinOptions,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
     /// What a request may need.
@@ -178,6 +184,8 @@ impl Config {
             )?,
             ranking_weights: settings.ranking_weights,
             staleness_weights: settings.staleness_weights,
+            pin_weights: settings.pin_weights,
+            pins: pins::pins(&settings.pins, settings.no_pins.unwrap_or(false))?,
             tokenizers_dir: settings.tokenizers_dir,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -273,11 +273,13 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().unwrap(),
         detector: Arc::new(Scripted(Arc::default())),
+        pins: PinSettings::off(),
         limits,
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await.unwrap();
-    let about = About { embedding, ranking: Ranking::default(), scorer: Scorer::default() };
+    let (ranking, scorer, pins) = Default::default();
+    let about = About { embedding, ranking, scorer, pins };
     Opened { engine, pages: PageTokens::new([3; 32]), about }
 }
 
