@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     dataset::DatasetName,
+    pins::PinArgs,
     staleness::args::{ExplainArgs, StalenessArgs},
 };
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Staleness(StalenessArgs),
     /// Prints a conversation with the staleness of each turn, and its edges.
     Explain(ExplainArgs),
+    /// Is what must outlive its turn pinned, and in the windows?
+    Pins(PinArgs),
     /// Durable appends per second, or the latency of windows.
     Load(LoadArgs),
     /// Kills the server under load and checks what it acknowledged.
@@ -309,6 +312,8 @@ mod tests {
             "staleness --dataset beam --data d --folds 5 --fold-weights w",
             "staleness --dataset additive --reference",
             "explain conversations/x --server a:1 --as-of 7",
+            "pins --dataset beam --data d --folds 5 --fold-weights w",
+            "pins --dataset prefeval --data d --distance 0,8,28,96",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",

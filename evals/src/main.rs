@@ -3,7 +3,7 @@
 //! their questions, and scores what comes back against the labels.
 //!
 //! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
-//! scores, `report` delivers; `staleness`, `load` and `crash` stand beside the
+//! scores, `report` delivers; `staleness`, `pins`, `load` and `crash` stand beside the
 //! runner.
 //! Nothing here knows the server's insides: only `proto` is shared.
 
@@ -16,6 +16,7 @@ mod dataset;
 mod double;
 mod load;
 mod metrics;
+mod pins;
 mod process;
 mod report;
 mod runner;
@@ -48,6 +49,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Features(args) => runner::features::run(&args).await.map(|()| true),
         Command::Staleness(args) => staleness::run(&args).await.map(|()| true),
         Command::Explain(args) => staleness::explain::run(&args).await.map(|()| true),
+        Command::Pins(args) => pins::run(&args).await.map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
         Command::Crash(args) => crash::run(&args).await,
     }

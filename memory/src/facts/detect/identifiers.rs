@@ -41,7 +41,8 @@ pub(super) fn shape(word: &str) -> Option<Shape> {
     }
     let length = word.chars().count();
     let is_link = ["http:", "https:", "www."].iter().any(|head| word.starts_with(head));
-    if digits == 0 || length < 4 || is_link {
+    let is_formula = word.contains(['\\', '{', '}', '^', '=', '+', '*', '$']);
+    if digits == 0 || length < 4 || is_link || is_formula {
         return None;
     }
     if digits == length {
@@ -98,6 +99,7 @@ mod tests {
             ("5.3.0", None),
             ("10:30", None),
             ("HTML5", None),
+            ("\\frac{48}{16", None),
             ("MM/DD/YYYY", None),
             ("@ann", None),
             ("https://a.example/b12345", None),

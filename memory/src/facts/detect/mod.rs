@@ -16,7 +16,7 @@ mod model;
 mod sentences;
 mod weights;
 
-pub use live::{Live, live, repeats};
+pub use live::{Live, is_kept, live, repeats, use_of};
 pub use model::{PinModelError, Sort};
 pub use weights::{MAX_PIN_WEIGHTS_BYTES, PinWeights, PinWeightsError};
 
@@ -235,7 +235,8 @@ fn shortened(text: &str, span: Span, surest: Span) -> Span {
         let Some(first) = clauses.first() else { return span };
         kept = *first;
     }
-    for clause in clauses.iter().rev().filter(|clause| clause.end <= kept.start) {
+    let before: Vec<&Span> = clauses.iter().filter(|clause| clause.end <= kept.start).collect();
+    for clause in before.into_iter().rev() {
         if (kept.end - clause.start) as usize > MAX_SPAN {
             break;
         }
