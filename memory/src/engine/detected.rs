@@ -292,7 +292,7 @@ impl Engine {
                     let used = detect::use_of(fact, probability, Sequence::MAX);
                     Some((if is_replaced(fact) { used - 1.0 } else { used }, &fact.id))
                 }
-                _ => None,
+                Origin::Caller | Origin::Detector { .. } => None,
             })
             .collect();
         open.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(a.1)));

@@ -147,12 +147,10 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
             format!("the last user turn has {tokens} tokens and was left out; raise the budget"),
         ),
     };
-    let facts = match shortfall {
-        Shortfall::PinsYielded(pins) => {
-            pins.iter().map(|(of, fact)| name::fact_name(of, fact)).collect()
-        }
-        _ => Vec::new(),
-    };
+    let mut facts = Vec::new();
+    if let Shortfall::PinsYielded(pins) = shortfall {
+        facts.extend(pins.iter().map(|(of, fact)| name::fact_name(of, fact)));
+    }
     pb::Shortfall { reason: reason.into(), detail, count, facts }
 }
 

@@ -21,7 +21,7 @@ use throughline_memory::{
         EmbedConfig, EmbedError, EmbedService, Embedder, EmbeddingModel, ModelFile, ModelFiles,
         Pooling, Precision, Splitter, Vector,
     },
-    engine::{Engine, EngineParts, Limits, StoreTurnSource},
+    engine::{Engine, EngineParts, Limits, PinSettings, StoreTurnSource},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     store::{Store, StoreKind, StoreOptions},
