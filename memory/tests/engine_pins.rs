@@ -33,7 +33,17 @@ async fn told(world: &World, name: &str, user: &str, said: &[&str]) -> Conversat
 #[tokio::test]
 async fn what_a_user_says_is_pinned_word_for_word_once() {
     let world = World::with_pins().await;
-    let id = told(&world, "c", "ann", &["Hello there!", "Thanks. Always answer in metric units from now on. How long is a mile?", BAN]).await;
+    let id = told(
+        &world,
+        "c",
+        "ann",
+        &[
+            "Hello there!",
+            "Thanks. Always answer in metric units from now on. How long is a mile?",
+            BAN,
+        ],
+    )
+    .await;
     let found = pins(&world, &id).await;
     let rule = found.iter().find(|pinned| pinned.fact.text == RULE).expect("the rule");
     assert_eq!((rule.fact.kind, rule.fact.source), (FactKind::Instruction, Some(2)));
@@ -123,7 +133,20 @@ async fn a_fork_has_the_pins_of_what_it_shares() {
 #[tokio::test]
 async fn the_surest_are_live_and_bans_are_never_displaced() {
     let world = World::with_pins().await;
-    let things = ["tea", "rye bread", "jazz", "rain", "chess", "ferns", "wool", "snow", "maps", "owls", "figs", "clay"];
+    let things = [
+        "tea",
+        "rye bread",
+        "jazz",
+        "rain",
+        "chess",
+        "ferns",
+        "wool",
+        "snow",
+        "maps",
+        "owls",
+        "figs",
+        "clay",
+    ];
     let likings: Vec<String> =
         things.iter().map(|thing| format!("I prefer {thing} over everything else.")).collect();
     let mut said: Vec<&str> = vec![BAN];

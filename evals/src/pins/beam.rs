@@ -117,9 +117,8 @@ impl Played<'_> {
     ) -> anyhow::Result<()> {
         let name = self.ingested.whole().context("no conversation to ask")?;
         let (pins, more) = self.pins(name).await?;
-        let of_pin = |pin: &Fact| {
-            self.ingested.position(&format!("{name}/turns/{}", pin.source_sequence))
-        };
+        let of_pin =
+            |pin: &Fact| self.ingested.position(&format!("{name}/turns/{}", pin.source_sequence));
         let pinned: BTreeSet<usize> = pins.iter().filter_map(of_pin).collect();
         let asked = questions.iter().filter(|question| PINNED.contains(&question.group.as_str()));
         let labelled: BTreeSet<usize> =
@@ -155,7 +154,12 @@ impl Played<'_> {
             let sentence = labels.get(&question.id).and_then(|label| self.meant(question, label));
             if let Some(sentence) = sentence {
                 let stands = stands(&window, &question.text, &sentence);
-                found.samples.add(&format!("coverage_span@{}", args.budget), id, group, truth(stands));
+                found.samples.add(
+                    &format!("coverage_span@{}", args.budget),
+                    id,
+                    group,
+                    truth(stands),
+                );
             }
         }
         Ok(())
@@ -229,6 +233,9 @@ mod tests {
     fn sentences_are_told_apart_and_words_tell_them() {
         let text = "I like tea. Can you help? Version 2.3 is out!\nOk";
         assert_eq!(sentences(text), ["I like tea.", "Can you help?", "Version 2.3 is out!", "Ok"]);
-        assert_eq!(telling("I prefer Tea over coffee"), ["coffee", "over", "prefer"].map(str::to_owned).into());
+        assert_eq!(
+            telling("I prefer Tea over coffee"),
+            ["coffee", "over", "prefer"].map(str::to_owned).into()
+        );
     }
 }

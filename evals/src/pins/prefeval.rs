@@ -13,9 +13,7 @@ use serde::Deserialize;
 
 use super::{Found, PinArgs, open, stands, window};
 use crate::{
-    dataset::{
-        Conversation, Dataset, DatasetName, DatedSession, Message, Session, Speaker, read,
-    },
+    dataset::{Conversation, Dataset, DatasetName, DatedSession, Message, Session, Speaker, read},
     metrics::ranking::truth,
     runner::{
         ingest::{Layout, ingest},
@@ -151,7 +149,8 @@ fn flat<T>(all: Vec<BTreeMap<String, Vec<T>>>) -> impl Iterator<Item = (String, 
 fn filler(args: &PinArgs, exchanges: usize) -> anyhow::Result<Vec<Message>> {
     let beam = Dataset::read(DatasetName::Beam, &args.data, Some(FILLER_SPLIT))?;
     let first = beam.conversations.first().context("BEAM has no conversation")?;
-    let messages = first.turns().map(|turn| Message::chat(turn.message.role, turn.message.text.clone()));
+    let messages =
+        first.turns().map(|turn| Message::chat(turn.message.role, turn.message.text.clone()));
     let messages: Vec<Message> = messages.filter(|message| !message.is_blank()).collect();
     ensure!(
         messages.len() >= 2 * exchanges,

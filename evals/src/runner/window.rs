@@ -68,7 +68,8 @@ pub(crate) fn named(
         let message = window.messages.get(item.message_index as usize);
         let whole = message.is_some_and(|message| holds_words(&message.content, text));
         // A pin holds a part of its turn, or all of it.
-        let holds_turns = matches!(section, Ok(Section::Recent | Section::Retrieved | Section::Query));
+        let holds_turns =
+            matches!(section, Ok(Section::Recent | Section::Retrieved | Section::Query));
         if holds_turns || section == Ok(Section::Pinned) && whole {
             named.positions.insert(position);
         }

@@ -114,8 +114,7 @@ impl Engine {
             }
             facts.push(fact);
         }
-        let known: HashMap<&FactId, &Fact> =
-            before.iter().map(|fact| (&fact.id, fact)).collect();
+        let known: HashMap<&FactId, &Fact> = before.iter().map(|fact| (&fact.id, fact)).collect();
         let mut batch = Batch::new();
         for fact in facts.iter().filter(|fact| known.get(&fact.id) != Some(fact)) {
             put_fact(&mut batch, &cell, fact)?;

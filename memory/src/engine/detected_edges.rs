@@ -8,7 +8,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Engine, EngineError, NewFact, commit::Publish, fact_records::put_fact, heads::Cell, records::Head,
+    Engine, EngineError, NewFact, commit::Publish, fact_records::put_fact, heads::Cell,
+    records::Head,
 };
 use crate::{
     facts::{self, Cause, Fact, Owner, detect},
@@ -66,9 +67,9 @@ pub(super) fn draw_among(fact: &mut Fact, others: &mut [Fact]) {
     let own = Cause::Fact(fact.id.clone());
     for mut other in drawn {
         let kind = other.kind;
-        other.edges.retain(|edge| {
-            edge.later != own || kind == fact.kind && edge.confidence >= REPLACES
-        });
+        other
+            .edges
+            .retain(|edge| edge.later != own || kind == fact.kind && edge.confidence >= REPLACES);
         if let Some(place) = others.iter_mut().find(|place| place.id == other.id) {
             *place = other;
         }

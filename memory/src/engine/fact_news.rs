@@ -6,8 +6,8 @@
 //! turns and facts give the same edges however often they are compared.
 
 use super::{
-    Engine, EngineError, commit::Publish, detected_edges, fact_records::put_fact, heads::Cell, records::Head,
-    turns::scan_turns,
+    Engine, EngineError, commit::Publish, detected_edges, fact_records::put_fact, heads::Cell,
+    records::Head, turns::scan_turns,
 };
 use crate::{
     facts::{self, Cause, Claim, Fact, Heard, Held},

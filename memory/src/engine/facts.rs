@@ -6,8 +6,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
-    detected_edges,
+    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact, detected_edges,
     fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
     records::{Head, decode, encode},
@@ -105,8 +104,7 @@ impl Engine {
         let others = self.read_facts(tenant, id)?;
         // The same pin may have been drawn from the imported turns by now.
         let drawn = others.iter().find(|other| detected_edges::is_same_pin(other, &new));
-        if let Some(drawn) = drawn.filter(|_| kept.as_ref().is_some_and(|k| k.detected.is_some()))
-        {
+        if let Some(drawn) = drawn.filter(|_| kept.as_ref().is_some_and(|k| k.detected.is_some())) {
             let drawn = drawn.id.clone();
             return Ok((self.one_of(&cell, &head, others, &drawn)?, head.revision));
         }

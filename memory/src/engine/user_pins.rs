@@ -41,11 +41,7 @@ impl YieldedPins {
     }
 
     /// Whether the newest window of a conversation had no room for a pin.
-    pub(super) fn of(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Arc<HashSet<FactId>> {
+    pub(super) fn of(&self, tenant: &TenantId, id: &ConversationId) -> Arc<HashSet<FactId>> {
         self.recent.get(&(tenant.clone(), id.clone())).unwrap_or_default()
     }
 }
@@ -62,8 +58,7 @@ impl Engine {
     ) -> Vec<Shortfall> {
         let held: HashSet<&FactId> =
             window.items.iter().filter_map(|item| item.fact.as_ref()).collect();
-        let left: Vec<&Pin> =
-            pins.iter().filter(|pin| !held.contains(&pin.fact.id)).collect();
+        let left: Vec<&Pin> = pins.iter().filter(|pin| !held.contains(&pin.fact.id)).collect();
         if now {
             self.yielded.note(own, &left);
         }
@@ -99,11 +94,8 @@ impl Engine {
                 others.extend(self.scope(tenant, &id).ok());
             }
         }
-        let others = self.said_by_then(
-            others.into_iter(),
-            std::slice::from_ref(own),
-            as_of.unwrap_or(0),
-        )?;
+        let others =
+            self.said_by_then(others.into_iter(), std::slice::from_ref(own), as_of.unwrap_or(0))?;
         let mut found: Vec<(f32, Pin)> = Vec::new();
         for other in &others {
             let cell = self.heads.cell(tenant, &other.branch.conversation)?;
@@ -116,9 +108,7 @@ impl Engine {
                 }
                 let used = match pinned.fact.origin {
                     Origin::Caller => 1.0,
-                    Origin::Detector { probability, .. } => {
-                        use_of(&pinned.fact, probability, then)
-                    }
+                    Origin::Detector { probability, .. } => use_of(&pinned.fact, probability, then),
                 };
                 if let Some(mut pin) = self.pin_of(other, &pinned.fact, false, None)? {
                     pin.conversation = Some(other.branch.conversation.clone());

@@ -16,9 +16,7 @@ use super::{
     windows::WindowKey,
 };
 use crate::{
-    context::{
-        self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions,
-    },
+    context::{self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions},
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };

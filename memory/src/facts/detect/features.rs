@@ -175,7 +175,8 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
 
 /// Length of the word that a text begins with, in bytes.
 fn word(text: &str) -> usize {
-    let run = |text: &str, takes: fn(char) -> bool| text.find(|c: char| !takes(c)).unwrap_or(text.len());
+    let run =
+        |text: &str, takes: fn(char) -> bool| text.find(|c: char| !takes(c)).unwrap_or(text.len());
     let mut end = run(text, char::is_alphanumeric);
     while let Some(rest) = text.get(end..)
         && let Some(behind) = rest.strip_prefix(['\'', '’'])
@@ -201,8 +202,10 @@ mod tests {
     #[test]
     fn words_are_told_apart_by_the_vocabulary_alone() {
         let mut words = 0;
-        let found = marks("I prefer green tea over 3 coffees; it’s a -- don't?", &vocabulary(), &mut words);
-        let expected = ["^", "i", "prefer", "w", "over", "#", "w", ",", "it's", "a", ",", "don't", "?", "$"];
+        let found =
+            marks("I prefer green tea over 3 coffees; it’s a -- don't?", &vocabulary(), &mut words);
+        let expected =
+            ["^", "i", "prefer", "w", "over", "#", "w", ",", "it's", "a", ",", "don't", "?", "$"];
         assert_eq!(found, expected);
         assert_eq!(words, 10);
     }
@@ -212,7 +215,16 @@ mod tests {
         let text = "I prefer tea over mate AB-12345.";
         let span = Span { start: 0, end: text.len() as u32 };
         let found = features(text, span, Place { number: 0, of: 1 }, &vocabulary());
-        for name in ["prefer", "i prefer w", "^ i", "prefer .. over", "@first", "@alone", "@len<=8", "@id:mixed"] {
+        for name in [
+            "prefer",
+            "i prefer w",
+            "^ i",
+            "prefer .. over",
+            "@first",
+            "@alone",
+            "@len<=8",
+            "@id:mixed",
+        ] {
             assert!(found.contains(&feature(name)), "{name}");
         }
         for name in ["^", "$", "tea", "@later", "@asks", "@len<=4"] {

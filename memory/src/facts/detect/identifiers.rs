@@ -73,8 +73,7 @@ fn groups(word: &str, digits: usize) -> Option<Shape> {
     let is_date = parts.len() == 3
         && parts.get(1).is_some_and(|middle| middle.len() <= 2)
         && parts.iter().all(short);
-    let is_amount =
-        !word.contains(['-', '/']) || word.contains(['.', ',', ':', '$', '%']);
+    let is_amount = !word.contains(['-', '/']) || word.contains(['.', ',', ':', '$', '%']);
     (!is_date && !is_amount && digits >= 6).then_some(Shape::Groups)
 }
 

@@ -148,9 +148,9 @@ impl PinDetector {
         let mut added: Option<(usize, Vec<f32>)> = None;
         for (number, span) in spans.iter().enumerate() {
             let place = Place { number, of: spans.len() };
-            let at = passages.iter().position(|passage| {
-                passage.span.0 <= span.start && span.start < passage.span.1
-            });
+            let at = passages
+                .iter()
+                .position(|passage| passage.span.0 <= span.start && span.start < passage.span.1);
             let of_passage = at.unwrap_or(usize::MAX);
             if added.as_ref().is_none_or(|(of, _)| *of != of_passage) {
                 let vector = at.and_then(|at| passages.get(at)).map(|passage| passage.vector);

@@ -13,9 +13,8 @@ const MAX_SENTENCES: usize = 96;
 /// What code stands between.
 const FENCE: &str = "```";
 /// A full stop behind these ends nothing.
-const ABBREVIATIONS: [&str; 13] = [
-    "e.g", "i.e", "etc", "vs", "dr", "mr", "mrs", "ms", "no", "st", "approx", "ca", "nr",
-];
+const ABBREVIATIONS: [&str; 13] =
+    ["e.g", "i.e", "etc", "vs", "dr", "mr", "mrs", "ms", "no", "st", "approx", "ca", "nr"];
 
 /// The sentences of a text, in order.
 pub(super) fn sentences(text: &str) -> Vec<Span> {
@@ -105,12 +104,15 @@ mod tests {
     #[test]
     fn sentences_end_where_they_end() {
         for (text, expected) in [
-            ("I like e.g. tea. Do you? Yes!\nOk", &["I like e.g. tea.", "Do you?", "Yes!", "Ok"][..]),
+            (
+                "I like e.g. tea. Do you? Yes!\nOk",
+                &["I like e.g. tea.", "Do you?", "Yes!", "Ok"][..],
+            ),
             ("v2.3.1 works. Mr. X said hi...", &["v2.3.1 works.", "Mr. X said hi..."]),
-            ("Look: ```let a = 1. b\nc``` and go. Über alles!", &[
-                "Look: ```let a = 1. b\nc``` and go.",
-                "Über alles!",
-            ]),
+            (
+                "Look: ```let a = 1. b\nc``` and go. Über alles!",
+                &["Look: ```let a = 1. b\nc``` and go.", "Über alles!"],
+            ),
             ("so am I. And \"he said so.\" Then", &["so am I.", "And \"he said so.\"", "Then"]),
             (" … \n\n- one\n- two", &["- one", "- two"]),
         ] {

@@ -51,7 +51,11 @@ fn what_must_outlive_its_turn_is_found_word_for_word() {
             "Always answer in metric units from now on.",
         ),
         ("I prefer night trains to planes.", Sort::Preference, "I prefer night trains to planes."),
-        ("Never use my surname in the letters.", Sort::Prohibition, "Never use my surname in the letters."),
+        (
+            "Never use my surname in the letters.",
+            Sort::Prohibition,
+            "Never use my surname in the letters.",
+        ),
         ("I opt out of the newsletter.", Sort::Consent, "I opt out of the newsletter."),
         ("My order number is 77-4410-B.", Sort::Identifier, "My order number is 77-4410-B."),
     ] {
