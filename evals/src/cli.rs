@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::{
     compaction::CompactionArgs,
     dataset::DatasetName,
+    pins::PinArgs,
     staleness::args::{ExplainArgs, StalenessArgs},
     summaries::args::{CheckRowsArgs, SummariesArgs},
 };
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Compaction(CompactionArgs),
     /// Writes the rows of the faithfulness check, to learn its weights.
     CheckRows(CheckRowsArgs),
+    /// Is what must outlive its turn pinned, and in the windows?
+    Pins(PinArgs),
     /// Durable appends per second, or the latency of windows.
     Load(LoadArgs),
     /// Kills the server under load and checks what it acknowledged.
@@ -319,6 +322,8 @@ mod tests {
             "explain conversations/x --server a:1 --as-of 7",
             "summaries --dataset dialogsum --data d --models-dir m --changes 0",
             "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
+            "pins --dataset beam --data d --folds 5 --fold-weights w",
+            "pins --dataset prefeval --data d --distance 0,8,28,96",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",

@@ -3,7 +3,7 @@
 //! their questions, and scores what comes back against the labels.
 //!
 //! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
-//! scores, `report` delivers; `staleness`, `load` and `crash` stand beside the
+//! scores, `report` delivers; `staleness`, `pins`, `load` and `crash` stand beside the
 //! runner.
 //! Nothing here knows the server's insides: only `proto` is shared. The one
 //! exception is `summaries`: it judges the library's check and extract as such.
@@ -18,6 +18,7 @@ mod dataset;
 mod double;
 mod load;
 mod metrics;
+mod pins;
 mod process;
 mod report;
 mod runner;
@@ -54,6 +55,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Summaries(args) => summaries::run(&args).await.map(|()| true),
         Command::Compaction(args) => compaction::run(&args).await.map(|()| true),
         Command::CheckRows(args) => summaries::rows::run(&args).map(|()| true),
+        Command::Pins(args) => pins::run(&args).await.map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
         Command::Crash(args) => crash::run(&args).await,
     }

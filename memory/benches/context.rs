@@ -13,7 +13,7 @@ use throughline_memory::{
         CL100K_BASE, Pin, Query, RetrievedTurn, Tokenizers, TurnCost, TurnReader, WindowInput,
         WindowOptions, assemble, turn_cost,
     },
-    facts::{Fact, FactKind, Statement},
+    facts::{Fact, FactKind, Origin, Owner, Statement},
     turn::{ConversationId, FactId, Part, Role, Sequence, Turn},
 };
 
@@ -88,8 +88,11 @@ fn pins() -> Vec<Pin> {
             turns: Vec::new(),
             rejected: Vec::new(),
             sketch: Vec::new(),
+            origin: Origin::Caller,
+            owner: Owner::Conversation,
         },
         authority: Role::User,
+        conversation: None,
         said_at: Some(Timestamp::UNIX_EPOCH),
         mark: None,
     };

@@ -62,17 +62,18 @@ pub(crate) fn named(
     let history: Vec<&Message> = conversation.turns().map(|turn| turn.message).collect();
     let mut named = Named::default();
     for item in &window.items {
-        let holds_turns = matches!(
-            Section::try_from(item.section),
-            Ok(Section::Recent | Section::Retrieved | Section::Query)
-        );
-        let Some(position) = ingested.position(&item.turn).filter(|_| holds_turns) else {
-            continue;
-        };
-        named.positions.insert(position);
+        let section = Section::try_from(item.section);
+        let Some(position) = ingested.position(&item.turn) else { continue };
         let text = history.get(position).map(|message| message.text.as_str()).unwrap_or_default();
         let message = window.messages.get(item.message_index as usize);
-        if !message.is_some_and(|message| holds_words(&message.content, text)) {
+        let whole = message.is_some_and(|message| holds_words(&message.content, text));
+        // A pin holds a part of its turn, or all of it.
+        let holds_turns =
+            matches!(section, Ok(Section::Recent | Section::Retrieved | Section::Query));
+        if holds_turns || section == Ok(Section::Pinned) && whole {
+            named.positions.insert(position);
+        }
+        if holds_turns && !whole {
             named.cut.insert(position);
         }
     }
@@ -81,7 +82,7 @@ pub(crate) fn named(
 
 /// Whether all words of `text` stand in `content` in a row, whatever quoting
 /// or indenting stands between them.
-fn holds_words(content: &str, text: &str) -> bool {
+pub(crate) fn holds_words(content: &str, text: &str) -> bool {
     let words = |text: &str| {
         let kept = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         // A space on both ends, so that no word matches the end of another.

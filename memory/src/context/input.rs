@@ -20,6 +20,9 @@ pub struct Pin {
     pub fact: Fact,
     /// Role of the source turn; `System` for a pin of the application itself.
     pub authority: Role,
+    /// Another conversation of the user that it comes from, or absent for the
+    /// window's own.
+    pub conversation: Option<ConversationId>,
     /// When the source was said, if it has one.
     pub said_at: Option<Timestamp>,
     /// What is to be said of it beside its words.

@@ -155,6 +155,7 @@ impl<'a> Builder<'a> {
             let Some(pin) = pins.get(*pin) else { continue };
             let item = self.item(Section::Pinned, pin.authority, *tokens, pin_reason(pin));
             self.items.push(Item {
+                conversation: pin.conversation.clone(),
                 sequence: pin.fact.source,
                 fact: Some(pin.fact.id.clone()),
                 said_at: pin.said_at,
@@ -260,10 +261,14 @@ impl<'a> Builder<'a> {
 
 fn pin_reason(pin: &Pin) -> String {
     let need = if pin.fact.required { "required pin" } else { "pin" };
+    let by = if pin.fact.origin.is_detector() { ", detected" } else { "" };
+    let of = if pin.conversation.is_some() { " of another conversation" } else { "" };
     match (pin.authority, pin.fact.source) {
         (Role::System, None) => format!("{need} of the application"),
         (authority, None) => format!("{need} from {} words", authority.as_str()),
-        (authority, Some(source)) => format!("{need} from {} turn {source}", authority.as_str()),
+        (authority, Some(source)) => {
+            format!("{need}{by} from {} turn {source}{of}", authority.as_str())
+        }
     }
 }
 

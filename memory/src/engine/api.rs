@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::{TemplateOverhead, Window},
-    facts::{Authority, Cause, Fact, FactKind, Standing, Statement},
+    facts::{Authority, Cause, Fact, FactKind, Owner, Standing, Statement},
     turn::{ConversationId, FactId, Role, Sequence, Turn},
 };
 
@@ -150,7 +150,7 @@ pub struct NewFact {
 }
 
 /// What an export knows of a fact beside its content.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeptFact {
     /// Its id; drawn if absent.
     pub id: Option<FactId>,
@@ -163,6 +163,10 @@ pub struct KeptFact {
     pub replaced_by: Option<Sequence>,
     /// What the caller said does not bear on it.
     pub rejected: Vec<Cause>,
+    /// How sure the detector was that pinned it; nothing if the caller did.
+    pub detected: Option<f32>,
+    /// Whose it is.
+    pub owner: Owner,
 }
 
 /// A fact with how it stands.
@@ -172,6 +176,8 @@ pub struct PinnedFact {
     pub fact: Fact,
     /// Whether it holds, and what contradicts it.
     pub standing: Standing,
+    /// The newest window of its conversation had no room for it.
+    pub yielded: bool,
 }
 
 /// Changes of a fact; absent fields stay.
@@ -301,8 +307,8 @@ pub enum Shortfall {
     IndexUnavailable(String),
     /// The embedder did not answer.
     EmbeddingUnavailable(String),
-    /// So many pins were over their share.
-    PinsYielded(u64),
+    /// These pins were over their share.
+    PinsYielded(Vec<(ConversationId, FactId)>),
     /// The last user turn, of so many tokens, did not fit.
     QueryTurnTooLarge(u64),
 }

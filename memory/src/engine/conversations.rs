@@ -7,7 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Conversation, ConversationPatch, Engine, EngineError, NewConversation,
     heads::Cell,
-    records::{Head, StoredSegment, decode, encode},
+    records::{Head, OutboxEntry, StoredSegment, Task, decode, encode},
     validate,
 };
 use crate::{
@@ -140,7 +140,16 @@ impl Engine {
             deleted: false,
             facts: 0,
         };
-        self.commit_head(writer, head, batch, None).await?;
+        // What a fork shares is derived already, and its pins are its own.
+        let shared_until = head.last_sequence;
+        let queued = if shared_until > 0 && self.pins.detector.is_some() {
+            let task = Task::Pins { from: 1, until: shared_until };
+            let entry = OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task };
+            Some(self.enqueue(&mut batch, entry)?)
+        } else {
+            None
+        };
+        self.commit_head(writer, head, batch, queued).await?;
         Ok(self.describe(&cell, &*cell.head()?))
     }
 

@@ -6,8 +6,8 @@
 //! turns and facts give the same edges however often they are compared.
 
 use super::{
-    Engine, EngineError, commit::Publish, fact_records::put_fact, heads::Cell, records::Head,
-    turns::scan_turns,
+    Engine, EngineError, commit::Publish, detected_edges, fact_records::put_fact, heads::Cell,
+    records::Head, turns::scan_turns,
 };
 use crate::{
     facts::{self, Cause, Claim, Fact, Heard, Held},
@@ -127,8 +127,12 @@ impl Engine {
             fact.sketch.clear();
             let until = fact.known_turn;
             self.link_turns(&cell, &head, &mut fact, until)?;
-            let changed = facts::draw(&mut fact, &mut drawn);
-            self.relink(&cell, &head, &mut drawn, &changed)?;
+            if fact.origin.is_detector() {
+                detected_edges::draw_among(&mut fact, &mut drawn);
+            } else {
+                let changed = facts::draw(&mut fact, &mut drawn);
+                self.relink(&cell, &head, &mut drawn, &changed)?;
+            }
             drawn.push(fact);
         }
         for at in 0..drawn.len() {
@@ -159,7 +163,8 @@ impl Engine {
         let claim = Claim::of(fact);
         let mut changed = false;
         let known = fact.turns.iter().any(|link| link.turn == said.heard.sequence);
-        let outdated = facts::link_outdated(&claim, &said.heard).filter(|_| !known);
+        let outdated = facts::link_outdated(&claim, &said.heard);
+        let outdated = outdated.filter(|_| !known && !fact.origin.is_detector());
         if let Some(links) = outdated {
             fact.turns.extend(links);
             changed = true;

@@ -1,7 +1,7 @@
 //! Facts in the store: reading and writing their records.
 //!
-//! Invariant: records of data directories from before facts had fields are
-//! read as facts without any.
+//! Invariant: records of data directories from before facts had fields, or were
+//! drawn by the service, are read as facts of the caller without any.
 
 use std::ops::ControlFlow;
 
@@ -14,13 +14,15 @@ use super::{
     records::{decode, hex},
 };
 use crate::{
-    facts::{self, Claim, Fact, FactKind, Statement},
+    facts::{self, Claim, Fact, FactKind, Origin, Owner, Statement},
     store::{Batch, Direction, StoreError, keys, keys::Kind},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
-/// Version of the record below.
-const VERSION: u8 = 2;
+/// Version of the record: a fact, then its origin and owner.
+const VERSION: u8 = 3;
+/// Without origin and owner.
+const CALLERS: u8 = 2;
 /// Facts without fields; [`decode`] knows the version byte.
 const BEFORE: u8 = 1;
 
@@ -58,6 +60,8 @@ impl From<FactBefore> for Fact {
             turns: Vec::new(),
             rejected: Vec::new(),
             sketch: Vec::new(),
+            origin: Origin::Caller,
+            owner: Owner::Conversation,
         };
         fact.sketch = Claim::of(&fact).sketch();
         fact
@@ -66,17 +70,26 @@ impl From<FactBefore> for Fact {
 
 fn encode_fact(fact: &Fact) -> Result<Vec<u8>, StoreError> {
     postcard::to_extend(fact, vec![VERSION])
+        .and_then(|bytes| postcard::to_extend(&(fact.origin, fact.owner), bytes))
         .map_err(|error| StoreError::Engine(format!("fact cannot be encoded: {error}")))
 }
 
 fn decode_fact(key: &[u8], bytes: &[u8]) -> Result<Fact, StoreError> {
     match bytes.split_first() {
-        Some((&VERSION, body)) => postcard::from_bytes(body)
+        Some((&VERSION, body)) => with_origin(body)
+            .map_err(|error| StoreError::Corrupt { key: hex(key), detail: error.to_string() }),
+        Some((&CALLERS, body)) => postcard::from_bytes(body)
             .map_err(|error| StoreError::Corrupt { key: hex(key), detail: error.to_string() }),
         Some((&BEFORE, _)) => decode::<FactBefore>(key, bytes).map(Fact::from),
         // Says what is wrong.
         _ => decode::<FactBefore>(key, bytes).map(Fact::from),
     }
+}
+
+fn with_origin(body: &[u8]) -> Result<Fact, postcard::Error> {
+    let (fact, rest) = postcard::take_from_bytes::<Fact>(body)?;
+    let (origin, owner) = postcard::from_bytes(rest)?;
+    Ok(Fact { origin, owner, ..fact })
 }
 
 /// Writes a fact.
@@ -165,8 +178,12 @@ mod tests {
             ("The rent is 900", 3, true)
         );
         assert!(!read.sketch.is_empty());
-        let bytes = encode_fact(&read).unwrap();
-        assert_eq!(decode_fact(b"k", &bytes).unwrap(), read);
+        let callers = postcard::to_extend(&read, vec![CALLERS]).unwrap();
+        assert_eq!(decode_fact(b"k", &callers).unwrap(), read);
+        let origin = Origin::Detector { version: 7, probability: 0.5 };
+        let drawn = Fact { origin, owner: Owner::User, ..read };
+        let bytes = encode_fact(&drawn).unwrap();
+        assert_eq!(decode_fact(b"k", &bytes).unwrap(), drawn);
         for bad in [&[][..], &[9, 1][..], &bytes[..bytes.len() - 1]] {
             assert!(matches!(decode_fact(b"k", bad), Err(StoreError::Corrupt { .. })));
         }

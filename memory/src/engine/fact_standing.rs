@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl Engine {
-    /// Lists pins, oldest first, those that hold no more only if asked for;
+    /// Lists pins, oldest first, those that hold no more or are displaced only if
+    /// asked for;
     /// `after` is the last id of the page before. Returns whether more follow,
     /// and the conversation's revision.
     ///
@@ -34,10 +35,15 @@ impl Engine {
         let mut facts = self.standing_facts(&cell, &head, Sequence::MAX)?;
         facts.retain(|pinned| {
             after.is_none_or(|after| pinned.fact.id > *after)
-                && (include_retired || pinned.standing.retired.is_none())
+                && (include_retired
+                    || pinned.standing.retired.is_none() && !pinned.standing.displaced)
         });
         let more = facts.len() > limit;
         facts.truncate(limit);
+        let yielded = self.yielded.of(tenant, id);
+        for pinned in &mut facts {
+            pinned.yielded = yielded.contains(&pinned.fact.id);
+        }
         Ok((facts, more, head.revision))
     }
 
@@ -133,10 +139,13 @@ impl Engine {
     ) -> Result<Vec<PinnedFact>, EngineError> {
         let clock = self.clock_at(cell, head, as_of)?;
         let turns = self.turn_edges(cell, head, &facts, as_of)?;
-        let standing = facts::standing(&facts, &AsOf { turn: as_of, clock, turns: &turns });
+        let mut standing = facts::standing(&facts, &AsOf { turn: as_of, clock, turns: &turns });
+        self.displace(&facts, &mut standing, as_of);
         let known = facts.into_iter().zip(standing);
         Ok(known
-            .filter_map(|(fact, standing)| Some(PinnedFact { fact, standing: standing? }))
+            .filter_map(|(fact, standing)| {
+                Some(PinnedFact { fact, standing: standing?, yielded: false })
+            })
             .collect())
     }
 
@@ -169,5 +178,21 @@ impl Engine {
         let (facts, standing): (Vec<Fact>, Vec<Option<Standing>>) =
             pinned.into_iter().map(|pinned| (pinned.fact, Some(pinned.standing))).unzip();
         Ok(facts::turn_marks(&facts, &standing))
+    }
+
+    /// Marks the pins of the detector that are not live; all of them where there
+    /// is none.
+    fn displace(&self, facts: &[Fact], standing: &mut [Option<Standing>], as_of: Sequence) {
+        let known: Vec<&Fact> = facts.iter().collect();
+        let holds = |one: &Option<Standing>| one.as_ref().is_some_and(|s| s.retired.is_none());
+        let holds: Vec<bool> = standing.iter().map(holds).collect();
+        let live = facts::detect::live(&known, &holds, as_of, self.pins.live);
+        let off = self.pins.detector.is_none();
+        for ((standing, live), fact) in standing.iter_mut().zip(live).zip(facts) {
+            if let Some(standing) = standing {
+                let drawn = fact.origin.is_detector();
+                standing.displaced = drawn && standing.retired.is_none() && (off || !live);
+            }
+        }
     }
 }

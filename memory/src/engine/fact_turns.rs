@@ -98,6 +98,10 @@ impl Engine {
             }
             fact.turns.push(link);
         }
+        if fact.origin.is_detector() {
+            // A guess of the service marks no turn as replaced.
+            fact.turns.retain(|link| link.bears.is_none());
+        }
         fact.sketch.sort_unstable();
         fact.sketch.dedup();
         Ok(())

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
-    fact_records::{delete_facts, put_fact},
+    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact, detected_edges,
+    fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
     records::{Head, decode, encode},
     validate,
@@ -101,7 +101,16 @@ impl Engine {
             });
         }
         let given = given(&new)?;
-        let mut others = self.read_facts(tenant, id)?;
+        let others = self.read_facts(tenant, id)?;
+        // The same pin may have been drawn from the imported turns by now.
+        let drawn = others.iter().find(|other| detected_edges::is_same_pin(other, &new));
+        if let Some(drawn) = drawn.filter(|_| kept.as_ref().is_some_and(|k| k.detected.is_some())) {
+            let drawn = drawn.id.clone();
+            return Ok((self.one_of(&cell, &head, others, &drawn)?, head.revision));
+        }
+        // The caller's pin takes the place of the detector's.
+        let (doubled, mut others): (Vec<Fact>, Vec<Fact>) =
+            others.into_iter().partition(|other| detected_edges::is_same_pin(other, &new));
         if kept.is_none() {
             check_dependencies(None, &new.says, &others)?;
         }
@@ -113,8 +122,11 @@ impl Engine {
         self.relink(&cell, &head, &mut others, &changed)?;
         self.hear_all(&cell, &head, &mut fact, &others)?;
         let mut next = self.touched(&head);
-        next.facts += 1;
+        next.facts = (next.facts + 1).saturating_sub(doubled.len() as u64);
         let mut batch = Batch::new();
+        for doubled in &doubled {
+            delete_fact(&mut batch, &cell, &doubled.id, &doubled.request_id);
+        }
         for other in changed.iter().filter_map(|at| others.get(*at)) {
             put_fact(&mut batch, &cell, other)?;
         }
@@ -130,7 +142,7 @@ impl Engine {
     }
 
     /// Changes a pin. A change mends what was pinned: it holds for all times,
-    /// and edges are drawn anew.
+    /// and edges are drawn anew. A pin of the detector becomes the caller's.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Store`.
@@ -150,6 +162,7 @@ impl Engine {
         let mut changed = take_fact(&mut others, fact)?;
         let before = (changed.kind, changed.text.clone(), changed.says.clone());
         apply(&mut changed, patch);
+        changed.origin = facts::Origin::Caller;
         changed.updated_at = next.updated_at;
         validate::changed_fact(&changed, &self.limits)?;
         if changed.says.depends_on != before.2.depends_on {
@@ -201,10 +214,12 @@ impl Engine {
         let mut next = self.touched(&*cell.head()?);
         let facts = self.read_facts(tenant, id)?;
         let mut batch = Batch::new();
-        let removed = delete_facts(&mut batch, &cell, facts, &[], |other| other.id == *fact)?;
-        if removed == 0 {
-            return Err(fact_not_found(fact));
+        let doomed = facts.iter().find(|other| other.id == *fact);
+        let doomed = doomed.ok_or_else(|| fact_not_found(fact))?;
+        if doomed.origin.is_detector() {
+            self.note_unpinned(&mut batch, &cell, doomed)?;
         }
+        let removed = delete_facts(&mut batch, &cell, facts, &[], |other| other.id == *fact)?;
         next.facts = next.facts.saturating_sub(removed);
         let revision = next.revision;
         self.commit_head(writer, next, batch, None).await?;
@@ -212,7 +227,7 @@ impl Engine {
     }
 
     /// A fact to be stored, with what the conversation knows of it.
-    fn new_fact(
+    pub(super) fn new_fact(
         &self,
         cell: &Cell,
         head: &Head,
@@ -226,6 +241,7 @@ impl Engine {
         let known_turn = kept.known_turn.unwrap_or(Sequence::MAX).min(head.last_sequence);
         let said_at = source.as_ref().map(|turn| turn.said_at);
         let clock = self.clock_at(cell, head, known_turn)?;
+        let (origin, owner) = (self.origin_of(kept.detected), kept.owner);
         let mut fact = Fact {
             id: kept.id.unwrap_or_else(FactId::generate),
             kind: new.kind,
@@ -244,6 +260,8 @@ impl Engine {
             turns: Vec::new(),
             rejected: kept.rejected,
             sketch: Vec::new(),
+            origin,
+            owner,
         };
         if !imported {
             check_expiry(&fact)?;

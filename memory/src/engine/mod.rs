@@ -3,7 +3,7 @@
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`fact_turns`] and
-//! [`fact_records`]), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
 //! derives everything again.
@@ -18,6 +18,8 @@ mod commit;
 mod conversations;
 mod current;
 mod delete;
+mod detected;
+mod detected_edges;
 mod error;
 mod fact_edges;
 mod fact_news;
@@ -41,6 +43,7 @@ pub(crate) mod source;
 mod staleness;
 mod summaries;
 pub(crate) mod turns;
+mod user_pins;
 pub(crate) mod uses;
 mod validate;
 mod watching;
@@ -54,6 +57,7 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use api::*;
+pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
@@ -102,6 +106,8 @@ pub struct EngineParts {
     pub summarizer: Option<Arc<dyn Summarize>>,
     /// When and how much is folded.
     pub fold_rules: FoldRules,
+    /// What is pinned without the caller.
+    pub pins: PinSettings,
     /// Limits in force.
     pub limits: Limits,
     /// Tells the time.
@@ -125,6 +131,8 @@ pub struct Engine {
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
     detector: Arc<dyn Detect>,
+    pins: PinSettings,
+    yielded: user_pins::YieldedPins,
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
     summarizer: Option<Arc<dyn Summarize>>,
@@ -164,6 +172,8 @@ impl Engine {
             outbox: Arc::default(),
             catalogs: Arc::default(),
             detector: parts.detector,
+            pins: parts.pins,
+            yielded: user_pins::YieldedPins::default(),
             ledgers: Arc::default(),
             uses: Arc::default(),
             summarizer: parts.summarizer,
@@ -201,6 +211,7 @@ impl Engine {
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
+        engine.pin_again_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)

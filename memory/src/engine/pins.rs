@@ -1,10 +1,10 @@
 //! The pins of a window: the facts that hold as of a turn, or, for a question
-//! about change or history, all of them, marked.
+//! about change or history, those of the caller that do not too, marked.
 
 use super::{Engine, EngineError, PinnedFact, search::Scope};
 use crate::{
     context::{Pin, PinMark},
-    facts::{Fact, Retirement},
+    facts::{Fact, Origin, Retirement, detect},
     turn::{Role, Sequence},
 };
 
@@ -18,9 +18,37 @@ pub(super) enum RetiredPins {
 }
 
 impl Engine {
-    /// The pins of a conversation with their authority, newest first, as they
-    /// stood after a turn, or now.
+    /// The pins of a conversation and those of its user with their authority,
+    /// most useful first, as they stood after a turn, or now.
     pub(super) fn pins(
+        &self,
+        own: &Scope,
+        as_of: Option<Sequence>,
+        retired: RetiredPins,
+    ) -> Result<Vec<Pin>, EngineError> {
+        let mut pins = self.own_pins(own, as_of, retired)?;
+        let of_others = self.user_pins(own, as_of, &pins)?;
+        pins.extend(of_others);
+        // The caller's, the newest first; the detector's, the surest first.
+        pins.sort_by(|a, b| {
+            let surest = |pin: &Pin| match pin.fact.origin {
+                Origin::Caller => None,
+                Origin::Detector { probability, .. } => {
+                    Some(detect::use_of(&pin.fact, probability, Sequence::MAX))
+                }
+            };
+            match (surest(a), surest(b)) {
+                (None, None) => std::cmp::Ordering::Equal,
+                (None, Some(_)) => std::cmp::Ordering::Less,
+                (Some(_), None) => std::cmp::Ordering::Greater,
+                (Some(a), Some(b)) => b.total_cmp(&a),
+            }
+        });
+        Ok(pins)
+    }
+
+    /// The pins of a conversation, newest first.
+    fn own_pins(
         &self,
         own: &Scope,
         as_of: Option<Sequence>,
@@ -38,29 +66,45 @@ impl Engine {
         let mut pins = Vec::with_capacity(facts.len());
         for pinned in &facts {
             let is_retired = pinned.standing.retired.is_some();
-            if is_retired && retired == RetiredPins::LeftOut {
+            let is_left_out = is_retired && retired == RetiredPins::LeftOut;
+            // What the detector found and does not hold is no news to anybody.
+            let is_old = is_retired && pinned.fact.origin.is_detector();
+            if is_left_out || is_old || pinned.standing.displaced {
                 continue;
             }
-            let source = match pinned.fact.source {
-                Some(sequence) => {
-                    let turn = self.read_turn(&own.branch, sequence)?;
-                    // Forgotten meanwhile; without it the pin has no authority.
-                    let Some(turn) = turn.filter(|turn| !turn.forgotten) else { continue };
-                    Some(turn)
-                }
-                None => None,
-            };
-            let mut fact = pinned.fact.clone();
-            // What holds no more must not push out what does.
-            fact.required &= !is_retired;
-            pins.push(Pin {
-                authority: source.as_ref().map_or(Role::System, |turn| turn.role),
-                said_at: source.map(|turn| turn.said_at),
-                mark: mark(pinned, &facts),
-                fact,
-            });
+            let mark = mark(pinned, &facts);
+            pins.extend(self.pin_of(own, &pinned.fact, is_retired, mark)?);
         }
         Ok(pins)
+    }
+
+    /// A fact as a pin; nothing if its source was forgotten meanwhile: without
+    /// it the pin has no authority.
+    pub(super) fn pin_of(
+        &self,
+        scope: &Scope,
+        fact: &Fact,
+        is_retired: bool,
+        mark: Option<PinMark>,
+    ) -> Result<Option<Pin>, EngineError> {
+        let source = match fact.source {
+            Some(sequence) => {
+                let turn = self.read_turn(&scope.branch, sequence)?;
+                let Some(turn) = turn.filter(|turn| !turn.forgotten) else { return Ok(None) };
+                Some(turn)
+            }
+            None => None,
+        };
+        let mut fact = fact.clone();
+        // What holds no more must not push out what does.
+        fact.required &= !is_retired;
+        Ok(Some(Pin {
+            authority: source.as_ref().map_or(Role::System, |turn| turn.role),
+            conversation: None,
+            said_at: source.map(|turn| turn.said_at),
+            mark,
+            fact,
+        }))
     }
 }
 

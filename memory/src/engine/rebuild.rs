@@ -121,6 +121,39 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
+    /// Queues drawing the pins of every conversation again when those in the
+    /// store are of another detector, or of none.
+    pub(super) async fn pin_again_if_changed(&self) -> Result<(), EngineError> {
+        let key = keys::state("pins");
+        let version = self.pins.version();
+        let stored: Option<Option<(u32, u32)>> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        if stored == Some(version) {
+            return Ok(());
+        }
+        let mut conversations = 0_u64;
+        // Without a detector those that there are are not shown.
+        let all = if version.is_some() { self.all_conversations()? } else { Vec::new() };
+        for (tenant, id) in all {
+            let cell = self.heads.cell(&tenant, &id)?;
+            let writer = cell.write().await;
+            let Some(head) = cell.stored().filter(|head| !head.deleted) else { continue };
+            let task = Task::Pins { from: 1, until: head.last_sequence };
+            let mut batch = Batch::new();
+            let queued = self.enqueue(&mut batch, OutboxEntry { tenant, owner: id, task })?;
+            self.commit(writer, batch, vec![queued], Publish::Nothing).await?;
+            conversations += 1;
+        }
+        if conversations > 0 {
+            tracing::warn!(conversations, "another detector: drawing the pins again");
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&version)?);
+        Ok(self.store.commit(batch).await?)
+    }
+
     /// Queues the derivation of every turn of every tenant.
     async fn queue_everything(&self) -> Result<(), EngineError> {
         self.queue(&|from, until| Task::Derive { from, until }).await.map(|_| ())

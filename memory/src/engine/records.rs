@@ -156,6 +156,8 @@ pub(crate) enum Task {
     Draw { from: Sequence, until: Sequence },
     /// Draw the edges of the conversation's facts again.
     Facts,
+    /// Draw the pins of these turns again, those that the branch shares too.
+    Pins { from: Sequence, until: Sequence },
 }
 
 #[cfg(test)]

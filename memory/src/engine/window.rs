@@ -16,9 +16,7 @@ use super::{
     windows::WindowKey,
 };
 use crate::{
-    context::{
-        self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions, Yielded,
-    },
+    context::{self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions},
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
@@ -257,10 +255,7 @@ impl Engine {
         let mut window = context::assemble(&options, &input)?;
         name_components(&mut window, gathered, &ranking);
         let mut shortfalls = gathered.shortfalls.clone();
-        shortfalls.extend(window.yielded.iter().map(|yielded| match yielded {
-            Yielded::Pins(count) => Shortfall::PinsYielded(*count as u64),
-            Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
-        }));
+        shortfalls.extend(self.left_out(own, &pins, &window, request.as_of == 0));
         if request.as_of == 0 {
             self.note_uses(own, &window);
         }

@@ -80,7 +80,8 @@ impl WindowKey {
             revision: own.head.revision,
             indexed,
             folded,
-            user_history: request.include_user_history,
+            // Pins of the user come from other conversations.
+            user_history: request.include_user_history || !own.head.user_id.is_empty(),
         }
     }
 

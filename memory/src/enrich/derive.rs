@@ -78,6 +78,10 @@ impl Deriver {
                 Some(engine) => engine.redraw_facts(tenant, owner).await,
                 None => Err(EngineError::Closed),
             },
+            Task::Pins { from, until } => match self.engine.upgrade() {
+                Some(engine) => engine.pin_again(tenant, owner, *from, *until).await,
+                None => Err(EngineError::Closed),
+            },
             Task::Forget { sequences } => self.forget(tenant, owner, sequences).await,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
@@ -224,7 +228,10 @@ impl Deriver {
             self.index.upsert(tenant, owner, &head.user_id, turns).await?;
         }
         match self.engine.upgrade() {
-            Some(engine) => engine.hear_turns(tenant, owner, from, until).await,
+            Some(engine) => {
+                engine.hear_turns(tenant, owner, from, until).await?;
+                engine.pin_detected(tenant, owner, from, until).await
+            }
             None => Err(EngineError::Closed),
         }
     }

@@ -32,7 +32,7 @@ impl Queued {
                 until.saturating_add(1).saturating_sub(*from)
             }
             Task::Forget { sequences } => sequences.len() as u64,
-            Task::Drop { .. } | Task::Facts => 1,
+            Task::Drop { .. } | Task::Facts | Task::Pins { .. } => 1,
         }
     }
 
@@ -47,9 +47,11 @@ impl Queued {
     fn place(&self) -> (Sequence, u64) {
         match &self.entry.task {
             Task::Derive { from, .. } => (*from, self.id),
-            Task::Forget { .. } | Task::Drop { .. } | Task::Draw { .. } | Task::Facts => {
-                (Sequence::MAX, self.id)
-            }
+            Task::Forget { .. }
+            | Task::Drop { .. }
+            | Task::Draw { .. }
+            | Task::Facts
+            | Task::Pins { .. } => (Sequence::MAX, self.id),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Facts that must outlive their turns, pinned into the context windows by the
-//! caller, and which of them still hold.
+//! caller or by the service ([`detect`]), and which of them still hold.
 //!
 //! A new fact is read into a [`Claim`] and compared with those before it
 //! ([`supersession`]): it may take the place of one ([`FactEdge`]), or
@@ -15,6 +15,7 @@
 mod choice;
 mod claim;
 mod dependencies;
+pub mod detect;
 mod draw;
 mod edge;
 mod heard;
@@ -55,6 +56,10 @@ pub enum FactKind {
     Decision,
     /// What somebody has promised.
     Commitment,
+    /// What the user agrees to, or opts out of.
+    Consent,
+    /// A number or name that identifies: an order, an account.
+    Identifier,
 }
 
 impl FactKind {
@@ -66,6 +71,8 @@ impl FactKind {
             Self::Fact => "fact",
             Self::Decision => "decision",
             Self::Commitment => "commitment",
+            Self::Consent => "consent",
+            Self::Identifier => "identifier",
         }
     }
 }
@@ -120,6 +127,38 @@ pub struct Statement {
     pub additive: bool,
 }
 
+/// Who pinned a fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Origin {
+    /// The application; also a pin of the detector that it has changed since.
+    #[default]
+    Caller,
+    /// The service, from a turn of the user.
+    Detector {
+        /// [`detect::PinDetector::version`] that found it.
+        version: u32,
+        /// How sure it is that this is what its kind says, 0 to 1.
+        probability: f32,
+    },
+}
+
+impl Origin {
+    /// Whether the service pinned it.
+    pub fn is_detector(self) -> bool {
+        matches!(self, Self::Detector { .. })
+    }
+}
+
+/// Whose a fact is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Owner {
+    /// Of its conversation alone.
+    #[default]
+    Conversation,
+    /// Of the user: it stands in the windows of all conversations of theirs.
+    User,
+}
+
 /// A pinned fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
@@ -160,6 +199,12 @@ pub struct Fact {
     /// Hashes of what it is about, sorted: facts that share none are not
     /// compared.
     pub sketch: Vec<u32>,
+    /// Who pinned it.
+    #[serde(skip)]
+    pub origin: Origin,
+    /// Whose it is.
+    #[serde(skip)]
+    pub owner: Owner,
 }
 
 impl Fact {

@@ -54,6 +54,8 @@ pub struct Standing {
     pub contradicts: Vec<FactId>,
     /// It only says that another one is void.
     pub withdraws: bool,
+    /// It holds, and is not among the pins of the detector that are live.
+    pub displaced: bool,
 }
 
 /// The moment that is asked about.
@@ -135,6 +137,7 @@ fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
         contradicted_by: of_kind(EdgeKind::Contradicts).cloned().collect(),
         contradicts: Vec::new(),
         withdraws: false,
+        displaced: false,
     }
 }
 
@@ -269,6 +272,8 @@ pub(super) mod testing {
             turns: Vec::new(),
             rejected: Vec::new(),
             sketch: Vec::new(),
+            origin: crate::facts::Origin::Caller,
+            owner: crate::facts::Owner::Conversation,
         }
     }
 }

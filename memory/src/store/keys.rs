@@ -17,6 +17,7 @@
 //!     'L' hash:16                        what a language model answered
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'N' seq:u64                        revision that turns from here on came with
+//!     'P' seq:u64                        spans whose detected pins were unpinned
 //!     'T' seq:u64                        turn
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
@@ -49,6 +50,8 @@ pub enum Kind {
     Derived = b'M',
     /// Revision that came with the turns from a sequence on.
     Revision = b'N',
+    /// Spans of a turn whose detected pins the caller has unpinned.
+    Unpinned = b'P',
     /// A turn.
     Turn = b'T',
     /// Windows that a turn stood in.

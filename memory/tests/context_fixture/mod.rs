@@ -15,7 +15,7 @@ use throughline_memory::{
         Tokenizers, TurnCost, TurnReader, Window, WindowInput, WindowOptions, assemble,
         marked_cost, turn_cost,
     },
-    facts::{Fact, FactKind, Statement},
+    facts::{Fact, FactKind, Origin, Owner, Statement},
     turn::{ConversationId, FactId, OpaqueSource, Part, Role, Sequence, Turn},
 };
 
@@ -127,8 +127,10 @@ pub(crate) fn pin(id: &str, authority: Role, text: &str, source: Option<Sequence
         turns: Vec::new(),
         rejected: Vec::new(),
         sketch: Vec::new(),
+        origin: Origin::Caller,
+        owner: Owner::Conversation,
     };
-    Pin { fact, authority, said_at: source.map(hour), mark: None }
+    Pin { fact, authority, conversation: None, said_at: source.map(hour), mark: None }
 }
 
 pub(crate) fn required(mut pin: Pin) -> Pin {

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use throughline_memory::{
     context::{TemplateOverhead, Tokenizers},
     engine::*,
-    facts::{FactKind, Statement},
+    facts::{FactKind, Statement, detect::PinDetector},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     staleness::{Detect, Signals},
@@ -56,6 +56,8 @@ pub struct Controls {
     pub detector: Arc<AtomicU32>,
     /// The detector that ships instead of the scripted one.
     pub signals: AtomicBool,
+    /// Pins what users say, with the detector that ships.
+    pub pins: AtomicBool,
     /// Drawn from for names.
     pub names: AtomicU64,
     /// Conversations are folded.
@@ -91,6 +93,12 @@ impl World {
     /// With a summarizer that takes the first words.
     pub async fn with_summaries() -> Self {
         let controls = Controls { summaries: AtomicBool::new(true), ..Controls::default() };
+        Self::controlled(StoreKind::Sled, Limits::default(), controls).await
+    }
+
+    /// With the detector of pins that ships.
+    pub async fn with_pins() -> Self {
+        let controls = Controls { pins: AtomicBool::new(true), ..Controls::default() };
         Self::controlled(StoreKind::Sled, Limits::default(), controls).await
     }
 
@@ -307,6 +315,7 @@ async fn open(
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().expect("weights"),
         detector,
+        pins: pins(controls),
         limits: limits.clone(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);
@@ -314,6 +323,14 @@ async fn open(
         }),
     };
     Ok((Engine::start(parts).await?, store))
+}
+
+fn pins(controls: &Controls) -> PinSettings {
+    if controls.pins.load(Ordering::SeqCst) {
+        PinSettings::with(PinDetector::built_in().expect("weights"))
+    } else {
+        PinSettings::off()
+    }
 }
 
 /// Fails the test instead of hanging.

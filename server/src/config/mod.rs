@@ -6,6 +6,7 @@ mod file;
 mod limits;
 mod llm;
 mod paths;
+mod pins;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -15,6 +16,7 @@ use throughline_memory::engine::Limits;
 pub use file::load;
 pub use limits::limits;
 pub use llm::LlmSettings;
+pub use pins::{PinOptions, PinTable};
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -129,6 +131,10 @@ pub struct Config {
     pub summaries: bool,
     /// What writes them, if it is a language model.
     pub llm: Option<LlmSettings>,
+    /// The same for what is pinned: a file or a directory.
+    pub pin_weights: Option<PathBuf>,
+    /// What the service pins by itself.
+    pub pins: PinOptions,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
     /// What a request may need.
@@ -191,6 +197,8 @@ impl Config {
                 endpoint: settings.llm_endpoint,
                 api_key_file: settings.llm_api_key_file,
             })?,
+            pin_weights: settings.pin_weights,
+            pins: pins::pins(&settings.pins, settings.no_pins.unwrap_or(false))?,
             tokenizers_dir: settings.tokenizers_dir,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, bad};
+use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, bad};
 use crate::auth::KeyEntry;
 
 /// Memory of the embedded index.
@@ -192,6 +192,18 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_summaries: Option<bool>,
 
+    /// Weights of what is pinned instead of those that ship: a file, or a
+    /// directory with `pins.json`. Other weights than before draw the pins of every
+    /// conversation again.
+    #[arg(long, env = "THROUGHLINE_PIN_WEIGHTS", value_name = "FILE|DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin_weights: Option<PathBuf>,
+
+    /// Pin nothing but what the callers pin.
+    #[arg(long, env = "THROUGHLINE_NO_PINS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_pins: Option<bool>,
+
     /// Directory of further tokenizers: NAME.json, or NAME/tokenizer.json, in the
     /// format of Hugging Face, known to requests as NAME.
     #[arg(long, env = "THROUGHLINE_TOKENIZERS_DIR", value_name = "DIR")]
@@ -243,6 +255,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub limits: std::collections::BTreeMap<String, u64>,
 
+    /// `[pins]`: what the service pins by itself; file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub pins: PinTable,
+
     /// `[[keys]]`: API keys; file only.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -275,6 +292,8 @@ impl Settings {
             llm_endpoint: self.llm_endpoint.or(lower.llm_endpoint),
             llm_api_key_file: self.llm_api_key_file.or(lower.llm_api_key_file),
             no_summaries: self.no_summaries.or(lower.no_summaries),
+            pin_weights: self.pin_weights.or(lower.pin_weights),
+            no_pins: self.no_pins.or(lower.no_pins),
             tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
             default_deadline: self.default_deadline.or(lower.default_deadline),
             drain: self.drain.or(lower.drain),
@@ -284,6 +303,7 @@ impl Settings {
             log: self.log.or(lower.log),
             log_format: self.log_format.or(lower.log_format),
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
+            pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },
         }
     }

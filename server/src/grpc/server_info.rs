@@ -52,6 +52,14 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             version: scorer.version,
             weights_sha256: scorer.weights_sha256.clone().into_iter().collect(),
         }),
+        pins: Some(pb::PinInfo {
+            enabled: about.pins.enabled,
+            detector: about.pins.detector.clone(),
+            version: about.pins.version,
+            weights_sha256: about.pins.weights_sha256.clone(),
+            max_per_conversation: u32::try_from(about.pins.max_per_conversation)
+                .unwrap_or(u32::MAX),
+        }),
         outbox_backlog: engine.outbox_backlog(),
         tenant: call.tenant.to_string(),
         commits: Some(pb::CommitCounts {

@@ -27,6 +27,23 @@ pub struct About {
     pub ranking: Ranking,
     /// What draws staleness events.
     pub scorer: Scorer,
+    /// What pins without the caller.
+    pub pins: Pins,
+}
+
+/// What pins without the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pins {
+    /// Whether anything does.
+    pub enabled: bool,
+    /// Name of the weights.
+    pub detector: String,
+    /// Of rules and weights together; pins carry it.
+    pub version: u32,
+    /// SHA-256 of the weights, hex.
+    pub weights_sha256: String,
+    /// Live pins of a conversation at most.
+    pub max_per_conversation: usize,
 }
 
 /// What draws staleness events.

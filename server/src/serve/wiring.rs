@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use throughline_memory::{
     context::Tokenizers,
     embed::{EmbedService, Embedder},
-    engine::{Engine, EngineParts, StoreTurnSource},
+    engine::{Engine, EngineParts, PinSettings, StoreTurnSource},
+    facts::detect::{Live, PinDetector, PinDetectorError, PinWeights},
     index::{
         TurnIndex, TurnSource,
         exact::ExactIndex,
@@ -28,8 +29,8 @@ use throughline_summarizer::{
 
 use super::{ServeError, llm, model};
 use crate::{
-    config::{Config, IndexSettings, StoreKind},
-    grpc::{About, Opened, Ranking, Scorer},
+    config::{Config, IndexSettings, PinOptions, StoreKind},
+    grpc::{About, Opened, Pins, Ranking, Scorer},
     page_token::PageTokens,
 };
 
@@ -39,6 +40,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
     let (detector, scorer) = detector(config.staleness_weights.as_deref())?;
+    let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let embedding = model::open(config).await?;
     let embed = embedding.service;
     let index = index(&config.index, &store, &embed).await?;
@@ -51,6 +53,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
             trained_on: ranking.trained_on.clone(),
         },
         scorer,
+        pins: pins_about,
     };
     let parts = EngineParts {
         store,
@@ -61,6 +64,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         detector,
         summarizer,
         fold_rules: FoldRules::default(),
+        pins,
         limits: config.limits.clone(),
         clock: Arc::new(Timestamp::now),
     };
@@ -140,6 +144,31 @@ async fn summarizer(
     let composer = Composer::new(checker, Extractive::new(embedder));
     let model = llm::open(config, store).await?;
     Ok(Some(Arc::new(Folder::new(composer, model))))
+}
+
+/// What pins, and what is said of it.
+fn pins(options: PinOptions, path: Option<&Path>) -> Result<(PinSettings, Pins), ServeError> {
+    let read = || {
+        let weights = path.map_or_else(|| Ok(PinWeights::built_in()), PinWeights::read)?;
+        Ok((PinDetector::with(&weights)?, weights))
+    };
+    let (detector, weights) = read().map_err(|error: PinDetectorError| {
+        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
+        file("pin-weights", path, error.to_string())
+    })?;
+    let about = Pins {
+        enabled: options.enabled,
+        detector: detector.name().to_owned(),
+        version: detector.version(),
+        weights_sha256: weights.sha256,
+        max_per_conversation: options.max_per_conversation,
+    };
+    let settings = PinSettings {
+        detector: options.enabled.then(|| Arc::new(detector)),
+        live: Live { at_most: options.max_per_conversation },
+        min_probability: options.min_probability,
+    };
+    Ok((settings, about))
 }
 
 fn file(setting: &'static str, path: PathBuf, detail: String) -> ServeError {

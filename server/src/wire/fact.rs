@@ -9,8 +9,8 @@ use throughline_memory::{
 use super::{
     Violations,
     fact_fields::{
-        authority_from_proto, authority_to_proto, kind_from_proto, kind_to_proto,
-        retirement_to_proto,
+        authority_from_proto, authority_to_proto, detected_from_proto, kind_from_proto,
+        kind_to_proto, origin_to_proto, owner_to_proto, retirement_to_proto,
     },
     mask::Mask,
     name,
@@ -34,7 +34,8 @@ const MASK_FIELDS: [&str; 11] = [
 
 /// Renders a fact of `conversation`.
 pub fn fact_to_proto(conversation: &ConversationId, pinned: PinnedFact) -> pb::Fact {
-    let PinnedFact { fact, standing } = pinned;
+    let PinnedFact { fact, standing, yielded } = pinned;
+    let (origin, probability) = origin_to_proto(fact.origin);
     let fact_name = |id: &FactId| name::fact_name(conversation, id);
     let cause_name = |cause: &Cause| cause_to_proto(conversation, cause);
     let retired = standing.retired.as_ref();
@@ -64,6 +65,11 @@ pub fn fact_to_proto(conversation: &ConversationId, pinned: PinnedFact) -> pb::F
         known_sequence: fact.known_turn,
         contradicts: standing.contradicts.iter().map(fact_name).chain(lower).collect(),
         rejected: fact.rejected.iter().map(cause_name).collect(),
+        origin: origin.into(),
+        probability,
+        owner: owner_to_proto(fact.owner).into(),
+        displaced: standing.displaced,
+        yielded,
     }
 }
 
@@ -151,12 +157,15 @@ pub fn imported_fact(
         Ok((_, Cause::Turn(sequence))) if superseded => Some(sequence),
         _ => None,
     };
+    let (detected, owner) = detected_from_proto(&fact);
     let kept = KeptFact {
         id: own.as_ref().map(|(_, id)| id.clone()),
         known_turn: own.as_ref().map(|_| fact.known_sequence),
         valid_from: valid_from.flatten(),
         replaced_by: by_turn,
         rejected,
+        detected,
+        owner,
     };
     let request_id = std::mem::take(&mut fact.request_id);
     let new = new_fact(Some(fact), request_id, conversation, limits, violations)?;

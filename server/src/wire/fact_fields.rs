@@ -2,7 +2,7 @@
 
 use throughline_memory::{
     engine::FieldViolation,
-    facts::{Authority, FactKind, Retirement},
+    facts::{Authority, FactKind, Origin, Owner, Retirement},
 };
 
 use crate::pb;
@@ -14,6 +14,8 @@ pub(super) fn kind_from_proto(kind: i32) -> Result<FactKind, FieldViolation> {
         Ok(pb::FactKind::Fact) => Ok(FactKind::Fact),
         Ok(pb::FactKind::Decision) => Ok(FactKind::Decision),
         Ok(pb::FactKind::Commitment) => Ok(FactKind::Commitment),
+        Ok(pb::FactKind::Consent) => Ok(FactKind::Consent),
+        Ok(pb::FactKind::Identifier) => Ok(FactKind::Identifier),
         Ok(pb::FactKind::Unspecified) => Err(FieldViolation::new("fact.kind", "is required")),
         Err(_) => Err(FieldViolation::new("fact.kind", format!("{kind} is not a FactKind"))),
     }
@@ -26,7 +28,32 @@ pub(super) fn kind_to_proto(kind: FactKind) -> pb::FactKind {
         FactKind::Fact => pb::FactKind::Fact,
         FactKind::Decision => pb::FactKind::Decision,
         FactKind::Commitment => pb::FactKind::Commitment,
+        FactKind::Consent => pb::FactKind::Consent,
+        FactKind::Identifier => pb::FactKind::Identifier,
     }
+}
+
+/// Who pinned a fact, and how sure the detector was.
+pub(super) fn origin_to_proto(origin: Origin) -> (pb::FactOrigin, f32) {
+    match origin {
+        Origin::Caller => (pb::FactOrigin::Caller, 0.0),
+        Origin::Detector { probability, .. } => (pb::FactOrigin::Detector, probability),
+    }
+}
+
+pub(super) fn owner_to_proto(owner: Owner) -> pb::FactOwner {
+    match owner {
+        Owner::Conversation => pb::FactOwner::Conversation,
+        Owner::User => pb::FactOwner::User,
+    }
+}
+
+/// What an export says of who pinned a fact and whose it is.
+pub(super) fn detected_from_proto(fact: &pb::Fact) -> (Option<f32>, Owner) {
+    let detected = fact.origin == i32::from(pb::FactOrigin::Detector);
+    let is_of_user = fact.owner == i32::from(pb::FactOwner::User);
+    let owner = if is_of_user { Owner::User } else { Owner::Conversation };
+    (detected.then(|| fact.probability.clamp(0.0, 1.0)), owner)
 }
 
 /// Nothing for one that is not given.
@@ -71,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_kind_and_authority_comes_back() {
-        for kind in 1..=5 {
+        for kind in 1..=7 {
             let read = kind_from_proto(kind).unwrap();
             assert_eq!(i32::from(kind_to_proto(read)), kind);
         }

@@ -135,8 +135,11 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
         ),
         Shortfall::PinsYielded(pins) => (
             Reason::PinsYielded,
-            *pins,
-            format!("{pins} pins did not fit their share; raise pinned_share or the budget"),
+            pins.len() as u64,
+            format!(
+                "{} pins did not fit their share; raise pinned_share or the budget",
+                pins.len()
+            ),
         ),
         Shortfall::QueryTurnTooLarge(tokens) => (
             Reason::QueryTurnTooLarge,
@@ -144,7 +147,11 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
             format!("the last user turn has {tokens} tokens and was left out; raise the budget"),
         ),
     };
-    pb::Shortfall { reason: reason.into(), detail, count }
+    let mut facts = Vec::new();
+    if let Shortfall::PinsYielded(pins) = shortfall {
+        facts.extend(pins.iter().map(|(of, fact)| name::fact_name(of, fact)));
+    }
+    pb::Shortfall { reason: reason.into(), detail, count, facts }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use throughline::{
     auth::{Auth, KeyEntry, Scope, key_sha256},
     config::WireSettings,
-    grpc::{About, Opened, Ranking, Scorer},
+    grpc::{About, Opened},
     page_token::PageTokens,
     pb::{
         self, context_service_client::ContextServiceClient,
@@ -21,7 +21,7 @@ use throughline_memory::{
         EmbedConfig, EmbedError, EmbedService, Embedder, EmbeddingModel, ModelFile, ModelFiles,
         Pooling, Precision, Splitter, Vector,
     },
-    engine::{Engine, EngineParts, Limits, StoreTurnSource},
+    engine::{Engine, EngineParts, Limits, PinSettings, StoreTurnSource},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     store::{Store, StoreKind, StoreOptions},
@@ -281,11 +281,13 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().unwrap(),
         detector: Arc::new(Scripted(Arc::default())),
+        pins: PinSettings::off(),
         limits,
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await.unwrap();
-    let about = About { embedding, ranking: Ranking::default(), scorer: Scorer::default() };
+    let (ranking, scorer, pins) = Default::default();
+    let about = About { embedding, ranking, scorer, pins };
     Opened { engine, pages: PageTokens::new([3; 32]), about }
 }
 

@@ -1,0 +1,168 @@
+//! PrefEval: a preference, stated or shown by a choice, then exchanges of a real
+//! conversation, then a question that tempts to break it. Non-commercial data:
+//! for evaluation alone.
+//!
+//! Every item is a conversation of its own. The filler is the same for all, so
+//! that its turns are embedded once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::{Context as _, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde::Deserialize;
+
+use super::{Found, PinArgs, open, stands, window};
+use crate::{
+    dataset::{Conversation, Dataset, DatasetName, DatedSession, Message, Session, Speaker, read},
+    metrics::ranking::truth,
+    runner::{
+        ingest::{Layout, ingest},
+        progress::Progress,
+    },
+};
+
+/// Conversation that the filler is taken from.
+const FILLER_SPLIT: &str = "500K";
+
+#[derive(Deserialize)]
+struct Explicit {
+    preference: String,
+    question: String,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    question: String,
+    conversation: Chosen,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    query: String,
+    assistant_options: String,
+    user_selection: String,
+    assistant_acknowledgment: String,
+}
+
+/// What is said before the filler, what must stand in the window, and what is
+/// asked.
+struct Item {
+    form: &'static str,
+    topic: String,
+    said: Vec<Message>,
+    wanted: String,
+    question: String,
+}
+
+/// Plays every item at every distance and asks its question.
+///
+/// # Errors
+/// The data cannot be read, or the server does not start or answer.
+pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
+    let items = items(args)?;
+    let most = args.distance.iter().copied().max().unwrap_or(0) as usize;
+    let filler = filler(args, most)?;
+    let opened = open(args, None).await?;
+    let mut found = Found { n: items.len(), ..Found::default() };
+    found.asked(&opened);
+    for distance in &args.distance {
+        let exchanges = filler.get(..2 * *distance as usize).unwrap_or(&filler);
+        let turns = items.iter().map(|item| item.said.len() + exchanges.len()).sum();
+        let progress = Progress::new(turns, items.len(), "questions");
+        let (progress, api) = (&progress, &opened.api);
+        let answers: Vec<(usize, bool)> = futures::stream::iter(items.iter().enumerate())
+            .map(async |(at, item)| {
+                let conversation = conversation(at, *distance, item, exchanges);
+                let ingested = ingest(api, &conversation, Layout::Whole, progress).await?;
+                let name = ingested.whole().context("no conversation to ask")?;
+                let window = window(api, name, &item.question, args.budget).await?;
+                let stands = stands(&window, &item.question, &item.wanted);
+                // A thousand long conversations need not stay.
+                if !args.server.keep {
+                    ingested.delete(api).await?;
+                }
+                progress.question();
+                anyhow::Ok((at, stands))
+            })
+            .buffer_unordered(usize::from(args.server.in_flight))
+            .try_collect()
+            .await?;
+        let mut answers = answers;
+        answers.sort_by_key(|(at, _)| *at);
+        for (at, stands) in answers {
+            let Some(item) = items.get(at) else { continue };
+            let name = format!("{}_in_window@{distance}", item.form);
+            let cluster = format!("{}-{at}", item.form);
+            found.samples.add(&name, &cluster, &item.topic, truth(stands));
+        }
+    }
+    opened.close().await?;
+    Ok(found)
+}
+
+fn items(args: &PinArgs) -> anyhow::Result<Vec<Item>> {
+    let folder = args.data.join("prefeval");
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let mut items = Vec::new();
+    let explicit: Vec<BTreeMap<String, Vec<Explicit>>> =
+        read::items(&read::find_file(&folder, "explicit")?)?;
+    for (topic, one) in flat(explicit).take(limit) {
+        items.push(Item {
+            form: "explicit",
+            topic,
+            said: vec![
+                Message::chat(Speaker::User, one.preference.clone()),
+                Message::chat(Speaker::Assistant, "I see.".to_owned()),
+            ],
+            wanted: one.preference,
+            question: one.question,
+        });
+    }
+    let choices: Vec<BTreeMap<String, Vec<Choice>>> =
+        read::items(&read::find_file(&folder, "implicit_choice")?)?;
+    for (topic, one) in flat(choices).take(limit) {
+        let Chosen { query, assistant_options, user_selection, assistant_acknowledgment } =
+            one.conversation;
+        items.push(Item {
+            form: "implicit",
+            topic,
+            said: vec![
+                Message::chat(Speaker::User, query),
+                Message::chat(Speaker::Assistant, assistant_options),
+                Message::chat(Speaker::User, user_selection.clone()),
+                Message::chat(Speaker::Assistant, assistant_acknowledgment),
+            ],
+            wanted: user_selection,
+            question: one.question,
+        });
+    }
+    Ok(items)
+}
+
+fn flat<T>(all: Vec<BTreeMap<String, Vec<T>>>) -> impl Iterator<Item = (String, T)> {
+    all.into_iter()
+        .flatten()
+        .flat_map(|(topic, items)| items.into_iter().map(move |item| (topic.clone(), item)))
+}
+
+/// Messages of the first long conversation of BEAM, so many exchanges.
+fn filler(args: &PinArgs, exchanges: usize) -> anyhow::Result<Vec<Message>> {
+    let beam = Dataset::read(DatasetName::Beam, &args.data, Some(FILLER_SPLIT))?;
+    let first = beam.conversations.first().context("BEAM has no conversation")?;
+    let messages =
+        first.turns().map(|turn| Message::chat(turn.message.role, turn.message.text.clone()));
+    let messages: Vec<Message> = messages.filter(|message| !message.is_blank()).collect();
+    ensure!(
+        messages.len() >= 2 * exchanges,
+        "--distance {exchanges} is more than the {} exchanges of the filler",
+        messages.len() / 2
+    );
+    Ok(messages.into_iter().take(2 * exchanges).collect())
+}
+
+fn conversation(at: usize, distance: u32, item: &Item, filler: &[Message]) -> Conversation {
+    let id = format!("{}-{at}-{distance}", item.form);
+    let messages = item.said.iter().chain(filler).cloned().collect();
+    let session = Arc::new(Session { id: id.clone(), messages });
+    Conversation { id, sessions: vec![DatedSession { session, begun: None, listed: 0 }] }
+}

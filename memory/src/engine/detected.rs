@@ -1,0 +1,363 @@
+//! Pins that the service draws from the turns of users.
+//!
+//! Invariants: derived: a pin's id follows from its turn and place, so that the
+//! same turns give the same pins however often they are read; what the caller
+//! pinned, changed or unpinned is never touched, doubled or pinned again; an
+//! edge that the detector draws never retires a caller's fact; the revision of a
+//! conversation does not grow by what is derived.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+use super::{
+    Engine, EngineError, KeptFact, NewFact,
+    detected_edges::{draw_among, is_replaced},
+    fact_records::{delete_facts, put_fact},
+    heads::Cell,
+    records::{Derived, Head, decode, encode},
+    source::decode_vector,
+    turns::{scan_turns, segment_of},
+};
+use crate::{
+    facts::{
+        Fact, Origin, Owner, Statement,
+        detect::{self, Embedded, Found, Live, PinDetector},
+    },
+    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    turn::{ConversationId, FactId, Role, Sequence, TenantId, Turn},
+};
+
+/// Pins of the detector that are stored for each that may be live: those that
+/// are displaced may come back when others are replaced.
+const STORED_FOR_LIVE: usize = 6;
+
+/// What the service pins by itself.
+#[derive(Clone, Debug)]
+pub struct PinSettings {
+    /// What finds pins; without one nothing is pinned, and what was is not shown.
+    pub detector: Option<Arc<PinDetector>>,
+    /// How many stand in windows.
+    pub live: Live,
+    /// Least probability of a pin, 0 to 1, where the weights ask for less.
+    pub min_probability: f32,
+}
+
+impl PinSettings {
+    /// Live pins of a conversation if nothing else is said.
+    pub const DEFAULT_LIVE: usize = 10;
+
+    /// With a detector, as it is by default.
+    pub fn with(detector: PinDetector) -> Self {
+        let live = Live { at_most: Self::DEFAULT_LIVE };
+        Self { detector: Some(Arc::new(detector)), live, min_probability: 0.0 }
+    }
+
+    /// Nothing is pinned but what the caller pins.
+    pub fn off() -> Self {
+        Self { detector: None, live: Live { at_most: 0 }, min_probability: 0.0 }
+    }
+
+    /// What the pins in the store depend on.
+    pub(super) fn version(&self) -> Option<(u32, u32)> {
+        let detector = self.detector.as_ref()?;
+        Some((detector.version(), self.min_probability.to_bits()))
+    }
+}
+
+/// A sentence of a turn that is to be pinned.
+struct Proposal {
+    turn: Sequence,
+    /// When the turn was taken in: pins sort by it.
+    taken_in: i64,
+    text: String,
+    found: Found,
+}
+
+/// A passage's byte range in its turn's text, with its vector.
+type SpanVector = ((u32, u32), crate::embed::Vector);
+
+impl Engine {
+    /// Pins what the detector finds in the user turns of a range.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(crate) async fn pin_detected(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<(), EngineError> {
+        let Some(detector) = self.pins.detector.clone() else { return Ok(()) };
+        let cell = self.heads.cell(tenant, id)?;
+        let Some(head) = cell.stored().filter(|head| !head.deleted) else { return Ok(()) };
+        let proposals = self.proposals(&cell, &head, &detector, (from, until))?;
+        if proposals.is_empty() {
+            return Ok(());
+        }
+        let writer = cell.write().await;
+        let Some(head) = cell.stored().filter(|head| !head.deleted) else { return Ok(()) };
+        let mut facts = self.read_facts(tenant, id)?;
+        let before: Vec<Fact> = facts.clone();
+        let mut of_user = Vec::new();
+        for proposal in proposals {
+            let known = |fact: &Fact| covers(fact, &proposal) || same_words(fact, &proposal);
+            let full = facts.len() as u64 >= self.limits.facts_per_conversation;
+            if full || facts.iter().any(known) || self.is_unpinned(&cell, &proposal)? {
+                continue;
+            }
+            let Some(fact) = self.detected_fact(&cell, &head, proposal, &mut facts)? else {
+                continue;
+            };
+            if fact.owner == Owner::User {
+                of_user.push(fact.clone());
+            }
+            facts.push(fact);
+        }
+        let known: HashMap<&FactId, &Fact> = before.iter().map(|fact| (&fact.id, fact)).collect();
+        let mut batch = Batch::new();
+        for fact in facts.iter().filter(|fact| known.get(&fact.id) != Some(fact)) {
+            put_fact(&mut batch, &cell, fact)?;
+        }
+        let doomed = self.surplus(&facts);
+        let stored = facts.len() as u64;
+        let removed =
+            delete_facts(&mut batch, &cell, facts, &[], |fact| doomed.contains(&fact.id))?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let next = Head { facts: stored - removed, ..Head::clone(&head) };
+        self.commit_head(writer, next, batch, None).await?;
+        self.windows.forget(tenant, id);
+        of_user.retain(|fact| !doomed.contains(&fact.id));
+        self.replace_elsewhere(&cell, &head.user_id, &of_user).await
+    }
+
+    /// Takes the pins of other versions of the detector out and reads the turns
+    /// of a range again.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(crate) async fn pin_again(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<(), EngineError> {
+        let current = self.pins.detector.as_ref().map(|detector| detector.version());
+        let cell = self.heads.cell(tenant, id)?;
+        let writer = cell.write().await;
+        let Some(head) = cell.stored().filter(|head| !head.deleted) else { return Ok(()) };
+        let least = self.pins.min_probability;
+        let outdated = |fact: &Fact| {
+            let Origin::Detector { version, probability } = fact.origin else { return false };
+            let in_range = fact.source.is_some_and(|source| (from..=until).contains(&source));
+            in_range && (Some(version) != current || probability < least)
+        };
+        let facts = self.read_facts(tenant, id)?;
+        let mut batch = Batch::new();
+        let removed = delete_facts(&mut batch, &cell, facts, &[], outdated)?;
+        if removed > 0 {
+            let next = Head { facts: head.facts.saturating_sub(removed), ..Head::clone(&head) };
+            self.commit_head(writer, next, batch, None).await?;
+            self.windows.forget(tenant, id);
+        } else {
+            drop(writer);
+        }
+        self.pin_detected(tenant, id, from, until).await
+    }
+
+    /// What the detector finds in the user turns of a range.
+    fn proposals(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        detector: &PinDetector,
+        (from, until): (Sequence, Sequence),
+    ) -> Result<Vec<Proposal>, EngineError> {
+        let branch = cell.branch(head);
+        let mut turns: Vec<Turn> = Vec::new();
+        scan_turns(&self.store, &branch, from, until, Direction::Forward, &mut |turn| {
+            if turn.role == Role::User && !turn.forgotten && turn.sequence <= head.last_sequence {
+                turns.push(turn);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let knows_vectors = detector.embedding() == self.embed.model().name;
+        let mut all = Vec::new();
+        for turn in turns {
+            let text = turn.searchable_text();
+            let vectors = match segment_of(&branch, turn.sequence).filter(|_| knows_vectors) {
+                Some(segment) => self.vectors_of(cell, &segment.conversation, turn.sequence)?,
+                None => Vec::new(),
+            };
+            let passages: Vec<Embedded<'_>> =
+                vectors.iter().map(|(span, vector)| Embedded { span: *span, vector }).collect();
+            for found in detector.detect(&text, &passages, self.pins.min_probability) {
+                let (start, end) = found.span;
+                let text = text.get(start as usize..end as usize).unwrap_or("").to_owned();
+                let taken_in = turn.created_at.as_millisecond();
+                all.push(Proposal { turn: turn.sequence, taken_in, text, found });
+            }
+        }
+        Ok(all)
+    }
+
+    /// The passages of a turn with their vectors, where they are of the model in
+    /// use.
+    fn vectors_of(
+        &self,
+        cell: &Cell,
+        owner: &ConversationId,
+        sequence: Sequence,
+    ) -> Result<Vec<SpanVector>, StoreError> {
+        let key = keys::at_sequence(&cell.tenant, owner, Kind::Derived, sequence);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(Vec::new()) };
+        let derived: Derived = decode(&key, &bytes)?;
+        if derived.embedding != self.embed.version() {
+            return Ok(Vec::new());
+        }
+        let mut vectors = Vec::with_capacity(derived.passages.len());
+        for (number, span) in derived.passages.into_iter().enumerate() {
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            let key = keys::vector(&cell.tenant, owner, sequence, number);
+            vectors.extend(self.store.get(&key)?.map(|bytes| (span, decode_vector(&bytes))));
+        }
+        Ok(vectors)
+    }
+
+    /// The fact of a proposal, with its edges; nothing if its turn has gone
+    /// meanwhile.
+    fn detected_fact(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        proposal: Proposal,
+        facts: &mut [Fact],
+    ) -> Result<Option<Fact>, EngineError> {
+        let Proposal { turn, taken_in, text, found } = proposal;
+        if text.len() as u64 > self.limits.fact_bytes {
+            return Ok(None);
+        }
+        let new = NewFact {
+            kind: found.sort.kind(),
+            text,
+            required: found.sort.is_required(),
+            source: Some(turn),
+            source_span: Some(found.span),
+            request_id: String::new(),
+            says: Statement::default(),
+        };
+        let id = fact_id(&cell.tenant, &cell.id, taken_in, turn, found.span);
+        if facts.iter().any(|fact| fact.id == id) {
+            return Ok(None);
+        }
+        let owner = if found.sort.is_of_user() { Owner::User } else { Owner::Conversation };
+        let kept = KeptFact {
+            id: Some(id),
+            known_turn: Some(turn),
+            detected: Some(found.probability),
+            owner,
+            ..KeptFact::default()
+        };
+        let mut fact = match self.new_fact(cell, head, new, Some(kept)) {
+            Ok(fact) => fact,
+            // Forgotten since it was read.
+            Err(EngineError::Invalid(_)) => return Ok(None),
+            Err(other) => return Err(other),
+        };
+        draw_among(&mut fact, facts);
+        self.hear_all(cell, head, &mut fact, facts)?;
+        Ok(Some(fact))
+    }
+
+    /// Who pins, given how sure a detector is.
+    pub(super) fn origin_of(&self, detected: Option<f32>) -> Origin {
+        let version = || self.pins.detector.as_ref().map_or(0, |detector| detector.version());
+        detected.map_or(Origin::Caller, |probability| Origin::Detector {
+            version: version(),
+            probability,
+        })
+    }
+
+    /// The displaced pins beyond what is stored, the least useful.
+    fn surplus(&self, facts: &[Fact]) -> HashSet<FactId> {
+        let stored = self.pins.live.at_most.saturating_mul(STORED_FOR_LIVE);
+        let mut open: Vec<(f32, &FactId)> = facts
+            .iter()
+            .filter_map(|fact| match fact.origin {
+                Origin::Detector { probability, .. } if !detect::is_kept(fact) => {
+                    let used = detect::use_of(fact, probability, Sequence::MAX);
+                    Some((if is_replaced(fact) { used - 1.0 } else { used }, &fact.id))
+                }
+                Origin::Caller | Origin::Detector { .. } => None,
+            })
+            .collect();
+        open.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(a.1)));
+        open.into_iter().skip(stored).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Notes that the caller unpinned what the detector had pinned.
+    pub(super) fn note_unpinned(
+        &self,
+        batch: &mut Batch,
+        cell: &Cell,
+        fact: &Fact,
+    ) -> Result<(), EngineError> {
+        let (Some(source), Some(span)) = (fact.source, fact.source_span) else { return Ok(()) };
+        let key = keys::at_sequence(&cell.tenant, &cell.id, Kind::Unpinned, source);
+        let mut spans: Vec<(u32, u32)> = match self.store.get(&key)? {
+            Some(bytes) => decode(&key, &bytes)?,
+            None => Vec::new(),
+        };
+        spans.push(span);
+        batch.put(key, encode(&spans)?);
+        Ok(())
+    }
+
+    fn is_unpinned(&self, cell: &Cell, proposal: &Proposal) -> Result<bool, EngineError> {
+        let key = keys::at_sequence(&cell.tenant, &cell.id, Kind::Unpinned, proposal.turn);
+        let Some(bytes) = self.store.get(&key)? else { return Ok(false) };
+        let spans: Vec<(u32, u32)> = decode(&key, &bytes)?;
+        Ok(spans.iter().any(|span| overlap(*span, proposal.found.span)))
+    }
+}
+
+/// Whether a fact was pinned from these words of the turn.
+fn covers(fact: &Fact, proposal: &Proposal) -> bool {
+    fact.source == Some(proposal.turn)
+        && fact.source_span.is_none_or(|span| overlap(span, proposal.found.span))
+}
+
+/// Whether a fact that holds says the same.
+fn same_words(fact: &Fact, proposal: &Proposal) -> bool {
+    !is_replaced(fact) && detect::repeats(fact, &proposal.text, proposal.found.sort.kind())
+}
+
+fn overlap(a: (u32, u32), b: (u32, u32)) -> bool {
+    a.0 < b.1 && b.0 < a.1
+}
+
+/// The id of a pin: a UUIDv7 of the time when its turn was taken in, and of where
+/// it stands.
+fn fact_id(
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    taken_in: i64,
+    turn: Sequence,
+    span: (u32, u32),
+) -> FactId {
+    let place = format!("{tenant}/{conversation}/{turn}/{}/{}", span.0, span.1);
+    let hash = blake3::hash(place.as_bytes());
+    let mut random = [0; 10];
+    random.copy_from_slice(&hash.as_bytes()[..10]);
+    // Turns taken in together sort by their place.
+    random[..2].copy_from_slice(&(turn as u16).to_be_bytes());
+    let millis = u64::try_from(taken_in).unwrap_or(0);
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+    FactId::new(&id.to_string()).unwrap_or_else(|_| FactId::generate())
+}

@@ -1,0 +1,129 @@
+//! Pins of the user: what was found in one conversation and stands in the
+//! windows of all others of the same user. And which pins the newest window of a
+//! conversation had no room for.
+//!
+//! Invariants: only facts of their user stand in another conversation; what a
+//! window says already is not said again; as of a turn, other conversations are
+//! as they were when it was said.
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{Engine, EngineError, Shortfall, search::Scope};
+use crate::{
+    context::{Pin, Window, Yielded},
+    facts::{
+        Origin, Owner,
+        detect::{repeats, use_of},
+    },
+    turn::{ConversationId, FactId, Sequence, TenantId},
+};
+
+/// Conversations whose last window is remembered.
+const CACHED_WINDOWS: u64 = 16_384;
+
+/// What the newest window of each conversation had no room for. In memory: known
+/// again with the next window.
+pub(super) struct YieldedPins {
+    recent: moka::sync::Cache<(TenantId, ConversationId), Arc<HashSet<FactId>>>,
+}
+
+impl Default for YieldedPins {
+    fn default() -> Self {
+        Self { recent: moka::sync::Cache::new(CACHED_WINDOWS) }
+    }
+}
+
+impl YieldedPins {
+    /// Notes what the newest window of a conversation has no room for.
+    fn note(&self, own: &Scope, left: &[&Pin]) {
+        let of = (own.branch.tenant.clone(), own.branch.conversation.clone());
+        self.recent.insert(of, Arc::new(left.iter().map(|pin| pin.fact.id.clone()).collect()));
+    }
+
+    /// Whether the newest window of a conversation had no room for a pin.
+    pub(super) fn of(&self, tenant: &TenantId, id: &ConversationId) -> Arc<HashSet<FactId>> {
+        self.recent.get(&(tenant.clone(), id.clone())).unwrap_or_default()
+    }
+}
+
+impl Engine {
+    /// What a window had to do without, beside what searching had. `now`: it is
+    /// not one of the past.
+    pub(super) fn left_out(
+        &self,
+        own: &Scope,
+        pins: &[Pin],
+        window: &Window,
+        now: bool,
+    ) -> Vec<Shortfall> {
+        let held: HashSet<&FactId> =
+            window.items.iter().filter_map(|item| item.fact.as_ref()).collect();
+        let left: Vec<&Pin> = pins.iter().filter(|pin| !held.contains(&pin.fact.id)).collect();
+        if now {
+            self.yielded.note(own, &left);
+        }
+        let name = |pin: &&Pin| {
+            let of = pin.conversation.as_ref().unwrap_or(&own.branch.conversation);
+            (of.clone(), pin.fact.id.clone())
+        };
+        let shortfall = |yielded: &Yielded| match yielded {
+            Yielded::Pins(_) => Shortfall::PinsYielded(left.iter().map(name).collect()),
+            Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
+        };
+        window.yielded.iter().map(shortfall).collect()
+    }
+
+    /// Pins of the user from other conversations, the most useful, without those
+    /// that `own` says already.
+    pub(super) fn user_pins(
+        &self,
+        own: &Scope,
+        as_of: Option<Sequence>,
+        said: &[Pin],
+    ) -> Result<Vec<Pin>, EngineError> {
+        let user_id = &own.head.user_id;
+        if user_id.is_empty() || self.pins.detector.is_none() {
+            return Ok(Vec::new());
+        }
+        let tenant = &own.branch.tenant;
+        let limit = self.limits.conversations_per_user_search as usize;
+        let mut others = Vec::new();
+        for id in self.conversation_ids(tenant, Some(user_id), None, limit)? {
+            let has_facts = self.heads.cell(tenant, &id)?.stored().is_some_and(|h| h.facts > 0);
+            if id != own.branch.conversation && has_facts {
+                others.extend(self.scope(tenant, &id).ok());
+            }
+        }
+        let others =
+            self.said_by_then(others.into_iter(), std::slice::from_ref(own), as_of.unwrap_or(0))?;
+        let mut found: Vec<(f32, Pin)> = Vec::new();
+        for other in &others {
+            let cell = self.heads.cell(tenant, &other.branch.conversation)?;
+            let then = if as_of.is_some() { other.head.last_sequence } else { Sequence::MAX };
+            for pinned in self.standing_facts(&cell, &other.head, then)? {
+                let standing = &pinned.standing;
+                let holds = standing.retired.is_none() && !standing.displaced;
+                if pinned.fact.owner != Owner::User || !holds {
+                    continue;
+                }
+                let used = match pinned.fact.origin {
+                    Origin::Caller => 1.0,
+                    Origin::Detector { probability, .. } => use_of(&pinned.fact, probability, then),
+                };
+                if let Some(mut pin) = self.pin_of(other, &pinned.fact, false, None)? {
+                    pin.conversation = Some(other.branch.conversation.clone());
+                    found.push((used, pin));
+                }
+            }
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.fact.id.cmp(&a.1.fact.id)));
+        let mut kept: Vec<Pin> = Vec::new();
+        for (_, pin) in found {
+            let again = |other: &Pin| repeats(&other.fact, &pin.fact.text, pin.fact.kind);
+            if kept.len() < self.pins.live.at_most && !said.iter().chain(&kept).any(again) {
+                kept.push(pin);
+            }
+        }
+        Ok(kept)
+    }
+}
