@@ -93,7 +93,7 @@ fn in_third_person(said: &str, name: &str, listener: Option<&str>) -> Option<Str
             "mine" => (after(&format!("{name}'s")), Person::None),
             "myself" => (after("themselves"), Person::None),
             "you" => {
-                let Some(listener) = listener else { return None };
+                let listener = listener?;
                 // As a subject its verb changes too; as an object nothing does.
                 let subject = at == 0 || words.get(at + 1).is_some_and(|next| is_verb(&bare(next)));
                 (after(listener), if subject { Person::Second } else { Person::None })
