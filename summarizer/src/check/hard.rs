@@ -102,7 +102,11 @@ fn identifiers(reading: &Reading<'_>, hard: &mut Hard) -> HashSet<usize> {
     let mut taken = HashSet::new();
     let Some(pattern) = IDENTIFIER.as_ref() else { return taken };
     for found in pattern.find_iter(reading.text) {
-        let word = found.as_str().trim_matches(|c: char| !c.is_alphanumeric());
+        let edges = |c: char| !c.is_alphanumeric();
+        let word = found.as_str().trim_matches(edges);
+        // "#Person1#'s" is of the one named.
+        let word = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")).unwrap_or(word);
+        let word = word.trim_matches(edges);
         let words = tokens(word);
         // "20th", "50k" and "7pm" are numbers, "#Person1#" is a speaker.
         let plain = words.iter().all(|word| word.number.is_some());
@@ -205,7 +209,7 @@ fn names(reading: &Reading<'_>, hard: &mut Hard) {
             .checked_sub(1)
             .and_then(|before| reading.tokens.get(before))
             .and_then(|before| reading.text.get(before.end..word.start));
-        let opens = gap.is_none_or(|gap| gap.contains(['.', '!', '?', ':', '"', '“']));
+        let opens = gap.is_none_or(|gap| gap.contains([':', '"', '“']));
         let document = reading.document;
         let said = document.says(word)
             || document.stems.contains(&word.stem)
@@ -220,7 +224,7 @@ fn names(reading: &Reading<'_>, hard: &mut Hard) {
         let calendar = is_calendar(word.bare());
         let kind = if calendar { ReasonKind::Date } else { ReasonKind::Name };
         // "American" of "America": a known word whose kin is said is no new name.
-        if !calendar && document.best_relation(word.stem) >= super::relations::Relation::Broader {
+        if !calendar && document.best_relation(word.stem) >= super::relations::Relation::Near {
             continue;
         }
         let words = reading.text.get(word.start..word.end).unwrap_or("").to_owned();
