@@ -38,8 +38,8 @@ UNLABELLED_WEIGHT = 1.5
 # From which probability on a sentence is worth a pin, by kind: chosen on the held-out scores of all folds. What must
 # never be lost is pinned rather once too often; facts, decisions and commitments are found by search when they are asked
 # about.
-PIN_AT = {"instruction": 0.25, "prohibition": 0.2, "preference": 0.2, "fact": 0.5, "decision": 0.5, "commitment": 0.5,
-          "consent": 0.15, "identifier": 0.15}
+PIN_AT = {"instruction": 0.15, "prohibition": 0.08, "preference": 0.2, "fact": 0.5, "decision": 0.5, "commitment": 0.5,
+          "consent": 0.06, "identifier": 0.08}
 
 
 def embed(texts, model, cache):
