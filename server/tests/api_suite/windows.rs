@@ -8,7 +8,13 @@ use crate::harness::{ACME, TestServer, turn, user};
 async fn a_window_keeps_its_budget_and_says_what_it_is_made_of() {
     let server = TestServer::start().await;
     let acme = server.client(ACME);
-    let conversation = acme.create("c").await;
+    // Of no user: what other conversations pin changes no window of it.
+    let request = pb::CreateConversationRequest {
+        conversation_id: "c".to_owned(),
+        ..pb::CreateConversationRequest::default()
+    };
+    let created = acme.conversations().create_conversation(request).await.unwrap().into_inner();
+    let conversation = created.conversation.unwrap().name;
     let mut turns =
         vec![user("The garden gate code is 4711."), turn(pb::Role::Assistant, "Noted.")];
     for n in 0..60 {
