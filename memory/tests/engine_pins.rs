@@ -134,24 +134,24 @@ async fn a_fork_has_the_pins_of_what_it_shares() {
 #[tokio::test]
 async fn the_surest_are_live_and_bans_are_never_displaced() {
     let world = World::with_pins().await;
-    let things = [
-        "tea",
-        "rye bread",
-        "jazz",
-        "rain",
-        "chess",
-        "ferns",
-        "wool",
-        "snow",
-        "maps",
-        "owls",
-        "figs",
-        "clay",
+    let said = [
+        BAN,
+        "I love hiking in the mountains.",
+        "I prefer tea over coffee.",
+        "I really hate cilantro.",
+        "I enjoy quiet restaurants.",
+        "I prefer window seats on long flights.",
+        "I prefer paper books over screens.",
+        "I really dislike horror films.",
+        "I prefer short meetings in the morning.",
+        "I love old jazz records.",
+        "I prefer walking over driving.",
+        "I like my curry very spicy.",
+        "I prefer cats over dogs.",
+        "I enjoy cold swims before breakfast.",
+        "I love strong cheese.",
+        "I prefer linen over wool.",
     ];
-    let likings: Vec<String> =
-        things.iter().map(|thing| format!("I prefer {thing} over everything else.")).collect();
-    let mut said: Vec<&str> = vec![BAN];
-    said.extend(likings.iter().map(String::as_str));
     let id = told(&world, "c", "", &said).await;
     let live = pins(&world, &id).await;
     assert_eq!(live.len(), PinSettings::DEFAULT_LIVE);
@@ -159,4 +159,19 @@ async fn the_surest_are_live_and_bans_are_never_displaced() {
     let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
     assert!(all.len() > live.len());
     assert!(all.iter().any(|pinned| pinned.standing.displaced));
+}
+
+#[tokio::test]
+async fn talk_between_people_pins_nothing_until_an_assistant_joins() {
+    let world = World::with_pins().await;
+    let id = world.create("group").await;
+    let ann = |text: &str| NewTurn { speaker: "Ann".to_owned(), ..said(Role::User, text) };
+    let append = async |turns| {
+        world.engine.append_turns(&tenant(), &id, turns, None).await.expect("appended");
+        world.drain().await;
+    };
+    append(vec![ann(LIKING), ann(BAN)]).await;
+    assert!(pins(&world, &id).await.is_empty());
+    append(vec![said(Role::Assistant, "Hello, how can I help?"), ann(RULE)]).await;
+    assert_eq!(texts(&world, &id).await, [RULE]);
 }

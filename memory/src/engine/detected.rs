@@ -26,6 +26,7 @@ use crate::{
         Fact, Origin, Owner, Statement,
         detect::{self, Embedded, Found, Live, PinDetector},
     },
+    index::Branch,
     store::{Batch, Direction, StoreError, keys, keys::Kind},
     turn::{ConversationId, FactId, Role, Sequence, TenantId, Turn},
 };
@@ -187,6 +188,12 @@ impl Engine {
             }
             ControlFlow::Continue(())
         })?;
+        let last = until.min(head.last_sequence);
+        let is_named = |turn: &Turn| !turn.speaker.is_empty();
+        if turns.iter().any(is_named) && !self.has_assistant(&branch, last)? {
+            // In talk between people nobody is the user whom a pin would speak for.
+            turns.retain(|turn| !is_named(turn));
+        }
         let knows_vectors = detector.embedding() == self.embed.model().name;
         let mut all = Vec::new();
         for turn in turns {
@@ -205,6 +212,14 @@ impl Engine {
             }
         }
         Ok(all)
+    }
+
+    /// Whether an assistant has spoken up to a turn.
+    fn has_assistant(&self, branch: &Branch, until: Sequence) -> Result<bool, EngineError> {
+        let catalog = self.catalogs.of(branch);
+        let state = catalog.covering(&self.store, until, self.counter.as_ref())?;
+        let mut said = state.traits().iter().take_while(|traits| traits.sequence <= until);
+        Ok(said.any(|traits| traits.role == Role::Assistant))
     }
 
     /// The passages of a turn with their vectors, where they are of the model in

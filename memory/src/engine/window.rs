@@ -126,6 +126,7 @@ impl Engine {
             query_sequence(&query),
             self.indexed_sequence(&cell, &own.head),
             self.folded.of(&self.store, &own.branch)?.version(),
+            self.pins.detector.is_some(),
         );
         if let Some(known) = self.windows.same(&key) {
             return Ok(known);

@@ -54,6 +54,7 @@ impl WindowKey {
         turn: Option<Sequence>,
         indexed: Sequence,
         folded: u64,
+        pins_of_user: bool,
     ) -> Self {
         let options = format!(
             "{:?}",
@@ -81,7 +82,8 @@ impl WindowKey {
             indexed,
             folded,
             // Pins of the user come from other conversations.
-            user_history: request.include_user_history || !own.head.user_id.is_empty(),
+            user_history: request.include_user_history
+                || (pins_of_user && !own.head.user_id.is_empty()),
         }
     }
 
