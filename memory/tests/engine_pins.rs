@@ -151,6 +151,15 @@ async fn the_surest_are_live_and_bans_are_never_displaced() {
         "I enjoy cold swims before breakfast.",
         "I love strong cheese.",
         "I prefer linen over wool.",
+        "I prefer trains over planes.",
+        "I prefer email over phone calls.",
+        "I prefer dark chocolate over milk chocolate.",
+        "I prefer swimming over running.",
+        "I prefer mountains over beaches.",
+        "I prefer subtitles over dubbed films.",
+        "I prefer renting over buying.",
+        "I prefer hand tools over machines.",
+        "I prefer poems over novels.",
     ];
     let id = told(&world, "c", "", &said).await;
     let live = pins(&world, &id).await;
