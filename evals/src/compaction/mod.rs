@@ -9,7 +9,7 @@
 mod cases;
 mod look;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -35,6 +35,8 @@ use cases::Case;
 const ITEMS: usize = 8;
 /// Turns from one item to the next.
 const GAP: usize = 3;
+/// How long folding a conversation may take.
+const FOLDING: Duration = Duration::from_secs(600);
 /// Turns of one append.
 const BATCH: usize = 50;
 
@@ -221,6 +223,8 @@ async fn append(api: &Api, name: &str, turns: &[Message], from: usize) -> anyhow
 async fn fold(api: &Api, name: &str) -> anyhow::Result<()> {
     let call = async || {
         let request = SummarizeRequest { conversation: name.to_owned() };
+        let mut request = tonic::Request::new(request);
+        request.set_timeout(FOLDING);
         api.memory.clone().summarize(request).await
     };
     retry("Summarize", call).await.map(|_| ())
