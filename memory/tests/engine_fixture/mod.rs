@@ -1,10 +1,11 @@
 //! An engine for tests: a real store in a temporary directory, the exact index
 //! behind a switch, and an embedder that hashes words and can be told to fail.
 
-#![allow(dead_code, unreachable_pub, reason = "every test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "every test file uses a part of it")]
 
 mod embedder;
 mod fault;
+mod requests;
 mod scripted;
 mod summarizer;
 
@@ -20,7 +21,7 @@ use std::{
 use jiff::Timestamp;
 use tempfile::TempDir;
 use throughline_memory::{
-    context::{TemplateOverhead, Tokenizers},
+    context::Tokenizers,
     engine::*,
     facts::{FactKind, Statement, detect::PinDetector},
     index::exact::ExactIndex,
@@ -34,6 +35,7 @@ use throughline_memory::{
 };
 
 pub use fault::{FailingStore, SwitchedIndex};
+pub use requests::{ask, search_in, words};
 pub(crate) use scripted::Scripted;
 use summarizer::FirstWords;
 
@@ -384,41 +386,4 @@ pub fn about(attribute: &str, value: &str) -> NewFact {
         ..Statement::default()
     };
     NewFact { says, ..pin(&format!("The {attribute} is {value}"), None) }
-}
-
-pub fn search_in(of: &ConversationId, query: &str, method: SearchMethod) -> SearchRequest {
-    SearchRequest {
-        scope: SearchScope::Conversation(of.clone()),
-        query: query.to_owned(),
-        filter: TurnFilter::default(),
-        method,
-        offset: 0,
-        limit: 1_000,
-        omit_parts: false,
-        min_revision: 0,
-        ignore_staleness: false,
-    }
-}
-
-pub fn ask(query: &str) -> ContextRequest {
-    ContextRequest {
-        query: query.to_owned(),
-        budget: 100_000,
-        tokenizer: DEFAULT_TOKENIZER.to_owned(),
-        recent_share: None,
-        pinned_share: None,
-        include_user_history: false,
-        overhead: TemplateOverhead::default(),
-        min_score: 0.0,
-        min_revision: 0,
-        as_of: 0,
-        superseded: SupersededTurns::default(),
-        summary_share: None,
-    }
-}
-
-/// Everything that a window says.
-pub fn words(outcome: &ContextOutcome) -> String {
-    let messages = outcome.window.messages.iter();
-    messages.map(|message| format!("{}\n{:?}\n", message.content, message.parts)).collect()
 }
