@@ -1,3 +1,5 @@
+//! The check as it ships: what it must reject, what it must not, and bad input.
+
 use super::*;
 use crate::testing::{embedder, turns};
 

@@ -1,3 +1,5 @@
+//! From a scripted writer to a summary: checked, tried again, replaced.
+
 use std::sync::{Mutex, PoisonError};
 
 use super::*;

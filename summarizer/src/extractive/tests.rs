@@ -1,3 +1,5 @@
+//! What is taken from turns, how it is told, and what a budget leaves.
+
 use super::*;
 use crate::testing::{embedder, turns};
 

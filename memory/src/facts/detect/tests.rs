@@ -1,3 +1,6 @@
+//! The detector as it ships: the scores of the training program, and text that
+//! stumbles detectors.
+
 use super::*;
 
 /// A text and the scores that the training program gave its sentences.
