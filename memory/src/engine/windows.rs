@@ -44,6 +44,8 @@ pub(super) struct WindowKey {
     indexed: Sequence,
     /// Version of the summaries.
     folded: u64,
+    /// Version of the user's pins in other conversations.
+    pins_of_user: u64,
     user_history: bool,
 }
 
@@ -54,7 +56,7 @@ impl WindowKey {
         turn: Option<Sequence>,
         indexed: Sequence,
         folded: u64,
-        pins_of_user: bool,
+        pins_of_user: u64,
     ) -> Self {
         let options = format!(
             "{:?}",
@@ -81,9 +83,8 @@ impl WindowKey {
             revision: own.head.revision,
             indexed,
             folded,
-            // Pins of the user come from other conversations.
-            user_history: request.include_user_history
-                || (pins_of_user && !own.head.user_id.is_empty()),
+            pins_of_user,
+            user_history: request.include_user_history,
         }
     }
 
