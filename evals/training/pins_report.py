@@ -8,6 +8,8 @@ from pins_data import KINDS, PAIRING
 from pins_features import features, runs, sentences
 
 LIVE = 10
+# As memory/src/facts/detect: from which probability on a ban, a consent or an identifier displaces others.
+SURE = 0.25
 
 
 def probabilities(held, calibration):
@@ -19,7 +21,7 @@ def chosen(data, held, calibration):
     sure = probabilities(held, calibration)
     pins = {}
     for at in np.where(data.sentence)[0]:
-        worth = [(kind in ("prohibition", "consent"), sure[kind][at], kind)
+        worth = [(kind in ("prohibition", "consent") and sure[kind][at] >= SURE, sure[kind][at], kind)
                  for kind in KINDS if sure[kind][at] >= calibration[kind][2]]
         if worth:
             pins[at] = max(worth)
@@ -49,7 +51,7 @@ def report(data, held, calibration, conversations):
         for name, _, questions in conversations if isinstance(conversations, list) else []:
             if not name.startswith(size):
                 continue
-            kept = lambda pin: pin[0] or pin[2] in ("consent", "identifier")
+            kept = lambda pin: pin[0] or pin[2] in ("consent", "identifier") and pin[1] >= SURE
             found = by_conversation.get(name, [])
             fixed = [pin for pin in found if kept(pin)]
             rest = sorted((pin for pin in found if not kept(pin)), key=lambda pin: -pin[1])

@@ -136,8 +136,9 @@ impl Packing<'_> {
     /// The turns that a candidate comes with; nothing if one of them is in the
     /// window already, is not to be had, or has no content.
     fn unit(&self, retrieved: &RetrievedTurn) -> Option<Vec<TurnCost>> {
-        let cost = retrieved.cost;
-        if self.input.marks.is_dropped(retrieved.conversation.as_ref(), cost.sequence) {
+        let marks = self.input.marks;
+        let cost = marks.find(retrieved.conversation.as_ref(), retrieved.cost);
+        if marks.is_dropped(retrieved.conversation.as_ref(), cost.sequence) {
             return None;
         }
         if let Some(other) = &retrieved.conversation {
@@ -162,7 +163,7 @@ impl Packing<'_> {
                 return None;
             }
             if !turn.is_blank() {
-                turns.push(*turn);
+                turns.push(marks.find(None, *turn));
             }
         }
         Some(turns)

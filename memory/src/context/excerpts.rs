@@ -10,6 +10,7 @@ use super::{
     budget::{EXCERPT_BLOCKS, Pick},
     cost::is_blank,
     input::WindowInput,
+    marks::note_of,
     options::WindowOptions,
     quote::{self, Block, Sealed},
 };
@@ -83,8 +84,8 @@ fn read_pick(input: &WindowInput<'_>, index: usize, pick: &Pick) -> Option<Vec<E
         if is_blank(&turn) {
             return None;
         }
-        let note = input.marks.note(pick.conversation.as_ref(), cost.sequence);
-        let text = quote::excerpt(&turn, note);
+        let mark = input.marks.get(pick.conversation.as_ref(), cost.sequence);
+        let text = quote::excerpt(&turn, note_of(mark.as_deref()));
         excerpts.push(Excerpt { pick: index, turn, text, tokens: cost.quoted });
     }
     Some(excerpts)

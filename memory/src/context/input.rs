@@ -127,8 +127,8 @@ pub struct WindowInput<'a> {
     /// the same options; see [`WindowOptions::carried_share`](super::WindowOptions::carried_share).
     pub carried: Option<&'a Carried>,
     /// What is said of turns that do not simply hold; `history` and `retrieved`
-    /// cost what they cost with it.
-    pub marks: &'a Marks,
+    /// cost what they cost with what is known before planning.
+    pub marks: &'a Marks<'a>,
     /// Gives the chosen turns.
     pub reader: &'a dyn TurnReader,
 }

@@ -37,7 +37,7 @@ pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{ToolLinks, TurnCost, full_history_tokens, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
 pub use input::{Pin, PinMark, Query, RetrievedTurn, SummaryUnit, TurnReader, WindowInput};
-pub use marks::{Mark, Marks, marked_cost, marked_excerpt};
+pub use marks::{Mark, Marker, Marks, marked_cost, marked_excerpt};
 pub use options::{
     DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
 };

@@ -219,8 +219,9 @@ impl<'a> Builder<'a> {
         let tokens = narrow(cost.as_message(self.options.overhead));
         let item = self.item(Section::Recent, turn.role, tokens, reason.to_owned());
         let (sequence, said_at) = (Some(turn.sequence), Some(turn.said_at));
-        let note = input.marks.note(None, turn.sequence);
-        self.push_message(noted(verbatim(turn), note), Item { sequence, said_at, ..item });
+        let mark = input.marks.get(None, turn.sequence);
+        let message = noted(verbatim(turn), mark.as_deref());
+        self.push_message(message, Item { sequence, said_at, ..item });
     }
 
     fn push_query(&mut self, query: &Query, message: Message, tokens: u32) {

@@ -148,10 +148,14 @@ fn cost_of(history: &[TurnCost], chosen: &[usize], options: &WindowOptions) -> u
 }
 
 /// The query as a message with all its tokens; nothing if it has no content.
-fn query_message(options: &WindowOptions, query: &Query, marks: &Marks) -> Option<(Message, u32)> {
+fn query_message(
+    options: &WindowOptions,
+    query: &Query,
+    marks: &Marks<'_>,
+) -> Option<(Message, u32)> {
     let message = match query {
         Query::LastTurn(turn) if is_blank(turn) => return None,
-        Query::LastTurn(turn) => noted(verbatim(turn), marks.note(None, turn.sequence)),
+        Query::LastTurn(turn) => noted(verbatim(turn), marks.get(None, turn.sequence).as_deref()),
         Query::Text(text) if text.trim().is_empty() => return None,
         Query::Text(text) => Message {
             role: Role::User,

@@ -262,7 +262,7 @@ impl Engine {
         let new = NewFact {
             kind: found.sort.kind(),
             text,
-            required: found.sort.is_required(),
+            required: found.sort.is_required(found.probability),
             source: Some(turn),
             source_span: Some(found.span),
             request_id: String::new(),

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Engine, EngineError, ledger::Ledger, search::Scope};
+use super::{Engine, EngineError, late_marks::LateMarks, ledger::Ledger, search::Scope};
 use crate::{
     context::{
         Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost,
@@ -67,10 +67,8 @@ pub(super) struct Marking<'a> {
     pub(super) retrieved: Vec<RetrievedTurn>,
     /// Costs of the window's conversation.
     pub(super) history: Cow<'a, [TurnCost]>,
-    /// The notes.
-    pub(super) marks: Marks,
-    /// Proposals that were dropped.
-    pub(super) dropped: u32,
+    /// The notes of what may stand verbatim, or is carried.
+    pub(super) marks: Marks<'static>,
     keep: bool,
 }
 
@@ -85,11 +83,14 @@ pub(super) struct MayShow<'a> {
 }
 
 /// One conversation while its turns are marked.
-struct Marked<'a> {
+pub(super) struct Marked<'a> {
     scope: &'a Scope,
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
+    /// Its ledger covers the turns up to here.
+    pub(super) scored: Sequence,
     as_of: Sequence,
-    of: Option<ConversationId>,
+    /// Another conversation of the user, or absent for the window's own.
+    pub(super) of: Option<ConversationId>,
     /// What facts have replaced, by turn.
     by_facts: HashMap<Sequence, TurnMark>,
 }
@@ -101,18 +102,20 @@ impl<'a> Marking<'a> {
         history: Cow<'a, [TurnCost]>,
         keep: bool,
     ) -> Self {
-        Self { retrieved, history, marks: Marks::default(), dropped: 0, keep }
+        Self { retrieved, history, marks: Marks::default(), keep }
     }
 
     /// Brings replacements and other sides to where what they bear on stands,
-    /// and marks what may stand in the window.
-    pub(super) fn run(
+    /// and marks what may stand in the window beside the proposals. Gives what
+    /// marks these.
+    pub(super) fn run<'b>(
         &mut self,
-        engine: &Engine,
-        scopes: &[Scope],
+        engine: &'b Engine,
+        scopes: &'b [Scope],
         may_show: MayShow<'_>,
-        counter: &dyn TokenCounter,
-    ) -> Result<(), EngineError> {
+        counter: &'b dyn TokenCounter,
+    ) -> Result<LateMarks<'b>, EngineError> {
+        let mut conversations = Vec::new();
         for (at, scope) in scopes.iter().enumerate() {
             let id = &scope.branch.conversation;
             let of = (at > 0).then(|| id.clone());
@@ -124,16 +127,11 @@ impl<'a> Marking<'a> {
             let as_of = scope.head.last_sequence;
             let by_facts = engine.turns_replaced_by_facts(&scope.branch.tenant, id, as_of)?;
             let by_facts = by_facts.into_iter().map(|mark| (mark.turn, mark)).collect();
-            let one = Marked { scope, ledger, as_of, of, by_facts };
+            let one = Marked { scope, ledger, scored, as_of, of, by_facts };
             let ledger = Arc::clone(&one.ledger);
             let timeline = ledger.covering(&engine.store, scored)?;
             self.bring(&one, &timeline, counter)?;
-            let mut shown: HashSet<Sequence> = self
-                .retrieved
-                .iter()
-                .filter(|found| found.conversation == one.of)
-                .map(|found| found.cost.sequence)
-                .collect();
+            let mut shown: HashSet<Sequence> = HashSet::new();
             let carried = may_show.carried.into_iter().flat_map(Carried::turns);
             shown.extend(carried.filter(|(of, _)| *of == one.of.as_ref()).map(|(_, at)| at));
             if one.of.is_none() {
@@ -143,14 +141,10 @@ impl<'a> Marking<'a> {
             }
             let verbatim_from = self.history.get(may_show.recent_from).map(|cost| cost.sequence);
             self.mark(engine, &one, &timeline, (shown, verbatim_from), counter)?;
+            drop(timeline);
+            conversations.push(one);
         }
-        let marks = &self.marks;
-        let dropped = self.retrieved.iter().filter(|found| {
-            let mark = marks.get(found.conversation.as_ref(), found.cost.sequence);
-            mark.is_some_and(|mark| mark.dropped)
-        });
-        self.dropped = u32::try_from(dropped.count()).unwrap_or(u32::MAX);
-        Ok(())
+        Ok(LateMarks::new(engine, conversations, self.keep, counter))
     }
 
     /// Puts what stands now in the place of what it replaced, and the other side
@@ -233,9 +227,8 @@ impl<'a> Marking<'a> {
         counter: &dyn TokenCounter,
     ) -> Result<(), EngineError> {
         for sequence in shown {
-            let Some((turn, mark)) = self.mark_of(engine, one, timeline, sequence, counter)? else {
-                continue;
-            };
+            let found = mark_of(engine, one, timeline, (sequence, self.keep), counter)?;
+            let Some((turn, mark)) = found else { continue };
             let verbatim = one.of.is_none() && verbatim_from.is_some_and(|from| from <= sequence);
             let cost = if verbatim { marked_cost } else { marked_excerpt };
             // Proposed and in the history it costs the same.
@@ -258,47 +251,47 @@ impl<'a> Marking<'a> {
         }
         Ok(())
     }
+}
 
-    fn mark_of(
-        &self,
-        engine: &Engine,
-        one: &Marked<'_>,
-        timeline: &Timeline,
-        sequence: Sequence,
-        counter: &dyn TokenCounter,
-    ) -> Result<Option<(Turn, Mark)>, EngineError> {
-        let replaced = timeline.replaced_by(sequence, one.as_of);
-        let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
-        let mut sides = open_sides(one, timeline, sequence).peekable();
-        if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
-            return Ok(None);
-        }
-        let read = |sequence| engine.read_turn(&one.scope.branch, sequence);
-        let Some(turn) = read(sequence)?.filter(|turn| !turn.forgotten) else { return Ok(None) };
-        let mut mark = Mark::default();
-        if let Some((later, edge)) = replaced
-            && let Some(new) = read(later)?.filter(|new| !new.forgotten)
-        {
-            let date = new.said_at.strftime("%Y-%m-%d");
-            let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
-            mark.note = format!("[replaced by turn {later} on {date}: {words}]");
-            mark.dropped = !self.keep
-                && edge.confidence >= DROPPED_CONFIDENCE
-                && is_whole(&turn, edge, counter);
-        }
-        if let Some(by) = by_fact {
-            mark.note = fact_note(by, &turn);
-            mark.dropped = !self.keep && !by.partly && is_one_thing(&turn, counter);
-        }
-        for (other, edge) in sides {
-            let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
-            let span = if other > sequence { edge.later_span } else { edge.earlier_span };
-            let space = if mark.note.is_empty() { "" } else { " " };
-            let words = words(&said, span, MAX_SIDE_CHARS);
-            mark.note += &format!("{space}[contradicts turn {other}: {words}]");
-        }
-        Ok((!mark.note.is_empty()).then_some((turn, mark)))
+/// The mark of a turn, with the turn; replaced ones are marked and not dropped if
+/// they are to be kept.
+pub(super) fn mark_of(
+    engine: &Engine,
+    one: &Marked<'_>,
+    timeline: &Timeline,
+    (sequence, keep): (Sequence, bool),
+    counter: &dyn TokenCounter,
+) -> Result<Option<(Turn, Mark)>, EngineError> {
+    let replaced = timeline.replaced_by(sequence, one.as_of);
+    let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
+    let mut sides = open_sides(one, timeline, sequence).peekable();
+    if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
+        return Ok(None);
     }
+    let read = |sequence| engine.read_turn(&one.scope.branch, sequence);
+    let Some(turn) = read(sequence)?.filter(|turn| !turn.forgotten) else { return Ok(None) };
+    let mut mark = Mark::default();
+    if let Some((later, edge)) = replaced
+        && let Some(new) = read(later)?.filter(|new| !new.forgotten)
+    {
+        let date = new.said_at.strftime("%Y-%m-%d");
+        let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
+        mark.note = format!("[replaced by turn {later} on {date}: {words}]");
+        mark.dropped =
+            !keep && edge.confidence >= DROPPED_CONFIDENCE && is_whole(&turn, edge, counter);
+    }
+    if let Some(by) = by_fact {
+        mark.note = fact_note(by, &turn);
+        mark.dropped = !keep && !by.partly && is_one_thing(&turn, counter);
+    }
+    for (other, edge) in sides {
+        let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
+        let span = if other > sequence { edge.later_span } else { edge.earlier_span };
+        let space = if mark.note.is_empty() { "" } else { " " };
+        let words = words(&said, span, MAX_SIDE_CHARS);
+        mark.note += &format!("{space}[contradicts turn {other}: {words}]");
+    }
+    Ok((!mark.note.is_empty()).then_some((turn, mark)))
 }
 
 /// The other sides of contradictions of a turn that are still open: neither it

@@ -225,7 +225,7 @@ impl Engine {
         &self,
         scopes: &[Scope],
         window: &Window,
-        marks: &Marks,
+        marks: &Marks<'_>,
     ) -> Result<Vec<(usize, ShownEdge)>, EngineError> {
         let mut edges = Vec::new();
         let of_facts = match scopes.first() {

@@ -9,22 +9,19 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    late_marks,
     marks::{Marking, MayShow},
     pins::RetiredPins,
+    proposals::{name_components, proposals},
     reader::Reader,
     search::{Gathered, Scope},
     windows::WindowKey,
 };
 use crate::{
-    context::{self, Query, RetrievedTurn, Section, TurnCost, Window, WindowInput, WindowOptions},
-    retrieval::Ranking,
+    context::{self, Query, TurnCost, WindowInput, WindowOptions},
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
-/// Proposals given to assembly: so many for so many tokens of the budget, since
-/// an excerpt takes about 20 at least, within these bounds.
-const PROPOSALS: std::ops::RangeInclusive<usize> = 256..=2_000;
-const TOKENS_PER_PROPOSAL: u32 = 12;
 /// How much length counts against a proposal, see
 /// [`WindowOptions::density_alpha`].
 const DENSITY_ALPHA: f32 = 0.3;
@@ -180,32 +177,7 @@ impl Engine {
         let wanted = proposals(request);
         let method = SearchMethod::Hybrid;
         let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
-        let mut retrieved = Vec::with_capacity(ranking.order().len());
-        // One at a time: who holds a catalog must not wait for another.
-        let mut held = None;
-        for ranked in ranking.order() {
-            let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
-            if ranked.conversation == 0 && ranked.sequence > last {
-                continue;
-            }
-            let until = scope.head.last_sequence;
-            if held.as_ref().is_none_or(|(of, _)| *of != ranked.conversation) {
-                drop(held.take());
-                let state = scope.catalog.covering(&self.store, until, counter.as_ref())?;
-                held = Some((ranked.conversation, state));
-            }
-            let costs = held.as_ref().map_or(&[][..], |(_, state)| state.costs(counter.name()));
-            let place = usize::try_from(ranked.sequence).unwrap_or(usize::MAX) - 1;
-            let Some(cost) = costs.get(place).copied() else { continue };
-            retrieved.push(RetrievedTurn {
-                conversation: (ranked.conversation != 0).then(|| scope.branch.conversation.clone()),
-                cost,
-                score: ranked.score,
-                // Filled in for those that are chosen.
-                components: Vec::new(),
-            });
-        }
-        drop(held);
+        let retrieved = self.proposed(gathered, &ranking, counter.as_ref())?;
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
         let costs = costs.get(..last as usize).unwrap_or(costs);
@@ -220,7 +192,8 @@ impl Engine {
         let mut marking = Marking::new(retrieved, history, keep);
         let recent_from = recent_from(&marking.history, request);
         let may_show = MayShow { recent_from, carried, query: query_sequence(query) };
-        marking.run(self, &gathered.scopes, may_show, counter.as_ref())?;
+        let late = marking.run(self, &gathered.scopes, may_show, counter.as_ref())?;
+        let marks = marking.marks.with(&late);
         let in_chat = matches!(query, Query::LastTurn(_));
         let usual_share = if in_chat { CHAT_RECENT_SHARE } else { QUESTION_RECENT_SHARE };
         let recent_share = request.recent_share.unwrap_or(usual_share);
@@ -250,10 +223,11 @@ impl Engine {
             query,
             recent_from: previous.as_ref().and_then(|previous| previous.recent_from),
             carried,
-            marks: &marking.marks,
+            marks: &marks,
             reader: &reader,
         };
         let mut window = context::assemble(&options, &input)?;
+        late.failed()?;
         name_components(&mut window, gathered, &ranking);
         let mut shortfalls = gathered.shortfalls.clone();
         shortfalls.extend(self.left_out(own, &pins, &window, request.as_of == 0));
@@ -268,8 +242,8 @@ impl Engine {
             unchanged_prefix_tokens: unchanged,
             revision: own.head.revision,
             shortfalls,
-            edges: self.item_edges(&gathered.scopes, &window, &marking.marks)?,
-            superseded_dropped: marking.dropped,
+            edges: self.item_edges(&gathered.scopes, &window, &marks)?,
+            superseded_dropped: late_marks::dropped(&marks, &marking.retrieved),
             search_query,
             assembly_micros: 0,
             window: Arc::new(window),
@@ -346,27 +320,6 @@ fn carried_share(recent: f32) -> f32 {
     (1.0 - recent - context::MIN_FRESH_SHARE).clamp(0.0, CHAT_CARRIED_SHARE)
 }
 
-/// Gives the retrieved items of a window the components of their scores.
-fn name_components(window: &mut Window, gathered: &Gathered, ranking: &Ranking) {
-    for item in &mut window.items {
-        if item.section != Section::Retrieved || item.score.is_none() {
-            continue;
-        }
-        let scope = match &item.conversation {
-            None => Some(0),
-            Some(other) => {
-                gathered.scopes.iter().position(|scope| scope.branch.conversation == *other)
-            }
-        };
-        let ranked = ranking.order().iter().find(|ranked| {
-            Some(ranked.conversation) == scope && Some(ranked.sequence) == item.sequence
-        });
-        if let Some(ranked) = ranked {
-            item.components = ranking.components(ranked);
-        }
-    }
-}
-
 /// The costs of the history: the turn that is asked is not part of it.
 fn without(costs: &[TurnCost], asked: Option<Sequence>) -> Cow<'_, [TurnCost]> {
     match asked {
@@ -385,11 +338,6 @@ fn without_query(shortfall: Shortfall) -> Option<Shortfall> {
         Shortfall::NotIndexed(turns) => (turns > 1).then(|| Shortfall::NotIndexed(turns - 1)),
         other => Some(other),
     }
-}
-
-fn proposals(request: &ContextRequest) -> usize {
-    let wanted = (request.budget / TOKENS_PER_PROPOSAL) as usize;
-    wanted.clamp(*PROPOSALS.start(), *PROPOSALS.end())
 }
 
 fn query_sequence(query: &Query) -> Option<Sequence> {

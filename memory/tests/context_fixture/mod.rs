@@ -165,7 +165,7 @@ pub(crate) struct Scene {
     pub(crate) query: Query,
     pub(crate) recent_from: Option<Sequence>,
     pub(crate) carried: Option<Carried>,
-    pub(crate) marks: Marks,
+    pub(crate) marks: Marks<'static>,
     /// Turns that the store no longer has when they are read.
     pub(crate) gone: Vec<Sequence>,
 }

@@ -11,6 +11,7 @@ mod faults;
 mod forks;
 mod harness;
 mod idempotency;
+mod injection;
 mod lifecycle;
 mod pages;
 mod program;

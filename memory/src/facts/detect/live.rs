@@ -1,12 +1,15 @@
 //! Which of the detector's pins are live: a conversation of thousands of turns
 //! may hold many, and a window has room for a few.
 //!
-//! Invariants: prohibitions, consents and identifiers are displaced only by
-//! surer ones of theirs, far beyond what people say; what was told more often,
+//! Invariants: prohibitions, consents and identifiers that are sure are displaced
+//! only by surer ones of theirs, far beyond what people say; what was told more often,
 //! and what is surer, comes first; the same facts give the same choice. The
 //! caller's pins have nothing to do with it.
 
-use super::super::{Fact, FactKind, Origin, relation::common};
+use super::{
+    super::{Fact, FactKind, Origin, relation::common},
+    SURE,
+};
 use crate::{staleness::text::Lexed, turn::Sequence};
 
 /// What a repetition of a pin counts, in probability.
@@ -82,7 +85,10 @@ fn most_useful_first(pins: &mut [(f32, usize)]) {
 
 /// Whether no other sort of pin displaces a pin of the detector.
 pub fn is_kept(fact: &Fact) -> bool {
-    fact.required || matches!(fact.kind, FactKind::Consent | FactKind::Identifier)
+    let sure =
+        |origin| matches!(origin, Origin::Detector { probability, .. } if probability >= SURE);
+    let kind = matches!(fact.kind, FactKind::Consent | FactKind::Identifier);
+    fact.required || (kind && sure(fact.origin))
 }
 
 /// How useful a pin of the detector is, the more the better.

@@ -77,9 +77,9 @@ impl Sort {
         }
     }
 
-    /// Whether its pin stands in every window.
-    pub fn is_required(self) -> bool {
-        matches!(self, Self::Prohibition | Self::Consent)
+    /// Whether a pin that is so sure stands in every window.
+    pub fn is_required(self, probability: f32) -> bool {
+        matches!(self, Self::Prohibition | Self::Consent) && probability >= SURE
     }
 
     /// Whether it is the user's wherever they talk, and not of one conversation.
@@ -87,6 +87,10 @@ impl Sort {
         matches!(self, Self::Preference | Self::Fact | Self::Identifier)
     }
 }
+
+/// How sure a prohibition, a consent or an identifier must be to displace what
+/// else is pinned. What is less sure is kept as long as there is room.
+pub const SURE: f32 = 0.25;
 
 /// A passage of a turn with its vector.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +165,8 @@ impl PinDetector {
         }
         while found.len() > MAX_PER_TURN {
             let weakest = found.iter().enumerate().min_by(|(_, a), (_, b)| {
-                let rank = |found: &Found| (found.sort.is_required(), found.probability);
+                let rank =
+                    |found: &Found| (found.sort.is_required(found.probability), found.probability);
                 rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal)
             });
             let Some((weakest, _)) = weakest else { break };
@@ -210,7 +215,8 @@ impl Read {
         let sorts = self.sorts.iter().zip(&self.surest);
         let worth = sorts.filter(|(sorted, _)| sorted.probability >= sorted.pin_at.max(least));
         // A prohibition is an instruction too, and the stronger word for it.
-        let rank = |sorted: &Sorted| (sorted.sort.is_required(), sorted.probability);
+        let rank =
+            |sorted: &Sorted| (sorted.sort.is_required(sorted.probability), sorted.probability);
         let (sorted, surest) = worth.max_by(|(a, _), (b, _)| {
             rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal)
         })?;
