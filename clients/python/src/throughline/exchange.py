@@ -39,6 +39,22 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A message of the user that went out under an id and has no answer yet.
+    Asked again, it is the same turn."""
+
+    message: ChatMessage
+    turn_id: str
+
+    def id_of(self, message: ChatMessage) -> str:
+        """The id, if this is the message; else nothing."""
+        return self.turn_id if message == self.message else ""
+
+
+NOTHING_ASKED = Asked({}, "")
+
+
+@dataclass(frozen=True)
 class Exchange:
     """A user's message on its way to the model."""
 
@@ -52,9 +68,7 @@ class Exchange:
         self, message: ChatMessage, *, cut_off: bool
     ) -> operations.Operation[v1.AppendTurnsResponse]:
         """Stores the model's message."""
-        return operations.commit_turn(
-            self.turn, message, position=self.position, cut_off=cut_off
-        )
+        return operations.commit_turn(self.turn, message, position=self.position, cut_off=cut_off)
 
 
 @dataclass(frozen=True)
@@ -84,16 +98,22 @@ class Request:
 
 
 def begin(
-    conversation: str, request: Request, memory: Memory, *, known: bool, turn_id: str
+    conversation: str,
+    request: Request,
+    memory: Memory,
+    *,
+    known: bool,
+    turn_id: str,
+    asked: Asked = NOTHING_ASKED,
 ) -> Flow[Exchange]:
     """Stores what is new and builds the window.
 
     A conversation that is not `known` is created if it does not exist, and if it
-    is empty the history of the request is taken in.
+    is empty the history of the request is taken in. `asked` may be part of that.
     """
     empty = False if known else (yield from _is_empty(conversation, memory.user_id))
     missing = request.history if empty else _since_answer(request.history)
-    yield from _append(conversation, missing)
+    yield from _append(conversation, missing, asked)
     turn, stored = None, 0
     if request.after:
         turn = yield from _resume(conversation, request, memory)
@@ -122,8 +142,13 @@ def _is_empty(conversation: str, user_id: str) -> Flow[bool]:
     return True
 
 
-def _append(conversation: str, messages: Sequence[ChatMessage]) -> Flow[None]:
-    turns = (to_turn(message) for message in messages)
+def _append(conversation: str, messages: Sequence[ChatMessage], asked: Asked) -> Flow[None]:
+    def turn(message: ChatMessage) -> v1.Turn:
+        stored = to_turn(message)
+        stored.client_turn_id = asked.id_of(message)
+        return stored
+
+    turns = map(turn, messages)
     while batch := list(islice(turns, _TURNS_PER_APPEND)):
         yield operations.append_turns(conversation, batch)
 

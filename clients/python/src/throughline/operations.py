@@ -40,13 +40,19 @@ def _operation(
 
 
 @dataclass(frozen=True)
-class PreparedTurn:
-    """A stored turn of the user with the window for its answer."""
+class TurnKey:
+    """Which turn of the user an answer is for."""
 
     conversation: str
     """`conversations/{id}`."""
     turn_id: str
     """The client turn id: preparing the same id again appends nothing."""
+
+
+@dataclass(frozen=True)
+class PreparedTurn(TurnKey):
+    """A stored turn of the user with the window for its answer."""
+
     sequence: int
     """The place of the turn in the conversation."""
     repeated: bool
@@ -150,7 +156,7 @@ def prepare_turn(
 
 
 def commit_turn(
-    turn: PreparedTurn,
+    turn: TurnKey,
     *answer: ChatInput,
     position: int = 0,
     cut_off: bool = False,

@@ -33,24 +33,20 @@ class Answer:
         """It did not come to its own end."""
         return self._finish not in _WHOLE
 
-    def finish(self, reason: str | None) -> None:
-        """Takes the finish reason in, if it is one."""
-        self._finish = reason or self._finish
-
-    def add(self, chunk: Any) -> None:
-        """Takes a chunk of a stream in."""
-        for choice in chunk.choices:
+    def add(self, completion: Any) -> None:
+        """Takes a completion in, or a chunk of one."""
+        for choice in completion.choices:
             if choice.index != 0:
                 continue
-            delta = choice.delta
-            self._content.append(delta.content or "")
-            self._refusal.append(getattr(delta, "refusal", None) or "")
-            for call in delta.tool_calls or ():
-                self._add_call(call)
-            self.finish(choice.finish_reason)
+            said = choice.delta if hasattr(choice, "delta") else choice.message
+            self._content.append(said.content or "")
+            self._refusal.append(getattr(said, "refusal", None) or "")
+            for place, call in enumerate(said.tool_calls or ()):
+                self._add_call(getattr(call, "index", place), call)
+            self._finish = choice.finish_reason or self._finish
 
-    def _add_call(self, piece: Any) -> None:
-        call = self._calls.setdefault(piece.index, {"id": "", "name": "", "arguments": ""})
+    def _add_call(self, index: int, piece: Any) -> None:
+        call = self._calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
         call["id"] = piece.id or call["id"]
         if piece.function is not None:
             call["name"] += piece.function.name or ""

@@ -3,7 +3,7 @@ came is stored when the stream ends, fails, is closed, or is dropped."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 from throughline.openai.answer import Answer
@@ -40,7 +40,7 @@ class RecordedStream:
         self._stream.close()
 
 
-def _record(stream: Any, store: Store) -> Any:
+def _record(stream: Any, store: Store) -> Generator[Any, None, None]:
     answer = Answer()
     try:
         for chunk in stream:
@@ -78,7 +78,7 @@ class AsyncRecordedStream:
         await self._stream.close()
 
 
-async def _record_async(stream: Any, store: StoreAsync) -> Any:
+async def _record_async(stream: Any, store: StoreAsync) -> AsyncGenerator[Any, None]:
     answer = Answer()
     try:
         async for chunk in stream:

@@ -6,39 +6,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, overload
 
-import openai
+from openai import AsyncOpenAI, OpenAI
 
 from throughline import v1
 from throughline.aio import AsyncClient
 from throughline.client import Client
 from throughline.errors import ThroughlineError
-from throughline.exchange import Exchange, Memory, Request, begin
+from throughline.exchange import Asked, Exchange, Memory, Request, begin
 from throughline.flow import Flow, run, run_async
+from throughline.idempotency import new_key
 from throughline.openai.answer import Answer, AnswerNotStoredError
-from throughline.openai.recent import Recent
 from throughline.openai.streams import AsyncRecordedStream, RecordedStream
+from throughline.recent import Recent
 
 
 @overload
 def wrap(
-    client: openai.OpenAI,
+    client: OpenAI,
     memory: Client,
     *,
     conversation: str | None = None,
     budget: int = 0,
     options: v1.ContextOptions | None = None,
     user_id: str = "",
-) -> openai.OpenAI: ...
+) -> OpenAI: ...
 @overload
 def wrap(
-    client: openai.AsyncOpenAI,
+    client: AsyncOpenAI,
     memory: AsyncClient,
     *,
     conversation: str | None = None,
     budget: int = 0,
     options: v1.ContextOptions | None = None,
     user_id: str = "",
-) -> openai.AsyncOpenAI: ...
+) -> AsyncOpenAI: ...
 def wrap(
     client: Any,
     memory: Any,
@@ -53,12 +54,12 @@ def wrap(
     It takes `conversation`, the conversation's id (that of `wrap` if it is left
     out; without any, nothing is remembered), and `turn_id`, which makes the turn
     exactly-once across restarts. Leading system messages are sent as they are;
-    of the other messages only the new ones count. Answers with `n` over 1,
-    `with_raw_response`, `parse` and `stream()` are not remembered.
+    of the other messages only the new ones count. `with_raw_response`, `parse`
+    and `stream()` are the client's own: they remember nothing.
     """
     settings = Memory(budget, options, user_id)
     inner = client.chat.completions
-    kind = _AsyncCompletions if isinstance(client, openai.AsyncOpenAI) else _Completions
+    kind = _AsyncCompletions if isinstance(client, AsyncOpenAI) else _Completions
     return _Replaced(
         client,
         chat=_Replaced(client.chat, completions=kind(inner, memory, settings, conversation)),
@@ -87,9 +88,7 @@ class _Replaced:
 class _Remembering:
     """What both kinds of completions share: which flow is run for a request."""
 
-    def __init__(
-        self, inner: Any, memory: Any, settings: Memory, conversation: str | None
-    ) -> None:
+    def __init__(self, inner: Any, memory: Any, settings: Memory, conversation: str | None) -> None:
         self._inner = inner
         self._memory = memory
         self._settings = settings
@@ -99,16 +98,28 @@ class _Remembering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    def _remembered(self, conversation: str | None, request: dict[str, Any]) -> str | None:
+        """The conversation of a request, if it has one."""
+        where = conversation or self._conversation
+        if where is not None and (request.get("n") or 1) > 1:
+            raise ValueError("n must be 1: a conversation goes on with one answer")
+        return where
+
     def _begin(self, conversation: str, messages: Iterable[Any], turn_id: str) -> Flow[Exchange]:
         request = Request.of(messages)
+        recent = self._recent
+        asked = recent.asked(conversation)
+        turn = Asked(request.user, turn_id or asked.id_of(request.user) or new_key())
+        recent.ask(conversation, turn)
         exchange = yield from begin(
             conversation,
             request,
             self._settings,
-            known=self._recent.knows(conversation),
-            turn_id=turn_id or self._recent.turn_id(conversation, request.user),
+            known=recent.knows(conversation),
+            turn_id=turn.turn_id,
+            asked=asked,
         )
-        self._recent.learn(conversation)
+        recent.learn(conversation)
         return exchange
 
     def _end(self, conversation: str, exchange: Exchange, answer: Answer) -> Flow[None]:
@@ -120,10 +131,7 @@ class _Remembering:
 
 def _whole(completion: Any) -> Answer:
     answer = Answer()
-    for choice in completion.choices:
-        if choice.index == 0:
-            answer.take(choice.message)
-            answer.finish(choice.finish_reason)
+    answer.add(completion)
     return answer
 
 
@@ -136,8 +144,8 @@ class _Completions(_Remembering):
         turn_id: str = "",
         **request: Any,
     ) -> Any:
-        where = conversation or self._conversation
-        if where is None or (request.get("n") or 1) > 1:
+        where = self._remembered(conversation, request)
+        if where is None:
             return self._inner.create(messages=messages, **request)
         exchange = run(self._memory, self._begin(where, messages, turn_id))
         completion = self._inner.create(messages=exchange.messages, **request)
@@ -163,8 +171,8 @@ class _AsyncCompletions(_Remembering):
         turn_id: str = "",
         **request: Any,
     ) -> Any:
-        where = conversation or self._conversation
-        if where is None or (request.get("n") or 1) > 1:
+        where = self._remembered(conversation, request)
+        if where is None:
             return await self._inner.create(messages=messages, **request)
         exchange = await run_async(self._memory, self._begin(where, messages, turn_id))
         completion = await self._inner.create(messages=exchange.messages, **request)

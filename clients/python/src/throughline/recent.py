@@ -3,31 +3,33 @@ what is forgotten costs a call, and nothing else."""
 
 from __future__ import annotations
 
-from throughline.chat import ChatMessage
-from throughline.idempotency import new_key
+from typing import TypeVar
+
+from throughline.exchange import NOTHING_ASKED, Asked
 
 _MAX_CONVERSATIONS = 10_000
+
+V = TypeVar("V")
 
 
 class Recent:
     """Conversations that were seen, and turns that were asked and not answered."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, tuple[ChatMessage, str]] = {}
+        self._asked: dict[str, Asked] = {}
         self._known: dict[str, None] = {}
 
-    def turn_id(self, conversation: str, message: ChatMessage) -> str:
-        """The id of the turn that is asked, or asked again."""
-        asked = self._turns.get(conversation)
-        if asked is not None and asked[0] == message:
-            return asked[1]
-        turn_id = new_key()
-        _put(self._turns, conversation, (message, turn_id))
-        return turn_id
+    def asked(self, conversation: str) -> Asked:
+        """The turn that waits for its answer."""
+        return self._asked.get(conversation, NOTHING_ASKED)
+
+    def ask(self, conversation: str, turn: Asked) -> None:
+        """From now on the turn waits for its answer."""
+        _put(self._asked, conversation, turn)
 
     def answered(self, conversation: str) -> None:
-        """The same words are from now on a new turn."""
-        self._turns.pop(conversation, None)
+        """No turn waits: the same words are from now on a new one."""
+        self._asked.pop(conversation, None)
 
     def knows(self, conversation: str) -> bool:
         """The conversation exists, and its history was taken in."""
@@ -38,7 +40,7 @@ class Recent:
         _put(self._known, conversation, None)
 
 
-def _put(entries: dict[str, object], key: str, value: object) -> None:
+def _put(entries: dict[str, V], key: str, value: V) -> None:
     entries[key] = value
     if len(entries) > _MAX_CONVERSATIONS:
         entries.pop(next(iter(entries)), None)
