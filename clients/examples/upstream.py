@@ -13,21 +13,24 @@ import json
 import re
 import sys
 from collections import deque
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 MODEL = "extractive"
 NOTED = "Noted."
 NOTHING = "I know nothing about that."
-_STOP = set("a an and are at did do does for have how i in is it me my of on or the to was what "
-            "when where which who you your we our that this with".split())  # fmt: skip
+_STOP = re.compile(
+    "a|an|and|are|at|did|do|does|for|have|how|i|in|is|it|me|my|of|on|or|our|that|the|this|to|was"
+    "|we|what|when|where|which|who|with|you|your"
+)
 _calls = count(1)
 
 
 def words(text):
     """The words of a text that carry meaning, without endings."""
     found = re.findall(r"[^\W_]+", text.lower())
-    return {word.rstrip("s") for word in found if word not in _STOP}
+    return {word.rstrip("s") for word in found if not _STOP.fullmatch(word)}
 
 
 def text_of(message):
@@ -147,7 +150,5 @@ class Handler(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     upstream = Upstream(int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
     print(f"listening on 127.0.0.1:{upstream.server_address[1]}", flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         upstream.serve_forever()
-    except KeyboardInterrupt:
-        pass

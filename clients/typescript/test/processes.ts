@@ -22,7 +22,7 @@ function binary(): string {
 }
 
 /** The address that a program says it listens on. */
-async function listening(program: ChildProcess): Promise<string> {
+export async function listening(program: ChildProcess): Promise<string> {
   if (!program.stdout) throw new Error("the program has no stdout");
   for await (const line of createInterface({ input: program.stdout })) {
     return line.slice(line.lastIndexOf(" ") + 1);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
@@ -47,12 +48,15 @@ class AsyncClient:
         self._endpoint = channel.endpoint(address, api_key)
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        # Opened by the first call, so that a client can be made before its loop runs.
         target = self._endpoint.target
-        self._channel = (
-            grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), channel.OPTIONS)
-            if self._endpoint.tls
-            else grpc.aio.insecure_channel(target, channel.OPTIONS)
-        )
+        if self._endpoint.tls:
+            credentials = grpc.ssl_channel_credentials()
+            return grpc.aio.secure_channel(target, credentials, channel.OPTIONS)
+        return grpc.aio.insecure_channel(target, channel.OPTIONS)
 
     async def __aenter__(self) -> AsyncClient:
         return self
