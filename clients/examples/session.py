@@ -89,11 +89,9 @@ def main() -> None:
             with_memory += turn.window.total_tokens
             without_memory += turn.window.full_history_tokens
         turns = memory.get_conversation("session").last_sequence
-        saved = 1 - with_memory / without_memory
-        print(
-            f"\n{turns} turns, prompt tokens: {without_memory:,} with the whole history, ", end=""
-        )
-        print(f"{with_memory:,} with memory ({1 - with_memory / without_memory:.0%} less)")
+        bill = f"{without_memory:,} with the whole history, {with_memory:,} with memory"
+        less = 1 - with_memory / without_memory
+        print(f"\n{turns} turns, prompt tokens: {bill} ({less:.0%} less)")
 
 
 if __name__ == "__main__":
