@@ -1,7 +1,7 @@
 //! Errors of the service, by how a caller acts on them; the reason is the server's
 //! own word, such as `SEQUENCE_MISMATCH`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -47,57 +47,69 @@ pub enum ErrorKind {
 }
 
 /// An error of a call.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}: {}", self.label(), self.status.message())]
-pub struct Error {
+#[derive(Clone, Debug)]
+pub struct Error(Box<Explained>);
+
+#[derive(Clone, Debug)]
+struct Explained {
     kind: ErrorKind,
     reason: String,
     metadata: HashMap<String, String>,
     field_violations: Vec<FieldViolation>,
     retry_delay: Option<Duration>,
-    status: Box<Status>,
+    status: Status,
 }
 
 impl Error {
     /// How to act on it.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
-    /// The status code of gRPC, in UPPER_SNAKE.
+    /// The status code of gRPC, in UPPER_SNAKE; of a connection that broke what
+    /// gRPC has for it.
     pub fn code(&self) -> &'static str {
-        code_name(self.status.code())
+        if self.0.kind == ErrorKind::Unavailable {
+            "UNAVAILABLE"
+        } else {
+            code_name(self.0.status.code())
+        }
     }
 
     /// The server's word, in UPPER_SNAKE; empty if the error arose on the way.
     pub fn reason(&self) -> &str {
-        &self.reason
+        &self.0.reason
     }
 
     /// What the reason is about, such as `limit` and `max`.
     pub fn metadata(&self) -> &HashMap<String, String> {
-        &self.metadata
+        &self.0.metadata
     }
 
     /// The refused fields.
     pub fn field_violations(&self) -> &[FieldViolation] {
-        &self.field_violations
+        &self.0.field_violations
     }
 
     /// After which the server suggests a repeat.
     pub fn retry_delay(&self) -> Option<Duration> {
-        self.retry_delay
+        self.0.retry_delay
     }
 
     /// As it came over the wire.
     pub fn status(&self) -> &Status {
-        &self.status
-    }
-
-    fn label(&self) -> &str {
-        if self.reason.is_empty() { self.code() } else { &self.reason }
+        &self.0.status
     }
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = if self.reason().is_empty() { self.code() } else { self.reason() };
+        write!(out, "{label}: {}", self.0.status.message())
+    }
+}
+
+impl std::error::Error for Error {}
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
@@ -109,14 +121,14 @@ impl From<Status> for Error {
             description: violation.description.clone(),
         });
         let reason = info.map(|info| info.reason.clone()).unwrap_or_default();
-        Self {
+        Self(Box::new(Explained {
             kind: kind(status.code(), &reason),
             metadata: info.map(|info| info.metadata.clone()).unwrap_or_default(),
             field_violations: field_violations.collect(),
             retry_delay: details.retry_info().and_then(|retry| retry.retry_delay),
             reason,
-            status: Box::new(status),
-        }
+            status,
+        }))
     }
 }
 
