@@ -28,3 +28,11 @@ deny:
 # Speed of store, index and context assembly.
 bench:
     cargo bench --workspace
+
+# The SDKs against a real server.
+test-clients:
+    scripts/test-clients
+
+# Every command and program of the docs.
+check-docs:
+    scripts/check-docs

@@ -1,0 +1,188 @@
+"""The asynchronous client: as the synchronous one, for asyncio. One client
+belongs to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import grpc
+import grpc.aio
+
+from throughline import channel, errors, operations, v1
+from throughline.client import DEFAULT_TIMEOUT
+from throughline.deadline import Deadline
+from throughline.methods import ClientStream, Method, Req, Resp, ServerStream
+from throughline.operations import Operation
+from throughline.retry import RetryPolicy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _sends(
+    build: Callable[P, Operation[T]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+    """A method that sends what `build` gives, with its parameters."""
+
+    async def method(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    method.__name__, method.__doc__ = build.__name__, build.__doc__
+    return method
+
+
+class AsyncClient:
+    """Calls a Throughline server from asyncio; parameters as those of `Client`."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._endpoint = channel.endpoint(address, api_key)
+        self._timeout = timeout
+        self._retry = retry or RetryPolicy()
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        # Opened by the first call, so that a client can be made before its loop runs.
+        target = self._endpoint.target
+        if self._endpoint.tls:
+            credentials = grpc.ssl_channel_credentials()
+            return grpc.aio.secure_channel(target, credentials, channel.OPTIONS)
+        return grpc.aio.insecure_channel(target, channel.OPTIONS)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; open calls are cancelled."""
+        await self._channel.close()
+
+    create_conversation = _sends(operations.create_conversation)
+    get_conversation = _sends(operations.get_conversation)
+    delete_conversation = _sends(operations.delete_conversation)
+    prepare_turn = _sends(operations.prepare_turn)
+    commit_turn = _sends(operations.commit_turn)
+    append_turns = _sends(operations.append_turns)
+    list_turns = _sends(operations.list_turns)
+    build_context = _sends(operations.build_context)
+    search_turns = _sends(operations.search_turns)
+    pin_fact = _sends(operations.pin_fact)
+    list_facts = _sends(operations.list_facts)
+    server_info = _sends(operations.server_info)
+
+    async def ensure_conversation(self, conversation: str, *, user_id: str = "") -> bool:
+        """Creates the conversation if it is not there; says whether it was created."""
+        try:
+            await self.create_conversation(conversation, user_id=user_id)
+        except errors.AlreadyExistsError:
+            return False
+        return True
+
+    async def turns(self, conversation: str, *, from_sequence: int = 0) -> AsyncIterator[v1.Turn]:
+        """All turns of a conversation in order, page by page."""
+        token = ""
+        while True:
+            page = await self.list_turns(
+                conversation, from_sequence=from_sequence, page_token=token
+            )
+            for turn in page.items:
+                yield turn
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Makes the call that an operation describes."""
+        answer = await self.call(operation.method, operation.request, timeout=operation.timeout)
+        return operation.read(answer)
+
+    async def call(
+        self, method: Method[Req, Resp], request: Req, *, timeout: float | None = None
+    ) -> Resp:
+        """Any method of the protocol (`throughline.methods`), with retries and
+        idempotency keys.
+
+        Raises `ThroughlineError`.
+        """
+        if method.fill_keys is not None:
+            method.fill_keys(request)
+        send = self._channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        attempt = 1
+        while True:
+            try:
+                return await send(
+                    request,
+                    timeout=deadline.left(),
+                    metadata=self._endpoint.metadata,
+                )
+            except grpc.RpcError as failure:
+                error = errors.from_rpc(failure)
+                delay = self._retry.delay(
+                    error,
+                    attempt=attempt,
+                    repeatable=method.repeatable,
+                    remaining=deadline.remaining,
+                )
+                if delay is None:
+                    raise error from failure
+            await asyncio.sleep(delay)
+            attempt += 1
+
+    async def stream(
+        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None
+    ) -> AsyncIterator[Resp]:
+        """The answers of a streaming method, as they come; not retried, without a
+        deadline unless one is given.
+
+        Raises `ThroughlineError`.
+        """
+        send = self._channel.unary_stream(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        call = send(request, timeout=timeout, metadata=self._endpoint.metadata)
+        try:
+            async for answer in call:
+                yield answer
+        except grpc.RpcError as failure:
+            raise errors.from_rpc(failure) from failure
+        finally:
+            call.cancel()
+
+    async def upload(
+        self,
+        method: ClientStream[Req, Resp],
+        requests: Iterable[Req],
+        *,
+        timeout: float | None = None,
+    ) -> Resp:
+        """Streams requests up; not retried, without a deadline unless one is given.
+
+        Raises `ThroughlineError`.
+        """
+        send = self._channel.stream_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        try:
+            return await send(iter(requests), timeout=timeout, metadata=self._endpoint.metadata)
+        except grpc.RpcError as failure:
+            raise errors.from_rpc(failure) from failure

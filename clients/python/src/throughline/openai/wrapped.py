@@ -1,0 +1,189 @@
+"""`chat.completions.create` with a conversation: its history is replaced by the
+window, its answer is stored. Everything else of the client is untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, overload
+
+from openai import AsyncOpenAI, OpenAI
+
+from throughline import v1
+from throughline.aio import AsyncClient
+from throughline.client import Client
+from throughline.errors import ThroughlineError
+from throughline.exchange import Asked, Exchange, Memory, Request, begin
+from throughline.flow import Flow, run, run_async
+from throughline.idempotency import new_key
+from throughline.openai.answer import Answer, AnswerNotStoredError
+from throughline.openai.streams import AsyncRecordedStream, RecordedStream
+from throughline.recent import Recent
+
+
+@overload
+def wrap(
+    client: OpenAI,
+    memory: Client,
+    *,
+    conversation: str | None = None,
+    budget: int = 0,
+    options: v1.ContextOptions | None = None,
+    user_id: str = "",
+) -> OpenAI: ...
+@overload
+def wrap(
+    client: AsyncOpenAI,
+    memory: AsyncClient,
+    *,
+    conversation: str | None = None,
+    budget: int = 0,
+    options: v1.ContextOptions | None = None,
+    user_id: str = "",
+) -> AsyncOpenAI: ...
+def wrap(
+    client: Any,
+    memory: Any,
+    *,
+    conversation: str | None = None,
+    budget: int = 0,
+    options: v1.ContextOptions | None = None,
+    user_id: str = "",
+) -> Any:
+    """A client whose `chat.completions.create` remembers.
+
+    It takes `conversation`, the conversation's id (that of `wrap` if it is left
+    out; without any, nothing is remembered), and `turn_id`, which makes the turn
+    exactly-once across restarts. Leading system messages are sent as they are;
+    of the other messages only the new ones count. `with_raw_response`, `parse`
+    and `stream()` are the client's own: they remember nothing.
+    """
+    settings = Memory(budget, options, user_id)
+    inner = client.chat.completions
+    kind = _AsyncCompletions if isinstance(client, AsyncOpenAI) else _Completions
+    return _Replaced(
+        client,
+        chat=_Replaced(client.chat, completions=kind(inner, memory, settings, conversation)),
+        with_options=lambda **changes: wrap(
+            client.with_options(**changes),
+            memory,
+            conversation=conversation,
+            budget=budget,
+            options=options,
+            user_id=user_id,
+        ),
+    )
+
+
+class _Replaced:
+    """An object with some attributes replaced."""
+
+    def __init__(self, inner: Any, **replaced: Any) -> None:
+        self._inner = inner
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _Remembering:
+    """What both kinds of completions share: which flow is run for a request."""
+
+    def __init__(self, inner: Any, memory: Any, settings: Memory, conversation: str | None) -> None:
+        self._inner = inner
+        self._memory = memory
+        self._settings = settings
+        self._conversation = conversation
+        self._recent = Recent()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _remembered(self, conversation: str | None, request: dict[str, Any]) -> str | None:
+        """The conversation of a request, if it has one."""
+        where = conversation or self._conversation
+        if where is not None and (request.get("n") or 1) > 1:
+            raise ValueError("n must be 1: a conversation goes on with one answer")
+        return where
+
+    def _begin(self, conversation: str, messages: Iterable[Any], turn_id: str) -> Flow[Exchange]:
+        request = Request.of(messages)
+        recent = self._recent
+        asked = recent.asked(conversation)
+        turn = Asked(request.user, turn_id or asked.id_of(request.user) or new_key())
+        recent.ask(conversation, turn)
+        exchange = yield from begin(
+            conversation,
+            request,
+            self._settings,
+            known=recent.knows(conversation),
+            turn_id=turn.turn_id,
+            asked=asked,
+        )
+        recent.learn(conversation)
+        return exchange
+
+    def _end(self, conversation: str, exchange: Exchange, answer: Answer) -> Flow[None]:
+        message = answer.message()
+        if message is not None:
+            yield exchange.answer(message, cut_off=answer.cut_off)
+            self._recent.answered(conversation)
+
+
+def _whole(completion: Any) -> Answer:
+    answer = Answer()
+    answer.add(completion)
+    return answer
+
+
+class _Completions(_Remembering):
+    def create(
+        self,
+        *,
+        messages: Iterable[Any],
+        conversation: str | None = None,
+        turn_id: str = "",
+        **request: Any,
+    ) -> Any:
+        where = self._remembered(conversation, request)
+        if where is None:
+            return self._inner.create(messages=messages, **request)
+        exchange = run(self._memory, self._begin(where, messages, turn_id))
+        completion = self._inner.create(messages=exchange.messages, **request)
+
+        def store(answer: Answer, given: Any = None) -> None:
+            try:
+                run(self._memory, self._end(where, exchange, answer))
+            except ThroughlineError as error:
+                raise AnswerNotStoredError(given, error) from error
+
+        if request.get("stream"):
+            return RecordedStream(completion, store)
+        store(_whole(completion), completion)
+        return completion
+
+
+class _AsyncCompletions(_Remembering):
+    async def create(
+        self,
+        *,
+        messages: Iterable[Any],
+        conversation: str | None = None,
+        turn_id: str = "",
+        **request: Any,
+    ) -> Any:
+        where = self._remembered(conversation, request)
+        if where is None:
+            return await self._inner.create(messages=messages, **request)
+        exchange = await run_async(self._memory, self._begin(where, messages, turn_id))
+        completion = await self._inner.create(messages=exchange.messages, **request)
+
+        async def store(answer: Answer, given: Any = None) -> None:
+            try:
+                await run_async(self._memory, self._end(where, exchange, answer))
+            except ThroughlineError as error:
+                raise AnswerNotStoredError(given, error) from error
+
+        if request.get("stream"):
+            return AsyncRecordedStream(completion, store)
+        await store(_whole(completion), completion)
+        return completion

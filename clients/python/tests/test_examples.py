@@ -1,0 +1,80 @@
+"""The example backend and the session, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from server import REPOSITORY, Server, binary
+from upstream import Upstream
+
+EXAMPLES = REPOSITORY / "clients" / "examples"
+
+
+@pytest.fixture(scope="module")
+def chat(server: Server, upstream: Upstream) -> Iterator[str]:
+    """The address of the backend's chats."""
+    command = ["-m", "uvicorn", "--app-dir", str(EXAMPLES), "backend:app", "--port", "0"]
+    environment = {
+        **os.environ,
+        "THROUGHLINE_ADDRESS": server.address,
+        "OPENAI_BASE_URL": upstream.base_url,
+    }
+    with subprocess.Popen(
+        [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment
+    ) as backend:
+        assert backend.stderr is not None
+        found = (re.search(r"running on (http://\S+)", line) for line in backend.stderr)
+        running = next(match for match in found if match)
+        yield f"{running[1]}/chat"
+        backend.terminate()
+
+
+def say(chat: str, conversation: str, text: str) -> str:
+    body = json.dumps({"text": text}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"{chat}/{conversation}", body, headers)) as answer:
+        return str(answer.read().decode())
+
+
+def test_the_backend_remembers(chat: str) -> None:
+    assert say(chat, "backend", "My dog is called Rex.") == "Noted."
+    assert "Rex" in say(chat, "backend", "What is my dog called?")
+    with urlopen(f"{chat}/backend") as answer:
+        history = json.load(answer)
+    assert len(history) == 4
+    assert history[0] == {"role": "user", "text": "My dog is called Rex."}
+
+
+def test_its_errors_say_whose_they_are(chat: str) -> None:
+    with pytest.raises(HTTPError, match="404") as absent:
+        urlopen(f"{chat}/absent")
+    absent.value.close()
+    with pytest.raises(HTTPError, match="422") as refused:
+        say(chat, "No%20Id", "Hello")
+    refused.value.close()
+
+
+def test_the_session_answers_from_a_smaller_window() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "session.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "THROUGHLINE_BIN": binary()},
+    )
+    assert done.returncode == 0, done.stderr
+    remembered = [line for line in done.stdout.splitlines() if "with memory:" in line]
+    for line, fact in zip(remembered, ["80/20", "red velvet", "Habitica"], strict=True):
+        assert fact in line
+    bill = re.search(r"60 turns, prompt tokens: ([\d,]+) .* ([\d,]+) with memory", done.stdout)
+    assert bill, done.stdout
+    without_memory, with_memory = (int(bill[i].replace(",", "")) for i in (1, 2))
+    assert with_memory < without_memory / 2

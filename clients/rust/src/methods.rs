@@ -1,0 +1,116 @@
+//! Every unary method of the protocol, with retries and idempotency keys.
+
+use throughline_proto::v1;
+use uuid::Uuid;
+
+use crate::{Client, Error};
+
+/// A key that nobody has drawn before, if there is none.
+pub(crate) fn fill(key: &mut String) {
+    if key.is_empty() {
+        *key = Uuid::new_v4().simple().to_string();
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident($request:ident) -> $answer:ident in $service:ident,
+       repeatable: $repeatable:literal, keys: $keys:expr;)*) => {
+        impl Client {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// [`Error`].
+            pub async fn $name(&self, mut request: v1::$request) -> Result<v1::$answer, Error> {
+                let keys: fn(&mut v1::$request) = $keys;
+                keys(&mut request);
+                let service = self.$service();
+                self.send($repeatable, request, async |request| {
+                    service.clone().$name(request).await
+                })
+                .await
+            })*
+        }
+    };
+}
+
+methods! {
+    /// Creates an empty conversation.
+    create_conversation(CreateConversationRequest) -> CreateConversationResponse in conversations,
+        repeatable: true, keys: |request| fill(&mut request.request_id);
+    /// Reads one conversation.
+    get_conversation(GetConversationRequest) -> GetConversationResponse in conversations,
+        repeatable: true, keys: |_| {};
+    /// Lists the tenant's conversations.
+    list_conversations(ListConversationsRequest) -> ListConversationsResponse in conversations,
+        repeatable: true, keys: |_| {};
+    /// Changes title, user or labels.
+    update_conversation(UpdateConversationRequest) -> UpdateConversationResponse in conversations,
+        repeatable: false, keys: |_| {};
+    /// Erases a conversation with all that was derived from it.
+    delete_conversation(DeleteConversationRequest) -> DeleteConversationResponse in conversations,
+        repeatable: false, keys: |_| {};
+    /// Stores turns, all or none.
+    append_turns(AppendTurnsRequest) -> AppendTurnsResponse in conversations,
+        repeatable: true, keys: |request| {
+            request.turns.iter_mut().for_each(|turn| fill(&mut turn.client_turn_id));
+        };
+    /// Reads turns in order.
+    list_turns(ListTurnsRequest) -> ListTurnsResponse in conversations,
+        repeatable: true, keys: |_| {};
+    /// Starts a branch that shares the turns up to a sequence.
+    fork_conversation(ForkConversationRequest) -> ForkConversationResponse in conversations,
+        repeatable: true, keys: |request| fill(&mut request.request_id);
+    /// Erases turns with everything derived from them.
+    forget_turns(ForgetTurnsRequest) -> ForgetTurnsResponse in conversations,
+        repeatable: false, keys: |_| {};
+    /// Finds turns of a conversation, or of all of a user's.
+    search_turns(SearchTurnsRequest) -> SearchTurnsResponse in memory,
+        repeatable: true, keys: |_| {};
+    /// Keeps a fact in the windows of a conversation while it holds.
+    pin_fact(PinFactRequest) -> PinFactResponse in memory,
+        repeatable: true, keys: |request| fill(&mut request.request_id);
+    /// Changes a pin.
+    update_fact(UpdateFactRequest) -> UpdateFactResponse in memory,
+        repeatable: false, keys: |_| {};
+    /// Takes a pin out.
+    unpin_fact(UnpinFactRequest) -> UnpinFactResponse in memory,
+        repeatable: false, keys: |_| {};
+    /// Lists the pins of a conversation.
+    list_facts(ListFactsRequest) -> ListFactsResponse in memory,
+        repeatable: true, keys: |_| {};
+    /// Says of each turn whether it still holds.
+    get_staleness(GetStalenessRequest) -> GetStalenessResponse in memory,
+        repeatable: true, keys: |_| {};
+    /// Takes a wrong supersession or contradiction back.
+    reject_edge(RejectEdgeRequest) -> RejectEdgeResponse in memory,
+        repeatable: false, keys: |_| {};
+    /// Reads the summaries of a conversation.
+    get_summary(GetSummaryRequest) -> GetSummaryResponse in memory,
+        repeatable: true, keys: |_| {};
+    /// Folds all that is not folded yet; a repeat goes on where it was.
+    summarize(SummarizeRequest) -> SummarizeResponse in memory,
+        repeatable: true, keys: |_| {};
+    /// Builds a window for a query, or for the last user turn.
+    build_context(BuildContextRequest) -> BuildContextResponse in context,
+        repeatable: true, keys: |_| {};
+    /// Version, models and limits of the server.
+    get_server_info(GetServerInfoRequest) -> GetServerInfoResponse in server,
+        repeatable: true, keys: |_| {};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_drawn_once_and_kept() {
+        let (mut empty, mut given) = (String::new(), "mine".to_owned());
+        fill(&mut empty);
+        fill(&mut given);
+        assert_eq!(empty.len(), 32);
+        assert_eq!(given, "mine");
+        let drawn = empty.clone();
+        fill(&mut empty);
+        assert_eq!(empty, drawn);
+    }
+}

@@ -1,0 +1,152 @@
+/** What a chat completion request means for a conversation: which of its messages
+ * are new, what is sent to the model instead of the history, and what of the
+ * answer is stored. */
+
+import { equals } from "@bufbuild/protobuf";
+import { type ChatMessage, toTurn } from "./chat.js";
+import type { Client } from "./client.js";
+import { AlreadyExistsError } from "./errors.js";
+import { newKey } from "./methods.js";
+import { conversationName } from "./names.js";
+import type { Window } from "./options.js";
+import { idOf, Recent } from "./recent.js";
+import type { PreparedTurn } from "./results.js";
+import { Role, TurnSchema } from "./v1.js";
+
+const TURNS_PER_APPEND = 100;
+/** A round of tool calls is shorter. */
+const TURNS_LOOKED_AT = 100;
+
+/** How the conversations of an application are remembered. */
+export interface MemoryOptions extends Window {
+  /** Whose conversations they are. */
+  userId?: string;
+}
+
+/** A user's message on its way to the model. */
+export interface Exchange {
+  conversation: string;
+  turn: PreparedTurn;
+  /** Where the answer stands behind the user's message. */
+  position: number;
+  /** For the model: instructions, window, tool calls in progress. */
+  messages: ChatMessage[];
+}
+
+/** The messages of a chat completion request, by what they are. */
+interface Request {
+  /** Leading system messages: the application's own, sent as they are. */
+  instructions: ChatMessage[];
+  /** What was said before the user's newest message. */
+  history: ChatMessage[];
+  user: ChatMessage;
+  /** Tool calls in progress, and their results. */
+  after: ChatMessage[];
+}
+
+/** Remembers the exchanges of an application. */
+export class Exchanges {
+  readonly #client: Client;
+  readonly #options: MemoryOptions;
+  readonly #recent = new Recent();
+
+  constructor(client: Client, options: MemoryOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /** Stores what is new and builds the window. A conversation that does not exist
+   * is created; if it is empty, the history of the request is taken in.
+   *
+   * @throws RangeError if there is no message of the user */
+  async begin(conversation: string, messages: ChatMessage[], turnId?: string): Promise<Exchange> {
+    const request = sorted(messages);
+    const asked = this.#recent.asked(conversation);
+    const id = turnId || idOf(asked, request.user) || newKey();
+    this.#recent.ask(conversation, { message: request.user, turnId: id });
+    const known = this.#recent.knows(conversation);
+    const empty = !known && (await this.#isEmpty(conversation));
+    const missing = empty ? request.history : sinceAnswer(request.history);
+    for (let start = 0; start < missing.length; start += TURNS_PER_APPEND) {
+      const turns = missing.slice(start, start + TURNS_PER_APPEND).map((message) => {
+        return Object.assign(toTurn(message), { clientTurnId: idOf(asked, message) ?? "" });
+      });
+      await this.#client.appendTurns(conversation, turns);
+    }
+    const { budget, options } = this.#options;
+    const resumed = await this.#resume(conversation, request);
+    const turn =
+      resumed ??
+      (await this.#client.prepareTurn(conversation, request.user, { budget, options, turnId: id }));
+    const { after } = request;
+    const position = resumed ? after.length - sinceAnswer(after).length : 0;
+    if (position < after.length) {
+      await this.#client.commitTurn(turn, after.slice(position), { position });
+    }
+    this.#recent.learn(conversation);
+    const sent = [...request.instructions, ...turn.messages, ...after];
+    return { conversation, turn, position: after.length, messages: sent };
+  }
+
+  /** Stores the model's message. */
+  async end(exchange: Exchange, message: ChatMessage, cutOff: boolean): Promise<void> {
+    const { turn, position, conversation } = exchange;
+    await this.#client.commitTurn(turn, message, { position, cutOff });
+    this.#recent.answered(conversation);
+  }
+
+  async #isEmpty(conversation: string): Promise<boolean> {
+    const { userId = "" } = this.#options;
+    try {
+      await this.#client.createConversation(conversation, { userId });
+      return true;
+    } catch (error) {
+      if (!(error instanceof AlreadyExistsError)) throw error;
+    }
+    return (await this.#client.getConversation(conversation)).lastSequence === 0n;
+  }
+
+  /** The stored turn that tool calls in progress are for, with its window. */
+  async #resume(conversation: string, request: Request): Promise<PreparedTurn | undefined> {
+    if (request.after.length === 0) return undefined;
+    const newest = { descending: true, pageSize: TURNS_LOOKED_AT };
+    const { items } = await this.#client.listTurns(conversation, newest);
+    const stored = items.find((turn) => turn.role === Role.USER);
+    const words = toTurn(request.user);
+    if (!stored || !equals(TurnSchema, words, { ...words, parts: stored.parts })) return undefined;
+    const sequence = Number(stored.sequence);
+    const { budget, options } = this.#options;
+    const context = await this.#client.buildContext(conversation, "", {
+      budget,
+      options,
+      asOfTurn: sequence,
+    });
+    return {
+      ...context,
+      conversation: conversationName(conversation),
+      turnId: stored.clientTurnId,
+      sequence,
+      repeated: true,
+    };
+  }
+}
+
+function sorted(messages: ChatMessage[]): Request {
+  const isSystem = ({ role }: ChatMessage) => role === "system" || role === "developer";
+  const first = messages.findIndex((message) => !isSystem(message));
+  const said = first < 0 ? [] : messages.slice(first);
+  const last = said.map((message) => message.role).lastIndexOf("user");
+  const user = said[last];
+  if (!user) throw new RangeError("messages must hold one of the user");
+  return {
+    instructions: messages.slice(0, first),
+    history: said.slice(0, last),
+    user,
+    after: said.slice(last + 1),
+  };
+}
+
+/** The messages behind the last one of the assistant. */
+function sinceAnswer(messages: ChatMessage[]): ChatMessage[] {
+  return messages.slice(messages.map((message) => message.role).lastIndexOf("assistant") + 1);
+}

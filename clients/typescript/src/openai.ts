@@ -1,0 +1,159 @@
+/** Memory for the OpenAI SDK: `wrap` a client, name the conversation.
+ *
+ *     const client = wrap(new OpenAI(), new Client(), { budget: 4000 });
+ *     await client.chat.completions.create({ model, messages, conversation: "trip" });
+ *
+ * The history is replaced by the window, the answer is stored; everything else of
+ * the client is untouched. */
+
+import type OpenAI from "openai";
+import type { Stream } from "openai/core/streaming";
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionCreateParams,
+  ChatCompletionCreateParamsNonStreaming,
+  ChatCompletionCreateParamsStreaming,
+} from "openai/resources/chat/completions";
+import { Answer, AnswerNotStoredError } from "./answer.js";
+import type { ChatMessage } from "./chat.js";
+import type { Client } from "./client.js";
+import { ThroughlineError } from "./errors.js";
+import { type Exchange, Exchanges, type MemoryOptions } from "./exchange.js";
+
+export { AnswerNotStoredError } from "./answer.js";
+
+/** What `create` takes beside its own parameters. */
+export interface Remembered {
+  /** Id of the conversation; that of `wrap` if absent. Without any, nothing is
+   * remembered. */
+  conversation?: string;
+  /** Makes the turn exactly-once across restarts; drawn if absent. */
+  turnId?: string;
+}
+
+/** What `wrap` takes. */
+export interface WrapOptions extends MemoryOptions {
+  /** For calls that name no conversation. */
+  conversation?: string;
+}
+
+type Sent = OpenAI.RequestOptions | undefined;
+type Chunks = Stream<ChatCompletionChunk>;
+
+/** `create` with a conversation. */
+export interface Create {
+  (
+    body: ChatCompletionCreateParamsNonStreaming & Remembered,
+    options?: Sent,
+  ): Promise<ChatCompletion>;
+  (body: ChatCompletionCreateParamsStreaming & Remembered, options?: Sent): Promise<Chunks>;
+}
+
+/** A client that remembers. */
+export type Wrapped<T extends OpenAI> = Omit<T, "chat"> & {
+  chat: Omit<T["chat"], "completions"> & {
+    completions: Omit<T["chat"]["completions"], "create"> & { create: Create };
+  };
+};
+
+/** A client whose `chat.completions.create` remembers. Leading system messages are
+ * sent as they are; of the other messages only the new ones count. `parse`,
+ * `stream()` and `runTools()` are the client's own: they remember nothing. */
+export function wrap<T extends OpenAI>(
+  client: T,
+  memory: Client,
+  options: WrapOptions = {},
+): Wrapped<T> {
+  const exchanges = new Exchanges(memory, options);
+  const create = async (body: ChatCompletionCreateParams & Remembered, sent?: Sent) => {
+    const { conversation = options.conversation, turnId, ...request } = body;
+    if (conversation === undefined) return client.chat.completions.create(request, sent);
+    if ((request.n ?? 1) > 1) {
+      throw new RangeError("n must be 1: a conversation goes on with one answer");
+    }
+    const messages = request.messages as ChatMessage[];
+    const exchange = await exchanges.begin(conversation, messages, turnId);
+    const asked = { ...request, messages: exchange.messages } as ChatCompletionCreateParams;
+    const given = await client.chat.completions.create(asked, sent);
+    if (!("choices" in given))
+      return recorded(given, (answer) => store(exchanges, exchange, answer));
+    await store(exchanges, exchange, whole(given), given);
+    return given;
+  };
+  const completions = replaced(client.chat.completions, { create });
+  const withOptions = (changes: Parameters<T["withOptions"]>[0]) =>
+    wrap(client.withOptions(changes), memory, options);
+  const chat = replaced(client.chat, { completions });
+  return replaced(client, { chat, withOptions }) as unknown as Wrapped<T>;
+}
+
+async function store(
+  exchanges: Exchanges,
+  exchange: Exchange,
+  answer: Answer,
+  completion?: ChatCompletion,
+): Promise<void> {
+  const message = answer.message();
+  if (!message) return;
+  try {
+    await exchanges.end(exchange, message, answer.cutOff);
+  } catch (error) {
+    if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
+    throw error;
+  }
+}
+
+function whole(completion: ChatCompletion): Answer {
+  const answer = new Answer();
+  const choice = completion.choices[0];
+  answer.addText(choice?.message.content);
+  answer.addRefusal(choice?.message.refusal);
+  for (const [index, call] of (choice?.message.tool_calls ?? []).entries()) {
+    if (call.type === "function") answer.addCall(index, { id: call.id, ...call.function });
+  }
+  answer.finish(choice?.finish_reason);
+  return answer;
+}
+
+/** The stream, recorded on its way to the application: what came is stored when it
+ * ends, fails, or is left. */
+function recorded(stream: Chunks, end: (answer: Answer) => Promise<void>): Chunks {
+  async function* chunks() {
+    const answer = new Answer();
+    try {
+      for await (const chunk of stream) {
+        add(answer, chunk);
+        yield chunk;
+      }
+    } finally {
+      await end(answer);
+    }
+  }
+  const Recorded = stream.constructor as typeof Stream<ChatCompletionChunk>;
+  return new Recorded(chunks, stream.controller);
+}
+
+function add(answer: Answer, chunk: ChatCompletionChunk): void {
+  const choice = chunk.choices.find((choice) => choice.index === 0);
+  if (!choice) return;
+  answer.addText(choice.delta.content);
+  answer.addRefusal(choice.delta.refusal);
+  for (const call of choice.delta.tool_calls ?? []) {
+    answer.addCall(call.index, { id: call.id, ...call.function });
+  }
+  answer.finish(choice.finish_reason);
+}
+
+/** An object with some members replaced. */
+function replaced<T extends object>(inner: T, changes: object): T {
+  const handler: ProxyHandler<T> = {
+    get(target, key) {
+      if (key in changes) return Reflect.get(changes, key);
+      const value: unknown = Reflect.get(target, key, target);
+      // Private members are those of the object itself.
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  };
+  return new Proxy(inner, handler);
+}
