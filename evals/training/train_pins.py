@@ -8,7 +8,7 @@
 DIR holds the data sets' folders. Learnt from written turns (written/pins/, Apache-2.0), BEAM (CC BY-SA 4.0), the train
 split of SGD (CC BY-SA 4.0) and StructFlowBench (MIT). Nothing of prefeval, locomo or dialogsum is read.
 
-One logistic regression a kind over features (pins_features.py) and the vector of the turn's passage (96 principal
+One logistic regression a kind over features (pins_features.py) and the vector of the sentence (192 principal
 components, folded back into 384 weights). Weights of fold N are learnt without the BEAM conversations of fold N
 (BLAKE3 of the id) and without a fifth of the other texts. Calibration (Platt) and thresholds are three numbers a kind,
 from the held-out scores of all folds. Deterministic: fixed seeds, one thread.
@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from pins_data import FOLDS, KINDS, PAIRING, beam, rows_of
 
 HERE = pathlib.Path(__file__).parent
-COMPONENTS, VECTOR_SCALE, C, BLEND = 96, 1.0, 2.0, 0.15
+COMPONENTS, VECTOR_SCALE, C, BLEND = 192, 2.0, 1.0, 0.15
 MAX_PIECES = 202
 # The least weight that is kept.
 LEAST = 0.02
@@ -38,12 +38,12 @@ UNLABELLED_WEIGHT = 1.5
 # From which probability on a sentence is worth a pin, by kind: chosen on the held-out scores of all folds. What must
 # never be lost is pinned rather once too often; facts, decisions and commitments are found by search when they are asked
 # about.
-PIN_AT = {"instruction": 0.15, "prohibition": 0.08, "preference": 0.2, "fact": 0.5, "decision": 0.5, "commitment": 0.5,
-          "consent": 0.06, "identifier": 0.08}
+PIN_AT = {"instruction": 0.15, "prohibition": 0.04, "preference": 0.2, "fact": 0.5, "decision": 0.5, "commitment": 0.5,
+          "consent": 0.03, "identifier": 0.05}
 
 
 def embed(texts, model, cache):
-    """Vectors of the first passage, as the service makes them."""
+    """Vectors of texts, as the service makes them; of a longer one than it reads at once the first part's."""
     known = pickle.load(open(cache, "rb")) if cache and pathlib.Path(cache).exists() else {}
     missing = sorted({text for text in texts if text not in known}, key=len)
     if missing:
@@ -91,7 +91,8 @@ class Data:
         pairs = [(at, column[name]) for at, row in enumerate(rows) for name in row.features if name in column]
         index = ([at for at, _ in pairs], [name for _, name in pairs])
         self.sparse = csr_matrix((np.ones(len(pairs)), index), shape=(len(rows), len(column)))
-        self.vectors = embed([row.text for row in rows], args.model, args.cache)
+        whole = [rows[row.of] for row in rows]
+        self.vectors = embed([row.text[slice(*row.span)] for row in whole], args.model, args.cache)
         self.weight = np.array([row.weight for row in rows])
         self.fold = np.array([row.fold for row in rows])
         self.of = np.array([row.of for row in rows])

@@ -17,17 +17,16 @@ use super::{
     detected_edges::{draw_among, is_replaced},
     fact_records::{delete_facts, put_fact},
     heads::Cell,
-    records::{Derived, Head, decode, encode},
-    source::decode_vector,
-    turns::{scan_turns, segment_of},
+    records::{Head, decode, encode},
+    turns::scan_turns,
 };
 use crate::{
     facts::{
         Fact, Origin, Owner, Statement,
-        detect::{self, Embedded, Found, Live, PinDetector},
+        detect::{self, Found, Live, PinDetector},
     },
     index::Branch,
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    store::{Batch, Direction, keys, keys::Kind},
     turn::{ConversationId, FactId, Role, Sequence, TenantId, Turn},
 };
 
@@ -78,9 +77,6 @@ struct Proposal {
     found: Found,
 }
 
-/// A passage's byte range in its turn's text, with its vector.
-type SpanVector = ((u32, u32), crate::embed::Vector);
-
 impl Engine {
     /// Pins what the detector finds in the user turns of a range.
     ///
@@ -96,7 +92,7 @@ impl Engine {
         let Some(detector) = self.pins.detector.clone() else { return Ok(()) };
         let cell = self.heads.cell(tenant, id)?;
         let Some(head) = cell.stored().filter(|head| !head.deleted) else { return Ok(()) };
-        let proposals = self.proposals(&cell, &head, &detector, (from, until))?;
+        let proposals = self.proposals(&cell, &head, &detector, (from, until)).await?;
         if proposals.is_empty() {
             return Ok(());
         }
@@ -174,7 +170,7 @@ impl Engine {
     }
 
     /// What the detector finds in the user turns of a range.
-    fn proposals(
+    async fn proposals(
         &self,
         cell: &Cell,
         head: &Head,
@@ -195,17 +191,20 @@ impl Engine {
             // In talk between people nobody is the user whom a pin would speak for.
             turns.retain(|turn| !is_named(turn));
         }
+        let texts: Vec<String> = turns.iter().map(Turn::searchable_text).collect();
         let knows_vectors = detector.embedding() == self.embed.model().name;
+        let sentences = texts.iter().filter(|_| knows_vectors);
+        let sentences = sentences.flat_map(|text| PinDetector::sentences(text));
+        let sentences = sentences.map(str::to_owned).collect();
+        // Of all turns at once, so that they share batches.
+        let vectors = self.embed.passages(&cell.tenant, sentences).await?;
+        let mut rest = &vectors[..];
         let mut all = Vec::new();
-        for turn in turns {
-            let text = turn.searchable_text();
-            let vectors = match segment_of(&branch, turn.sequence).filter(|_| knows_vectors) {
-                Some(segment) => self.vectors_of(cell, &segment.conversation, turn.sequence)?,
-                None => Vec::new(),
-            };
-            let passages: Vec<Embedded<'_>> =
-                vectors.iter().map(|(span, vector)| Embedded { span: *span, vector }).collect();
-            for found in detector.detect(&text, &passages, self.pins.min_probability) {
+        for (turn, text) in turns.iter().zip(&texts) {
+            let count = PinDetector::sentences(text).len();
+            let (of_turn, behind) = rest.split_at(count.min(rest.len()));
+            rest = behind;
+            for found in detector.detect(text, of_turn, self.pins.min_probability) {
                 let (start, end) = found.span;
                 let text = text.get(start as usize..end as usize).unwrap_or("").to_owned();
                 let taken_in = turn.created_at.as_millisecond();
@@ -221,29 +220,6 @@ impl Engine {
         let state = catalog.covering(&self.store, until, self.counter.as_ref())?;
         let mut said = state.traits().iter().take_while(|traits| traits.sequence <= until);
         Ok(said.any(|traits| traits.role == Role::Assistant))
-    }
-
-    /// The passages of a turn with their vectors, where they are of the model in
-    /// use.
-    fn vectors_of(
-        &self,
-        cell: &Cell,
-        owner: &ConversationId,
-        sequence: Sequence,
-    ) -> Result<Vec<SpanVector>, StoreError> {
-        let key = keys::at_sequence(&cell.tenant, owner, Kind::Derived, sequence);
-        let Some(bytes) = self.store.get(&key)? else { return Ok(Vec::new()) };
-        let derived: Derived = decode(&key, &bytes)?;
-        if derived.embedding != self.embed.version() {
-            return Ok(Vec::new());
-        }
-        let mut vectors = Vec::with_capacity(derived.passages.len());
-        for (number, span) in derived.passages.into_iter().enumerate() {
-            let number = u16::try_from(number).unwrap_or(u16::MAX);
-            let key = keys::vector(&cell.tenant, owner, sequence, number);
-            vectors.extend(self.store.get(&key)?.map(|bytes| (span, decode_vector(&bytes))));
-        }
-        Ok(vectors)
     }
 
     /// The fact of a proposal, with its edges; nothing if its turn has gone

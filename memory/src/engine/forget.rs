@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     enrich::{Queued, delete_derived, passage_texts, strike_events, strike_summaries},
-    facts::Fact,
+    facts::{Fact, detect::PinDetector},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
@@ -158,12 +158,14 @@ impl Engine {
         Ok(Some(Erased { sequences: erased, facts, mark }))
     }
 
-    /// Every text that the embedder may have seen of a turn: its passages, and
-    /// the whole as a query.
+    /// Every text that the embedder may have seen of a turn: its passages, its
+    /// sentences, and the whole as a query.
     pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
         let mut texts: Vec<String> =
             passage_texts(&self.embed, turn).into_iter().map(|(_, text)| text).collect();
-        texts.push(self.clip_query(&turn.searchable_text()).to_owned());
+        let whole = turn.searchable_text();
+        texts.extend(PinDetector::sentences(&whole).into_iter().map(str::to_owned));
+        texts.push(self.clip_query(&whole).to_owned());
         texts
     }
 

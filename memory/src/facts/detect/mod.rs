@@ -26,11 +26,11 @@ use self::{
     sentences::sentences,
 };
 use super::FactKind;
-use crate::staleness::text::Span;
+use crate::{embed::Vector, staleness::text::Span};
 
 /// Version of the rules around the weights; with another one pins are drawn
 /// again.
-const RULES_VERSION: u32 = 1;
+const RULES_VERSION: u32 = 2;
 /// Pins that one turn may bring, the surest.
 pub const MAX_PER_TURN: usize = 4;
 /// Bytes of a pin; of a longer sentence the clauses around the surest are
@@ -92,15 +92,6 @@ impl Sort {
 /// else is pinned. What is less sure is kept as long as there is room.
 pub const SURE: f32 = 0.25;
 
-/// A passage of a turn with its vector.
-#[derive(Clone, Copy, Debug)]
-pub struct Embedded<'a> {
-    /// Bytes of the turn's text.
-    pub span: (u32, u32),
-    /// Its vector, normalised.
-    pub vector: &'a [f32],
-}
-
 /// Finds what to pin.
 #[derive(Debug)]
 pub struct PinDetector {
@@ -143,25 +134,22 @@ impl PinDetector {
         &self.model.embedding
     }
 
+    /// The sentences of a turn, whose vectors [`PinDetector::detect`] wants.
+    pub fn sentences(text: &str) -> Vec<&str> {
+        let of = |span: &Span| text.get(span.start as usize..span.end as usize);
+        sentences(text).iter().filter_map(of).collect()
+    }
+
     /// What to pin of a user's turn, at most [`MAX_PER_TURN`] sentences, in
-    /// order. `passages` are of [`PinDetector::embedding`], or none; `least` is
-    /// the least probability.
-    pub fn detect(&self, text: &str, passages: &[Embedded<'_>], least: f32) -> Vec<Found> {
+    /// order. `vectors` are those of its sentences, normalised, by the model
+    /// [`PinDetector::embedding`], or none; `least` is the least probability.
+    pub fn detect(&self, text: &str, vectors: &[Vector], least: f32) -> Vec<Found> {
         let spans = sentences(text);
-        let mut found = Vec::new();
-        let mut added: Option<(usize, Vec<f32>)> = None;
+        let mut found: Vec<Found> = Vec::new();
         for (number, span) in spans.iter().enumerate() {
             let place = Place { number, of: spans.len() };
-            let at = passages
-                .iter()
-                .position(|passage| passage.span.0 <= span.start && span.start < passage.span.1);
-            let of_passage = at.unwrap_or(usize::MAX);
-            if added.as_ref().is_none_or(|(of, _)| *of != of_passage) {
-                let vector = at.and_then(|at| passages.get(at)).map(|passage| passage.vector);
-                added = Some((of_passage, self.model.of_vector(vector)));
-            }
-            let of_vector = added.as_ref().map_or(&[][..], |(_, added)| added);
-            found.extend(self.read(text, *span, place, of_vector).pin(text, least));
+            let of_vector = self.model.of_vector(vectors.get(number).map(|vector| &vector[..]));
+            found.extend(self.read(text, *span, place, &of_vector).pin(text, least));
         }
         while found.len() > MAX_PER_TURN {
             let weakest = found.iter().enumerate().min_by(|(_, a), (_, b)| {

@@ -1,9 +1,9 @@
 //! The learned part: for each kind a weighted sum over features and, where the
-//! turn was embedded by the model that was learnt with, over the vector of its
-//! passage, made a probability.
+//! sentence was embedded by the model that was learnt with, over its vector, made
+//! a probability.
 //!
-//! sum = bias + the weights of the features + vector · (passage - mean), of the
-//! whole sentence and of each run of clauses in it; blended = blend · whole +
+//! sum = bias + the weights of the features + vector · (the sentence's - mean), of
+//! the whole sentence and of each run of clauses in it; blended = blend · whole +
 //! (1 - blend) · largest; probability = 1 / (1 + e^-(slope · blended + shift)).
 //! Without a vector its part is that of the mean, 0.
 
@@ -61,7 +61,7 @@ struct File {
     pairing: String,
     /// What the whole sentence counts beside its surest clauses, 0 to 1.
     blend: f32,
-    /// What a passage's vector is compared with.
+    /// What a sentence's vector is compared with.
     mean: Vec<f32>,
     kinds: Vec<Kind>,
     features: HashMap<String, Vec<f32>>,
@@ -126,7 +126,7 @@ impl Model {
         Ok(Self { version, embedding, vocabulary, mean, blend, kinds, weights })
     }
 
-    /// What the vector of a passage adds for each kind.
+    /// What the vector of a sentence adds for each kind.
     pub(super) fn of_vector(&self, vector: Option<&[f32]>) -> Vec<f32> {
         let known = vector.filter(|vector| vector.len() == self.mean.len());
         let Some(vector) = known else { return vec![0.0; self.kinds.len()] };
@@ -137,7 +137,7 @@ impl Model {
         self.kinds.iter().map(of_kind).collect()
     }
 
-    /// The sum of each kind, by features and what the passage adds.
+    /// The sum of each kind, by features and what the vector adds.
     pub(super) fn sums(&self, features: &[u64], of_vector: &[f32]) -> Vec<f32> {
         let added = of_vector.iter().copied().chain(std::iter::repeat(0.0));
         let mut sums: Vec<f32> =
