@@ -9,7 +9,7 @@ use throughline_proto::v1::{
 };
 use tokio::time::Instant;
 use tonic::{
-    Request, Response, Status,
+    Code, Request, Response, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
@@ -149,18 +149,26 @@ impl Client {
         Q: Clone,
     {
         let deadline = Instant::now() + self.timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let late = || Status::deadline_exceeded("the deadline passed");
         let mut attempt = 1;
         loop {
-            let remaining = deadline.saturating_duration_since(Instant::now());
+            let remaining = left();
+            if remaining.is_zero() {
+                return Err(late().into());
+            }
             let mut attempted = Request::new(request.clone());
             attempted.set_timeout(remaining);
-            let late = || Status::deadline_exceeded("the deadline passed");
             let answer = tokio::time::timeout_at(deadline, call(attempted)).await;
             let error: Error = match answer.unwrap_or_else(|_| Err(late())) {
                 Ok(answer) => return Ok(answer.into_inner()),
+                // The channel keeps the same deadline, and calls it a cancellation.
+                Err(status) if status.code() == Code::Cancelled && left().is_zero() => {
+                    late().into()
+                }
                 Err(status) => status.into(),
             };
-            let remaining = deadline.saturating_duration_since(Instant::now());
+            let remaining = left();
             let Some(delay) = self.retry.delay(&error, attempt, repeatable, remaining) else {
                 return Err(error);
             };
