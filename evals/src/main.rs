@@ -6,8 +6,9 @@
 //! scores, `report` delivers; `degradation`, `staleness`, `pins`, `load` and `crash`
 //! stand beside the runner. `page` makes one report of many results, `import`
 //! brings conversations of other systems in.
-//! Nothing here knows the server's insides: only `proto` is shared. The one
-//! exception is `summaries`: it judges the library's check and extract as such.
+//! Nothing here knows the server's insides: only `proto` is shared. The
+//! exceptions are `summaries`, which judges the library's check and extract as
+//! such, and `reader`, which asks the library's language models.
 
 mod all;
 mod bm25_reference;

@@ -9,7 +9,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, ensure};
-use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +17,7 @@ use super::{
     args::DegradationArgs,
     filler,
     live::Live,
+    pace::one_then_others,
     shown::{Shown, Wanted},
     strategy::{Sources, Strategy, Turn},
     talk,
@@ -90,20 +90,16 @@ pub(super) async fn measure(
     let progress = Progress::new(turns.sum(), items.len(), "items");
     let (progress, filler) = (&progress, &filler);
     let run: u64 = rand::random();
-    let mut seen: Vec<(usize, Vec<Seen>)> = futures::stream::iter(items.iter().enumerate())
-        .map(async |(at, item)| {
-            let id = blake3::hash(format!("{run}/{}", item.id).as_bytes()).to_hex();
-            let id: String = id.chars().take(32).collect();
-            let live = Live::new(api, &id, progress).await?;
-            anyhow::Ok((at, play(args, live, item, filler).await?))
-        })
-        .buffer_unordered(usize::from(args.server.in_flight))
-        .try_collect()
-        .await?;
-    seen.sort_by_key(|(at, _)| *at);
+    let work = async |item: &Item| {
+        let id = blake3::hash(format!("{run}/{}", item.id).as_bytes()).to_hex();
+        let id: String = id.chars().take(32).collect();
+        let live = Live::new(api, &id, progress).await?;
+        play(args, live, item, filler).await
+    };
+    let seen = one_then_others(&items, args.server.in_flight, work).await?;
     let mut tally = Tally::new(Axis::TurnsAgo, args.budget());
     let mut too_long = Vec::new();
-    for (item, seen) in seen.iter().filter_map(|(at, seen)| Some((items.get(*at)?, seen))) {
+    for (item, seen) in items.iter().zip(&seen) {
         let fits = least(item) <= args.budget() as usize;
         if !fits {
             too_long.push(item.id.clone());

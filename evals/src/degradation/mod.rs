@@ -13,6 +13,7 @@ mod gold;
 mod judge;
 mod live;
 mod lost;
+mod pace;
 mod reading;
 mod rival;
 mod sets;

@@ -121,7 +121,9 @@ mod tests {
     }
 
     fn check(texts: &[&str], wanted: Wanted, expected: Option<f64>) {
-        assert_eq!(shown(texts).place_of(&wanted), expected, "{texts:?} {wanted:?}");
+        let place = shown(texts).place_of(&wanted);
+        let near = place.zip(expected).is_some_and(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(near || place == expected, "{place:?} of {texts:?} {wanted:?}");
     }
 
     #[test]
@@ -130,7 +132,10 @@ mod tests {
         check(&["abcd", "efgh"], pieces(&["gh"]), Some(0.75));
         check(&["abcd", "efgh"], pieces(&["gh", "ab"]), Some(0.0));
         check(&["abcd", "efgh"], pieces(&["gh", "xy"]), None);
-        check(&["aaaa", "no — tea, ever"], Wanted::Words("tea ever".into()), Some(7.0 / 20.0));
+        // Of " no tea ever " three letters in thirteen stand before; the line has
+        // sixteen tokens of twenty.
+        let place = (4.0 + 16.0 * 3.0 / 13.0) / 20.0;
+        check(&["aaaa", "no — tea, ever"], Wanted::Words("tea ever".into()), Some(place));
         check(&["no teas"], Wanted::Words("tea".into()), None);
         check(&["anything"], Wanted::Words("?!".into()), None);
     }

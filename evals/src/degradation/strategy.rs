@@ -210,18 +210,21 @@ mod tests {
 
     #[test]
     fn a_summary_stands_before_the_last_turns() {
-        let turns = turns();
+        // Eleven tokens each: six of twelve turns fit into three quarters.
+        let said = "The ferry leaves at nine today.";
+        let turns = vec![Turn::new(&Message::chat(Speaker::User, said.to_owned())); 12];
         let evidence = BTreeSet::new();
         let sources = Sources {
             turns: &turns,
             nearest: &[],
             evidence: &evidence,
             question: "q",
-            budget: 8 + 40,
+            budget: 8 + 100,
         };
         let shown = sources.window(Strategy::LastNSummary).unwrap();
-        assert_eq!(shown.lines[0].role, "system");
-        assert!(shown.tokens <= 48 && shown.lines.last().unwrap().text == "five", "{shown:?}");
+        let roles: Vec<&str> = shown.lines.iter().map(|line| line.role).collect();
+        assert_eq!((roles[0], roles.len()), ("system", 7), "{shown:?}");
+        assert!(shown.tokens <= 108 && shown.lines[0].text.starts_with(said), "{shown:?}");
         assert!(sources.window(Strategy::Throughline).is_none());
     }
 }

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 
 use super::{
@@ -14,6 +13,7 @@ use super::{
     cases::{self, Case},
     filler,
     live::Live,
+    pace::one_then_others,
     rival::Rival,
     shown::{Line, Shown},
     strategy::{Sources, Strategy, Turn},
@@ -102,15 +102,10 @@ pub(super) async fn measure(
         counted: material.filler.iter().map(Turn::new).collect(),
         run: rand::random(),
     };
-    let sweep = &sweep;
-    let mut seen: Vec<(usize, Vec<Seen>)> = futures::stream::iter(cases.iter().enumerate())
-        .map(async |(at, case)| anyhow::Ok((at, sweep.play(case).await?)))
-        .buffer_unordered(usize::from(args.server.in_flight))
-        .try_collect()
-        .await?;
-    seen.sort_by_key(|(at, _)| *at);
+    let play = async |case: &Case| sweep.play(case).await;
+    let seen = one_then_others(cases, args.server.in_flight, play).await?;
     let mut tally = Tally::new(Axis::Exchanges, args.budget());
-    for seen in seen.into_iter().flat_map(|(_, seen)| seen) {
+    for seen in seen.into_iter().flatten() {
         record(&mut tally, seen);
     }
     let of = |indirect: bool| cases.iter().filter(|case| case.indirect == indirect).count();

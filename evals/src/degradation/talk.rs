@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt as _, TryStreamExt as _};
-
 use super::{
     args::DegradationArgs,
     live::Live,
     lost::Item,
+    pace::one_then_others,
     shown::{Line, Shown},
     tally::Tally,
     tasks::{in_one_piece, instruction, is_right, listed},
@@ -72,21 +71,16 @@ pub(super) async fn measure(
     let scored: Vec<&Item> = items.iter().filter(|item| in_one_piece(item).is_some()).collect();
     let progress = Progress::new(0, scored.len(), "tasks");
     let progress = &progress;
-    let mut all: Vec<(usize, Scores)> = futures::stream::iter(scored.iter().enumerate())
-        .map(async |(at, item)| {
-            let scores = work_on(args, api, reader, item, progress).await?;
-            progress.question();
-            anyhow::Ok((at, scores))
-        })
-        .buffer_unordered(usize::from(args.server.in_flight))
-        .try_collect()
-        .await?;
-    all.sort_by_key(|(at, _)| *at);
-    for (item, scores) in all.iter().filter_map(|(at, scores)| Some((scored.get(*at)?, scores))) {
+    let work = async |item: &&Item| {
+        let scores = work_on(args, api, reader, item, progress).await?;
+        progress.question();
+        anyhow::Ok(scores)
+    };
+    let all = one_then_others(&scored, args.server.in_flight, work).await?;
+    for (item, scores) in scored.iter().zip(&all) {
         record(tally, item, scores);
     }
-    let scores: Vec<Scores> = all.into_iter().map(|(_, scores)| scores).collect();
-    Ok(ratios(&scores, Bootstrap::new(args.seed)))
+    Ok(ratios(&all, Bootstrap::new(args.seed)))
 }
 
 async fn work_on(
