@@ -47,8 +47,8 @@ pub(super) async fn judge(
 
 /// Whether the last YES or NO of an answer is a yes.
 fn says_yes(answer: &str) -> bool {
-    let words = answer.split(|c: char| !c.is_alphabetic()).map(str::to_uppercase);
-    words.filter(|word| word == "YES" || word == "NO").last().is_some_and(|word| word == "YES")
+    let mut words = answer.split(|c: char| !c.is_alphabetic()).map(str::to_uppercase);
+    words.rfind(|word| word == "YES" || word == "NO").is_some_and(|word| word == "YES")
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ fn data(folder: &Path) {
     let beam = folder.join("beam/500K");
     fs::create_dir_all(&beam).unwrap();
     let message = |id: u64| {
-        let role = if id % 2 == 0 { "user" } else { "assistant" };
+        let role = if id.is_multiple_of(2) { "user" } else { "assistant" };
         json!({ "role": role, "id": id, "content": format!("talk number {id} of the day") })
     };
     let turns: Vec<Value> = (0..80).map(message).collect();
