@@ -7,8 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::{
+    all::AllArgs,
     compaction::CompactionArgs,
+    datafiles::DataCommand,
     dataset::DatasetName,
+    degradation::args::DegradationArgs,
+    import::ImportArgs,
+    page::{ReportArgs, compare::CompareArgs},
     pins::PinArgs,
     staleness::args::{ExplainArgs, StalenessArgs},
     summaries::args::{CheckRowsArgs, SummariesArgs},
@@ -46,8 +51,24 @@ pub(crate) enum Command {
     CheckRows(CheckRowsArgs),
     /// Is what must outlive its turn pinned, and in the windows?
     Pins(PinArgs),
+    /// What is left of something as the conversation goes on?
+    Degradation(Box<DegradationArgs>),
     /// Durable appends per second, or the latency of windows.
     Load(LoadArgs),
+    /// Every measurement with its defaults into one folder, and the report.
+    All(AllArgs),
+    /// The data sets on this machine.
+    Data {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DataCommand,
+    },
+    /// Brings conversations of other systems into a server.
+    Import(ImportArgs),
+    /// One page of many results.
+    Report(ReportArgs),
+    /// What is worse in a later result? Ends with 1 if something is.
+    Compare(CompareArgs),
     /// Kills the server under load and checks what it acknowledged.
     Crash(CrashArgs),
 }
@@ -324,6 +345,8 @@ mod tests {
             "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
             "pins --dataset beam --data d --folds 5 --fold-weights w",
             "pins --dataset prefeval --data d --distance 0,8,28,96",
+            "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
+            "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",
@@ -335,6 +358,7 @@ mod tests {
             "summaries --dataset sgd --data d --models-dir m",
             "summaries --dataset beam --data d --models-dir m --folds 5",
             "load --clients 0",
+            "degradation --dataset qmsum --data d",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {
             for line in lines {

@@ -3,23 +3,32 @@
 //! their questions, and scores what comes back against the labels.
 //!
 //! Flow: `dataset` reads and checks, `runner` ingests and asks, `metrics`
-//! scores, `report` delivers; `staleness`, `pins`, `load` and `crash` stand beside the
-//! runner.
-//! Nothing here knows the server's insides: only `proto` is shared. The one
-//! exception is `summaries`: it judges the library's check and extract as such.
+//! scores, `report` delivers; `degradation`, `staleness`, `pins`, `load` and `crash`
+//! stand beside the runner. `page` makes one report of many results, `import`
+//! brings conversations of other systems in.
+//! Nothing here knows the server's insides: only `proto` is shared. The
+//! exceptions are `summaries`, which judges the library's check and extract as
+//! such, and `reader`, which asks the library's language models.
 
+mod all;
 mod bm25_reference;
 mod cli;
 mod client;
 mod compaction;
 mod crash;
+mod datafiles;
 mod dataset;
+mod degradation;
 #[cfg(test)]
 mod double;
+mod import;
 mod load;
 mod metrics;
+mod page;
 mod pins;
+mod plot;
 mod process;
+mod reader;
 mod report;
 mod runner;
 mod staleness;
@@ -56,7 +65,13 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Compaction(args) => compaction::run(&args).await.map(|()| true),
         Command::CheckRows(args) => summaries::rows::run(&args).map(|()| true),
         Command::Pins(args) => pins::run(&args).await.map(|()| true),
+        Command::Degradation(args) => degradation::run(&args).await.map(|()| true),
         Command::Load(args) => load::run(&args).await.map(|()| true),
+        Command::All(args) => all::run(&args).await,
+        Command::Data { command } => datafiles::run(&command),
+        Command::Import(args) => import::run(&args).await,
+        Command::Report(args) => page::run(&args).map(|()| true),
+        Command::Compare(args) => page::compare::run(&args),
         Command::Crash(args) => crash::run(&args).await,
     }
 }

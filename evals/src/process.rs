@@ -125,6 +125,12 @@ impl Server {
         &self.address
     }
 
+    /// Most memory that it has held, in bytes; nothing where the system does
+    /// not say.
+    pub(crate) fn peak_bytes(&self) -> Option<u64> {
+        peak_bytes(&self.child)
+    }
+
     /// SIGKILL, and waits until it is gone.
     ///
     /// # Errors
@@ -132,6 +138,14 @@ impl Server {
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("kill the server")
     }
+}
+
+/// Most memory that a running process has held, in bytes (Linux).
+pub(crate) fn peak_bytes(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id()?)).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 async fn drain(mut stdout: BufReader<ChildStdout>) {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
-const HEADLINES: [&str; 16] = [
+const HEADLINES: [&str; 25] = [
     "recall@1",
     "recall@5",
     "recall@10",
@@ -35,6 +35,15 @@ const HEADLINES: [&str; 16] = [
     "both_in_10",
     "must_mention",
     "forbidden_unmarked",
+    "window_tokens",
+    "coverage@2000/0",
+    "coverage@2000/8",
+    "coverage@2000/96",
+    "coverage@2000/400",
+    "instruction_kept@400",
+    "far_over_near",
+    "shard_coverage@1000",
+    "all_shards@1000",
 ];
 
 /// The result of a command.
@@ -50,6 +59,8 @@ pub(crate) struct Report {
     /// Its split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) split: Option<String>,
+    /// Program and arguments, as they were given.
+    pub(crate) arguments: Vec<String>,
     /// Flags and server of this run.
     pub(crate) config: Value,
     /// SHA-256 of the embedding model's weights, if a server was asked.
@@ -73,6 +84,7 @@ impl Report {
             command,
             dataset: None,
             split: None,
+            arguments: std::env::args().collect(),
             config,
             model_sha256: None,
             n: 0,
@@ -161,7 +173,7 @@ fn show(figure: &Estimate) -> String {
 }
 
 /// Shares with four digits, counts and times shorter.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         size if size <= 1.0 => format!("{value:.4}"),
         size if size < 100.0 => format!("{value:.2}"),
@@ -169,7 +181,8 @@ fn number(value: f64) -> String {
     }
 }
 
-fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
+/// A table with a head, its figures on the right.
+pub(crate) fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::ASCII_MARKDOWN);
     table.set_header(head);
@@ -179,10 +192,12 @@ fn empty_table(head: impl IntoIterator<Item = String>) -> Table {
     table
 }
 
-/// Sorts `recall@5` before `recall@10`.
-fn natural(name: &str) -> (String, u64) {
-    let (stem, cut) = name.split_once('@').unwrap_or((name, ""));
-    (stem.to_owned(), cut.parse().unwrap_or(0))
+/// Sorts `recall@5` before `recall@10`, and `coverage@2000/8` before
+/// `coverage@2000/28`.
+pub(crate) fn natural(name: &str) -> (String, u64, u64) {
+    let (stem, cut) = name.split_once(['@', '/']).unwrap_or((name, ""));
+    let (first, second) = cut.split_once('/').unwrap_or((cut, ""));
+    (stem.to_owned(), first.parse().unwrap_or(0), second.parse().unwrap_or(0))
 }
 
 /// Sorts `100 turns` before `5000 turns`; words keep their order.

@@ -10,6 +10,7 @@
 mod beam;
 mod locomo;
 mod longmemeval;
+mod multichallenge;
 mod qmsum;
 pub(crate) mod read;
 mod structflow;
@@ -224,6 +225,8 @@ pub(crate) enum DatasetName {
     Structflow,
     /// Meetings; evidence spans.
     Qmsum,
+    /// Conversations that end where models fail; every turn of the user.
+    Multichallenge,
 }
 
 impl DatasetName {
@@ -235,6 +238,7 @@ impl DatasetName {
             Self::Beam => "beam",
             Self::Structflow => "structflow",
             Self::Qmsum => "qmsum",
+            Self::Multichallenge => "multichallenge",
         }
     }
 
@@ -246,6 +250,7 @@ impl DatasetName {
             Self::Beam => "100K",
             Self::Structflow => "conversations",
             Self::Qmsum => "val",
+            Self::Multichallenge => "questions",
         }
     }
 }
@@ -268,6 +273,7 @@ impl Dataset {
             DatasetName::Beam => beam::read(&folder, split),
             DatasetName::Structflow => structflow::read(&folder, split),
             DatasetName::Qmsum => qmsum::read(&folder, split),
+            DatasetName::Multichallenge => multichallenge::read(&folder, split),
         }
     }
 

@@ -5,7 +5,7 @@
 //! bootstrap. Deterministic for a seed.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Resamples for an interval.
 const RESAMPLES: usize = 2_000;
@@ -27,7 +27,7 @@ impl Bootstrap {
 }
 
 /// A figure with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Estimate {
     /// The figure on all values.
     pub(crate) value: f64,
@@ -117,9 +117,57 @@ pub(crate) fn estimate(
     Estimate { value, lo, hi, n }
 }
 
+/// Estimates the mean of the upper values over that of the lower ones. Both
+/// lists of a pair belong to one cluster and are drawn together, so what makes
+/// a cluster easy or hard does not widen the interval. Nothing where the lower
+/// mean is 0 or a side is empty.
+pub(crate) fn ratio(clusters: &[(Vec<f64>, Vec<f64>)], bootstrap: Bootstrap) -> Option<Estimate> {
+    let n = clusters.len();
+    let of = |drawn: &mut dyn Iterator<Item = usize>| {
+        let (mut upper, mut lower) = ((0.0, 0usize), (0.0, 0usize));
+        for (above, below) in drawn.filter_map(|at| clusters.get(at)) {
+            upper = (upper.0 + above.iter().sum::<f64>(), upper.1 + above.len());
+            lower = (lower.0 + below.iter().sum::<f64>(), lower.1 + below.len());
+        }
+        let mean = |(sum, n): (f64, usize)| if n == 0 { f64::NAN } else { sum / n as f64 };
+        let value = mean(upper) / mean(lower);
+        value.is_finite().then_some(value)
+    };
+    let value = of(&mut (0..n))?;
+    let mut random = StdRng::seed_from_u64(bootstrap.seed);
+    let draw = |_| {
+        let drawn: Vec<usize> = (0..n).map(|_| random.random_range(0..n)).collect();
+        of(&mut drawn.into_iter())
+    };
+    let mut resampled: Vec<f64> = (0..bootstrap.resamples).filter_map(draw).collect();
+    if n < 2 || resampled.is_empty() {
+        return Some(Estimate::exact(value, n));
+    }
+    let lo = percentile(&mut resampled, 0.025);
+    let hi = percentile(&mut resampled, 0.975);
+    Some(Estimate { value, lo, hi, n })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ratio_pairs_its_sides() {
+        let even = vec![(vec![0.5], vec![1.0]); 20];
+        let got = ratio(&even, Bootstrap::new(1)).unwrap();
+        assert_eq!((got.value, got.lo, got.hi, got.n), (0.5, 0.5, 0.5, 20));
+        // Hard and easy items, the same loss on each: drawn in pairs it is sure.
+        let mixed: Vec<_> =
+            (1..=20u32).map(|i| (vec![0.5 * f64::from(i)], vec![f64::from(i)])).collect();
+        let got = ratio(&mixed, Bootstrap::new(1)).unwrap();
+        assert!((got.hi - got.lo).abs() < 1e-9, "{got:?}");
+        let noisy: Vec<_> = (0..20).map(|i| (vec![f64::from(i % 2)], vec![1.0])).collect();
+        let got = ratio(&noisy, Bootstrap::new(1)).unwrap();
+        assert!(got.lo < 0.4 && 0.6 < got.hi && got.value == 0.5, "{got:?}");
+        assert_eq!(ratio(&[(vec![1.0], vec![0.0])], Bootstrap::new(1)), None);
+        assert_eq!(ratio(&[], Bootstrap::new(1)), None);
+    }
 
     #[test]
     fn the_value_lies_in_its_interval() {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use throughline_proto::v1::{
     self as wire, Conversation as WireConversation, CreateConversationRequest,
-    DeleteConversationRequest, GetConversationRequest, StreamTurnsRequest, part::Content,
+    DeleteConversationRequest, GetConversationRequest, part::Content,
 };
 use tokio::time::Instant;
 
@@ -19,12 +19,8 @@ use crate::{
     dataset::{Conversation, Placed, Speaker},
 };
 
-use super::progress::Progress;
+use super::{progress::Progress, stream::stream_turns};
 
-/// Turns of one message of the stream.
-const BATCH_TURNS: usize = 200;
-/// Text bytes of one message of the stream, well below gRPC's 4 MiB.
-const BATCH_BYTES: usize = 1 << 20;
 /// Longest wait without a further turn indexed.
 const STALL_LIMIT: Duration = Duration::from_secs(600);
 /// Longest pause between two looks at the index.
@@ -137,15 +133,30 @@ async fn append(
     turns: &[Placed<'_>],
 ) -> anyhow::Result<String> {
     let name = create(api, id, user_id).await?;
-    let call = async || {
-        let messages = stream(&name, id, turns);
-        api.conversations.clone().stream_turns(tokio_stream::iter(messages)).await
-    };
-    let reply = retry("StreamTurns", call).await?.into_inner();
-    if reply.last_sequence != turns.len() as u64 {
-        bail!("{name} holds {} turns after {} were sent", reply.last_sequence, turns.len());
-    }
+    extend(api, &name, 0, turns).await?;
     Ok(name)
+}
+
+/// Streams further turns to a conversation that holds `held` of them.
+///
+/// # Errors
+/// The call failed, or the conversation then holds another number of turns.
+pub(crate) async fn extend(
+    api: &Api,
+    name: &str,
+    held: usize,
+    turns: &[Placed<'_>],
+) -> anyhow::Result<()> {
+    // Client turn ids follow the conversation's id and the place in it.
+    let id = name.strip_prefix("conversations/").unwrap_or(name);
+    let numbered = turns.iter().enumerate();
+    let wire = numbered.map(|(index, placed)| turn(placed, &format!("{id}-{}", held + index)));
+    let last = stream_turns(api, name, wire.collect()).await?;
+    let sent = held + turns.len();
+    if last != sent as u64 {
+        bail!("{name} holds {last} turns after {sent} were sent");
+    }
+    Ok(())
 }
 
 /// Creates an empty conversation of a user; returns its name.
@@ -153,9 +164,25 @@ async fn append(
 /// # Errors
 /// The call failed.
 pub(crate) async fn create(api: &Api, id: &str, user_id: &str) -> anyhow::Result<String> {
+    create_titled(api, id, user_id, "").await
+}
+
+/// As [`create`], with a title for people.
+///
+/// # Errors
+/// The call failed.
+pub(crate) async fn create_titled(
+    api: &Api,
+    id: &str,
+    user_id: &str,
+    title: &str,
+) -> anyhow::Result<String> {
     let call = async || {
-        let conversation =
-            WireConversation { user_id: user_id.to_owned(), ..WireConversation::default() };
+        let conversation = WireConversation {
+            user_id: user_id.to_owned(),
+            title: title.to_owned(),
+            ..WireConversation::default()
+        };
         let request = CreateConversationRequest {
             conversation: Some(conversation),
             conversation_id: id.to_owned(),
@@ -165,25 +192,6 @@ pub(crate) async fn create(api: &Api, id: &str, user_id: &str) -> anyhow::Result
     };
     let reply = retry("CreateConversation", call).await?.into_inner();
     Ok(reply.conversation.context("CreateConversation answered without a conversation")?.name)
-}
-
-/// The messages of StreamTurns, each within its limits.
-fn stream(name: &str, id: &str, turns: &[Placed<'_>]) -> Vec<StreamTurnsRequest> {
-    let mut messages = Vec::new();
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    for (index, placed) in turns.iter().enumerate() {
-        let size = placed.message.text.len() + placed.message.caption.len();
-        if batch.len() == BATCH_TURNS || (bytes + size > BATCH_BYTES && !batch.is_empty()) {
-            let turns = std::mem::take(&mut batch);
-            messages.push(StreamTurnsRequest { conversation: name.to_owned(), turns });
-            bytes = 0;
-        }
-        bytes += size;
-        batch.push(turn(placed, &format!("{id}-{index}")));
-    }
-    messages.push(StreamTurnsRequest { conversation: name.to_owned(), turns: batch });
-    messages
 }
 
 /// A message as the wire carries it. A picture's description is a part of its
@@ -245,7 +253,7 @@ pub(crate) async fn wait_indexed(
 }
 
 /// An id from what is said: 32 hexadecimal digits.
-fn identify(salt: &str, turns: &[Placed<'_>]) -> String {
+pub(crate) fn identify(salt: &str, turns: &[Placed<'_>]) -> String {
     let mut hash = blake3::Hasher::new();
     let mut field = |bytes: &[u8]| {
         hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -274,21 +282,6 @@ mod tests {
         let session = Arc::new(Session { id: "s".into(), messages });
         let begun = Some("2024-01-01T00:00:00Z".parse().unwrap());
         Conversation { id: "c".into(), sessions: vec![DatedSession { session, begun, listed: 0 }] }
-    }
-
-    #[test]
-    fn batches_stay_within_their_limits() {
-        let long = "x".repeat(BATCH_BYTES / 2);
-        for (texts, sizes) in [
-            (vec!["a"; 450], vec![200, 200, 50]),
-            (vec![long.as_str(); 5], vec![2, 2, 1]),
-            (vec![], vec![0]),
-        ] {
-            let conversation = conversation(&texts);
-            let turns: Vec<_> = conversation.turns().collect();
-            let messages = stream("conversations/x", "x", &turns);
-            assert_eq!(messages.iter().map(|m| m.turns.len()).collect::<Vec<_>>(), sizes);
-        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub(crate) mod reference;
 #[cfg(test)]
 pub(crate) mod reference_rows;
 pub(crate) mod retrieval;
+pub(crate) mod stream;
 #[cfg(test)]
 mod through_grpc;
 pub(crate) mod window;

@@ -152,6 +152,11 @@ impl Opened {
         self.info.embedding_model.as_ref().map(|model| model.sha256.clone())
     }
 
+    /// Most memory that a started server has held, in bytes.
+    pub(crate) fn peak_bytes(&self) -> Option<u64> {
+        self.server.as_ref()?.peak_bytes()
+    }
+
     /// Where a started server's temporary data lies.
     pub(crate) fn directory(&self) -> Option<&Path> {
         self.directory.as_ref().map(TempDir::path)

@@ -14,15 +14,16 @@ use super::ingest::Ingested;
 /// Name of the tokenizer that counts here.
 pub(crate) const TOKENIZER: &str = "cl100k_base";
 /// Tokens that ChatML adds to each message.
-const PER_MESSAGE: usize = 4;
+pub(crate) const PER_MESSAGE: usize = 4;
 /// Tokens that ChatML adds to each prompt.
-const PER_PROMPT: usize = 3;
+pub(crate) const PER_PROMPT: usize = 3;
 
 fn bpe() -> &'static CoreBPE {
     cl100k_base_singleton()
 }
 
-fn count(text: &str) -> usize {
+/// Tokens of a text.
+pub(crate) fn count(text: &str) -> usize {
     bpe().encode_ordinary(text).len()
 }
 
@@ -32,7 +33,8 @@ pub(crate) fn recount(window: &ContextWindow) -> usize {
     window.messages.iter().map(message_tokens).sum::<usize>() + PER_PROMPT
 }
 
-fn message_tokens(message: &ContextMessage) -> usize {
+/// Tokens of a message with the template's share.
+pub(crate) fn message_tokens(message: &ContextMessage) -> usize {
     let parts = message.parts.iter().map(|part| match &part.content {
         Some(Content::Text(text)) => count(text),
         Some(Content::ToolCall(call)) => count(&call.name) + count(&call.arguments_json),

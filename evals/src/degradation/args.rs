@@ -1,0 +1,98 @@
+//! The flags of `degradation`; their doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::strategy::Strategy;
+use crate::{
+    cli::{OutArgs, ServerArgs},
+    reader::ReaderArgs,
+};
+
+/// What is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum DegradationSet {
+    /// Something said once, filler of real talk, then a question that needs it.
+    Sweep,
+    /// Tasks in shards, with filler between the shards.
+    LostInConversation,
+    /// Two people over many sessions.
+    Locomo,
+    /// Long user-assistant histories.
+    Longmemeval,
+    /// Long user-assistant conversations, ten abilities.
+    Beam,
+    /// Conversations that end where models fail; without evidence labels, so
+    /// every earlier turn of the user counts as evidence.
+    Multichallenge,
+}
+
+/// Arguments of `degradation`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DegradationArgs {
+    /// What it is measured on.
+    #[arg(long, value_enum)]
+    pub(crate) dataset: DegradationSet,
+    /// Folder that holds the data sets' folders.
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    pub(crate) data: PathBuf,
+    /// Part or setting of the data set, as for `retrieval`; for
+    /// `lost_in_conversation` the stem of a file.
+    #[arg(long)]
+    pub(crate) split: Option<String>,
+    /// Only the first N questions or items; of the sweep N cases of each kind.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Other cases for the sweep: JSON lines, see `evals/cases/README.md`.
+    #[arg(long)]
+    pub(crate) cases: Option<PathBuf>,
+    /// Exchanges of filler before the question of the sweep.
+    #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [0u32, 8, 28, 96, 400])]
+    pub(crate) distance: Vec<u32>,
+    /// Exchanges of filler between shards.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) gap: u32,
+    /// Token budget of the windows (cl100k_base); 1,000 for
+    /// `lost_in_conversation` and 2,000 for the others if absent.
+    #[arg(long)]
+    pub(crate) budget: Option<u32>,
+    /// Who assembles windows; all strategies if absent.
+    #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
+    pub(crate) strategy: Vec<Strategy>,
+    /// Command of an adapter to another memory (`docs/evaluation.md`); may be
+    /// given several times. For the sweep.
+    #[arg(long)]
+    pub(crate) rival: Vec<String>,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) reader: ReaderArgs,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+impl DegradationArgs {
+    /// The budget, or the data set's own.
+    pub(crate) fn budget(&self) -> u32 {
+        let own = if self.dataset == DegradationSet::LostInConversation { 1_000 } else { 2_000 };
+        self.budget.unwrap_or(own)
+    }
+
+    /// The strategies asked for, or all.
+    pub(crate) fn strategies(&self) -> Vec<Strategy> {
+        if self.strategy.is_empty() {
+            return Strategy::value_variants().to_vec();
+        }
+        let mut strategies = self.strategy.clone();
+        strategies.sort_unstable();
+        strategies.dedup();
+        strategies
+    }
+}

@@ -1,0 +1,142 @@
+//! A conversation that grows on the server while windows are asked of it, as a
+//! chat does.
+
+use anyhow::Context as _;
+use throughline_proto::v1::{
+    BuildContextRequest, ContextOptions, ContextWindow, SearchMethod, SearchTurnsRequest,
+    search_turns_request::Scope,
+};
+use tokio::time::Instant;
+
+use crate::{
+    client::{Api, retry},
+    dataset::{Message, Placed},
+    runner::{
+        ingest::{create, delete, extend, wait_indexed},
+        progress::Progress,
+        window::TOKENIZER,
+    },
+};
+
+/// Nearest turns that are asked for; more never fit a usual budget.
+const NEAREST: i32 = 200;
+
+/// A conversation on the server.
+pub(crate) struct Live<'a> {
+    api: &'a Api,
+    progress: &'a Progress,
+    name: String,
+    sent: usize,
+}
+
+/// A window of the service, and how long it took.
+pub(crate) struct Built {
+    /// The window.
+    pub(crate) window: ContextWindow,
+    /// Milliseconds from call to answer.
+    pub(crate) millis: f64,
+}
+
+impl<'a> Live<'a> {
+    /// Creates it, empty.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub(crate) async fn new(
+        api: &'a Api,
+        id: &str,
+        progress: &'a Progress,
+    ) -> anyhow::Result<Self> {
+        let name = create(api, id, id).await?;
+        Ok(Self { api, progress, name, sent: 0 })
+    }
+
+    /// Appends turns and waits until they are searchable.
+    ///
+    /// # Errors
+    /// A call failed, or nothing was indexed for ten minutes.
+    pub(crate) async fn say(&mut self, turns: &[Message]) -> anyhow::Result<()> {
+        if turns.is_empty() {
+            return Ok(());
+        }
+        let place =
+            |(at, message)| Placed { position: self.sent + at, session: 0, message, said_at: None };
+        let placed: Vec<Placed<'_>> = turns.iter().enumerate().map(place).collect();
+        extend(self.api, &self.name, self.sent, &placed).await?;
+        self.sent += turns.len();
+        wait_indexed(self.api, &self.name, self.sent as u64, self.progress).await
+    }
+
+    /// Has the service build a window; for the last user turn if the query is
+    /// empty.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub(crate) async fn window(&self, query: &str, budget: u32) -> anyhow::Result<Built> {
+        build(self.api, &self.name, query, budget).await
+    }
+
+    /// Positions of the turns nearest to a text by the embedding alone.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub(crate) async fn nearest(&self, query: &str) -> anyhow::Result<Vec<usize>> {
+        let call = async || {
+            let request = SearchTurnsRequest {
+                scope: Some(Scope::Conversation(self.name.clone())),
+                query: query.to_owned(),
+                page_size: NEAREST,
+                method: SearchMethod::Dense as i32,
+                omit_parts: true,
+                ignore_staleness: true,
+                ..SearchTurnsRequest::default()
+            };
+            self.api.memory.clone().search_turns(request).await
+        };
+        let hits = retry("SearchTurns", call).await?.into_inner().hits;
+        let position = |name: &str| {
+            let (_, sequence) = name.rsplit_once("/turns/")?;
+            sequence.parse::<usize>().ok()?.checked_sub(1)
+        };
+        Ok(hits.iter().filter_map(|hit| position(&hit.turn.as_ref()?.name)).collect())
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub(crate) async fn delete(self) -> anyhow::Result<()> {
+        delete(self.api, &self.name).await
+    }
+}
+
+/// Has the service build a window of a conversation.
+///
+/// # Errors
+/// The call failed.
+pub(crate) async fn build(
+    api: &Api,
+    name: &str,
+    query: &str,
+    budget: u32,
+) -> anyhow::Result<Built> {
+    let call = async || {
+        let options = ContextOptions {
+            token_budget: i32::try_from(budget).unwrap_or(i32::MAX),
+            tokenizer: TOKENIZER.to_owned(),
+            ..ContextOptions::default()
+        };
+        let request = BuildContextRequest {
+            conversation: name.to_owned(),
+            query: query.to_owned(),
+            options: Some(options),
+            ..BuildContextRequest::default()
+        };
+        api.context.clone().build_context(request).await
+    };
+    let begun = Instant::now();
+    let reply = retry("BuildContext", call).await?.into_inner();
+    let millis = begun.elapsed().as_secs_f64() * 1e3;
+    let window = reply.window.context("BuildContext answered without a window")?;
+    Ok(Built { window, millis })
+}

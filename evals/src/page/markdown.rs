@@ -1,0 +1,65 @@
+//! The same page as Markdown: tables alone.
+
+use std::fmt::Write as _;
+
+use super::{html::names, result::Outcome};
+use crate::report::{natural, number};
+
+/// The whole page.
+pub(super) fn page(title: &str, outcomes: &[Outcome]) -> String {
+    let mut page = format!("# {title}\n");
+    for outcome in outcomes {
+        section(&mut page, outcome);
+    }
+    page
+}
+
+/// A cell must not end its column.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+fn section(page: &mut String, outcome: &Outcome) {
+    let _ = write!(page, "\n## {} (n={})\n", outcome.title(), outcome.n);
+    if !outcome.arguments.is_empty() {
+        let _ = write!(page, "\n```sh\n{}\n```\n", outcome.command_line());
+    }
+    let model = outcome.model_sha256.as_deref().unwrap_or("none");
+    let _ = write!(page, "\nthroughline-eval {}, embedding model {model}\n", outcome.version);
+    if !outcome.breakdown.is_empty() {
+        let groups: Vec<String> = outcome.breakdown.keys().map(|group| cell(group)).collect();
+        let _ = write!(page, "\n| figure | {} |\n| --- |", groups.join(" | "));
+        page.push_str(&" --: |".repeat(groups.len()));
+        page.push('\n');
+        for name in names(&outcome.breakdown) {
+            let cells = outcome.breakdown.values().map(|figures| {
+                figures.get(name).map(|figure| number(figure.value)).unwrap_or_default()
+            });
+            let cells: Vec<String> = cells.collect();
+            let _ = writeln!(page, "| {} | {} |", cell(name), cells.join(" | "));
+        }
+    }
+    page.push_str("\n| figure | value | 95 % | n |\n| --- | --: | --: | --: |\n");
+    let mut figures: Vec<_> = outcome.metrics.iter().collect();
+    figures.sort_by_key(|(name, _)| natural(name));
+    for (name, figure) in figures {
+        let (value, lo, hi) = (number(figure.value), number(figure.lo), number(figure.hi));
+        let _ = writeln!(page, "| {} | {value} | {lo} – {hi} | {} |", cell(name), figure.n);
+    }
+    for heat in outcome.heat() {
+        let columns: Vec<String> = heat.columns.iter().map(|column| cell(column)).collect();
+        let _ = write!(
+            page,
+            "\n| {}: where | {} | n |\n| --- |",
+            cell(&heat.name),
+            columns.join(" | ")
+        );
+        page.push_str(&" --: |".repeat(columns.len() + 1));
+        page.push('\n');
+        for row in &heat.rows {
+            let shares: Vec<String> =
+                row.shares.iter().map(|share| format!("{:.0} %", share * 100.0)).collect();
+            let _ = writeln!(page, "| {} | {} | {} |", cell(&row.label), shares.join(" | "), row.n);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Pages of a small result: they hold its figures, need no network, and open
+//! in a browser where there is one.
+
+use std::{collections::BTreeMap, process::Command};
+
+use clap::Parser as _;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    cli::Cli,
+    metrics::bootstrap::Estimate,
+    plot::{Curve, CurveLine, Heat, HeatRow, Point},
+};
+
+/// Programs that can open a page without a screen.
+const BROWSERS: [&str; 5] =
+    ["chromium", "chromium-browser", "google-chrome", "chrome", "headless_shell"];
+
+fn outcome(value: f64) -> Outcome {
+    let figure = Estimate { value, lo: value - 0.05, hi: value + 0.05, n: 134 };
+    let points = [0, 8, 400].map(|x| Point { x, figure }).to_vec();
+    let line = |strategy: &str| CurveLine { strategy: strategy.into(), points: points.clone() };
+    let curve = Curve {
+        name: "coverage@2000".into(),
+        axis: "exchanges in between".into(),
+        lines: vec![line("last_n"), line("throughline")],
+    };
+    let heat = Heat {
+        name: "throughline".into(),
+        columns: vec!["first <fifth>".into(), "rest".into()],
+        rows: vec![HeatRow { label: "0 exchanges".into(), shares: vec![0.25, 0.5], n: 134 }],
+    };
+    let figures: BTreeMap<String, Estimate> =
+        (0..12).map(|at| (format!("a_rather_long_figure_name@{at}"), figure)).collect();
+    let strategies = ["full_history", "half_vector", "last_n", "last_n_summary", "throughline"];
+    Outcome {
+        version: "0.1.0".into(),
+        command: "degradation".into(),
+        dataset: Some("sweep".into()),
+        split: None,
+        arguments: ["throughline-eval", "degradation", "--data", "a b"].map(String::from).to_vec(),
+        config: json!({"budget": 2000}),
+        model_sha256: Some("ab".repeat(32)),
+        n: 134,
+        metrics: figures.clone(),
+        breakdown: strategies.map(|name| (name.to_owned(), figures.clone())).into(),
+        details: json!({"curves": [curve], "heat": [heat], "notes": {"left": ["</pre><b>"]}}),
+    }
+}
+
+fn written(folder: &Path, name: &str, outcome: &Outcome) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, serde_json::to_string(outcome).unwrap()).unwrap();
+    path
+}
+
+async fn call(line: &str) -> anyhow::Result<bool> {
+    crate::run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await
+}
+
+#[tokio::test]
+async fn pages_hold_the_figures_and_need_no_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let result = written(dir.path(), "a.json", &outcome(0.5));
+    let at = |name: &str| dir.path().join(name);
+    let line = format!(
+        "x report {r} {r} --html {} --markdown {} --json {}",
+        at("p.html").display(),
+        at("p.md").display(),
+        at("p.json").display(),
+        r = result.display()
+    );
+    assert!(call(&line).await.unwrap());
+    let html = fs::read_to_string(at("p.html")).unwrap();
+    assert_eq!(html.matches("<section").count(), 2);
+    assert_eq!(html.matches("<polyline").count(), 4);
+    for part in ["--data 'a b'", "0.5000", "n=134", "first &lt;fifth&gt;", "prefers-color-scheme"] {
+        assert!(html.contains(part), "{part}");
+    }
+    for part in ["<script", "src=", "href=\"http", "url(", "@import", "</pre><b>"] {
+        assert!(!html.contains(part), "{part}");
+    }
+    let markdown = fs::read_to_string(at("p.md")).unwrap();
+    assert!(markdown.contains("| a_rather_long_figure_name@0 | 0.5000 | 0.4500 – 0.5500 | 134 |"));
+    assert!(markdown.contains("| 0 exchanges | 25 % | 50 % | 134 |"), "{markdown}");
+    let json: Vec<Outcome> =
+        serde_json::from_str(&fs::read_to_string(at("p.json")).unwrap()).unwrap();
+    assert_eq!((json.len(), json[0].n), (2, 134));
+}
+
+#[tokio::test]
+async fn a_regression_ends_with_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = written(dir.path(), "a.json", &outcome(0.8));
+    let mut other = outcome(0.8);
+    other.dataset = Some("beam".into());
+    let mut fewer = outcome(0.8);
+    fewer.metrics.pop_first();
+    for (after, expected) in [
+        (outcome(0.78), Some(true)),
+        (outcome(0.5), Some(false)),
+        (fewer, Some(false)),
+        (other, None),
+    ] {
+        let after = written(dir.path(), "b.json", &after);
+        let line = format!("x compare {} {}", before.display(), after.display());
+        assert_eq!(call(&line).await.ok(), expected, "{}", after.display());
+    }
+}
+
+#[test]
+fn a_phone_shows_the_page_without_scrolling_sideways() {
+    let found = BROWSERS.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+    let Some(browser) = found else {
+        crate::report::print("skipped: no headless browser on this machine");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("page.html");
+    // The page has no script; this copy gets one that measures it.
+    let measure = "<script>document.title = document.documentElement.scrollWidth + ' of ' + \
+                   window.innerWidth + ', ' + document.querySelectorAll('svg polyline').length;\
+                   </script></body>";
+    let page = html::page("Test", &[outcome(0.5)]).replace("</body>", measure);
+    fs::write(&path, page).unwrap();
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=500,900"])
+        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", path.display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
+    assert_eq!(title, Some("500 of 500, 2"), "{}", String::from_utf8_lossy(&output.stderr));
+}
