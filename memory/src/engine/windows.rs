@@ -45,6 +45,8 @@ pub(super) struct WindowKey {
     /// Version of the summaries.
     folded: u64,
     user_history: bool,
+    /// Pins are restated: behind what a prefix cache keeps, so the same series.
+    reanchors: bool,
 }
 
 impl WindowKey {
@@ -55,6 +57,7 @@ impl WindowKey {
         indexed: Sequence,
         folded: u64,
         pins_of_user: bool,
+        reanchors: bool,
     ) -> Self {
         let options = format!(
             "{:?}",
@@ -84,7 +87,13 @@ impl WindowKey {
             // Pins of the user come from other conversations.
             user_history: request.include_user_history
                 || (pins_of_user && !own.head.user_id.is_empty()),
+            reanchors,
         }
+    }
+
+    /// Pins are restated near the query.
+    pub(super) fn reanchors(&self) -> bool {
+        self.reanchors
     }
 
     /// Every turn up to here was searchable.

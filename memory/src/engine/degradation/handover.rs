@@ -1,0 +1,52 @@
+//! The hand-over window: what a fresh session has to know of a conversation. Its
+//! pins, open commitments among them, and its summary; no turns.
+
+use std::sync::Arc;
+
+use crate::{
+    context::{self, Query, TurnReader, Window, WindowInput, WindowOptions},
+    engine::{Engine, EngineError, pins::RetiredPins},
+    turn::{ConversationId, Sequence, TenantId, Turn},
+};
+
+/// Tokens of a hand-over window, by the default tokenizer.
+pub const HANDOVER_TOKENS: u32 = 2_048;
+
+/// A hand-over quotes no turn.
+struct NoTurns;
+
+impl TurnReader for NoTurns {
+    fn read(&self, _: Option<&ConversationId>, _: Sequence) -> Option<Arc<Turn>> {
+        None
+    }
+}
+
+impl Engine {
+    /// The window that a fresh session begins with: pins and open commitments, then
+    /// the rolling summary, in [`HANDOVER_TOKENS`].
+    ///
+    /// # Errors
+    /// `NotFound`, `Assemble` when the required pins alone are larger, `Store`.
+    pub fn handover(&self, tenant: &TenantId, id: &ConversationId) -> Result<Window, EngineError> {
+        let own = self.scope(tenant, id)?;
+        let pins = self.pins(&own, None, RetiredPins::LeftOut)?;
+        let summaries = self.summary_units(&own)?;
+        let options = WindowOptions {
+            pinned_share: 1.0,
+            summary_share: 1.0,
+            ..WindowOptions::new(HANDOVER_TOKENS, Arc::clone(&self.counter))
+        };
+        let input = WindowInput {
+            pins: &pins,
+            summaries: &summaries,
+            history: &[],
+            retrieved: &[],
+            query: &Query::Text(String::new()),
+            recent_from: None,
+            carried: None,
+            marks: &context::Marks::default(),
+            reader: &NoTurns,
+        };
+        Ok(context::assemble(&options, &input)?)
+    }
+}
