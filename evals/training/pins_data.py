@@ -22,7 +22,7 @@ UNASKED = (
 )
 SGD_TURNS = 2500
 # Files of written turns with many choices and remarks of a few words; see PREFERENCE_WEIGHT of train_pins.py.
-CHOICES = tuple("abcdefg")
+CHOICES = tuple("abcdefgk")
 
 
 def fold(name):

@@ -90,6 +90,7 @@ fn pins() -> Vec<Pin> {
             sketch: Vec::new(),
             origin: Origin::Caller,
             owner: Owner::Conversation,
+            restored_at: None,
         },
         authority: Role::User,
         conversation: None,

@@ -82,8 +82,9 @@ async fn facts_stand_as_they_did_after_an_earlier_turn() {
     assert_eq!((head(&old), head(&new)), (2, 3));
     let marks = |as_of| world.engine.facts_as_of(&tenant(), &c, as_of).expect("there");
     let held = |as_of| -> Vec<String> {
-        let known = marks(as_of).into_iter();
-        known.filter(|p| why(p).is_none()).map(|p| p.fact.says.value).collect()
+        let known = marks(as_of);
+        let held = known.iter().filter(|p| why(p).is_none());
+        held.map(|p| p.fact.says.value.clone()).collect()
     };
     assert!(held(1).is_empty());
     assert_eq!(held(2), ["$500"]);

@@ -14,6 +14,34 @@ use throughline_memory::{
 const RULE: &str = "Always answer in metric units from now on.";
 const LIKING: &str = "I prefer night trains to planes.";
 const BAN: &str = "Never use my surname in the letters.";
+/// More than may be live.
+const MANY: [&str; 25] = [
+    BAN,
+    "I love hiking in the mountains.",
+    "I prefer tea over coffee.",
+    "I really hate cilantro.",
+    "I enjoy quiet restaurants.",
+    "I prefer window seats on long flights.",
+    "I prefer paper books over screens.",
+    "I really dislike horror films.",
+    "I prefer short meetings in the morning.",
+    "I love old jazz records.",
+    "I prefer walking over driving.",
+    "I like my curry very spicy.",
+    "I prefer cats over dogs.",
+    "I enjoy cold swims before breakfast.",
+    "I love strong cheese.",
+    "I prefer linen over wool.",
+    "I prefer trains over planes.",
+    "I prefer email over phone calls.",
+    "I prefer dark chocolate over milk chocolate.",
+    "I prefer swimming over running.",
+    "I prefer mountains over beaches.",
+    "I prefer subtitles over dubbed films.",
+    "I prefer renting over buying.",
+    "I prefer hand tools over machines.",
+    "I prefer poems over novels.",
+];
 
 async fn pins(world: &World, of: &ConversationId) -> Vec<PinnedFact> {
     let listed = world.engine.list_facts(&tenant(), of, None, 1_000, false).await;
@@ -134,40 +162,32 @@ async fn a_fork_has_the_pins_of_what_it_shares() {
 #[tokio::test]
 async fn the_surest_are_live_and_bans_are_never_displaced() {
     let world = World::with_pins().await;
-    let said = [
-        BAN,
-        "I love hiking in the mountains.",
-        "I prefer tea over coffee.",
-        "I really hate cilantro.",
-        "I enjoy quiet restaurants.",
-        "I prefer window seats on long flights.",
-        "I prefer paper books over screens.",
-        "I really dislike horror films.",
-        "I prefer short meetings in the morning.",
-        "I love old jazz records.",
-        "I prefer walking over driving.",
-        "I like my curry very spicy.",
-        "I prefer cats over dogs.",
-        "I enjoy cold swims before breakfast.",
-        "I love strong cheese.",
-        "I prefer linen over wool.",
-        "I prefer trains over planes.",
-        "I prefer email over phone calls.",
-        "I prefer dark chocolate over milk chocolate.",
-        "I prefer swimming over running.",
-        "I prefer mountains over beaches.",
-        "I prefer subtitles over dubbed films.",
-        "I prefer renting over buying.",
-        "I prefer hand tools over machines.",
-        "I prefer poems over novels.",
-    ];
-    let id = told(&world, "c", "", &said).await;
+    let id = told(&world, "c", "", &MANY).await;
     let live = pins(&world, &id).await;
     assert_eq!(live.len(), PinSettings::DEFAULT_LIVE);
     assert!(live.iter().any(|pinned| pinned.fact.text == BAN));
     let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
     assert!(all.len() > live.len());
     assert!(all.iter().any(|pinned| pinned.standing.displaced));
+}
+
+#[tokio::test]
+async fn what_no_summary_tells_is_a_pin_again_after_folding() {
+    let world = World::with_pins_and_summaries().await;
+    let id = told(&world, "c", "", &MANY).await;
+    world.engine.summarize(&tenant(), &id).await.expect("folded");
+    let live = pins(&world, &id).await;
+    let back: Vec<&str> = live
+        .iter()
+        .filter(|pinned| pinned.fact.restored_at.is_some())
+        .map(|pinned| pinned.fact.text.as_str())
+        .collect();
+    assert!(!back.is_empty() && back.len() <= PinSettings::DEFAULT_LIVE, "{back:?}");
+    assert!(live.len() > PinSettings::DEFAULT_LIVE);
+    let window = words(&world.window(&id, "what next").await);
+    assert!(back.iter().all(|text| window.contains(text)), "{window}");
+    let world = world.reopen().await;
+    assert_eq!(pins(&world, &id).await.len(), live.len());
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! `pins`: does the service pin what must outlive its turn, and does it stand in
 //! the windows? `beam` scores the pins against the labelled instructions and
-//! preferences, `prefeval` looks for a preference behind filler.
+//! preferences, `prefeval` looks for a preference behind filler, `sgd_updates`
+//! for values of which later ones took the place.
 
 mod beam;
 mod prefeval;
+mod updates;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -24,12 +26,15 @@ use crate::{
 
 /// What pins are measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[value(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PinSet {
     /// Long conversations with labelled instructions and preferences.
     Beam,
     /// A preference, filler of BEAM, then a question that tempts to break it.
     Prefeval,
+    /// Task dialogues in which users change what they said.
+    SgdUpdates,
 }
 
 /// Arguments of `pins`.
@@ -44,7 +49,8 @@ pub(crate) struct PinArgs {
     /// Part of BEAM: `100K` or `500K`.
     #[arg(long, default_value = "100K")]
     pub(crate) split: String,
-    /// Only the first N conversations (beam) or items of each form (prefeval).
+    /// Only the first N conversations (beam), items of each form (prefeval) or
+    /// dialogues (sgd_updates).
     #[arg(long)]
     pub(crate) limit: Option<usize>,
     /// Exchanges of filler between the preference and the question (prefeval).
@@ -91,6 +97,7 @@ pub(crate) async fn run(args: &PinArgs) -> anyhow::Result<()> {
     let found = match args.dataset {
         PinSet::Beam => beam::measure(args).await?,
         PinSet::Prefeval => prefeval::measure(args).await?,
+        PinSet::SgdUpdates => updates::measure(args).await?,
     };
     let config = serde_json::json!({
         "budget": args.budget, "distance": args.distance, "folds": args.folds,

@@ -60,6 +60,7 @@ impl Engine {
         let (store, outbox) = (self.store.clone(), self.outbox.clone());
         let task = tokio::spawn(async move {
             store.commit(batch).await?;
+            writer.written();
             // Queued first, so that whoever sees the new revision also sees
             // that its turns wait.
             queued.into_iter().for_each(|queued| outbox.push(queued));

@@ -31,8 +31,9 @@ use crate::{
     turn::{ConversationId, FactId, Role, Sequence, TenantId, Turn},
 };
 
-/// Pins of the detector that are stored for each that may be live: those that
-/// are displaced may come back when others are replaced.
+/// Pins of the detector, of those that are kept and of the others, that are
+/// stored for each that may be live: those that are displaced may come back when
+/// others are replaced.
 const STORED_FOR_LIVE: usize = 6;
 
 /// What the service pins by itself.
@@ -299,21 +300,23 @@ impl Engine {
         })
     }
 
-    /// The displaced pins beyond what is stored, the least useful.
+    /// The pins beyond what is stored, the least useful of those that are kept
+    /// and of the others.
     fn surplus(&self, facts: &[Fact]) -> HashSet<FactId> {
         let stored = self.pins.live.at_most.saturating_mul(STORED_FOR_LIVE);
-        let mut open: Vec<(f32, &FactId)> = facts
-            .iter()
-            .filter_map(|fact| match fact.origin {
-                Origin::Detector { probability, .. } if !detect::is_kept(fact) => {
-                    let used = detect::use_of(fact, probability, Sequence::MAX);
-                    Some((if is_replaced(fact) { used - 1.0 } else { used }, &fact.id))
-                }
-                Origin::Caller | Origin::Detector { .. } => None,
-            })
-            .collect();
-        open.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(a.1)));
-        open.into_iter().skip(stored).map(|(_, id)| id.clone()).collect()
+        let (mut kept, mut open) = (Vec::new(), Vec::new());
+        for fact in facts {
+            let Origin::Detector { probability, .. } = fact.origin else { continue };
+            let used = detect::use_of(fact, probability, Sequence::MAX);
+            let used = if is_replaced(fact) { used - 1.0 } else { used };
+            let of_sort = if detect::is_kept(fact) { &mut kept } else { &mut open };
+            of_sort.push((used, &fact.id));
+        }
+        let beyond = [kept, open].into_iter().flat_map(|mut pins: Vec<(f32, &FactId)>| {
+            pins.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(a.1)));
+            pins.into_iter().skip(stored)
+        });
+        beyond.map(|(_, id)| id.clone()).collect()
     }
 
     /// Notes that the caller unpinned what the detector had pinned.

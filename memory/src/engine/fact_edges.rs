@@ -28,12 +28,11 @@ impl Engine {
         let (tenant, id) = (&scope.branch.tenant, &scope.branch.conversation);
         let pinned = self.facts_as_of(tenant, id, as_of)?;
         let mut edges: Vec<ShownEdge> = Vec::new();
-        for PinnedFact { fact, .. } in &pinned {
+        for PinnedFact { fact, .. } in &*pinned {
             edges.extend(drawn(fact, as_of).map(|edge| shown(fact, edge)));
         }
-        let (facts, standing): (Vec<Fact>, Vec<_>) =
-            pinned.into_iter().map(|pinned| (pinned.fact, Some(pinned.standing))).unzip();
-        edges.extend(facts::turn_marks(&facts, &standing).iter().filter_map(marked));
+        let marks = facts::turn_marks(pinned.iter().map(|one| (&one.fact, &one.standing)));
+        edges.extend(marks.iter().filter_map(marked));
         Ok(edges)
     }
 

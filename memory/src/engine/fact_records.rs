@@ -19,12 +19,13 @@ use crate::{
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
-/// Version of the record: a fact, then its origin and owner.
-const VERSION: u8 = 3;
+/// Version of the record: a fact, then its origin, its owner and whether it was
+/// restored.
+const VERSION: u8 = 4;
+/// Without the last of them.
+const BEFORE_PROBES: u8 = 3;
 /// Without origin and owner.
 const CALLERS: u8 = 2;
-/// Facts without fields; [`decode`] knows the version byte.
-const BEFORE: u8 = 1;
 
 /// A fact as version 1 stored it.
 #[derive(Serialize, Deserialize)]
@@ -62,6 +63,7 @@ impl From<FactBefore> for Fact {
             sketch: Vec::new(),
             origin: Origin::Caller,
             owner: Owner::Conversation,
+            restored_at: None,
         };
         fact.sketch = Claim::of(&fact).sketch();
         fact
@@ -70,20 +72,25 @@ impl From<FactBefore> for Fact {
 
 fn encode_fact(fact: &Fact) -> Result<Vec<u8>, StoreError> {
     postcard::to_extend(fact, vec![VERSION])
-        .and_then(|bytes| postcard::to_extend(&(fact.origin, fact.owner), bytes))
+        .and_then(|bytes| postcard::to_extend(&(fact.origin, fact.owner, fact.restored_at), bytes))
         .map_err(|error| StoreError::Engine(format!("fact cannot be encoded: {error}")))
 }
 
 fn decode_fact(key: &[u8], bytes: &[u8]) -> Result<Fact, StoreError> {
-    match bytes.split_first() {
-        Some((&VERSION, body)) => with_origin(body)
-            .map_err(|error| StoreError::Corrupt { key: hex(key), detail: error.to_string() }),
-        Some((&CALLERS, body)) => postcard::from_bytes(body)
-            .map_err(|error| StoreError::Corrupt { key: hex(key), detail: error.to_string() }),
-        Some((&BEFORE, _)) => decode::<FactBefore>(key, bytes).map(Fact::from),
-        // Says what is wrong.
-        _ => decode::<FactBefore>(key, bytes).map(Fact::from),
-    }
+    let fact = match bytes.split_first() {
+        Some((&VERSION, body)) => whole(body),
+        Some((&BEFORE_PROBES, body)) => with_origin(body),
+        Some((&CALLERS, body)) => postcard::from_bytes(body),
+        // Also says what is wrong with what has no version.
+        _ => return decode::<FactBefore>(key, bytes).map(Fact::from),
+    };
+    fact.map_err(|error| StoreError::Corrupt { key: hex(key), detail: error.to_string() })
+}
+
+fn whole(body: &[u8]) -> Result<Fact, postcard::Error> {
+    let (fact, rest) = postcard::take_from_bytes::<Fact>(body)?;
+    let (origin, owner, restored_at) = postcard::from_bytes(rest)?;
+    Ok(Fact { origin, owner, restored_at, ..fact })
 }
 
 fn with_origin(body: &[u8]) -> Result<Fact, postcard::Error> {

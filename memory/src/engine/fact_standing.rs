@@ -1,6 +1,8 @@
 //! How the facts of a conversation stand: listed, as of a turn, and put right
 //! by the caller where an edge is wrong.
 
+use std::sync::Arc;
+
 use super::{
     Engine, EngineError, PinnedFact,
     fact_records::put_fact,
@@ -32,12 +34,13 @@ impl Engine {
     ) -> Result<(Vec<PinnedFact>, bool, u64), EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         let head = cell.head()?;
-        let mut facts = self.standing_facts(&cell, &head, Sequence::MAX)?;
-        facts.retain(|pinned| {
+        let all = self.standing_facts(&cell, &head, Sequence::MAX)?;
+        let listed = all.iter().filter(|pinned| {
             after.is_none_or(|after| pinned.fact.id > *after)
                 && (include_retired
                     || pinned.standing.retired.is_none() && !pinned.standing.displaced)
         });
+        let mut facts: Vec<PinnedFact> = listed.cloned().collect();
         let more = facts.len() > limit;
         facts.truncate(limit);
         let yielded = self.yielded.of(tenant, id);
@@ -117,16 +120,13 @@ impl Engine {
         all.into_iter().find(|pinned| pinned.fact.id == *id).ok_or_else(|| fact_not_found(id))
     }
 
-    /// The facts that were known after a turn, as they stood then, oldest first.
-    pub(super) fn standing_facts(
+    /// The facts that were known after a turn, read and put into their standing.
+    pub(super) fn read_standing(
         &self,
         cell: &Cell,
         head: &Head,
         as_of: Sequence,
     ) -> Result<Vec<PinnedFact>, EngineError> {
-        if head.facts == 0 {
-            return Ok(Vec::new());
-        }
         self.stand(cell, head, self.read_facts(&cell.tenant, &cell.id)?, as_of)
     }
 
@@ -158,7 +158,7 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
         as_of: Sequence,
-    ) -> Result<Vec<PinnedFact>, EngineError> {
+    ) -> Result<Arc<Vec<PinnedFact>>, EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         let head = cell.head()?;
         self.standing_facts(&cell, &head, as_of)
@@ -175,9 +175,7 @@ impl Engine {
         as_of: Sequence,
     ) -> Result<Vec<facts::TurnMark>, EngineError> {
         let pinned = self.facts_as_of(tenant, id, as_of)?;
-        let (facts, standing): (Vec<Fact>, Vec<Option<Standing>>) =
-            pinned.into_iter().map(|pinned| (pinned.fact, Some(pinned.standing))).unzip();
-        Ok(facts::turn_marks(&facts, &standing))
+        Ok(facts::turn_marks(pinned.iter().map(|one| (&one.fact, &one.standing))))
     }
 
     /// Marks the pins of the detector that are not live; all of them where there

@@ -262,6 +262,7 @@ impl Engine {
             sketch: Vec::new(),
             origin,
             owner,
+            restored_at: None,
         };
         if !imported {
             check_expiry(&fact)?;

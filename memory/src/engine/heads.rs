@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -27,6 +30,14 @@ const CACHED_HEADS: u64 = 100_000;
 
 type HeadKey = (TenantId, ConversationId);
 
+/// Numbers writes. One counter for all, so that a cell that comes to life again
+/// has no number of its former life.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+fn next_write() -> u64 {
+    WRITES.fetch_add(1, Ordering::SeqCst)
+}
+
 /// One conversation's head and its writers' queue.
 pub(crate) struct Cell {
     pub(crate) tenant: TenantId,
@@ -34,6 +45,7 @@ pub(crate) struct Cell {
     writers: Arc<tokio::sync::Mutex<()>>,
     head: RwLock<Option<Arc<Head>>>,
     revision: watch::Sender<u64>,
+    last_write: AtomicU64,
 }
 
 impl Cell {
@@ -53,6 +65,11 @@ impl Cell {
     pub(crate) async fn write(self: &Arc<Self>) -> Writer {
         let guard = Arc::clone(&self.writers).lock_owned().await;
         Writer { cell: Arc::clone(self), held: vec![guard] }
+    }
+
+    /// Another number after every write that is durable.
+    pub(crate) fn last_write(&self) -> u64 {
+        self.last_write.load(Ordering::SeqCst)
     }
 
     /// Follows the revision.
@@ -81,6 +98,11 @@ impl Writer {
     /// Gives the locks to another writer.
     pub(crate) fn into_locks(self) -> Vec<OwnedMutexGuard<()>> {
         self.held
+    }
+
+    /// What was written has become durable.
+    pub(crate) fn written(&self) {
+        self.cell.last_write.store(next_write(), Ordering::SeqCst);
     }
 
     /// Publishes a head that has become durable, or its absence.
@@ -147,6 +169,7 @@ impl Heads {
             tenant: tenant.clone(),
             id: id.clone(),
             writers: Arc::default(),
+            last_write: AtomicU64::new(next_write()),
             revision: watch::Sender::new(head.as_ref().map_or(0, |head| head.revision)),
             head: RwLock::new(head.map(Arc::new)),
         });

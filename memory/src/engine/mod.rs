@@ -2,7 +2,7 @@
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
-//! [`facts`] (pins, with [`fact_standing`], [`fact_turns`] and
+//! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built,
@@ -37,12 +37,14 @@ mod limits;
 pub(crate) mod locks;
 mod marks;
 mod pins;
+mod probes;
 mod reader;
 mod rebuild;
 pub(crate) mod records;
 mod search;
 pub(crate) mod source;
 mod staleness;
+mod standing;
 mod summaries;
 pub(crate) mod turns;
 mod usage;
@@ -145,6 +147,7 @@ pub struct Engine {
     catalogs: Arc<catalog::Catalogs>,
     detector: Arc<dyn Detect>,
     pins: PinSettings,
+    standing: standing::StandingCache,
     yielded: user_pins::YieldedPins,
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
@@ -189,6 +192,7 @@ impl Engine {
             catalogs: Arc::default(),
             detector: parts.detector,
             pins: parts.pins,
+            standing: standing::StandingCache::default(),
             yielded: user_pins::YieldedPins::default(),
             ledgers: Arc::default(),
             uses: Arc::default(),

@@ -61,10 +61,9 @@ impl Engine {
         let cell = self.heads.cell(tenant, id)?;
         // Now, nothing is left out that was pinned since the newest turn.
         let as_of = as_of.unwrap_or(Sequence::MAX);
-        let mut facts = self.standing_facts(&cell, &own.head, as_of)?;
-        facts.reverse();
+        let facts = self.standing_facts(&cell, &own.head, as_of)?;
         let mut pins = Vec::with_capacity(facts.len());
-        for pinned in &facts {
+        for pinned in facts.iter().rev() {
             let is_retired = pinned.standing.retired.is_some();
             let is_left_out = is_retired && retired == RetiredPins::LeftOut;
             // What the detector found and does not hold is no news to anybody.

@@ -213,7 +213,9 @@ impl Engine {
             first_said,
             last_said,
         };
-        self.keep_summary(&scope, &summary, &sources).await
+        let kept = self.keep_summary(&scope, &summary, &sources).await?;
+        self.probe_folded(tenant, id, (node.from, node.until)).await?;
+        Ok(kept)
     }
 
     /// Stores a summary, unless a turn that it may quote was erased meanwhile.
@@ -319,10 +321,11 @@ impl Engine {
         }
         let Branch { tenant, conversation, .. } = &scope.branch;
         let facts = self.facts_as_of(tenant, conversation, scored)?;
-        let held = facts.into_iter().filter(|pinned| pinned.standing.retired.is_none());
-        let said_here = |pinned: PinnedFact| {
+        let held = facts.iter().filter(|pinned| pinned.standing.retired.is_none());
+        let said_here = |pinned: &PinnedFact| {
             let source = pinned.fact.source?;
-            (node.from..=node.until).contains(&source).then_some((source, pinned.fact.text))
+            let is_here = (node.from..=node.until).contains(&source);
+            is_here.then(|| (source, pinned.fact.text.clone()))
         };
         Ok(FoldSource {
             tenant: tenant.clone(),

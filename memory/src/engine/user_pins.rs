@@ -73,14 +73,9 @@ impl Engine {
         window.yielded.iter().map(shortfall).collect()
     }
 
-    /// Pins of the user from other conversations, the most useful, without those
-    /// that `own` says already.
-    pub(super) fn user_pins(
-        &self,
-        own: &Scope,
-        as_of: Option<Sequence>,
-        said: &[Pin],
-    ) -> Result<Vec<Pin>, EngineError> {
+    /// The user's other conversations that have facts; none where nothing is
+    /// pinned without the caller.
+    fn others_with_facts(&self, own: &Scope) -> Result<Vec<Scope>, EngineError> {
         let user_id = &own.head.user_id;
         if user_id.is_empty() || self.pins.detector.is_none() {
             return Ok(Vec::new());
@@ -94,13 +89,41 @@ impl Engine {
                 others.extend(self.scope(tenant, &id).ok());
             }
         }
+        Ok(others)
+    }
+
+    /// Changes whenever pins of the user in other conversations may have: FNV-1a
+    /// of their last writes and of how far they are scored.
+    pub(super) fn user_pins_version(&self, own: &Scope) -> Result<u64, EngineError> {
+        let mut version = 0xcbf2_9ce4_8422_2325_u64;
+        for other in self.others_with_facts(own)? {
+            let cell = self.heads.cell(&other.branch.tenant, &other.branch.conversation)?;
+            for part in [cell.last_write(), self.indexed_sequence(&cell, &other.head)] {
+                version = (version ^ part).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        Ok(version)
+    }
+
+    /// Pins of the user from other conversations, the most useful, without those
+    /// that `own` says already.
+    pub(super) fn user_pins(
+        &self,
+        own: &Scope,
+        as_of: Option<Sequence>,
+        said: &[Pin],
+    ) -> Result<Vec<Pin>, EngineError> {
+        let others = self.others_with_facts(own)?;
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
         let others =
             self.said_by_then(others.into_iter(), std::slice::from_ref(own), as_of.unwrap_or(0))?;
         let mut found: Vec<(f32, Pin)> = Vec::new();
         for other in &others {
-            let cell = self.heads.cell(tenant, &other.branch.conversation)?;
+            let cell = self.heads.cell(&other.branch.tenant, &other.branch.conversation)?;
             let then = if as_of.is_some() { other.head.last_sequence } else { Sequence::MAX };
-            for pinned in self.standing_facts(&cell, &other.head, then)? {
+            for pinned in self.standing_facts(&cell, &other.head, then)?.iter() {
                 let standing = &pinned.standing;
                 let holds = standing.retired.is_none() && !standing.displaced;
                 if pinned.fact.owner != Owner::User || !holds {

@@ -37,7 +37,7 @@ const CHAT_RECENT_SHARE: f32 = 0.3;
 /// and the recent turns they are the prefix that a provider's cache keeps.
 const CHAT_CARRIED_SHARE: f32 = 0.53;
 /// Share for the summary in a chat.
-const CHAT_SUMMARY_SHARE: f32 = 0.1;
+pub(super) const CHAT_SUMMARY_SHARE: f32 = 0.1;
 /// Share for a question from outside: it is about the history.
 const QUESTION_RECENT_SHARE: f32 = 0.15;
 
@@ -129,7 +129,7 @@ impl Engine {
             query_sequence(&query),
             self.indexed_sequence(&cell, &own.head),
             self.folded.of(&self.store, &own.branch)?.version(),
-            self.pins.detector.is_some(),
+            self.user_pins_version(&own)?,
             self.reanchors(&own, request)?,
         );
         if let Some(known) = self.windows.same(&key) {

@@ -44,6 +44,8 @@ pub(super) struct WindowKey {
     indexed: Sequence,
     /// Version of the summaries.
     folded: u64,
+    /// Version of the user's pins in other conversations.
+    pins_of_user: u64,
     user_history: bool,
     /// Pins are restated: behind what a prefix cache keeps, so the same series.
     reanchors: bool,
@@ -56,7 +58,7 @@ impl WindowKey {
         turn: Option<Sequence>,
         indexed: Sequence,
         folded: u64,
-        pins_of_user: bool,
+        pins_of_user: u64,
         reanchors: bool,
     ) -> Self {
         let options = format!(
@@ -84,9 +86,8 @@ impl WindowKey {
             revision: own.head.revision,
             indexed,
             folded,
-            // Pins of the user come from other conversations.
-            user_history: request.include_user_history
-                || (pins_of_user && !own.head.user_id.is_empty()),
+            pins_of_user,
+            user_history: request.include_user_history,
             reanchors,
         }
     }

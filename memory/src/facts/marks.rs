@@ -40,12 +40,12 @@ pub struct TurnMark {
     pub partly: bool,
 }
 
-/// The turns that facts have replaced, by turn; `standing` is that of `facts`.
-pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark> {
-    let by_id: HashMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
-    let known = || facts.iter().zip(standing).filter_map(|(f, s)| Some((f, s.as_ref()?)));
+/// The turns that facts have replaced, by turn; the facts with how they stand.
+pub fn turn_marks<'a>(known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>) -> Vec<TurnMark> {
+    let known: Vec<(&Fact, &Standing)> = known.into_iter().collect();
+    let by_id: HashMap<&FactId, &Fact> = known.iter().map(|(fact, _)| (&fact.id, *fact)).collect();
     let mut marks: Vec<TurnMark> = Vec::new();
-    for (fact, standing) in known() {
+    for &(fact, standing) in &known {
         for link in &fact.turns {
             let mut mark = |by: &Fact| {
                 let rejected = by.has_rejected(&Cause::Turn(link.turn));
@@ -76,7 +76,7 @@ pub fn turn_marks(facts: &[Fact], standing: &[Option<Standing>]) -> Vec<TurnMark
         }
     }
     for mark in &mut marks {
-        match current_word(facts, standing, mark.turn) {
+        match current_word(&known, mark.turn) {
             CurrentWord::None => {}
             // The pin says it without the old.
             CurrentWord::Carried(by) => *mark = mark_of(mark.turn, mark.span, mark.confidence, by),
@@ -109,16 +109,11 @@ enum CurrentWord<'a> {
     OfTheTurn,
 }
 
-fn current_word<'a>(
-    facts: &'a [Fact],
-    standing: &[Option<Standing>],
-    turn: Sequence,
-) -> CurrentWord<'a> {
+fn current_word<'a>(known: &[(&'a Fact, &Standing)], turn: Sequence) -> CurrentWord<'a> {
     let mut words: Vec<u32> = Vec::new();
     let mut all = 0;
     let mut current = None;
-    for (fact, standing) in facts.iter().zip(standing) {
-        let Some(standing) = standing else { continue };
+    for &(fact, standing) in known {
         for link in fact.turns.iter().filter(|link| link.turn == turn && link.bears.is_none()) {
             if standing.retired.is_none() {
                 current = Some(fact);
@@ -202,7 +197,8 @@ mod tests {
             facts.push(fact);
         }
         let standing = standing(&facts, &AsOf::now(None));
-        let marks = turn_marks(&facts, &standing);
+        let known = facts.iter().zip(&standing).filter_map(|(f, s)| Some((f, s.as_ref()?)));
+        let marks = turn_marks(known);
         let how = |mark: &TurnMark| match (mark.later_value.as_str(), mark.partly) {
             ("Ritz", false) => "Ritz",
             ("Ritz", true) => "Ritz, in part",

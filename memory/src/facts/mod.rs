@@ -205,6 +205,10 @@ pub struct Fact {
     /// Whose it is.
     #[serde(skip)]
     pub owner: Owner,
+    /// A pin of the detector that was displaced and stands again, since the
+    /// summary of its turns does not tell it: the newest turn then.
+    #[serde(skip)]
+    pub restored_at: Option<Sequence>,
 }
 
 impl Fact {

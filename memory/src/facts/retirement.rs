@@ -274,6 +274,7 @@ pub(super) mod testing {
             sketch: Vec::new(),
             origin: crate::facts::Origin::Caller,
             owner: crate::facts::Owner::Conversation,
+            restored_at: None,
         }
     }
 }

@@ -129,6 +129,7 @@ pub(crate) fn pin(id: &str, authority: Role, text: &str, source: Option<Sequence
         sketch: Vec::new(),
         origin: Origin::Caller,
         owner: Owner::Conversation,
+        restored_at: None,
     };
     Pin { fact, authority, conversation: None, said_at: source.map(hour), mark: None }
 }

@@ -104,6 +104,13 @@ impl World {
         Self::controlled(StoreKind::Sled, Limits::default(), controls).await
     }
 
+    /// With both.
+    pub async fn with_pins_and_summaries() -> Self {
+        let (pins, summaries) = (AtomicBool::new(true), AtomicBool::new(true));
+        let controls = Controls { pins, summaries, ..Controls::default() };
+        Self::controlled(StoreKind::Sled, Limits::default(), controls).await
+    }
+
     pub async fn with(kind: StoreKind, limits: Limits) -> Self {
         Self::controlled(kind, limits, Controls::default()).await
     }

@@ -18,8 +18,8 @@ pub struct PinTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// Detected pins of a conversation that stand in its windows at most
-    /// [default: 10]. Prohibitions, consents and identifiers count, but are never
-    /// displaced, and may be more.
+    /// [default: 10]. Prohibitions, consents and identifiers count, but are not
+    /// displaced by others, and may be three times as many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_conversation: Option<usize>,
     /// Least probability of a detected pin, 0 to 1 [default: 0, what the weights

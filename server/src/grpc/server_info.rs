@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use throughline_summarizer::extractive;
 use tonic::{Request, Response, Status};
 
-use super::{ApiError, ApiState, Call};
+use super::{ApiError, ApiState, Call, Summaries};
 use crate::pb::{self, server_service_server::ServerService};
 
 /// The service.
@@ -60,6 +61,7 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             max_per_conversation: u32::try_from(about.pins.max_per_conversation)
                 .unwrap_or(u32::MAX),
         }),
+        summaries: Some(summaries(&about.summaries)),
         outbox_backlog: engine.outbox_backlog(),
         tenant: call.tenant.to_string(),
         commits: Some(pb::CommitCounts {
@@ -68,4 +70,18 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             bytes: commits.bytes,
         }),
     })
+}
+
+fn summaries(about: &Summaries) -> pb::SummaryInfo {
+    let of = about.model.as_ref();
+    let threads = of.and_then(|model| model.threads).unwrap_or(0);
+    pb::SummaryInfo {
+        enabled: about.enabled,
+        model: of.map_or_else(|| extractive::MODEL.to_owned(), |model| model.name.clone()),
+        model_sha256: of.map(|model| model.sha256.clone()).unwrap_or_default(),
+        engine: of.map(|model| model.engine.clone()).unwrap_or_default(),
+        device: of.map(|model| model.device.clone()).unwrap_or_default(),
+        threads: u32::try_from(threads).unwrap_or(u32::MAX),
+        check_version: about.check_version.clone(),
+    }
 }

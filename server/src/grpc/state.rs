@@ -12,6 +12,7 @@ use throughline_memory::{
     engine::{Engine, EngineError, Limits},
     turn::{ConversationId, TenantId},
 };
+use throughline_summarizer::llm::ModelInfo;
 use tokio::sync::watch;
 use tonic::{Code, Request, Status};
 
@@ -29,6 +30,19 @@ pub struct About {
     pub scorer: Scorer,
     /// What pins without the caller.
     pub pins: Pins,
+    /// What writes summaries.
+    pub summaries: Summaries,
+}
+
+/// What writes summaries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summaries {
+    /// Whether conversations are folded.
+    pub enabled: bool,
+    /// The language model, if there is one.
+    pub model: Option<ModelInfo>,
+    /// Version of the faithfulness check.
+    pub check_version: String,
 }
 
 /// What pins without the caller.

@@ -31,7 +31,7 @@ use throughline_summarizer::{
 use super::{ServeError, llm, model};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
-    grpc::{About, Opened, Pins, Ranking, Scorer},
+    grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
     page_token::PageTokens,
 };
 
@@ -46,7 +46,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let embed = embedding.service;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let summarizer = summarizer(config, embedding.bulk, &store, &meter).await?;
+    let (summarizer, summaries) = summarizer(config, embedding.bulk, &store, &meter).await?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -56,6 +56,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         },
         scorer,
         pins: pins_about,
+        summaries,
     };
     let parts = EngineParts {
         store,
@@ -133,21 +134,24 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
     Ok((signals, scorer))
 }
 
-/// What writes summaries, if anything does.
+/// What writes summaries, if anything does, and what is said of it.
 async fn summarizer(
     config: &Config,
     embedder: Arc<dyn Embedder>,
     store: &Arc<Store>,
     meter: &Arc<Meter>,
-) -> Result<Option<Arc<dyn Summarize>>, ServeError> {
+) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
     if !config.summaries {
-        return Ok(None);
+        return Ok((None, Summaries::default()));
     }
     let checker = Checker::bundled(Arc::clone(&embedder))
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
+    let check_version = checker.version().to_owned();
     let composer = Composer::new(checker, Extractive::new(embedder));
     let model = llm::open(config, store, meter).await?;
-    Ok(Some(Arc::new(Folder::new(composer, model))))
+    let info = model.as_ref().map(|model| model.info().clone());
+    let about = Summaries { enabled: true, model: info, check_version };
+    Ok((Some(Arc::new(Folder::new(composer, model))), about))
 }
 
 /// What pins, and what is said of it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use throughline::{
     auth::{Auth, KeyEntry, Scope, key_sha256},
     config::{Prices, WireSettings},
-    grpc::{About, Opened},
+    grpc::{About, Opened, Summaries},
     page_token::PageTokens,
     pb::{
         self, context_service_client::ContextServiceClient,
@@ -278,6 +278,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     let embedder: Arc<dyn Embedder> = Arc::new(HashEmbedder::new());
     let embed = Arc::new(embed_service(data, Arc::clone(&embedder)));
     let checker = Checker::bundled(Arc::clone(&embedder)).unwrap();
+    let check_version = checker.version().to_owned();
     let composer = Composer::new(checker, Extractive::new(embedder));
     let source = StoreTurnSource::new(Arc::clone(&store), embed.version());
     let index = Arc::new(ExactIndex::new(Arc::new(source), 64 << 20));
@@ -298,7 +299,8 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     };
     let engine = Engine::start(parts).await.unwrap();
     let (ranking, scorer, pins) = Default::default();
-    let about = About { embedding, ranking, scorer, pins };
+    let summaries = Summaries { enabled: true, model: None, check_version };
+    let about = About { embedding, ranking, scorer, pins, summaries };
     Opened { engine, pages: PageTokens::new([3; 32]), about, prices: prices() }
 }
 

@@ -32,6 +32,9 @@ async fn summaries_name_their_turns_and_come_in_pages() {
     let made = acme.memory().summarize(request.clone()).await.unwrap().into_inner();
     assert_eq!(made.folded_until_sequence, 120);
     assert!(made.summaries_made > 0 && !made.summaries.is_empty());
+    let info = acme.server().get_server_info(pb::GetServerInfoRequest {}).await.unwrap();
+    let info = info.into_inner().summaries.unwrap();
+    assert!(info.enabled && info.model == "extractive" && !info.check_version.is_empty());
     let again = acme.memory().summarize(request).await.unwrap().into_inner();
     assert_eq!((again.summaries_made, &again.summaries), (0, &made.summaries));
 

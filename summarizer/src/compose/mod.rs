@@ -2,7 +2,7 @@
 //! sentence checked, what is not supported tried once more with what was wrong,
 //! then replaced by a sentence of the turns.
 //!
-//! Invariants: no sentence is in a summary that was not supported or said; what
+//! Invariants: no sentence is in a summary that is not supported or a quotation; what
 //! was rejected is kept with its reasons; without a writer, or when it fails,
 //! the summary is extractive and says so.
 
@@ -11,6 +11,8 @@ mod prompt;
 mod revise;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
@@ -59,8 +61,10 @@ pub enum Origin {
     Written,
     /// Written by the model when asked again, and supported.
     Rewritten,
-    /// Taken from the turns.
+    /// Taken from the turns word for word.
     Extracted,
+    /// Taken from the turns, told in the third person, and supported.
+    Retold,
 }
 
 /// A sentence of a summary.
@@ -70,7 +74,7 @@ pub struct Sentence {
     pub text: String,
     /// Turns that support it, best first.
     pub sources: Vec<u64>,
-    /// Probability that it is faithful; 1 for what was said.
+    /// Probability that it is faithful; 1 for what is quoted.
     pub faithful: f32,
     /// Where it comes from.
     pub origin: Origin,
@@ -164,24 +168,58 @@ impl Composer {
     ) -> Result<Summary, ComposeError> {
         let wish = Wish { budget: order.budget, pins: order.pins };
         let extracts = self.extractive.summarise(order.turns, wish)?;
+        let mut rejected = Vec::new();
+        let sentences = self.taken(extracts, order.turns, &mut rejected)?;
         Ok(Summary {
-            sentences: extracts.into_iter().map(taken).collect(),
-            faithful: 1.0,
-            rejected: Vec::new(),
+            faithful: least(&sentences),
+            sentences,
+            rejected,
             model: MODEL.to_owned(),
             prompt_version: 0,
             check_version: self.checker.version().to_owned(),
             writer_error,
         })
     }
+
+    /// Sentences of the turns in a summary. What is told in other words than it
+    /// was said is checked like a model's sentence, and quoted where it fails.
+    fn taken(
+        &self,
+        extracts: Vec<Extract>,
+        turns: &[SourceTurn],
+        rejected: &mut Vec<Rejected>,
+    ) -> Result<Vec<Sentence>, ComposeError> {
+        let retold = extracts.iter().filter(|extract| extract.quoted.is_some());
+        let of: BTreeSet<u64> = retold.map(|extract| extract.sequence).collect();
+        let own = turns.iter().filter(|turn| of.contains(&turn.sequence)).cloned();
+        let source = match own.collect::<Vec<_>>() {
+            own if own.is_empty() => None,
+            own => Some(self.checker.read(&own)?),
+        };
+        let mut sentences = Vec::with_capacity(extracts.len());
+        for extract in extracts {
+            let Extract { mut text, quoted, sequence, .. } = extract;
+            let (mut faithful, mut origin) = (1.0, Origin::Extracted);
+            if let (Some(quoted), Some(source)) = (quoted, &source) {
+                let verdict = self.checker.check(&text, source)?;
+                if verdict.supported {
+                    (faithful, origin) = (verdict.probability, Origin::Retold);
+                } else {
+                    rejected.push(Rejected {
+                        text: std::mem::replace(&mut text, quoted),
+                        faithful: verdict.probability,
+                        reasons: verdict.reasons,
+                        again: false,
+                    });
+                }
+            }
+            sentences.push(Sentence { text, sources: vec![sequence], faithful, origin });
+        }
+        Ok(sentences)
+    }
 }
 
-/// A sentence of the turns in a summary.
-fn taken(extract: Extract) -> Sentence {
-    Sentence {
-        text: extract.text,
-        sources: vec![extract.sequence],
-        faithful: 1.0,
-        origin: Origin::Extracted,
-    }
+/// The least faithful of sentences; 1 without any.
+fn least(sentences: &[Sentence]) -> f32 {
+    sentences.iter().map(|one| one.faithful).fold(1.0, f32::min)
 }

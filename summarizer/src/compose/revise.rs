@@ -2,7 +2,7 @@
 
 use super::{
     ComposeError, Composer, Order, Origin, PROMPT_VERSION, Rejected, Sentence, Summary, Writer,
-    WriterError, prompt, taken,
+    WriterError, least, prompt,
 };
 use crate::{
     check::{Checked, MAX_SENTENCE_BYTES},
@@ -39,7 +39,7 @@ pub(super) async fn written(
     if kept.is_empty() {
         return Ok(Err(WriterError("nothing of what it wrote could be used".to_owned())));
     }
-    let faithful = kept.iter().map(|one| one.faithful).fold(1.0, f32::min);
+    let faithful = least(&kept);
     Ok(Ok(Summary {
         sentences: kept,
         faithful,
@@ -86,10 +86,9 @@ impl Revision<'_> {
             }
         }
         let found = self.composer.extractive.nearest(sentence, self.order.turns, &self.said)?;
-        Ok(found.map(|extract| {
-            self.said.push(extract.said.clone());
-            taken(extract)
-        }))
+        self.said.extend(found.iter().map(|extract| extract.said.clone()));
+        let found = found.into_iter().collect();
+        Ok(self.composer.taken(found, self.order.turns, &mut self.rejected)?.pop())
     }
 
     fn try_one(&mut self, text: &str, origin: Origin, again: bool) -> Result<Tried, ComposeError> {

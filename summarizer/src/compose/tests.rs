@@ -55,7 +55,29 @@ fn without_a_model_it_is_extractive_and_says_so() {
     let summary = compose(None);
     assert_eq!((summary.model.as_str(), summary.prompt_version), (MODEL, 0));
     assert!(summary.text().contains("Anna booked room 214 at the Astoria"), "{}", summary.text());
-    assert!(summary.sentences.iter().all(|one| one.origin == Origin::Extracted));
+    let retold = |one: &Sentence| one.origin == Origin::Retold && one.faithful < 1.0;
+    assert!(summary.sentences.iter().any(retold), "{:?}", summary.sentences);
+    assert!(summary.rejected.is_empty());
+}
+
+#[test]
+fn what_is_told_wrongly_is_quoted() {
+    let turns = turns(&["Anna: I booked room 214 at the Astoria for 90 dollars."]);
+    let composer =
+        Composer::new(Checker::bundled(embedder()).unwrap(), Extractive::new(embedder()));
+    let quoted = "Anna: \"I booked room 214 at the Astoria for 90 dollars.\"";
+    let extract = Extract {
+        text: "Anna booked room 241 at the Astoria for 90 dollars.".to_owned(),
+        quoted: Some(quoted.to_owned()),
+        said: String::new(),
+        sequence: 1,
+        score: 1.0,
+        pinned: false,
+    };
+    let mut rejected = Vec::new();
+    let sentences = composer.taken(vec![extract], &turns, &mut rejected).unwrap();
+    assert_eq!((sentences[0].text.as_str(), sentences[0].origin), (quoted, Origin::Extracted));
+    assert!(rejected[0].reasons.iter().any(|reason| reason.words == "241"), "{rejected:?}");
 }
 
 #[test]
@@ -91,7 +113,7 @@ fn what_fails_twice_becomes_a_sentence_of_the_turns() {
     let summary = compose(Some(&writer));
     assert_eq!(summary.rejected.len(), 2);
     let only = summary.sentences.first().unwrap();
-    assert_eq!((only.origin, only.sources.as_slice()), (Origin::Extracted, &[2_u64][..]));
+    assert_eq!((only.origin, only.sources.as_slice()), (Origin::Retold, &[2_u64][..]));
     assert!(only.text.contains("leaves at nine"), "{}", only.text);
     assert_eq!(summary.model, "scripted");
 }

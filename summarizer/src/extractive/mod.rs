@@ -50,6 +50,8 @@ pub struct Wish<'a> {
 pub struct Extract {
     /// As it is told.
     pub text: String,
+    /// Word for word with its speaker, where it is told in other words.
+    pub quoted: Option<String>,
     /// As it was said.
     pub said: String,
     /// Its turn.
@@ -96,13 +98,15 @@ impl Extractive {
         let found = candidates(turns, wish.pins);
         let led: Vec<&str> = found.iter().map(|candidate| candidate.said.as_str()).collect();
         let vectors = self.embedder.embed(&led)?;
-        let told: Vec<String> = found.iter().map(|one| retell::told(one, turns)).collect();
+        let (told, mut quoted): (Vec<String>, Vec<Option<String>>) =
+            found.iter().map(|one| retell::told(one, turns)).unzip();
         let mut chosen = select::select(&found, &told, &vectors, wish.budget, &self.weights);
         chosen.sort_unstable_by_key(|(at, _)| *at);
         let extract = |(at, score): (usize, f32)| {
             let (candidate, text) = (found.get(at)?, told.get(at)?);
             Some(Extract {
                 text: text.clone(),
+                quoted: quoted.get_mut(at)?.take(),
                 said: candidate.said.clone(),
                 sequence: turns.get(candidate.turn)?.sequence,
                 score,
@@ -140,8 +144,10 @@ impl Extractive {
             .filter(|(_, one)| !taken.contains(&one.said))
             .max_by(|a, b| near(a.0).total_cmp(&near(b.0)).then(b.0.cmp(&a.0)));
         Ok(best.and_then(|(at, one)| {
+            let (text, quoted) = retell::told(one, turns);
             Some(Extract {
-                text: retell::told(one, turns),
+                text,
+                quoted,
                 said: one.said.clone(),
                 sequence: turns.get(one.turn)?.sequence,
                 score: near(at),

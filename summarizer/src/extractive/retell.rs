@@ -32,18 +32,23 @@ fn bare(word: &str) -> String {
     trimmed.to_lowercase().replace('\u{2019}', "'")
 }
 
-/// The sentence as a summary tells it.
-pub(super) fn told(candidate: &Candidate, turns: &[SourceTurn]) -> String {
-    let Some(turn) = turns.get(candidate.turn) else { return candidate.said.clone() };
+/// The sentence as a summary tells it, and word for word with its speaker where
+/// that is something else.
+pub(super) fn told(candidate: &Candidate, turns: &[SourceTurn]) -> (String, Option<String>) {
+    let Some(turn) = turns.get(candidate.turn) else { return (candidate.said.clone(), None) };
     let name = if turn.speaker.is_empty() { &turn.role } else { &turn.speaker };
     if name.is_empty() {
-        return candidate.said.clone();
+        return (candidate.said.clone(), None);
     }
     let said = without_fillers(&candidate.said);
     if candidate.asks {
-        return format!("{name} asks: \"{said}\"");
+        return (format!("{name} asks: \"{said}\""), None);
     }
-    in_third_person(said, name, other(name, turns)).unwrap_or_else(|| format!("{name}: \"{said}\""))
+    let quoted = format!("{name}: \"{said}\"");
+    match in_third_person(said, name, other(name, turns)) {
+        Some(retold) => (retold, Some(quoted)),
+        None => (quoted, None),
+    }
 }
 
 /// The only other speaker, if there is just one.
@@ -204,7 +209,7 @@ mod tests {
         };
         let turns: Vec<SourceTurn> = (1..).zip(speakers).map(turn).collect();
         let found = candidates(&turns, &[]);
-        told(found.first().unwrap(), &turns)
+        told(found.first().unwrap(), &turns).0
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Which of the detector's pins are live: a conversation of thousands of turns
 //! may hold many, and a window has room for a few.
 //!
-//! Invariants: prohibitions, consents and identifiers are never displaced; what
-//! has told more often, and what is surer, comes first; the same facts give the
-//! same choice. The caller's pins have nothing to do with it.
+//! Invariants: prohibitions, consents and identifiers are displaced only by
+//! surer ones of theirs, far beyond what people say; what was told more often,
+//! and what is surer, comes first; the same facts give the same choice. The
+//! caller's pins have nothing to do with it.
 
 use super::super::{Fact, FactKind, Origin, relation::common};
 use crate::{staleness::text::Lexed, turn::Sequence};
@@ -14,42 +15,72 @@ const REPEATED: f32 = 0.02;
 const MAX_REPEATED: usize = 3;
 /// Shared words, of all words of two texts, from which on they say the same.
 const ALIKE: f32 = 0.85;
+/// Shared words, of the words of one text, from which on the other tells it too.
+const TOLD: f32 = 0.6;
+/// Pins that are not displaced for each that may be live. A detector errs in a
+/// few of a hundred turns: without a bound, required pins of thousands of turns
+/// would fill every window.
+const KEPT_FOR_LIVE: usize = 3;
 
 /// How many pins of the detector a conversation has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Live {
-    /// At most so many stand in windows; those that are never displaced count,
-    /// and may be more.
+    /// At most so many stand in windows; those that are kept count, and may be
+    /// three times as many. As many again that no summary tells.
     pub at_most: usize,
+}
+
+impl Live {
+    /// Live prohibitions, consents and identifiers at most.
+    fn kept(self) -> usize {
+        self.at_most.saturating_mul(KEPT_FOR_LIVE)
+    }
 }
 
 /// Whether each fact is live, in their order; `holds` says which are not
 /// retired. What is the caller's is live.
 pub fn live(facts: &[&Fact], holds: &[bool], as_of: Sequence, live: Live) -> Vec<bool> {
     let mut chosen: Vec<bool> = facts.iter().map(|fact| fact.origin == Origin::Caller).collect();
-    let mut open: Vec<(f32, usize)> = Vec::new();
-    let mut taken = 0;
+    let (mut kept, mut open) = (Vec::new(), Vec::new());
     for (at, (fact, holds)) in facts.iter().zip(holds).enumerate() {
         let Origin::Detector { probability, .. } = fact.origin else { continue };
-        let Some(place) = chosen.get_mut(at) else { continue };
-        if !holds || is_kept(fact) {
-            *place = true;
-            taken += usize::from(*holds);
-        } else {
-            open.push((use_of(fact, probability, as_of), at));
+        if !holds {
+            choose(&mut chosen, at);
+            continue;
         }
+        let of_sort = if is_kept(fact) { &mut kept } else { &mut open };
+        of_sort.push((use_of(fact, probability, as_of), at));
     }
-    // Of two that are as sure the later one.
-    open.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    for (_, at) in open.into_iter().take(live.at_most.saturating_sub(taken)) {
-        if let Some(place) = chosen.get_mut(at) {
-            *place = true;
-        }
-    }
+    most_useful_first(&mut kept);
+    let displaced = kept.split_off(kept.len().min(live.kept()));
+    kept.iter().for_each(|(_, at)| choose(&mut chosen, *at));
+    open.extend(displaced);
+    most_useful_first(&mut open);
+    let places = live.at_most.saturating_sub(kept.len()).min(open.len());
+    let mut displaced = open.split_off(places);
+    open.iter().for_each(|(_, at)| choose(&mut chosen, *at));
+    // Beyond the others: what no summary tells.
+    displaced.retain(|(_, at)| facts.get(*at).is_some_and(|fact| is_restored(fact, as_of)));
+    displaced.iter().take(live.at_most).for_each(|(_, at)| choose(&mut chosen, *at));
     chosen
 }
 
-/// Whether a pin of the detector is never displaced.
+fn is_restored(fact: &Fact, as_of: Sequence) -> bool {
+    fact.restored_at.is_some_and(|at| at <= as_of)
+}
+
+fn choose(chosen: &mut [bool], at: usize) {
+    if let Some(place) = chosen.get_mut(at) {
+        *place = true;
+    }
+}
+
+/// Of two that are as sure the later one first.
+fn most_useful_first(pins: &mut [(f32, usize)]) {
+    pins.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+}
+
+/// Whether no other sort of pin displaces a pin of the detector.
 pub fn is_kept(fact: &Fact) -> bool {
     fact.required || matches!(fact.kind, FactKind::Consent | FactKind::Identifier)
 }
@@ -61,6 +92,15 @@ pub fn use_of(fact: &Fact, probability: f32, as_of: Sequence) -> f32 {
     };
     let repeated = fact.turns.iter().filter(again).count().min(MAX_REPEATED);
     probability + REPEATED * repeated as f32
+}
+
+/// Whether a text holds what some words tell: their numbers and negations, and
+/// most of their content.
+pub fn tells(text: &str, words: &str) -> bool {
+    let (told, wanted) = (Words::of(text), Words::of(words));
+    let shared = common(&told.content, &wanted.content) as f32;
+    shared >= TOLD * wanted.content.len() as f32
+        && wanted.telling.iter().all(|word| told.telling.contains(word))
 }
 
 /// Whether a text only says what a fact says already: nearly the same words,
@@ -104,5 +144,54 @@ impl Words {
         content.sort_unstable();
         content.dedup();
         Self { content, telling }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::retirement::testing, *};
+
+    fn detected(id: &str, kind: FactKind, probability: f32) -> Fact {
+        let mut fact = testing::fact(id);
+        fact.kind = kind;
+        fact.origin = Origin::Detector { version: 1, probability };
+        fact
+    }
+
+    fn chosen(facts: &[Fact], as_of: Sequence) -> Vec<bool> {
+        let known: Vec<&Fact> = facts.iter().collect();
+        live(&known, &vec![true; facts.len()], as_of, Live { at_most: 2 })
+    }
+
+    #[test]
+    fn those_that_are_kept_have_a_bound_too() {
+        let mut facts = vec![detected("a", FactKind::Preference, 0.9)];
+        let rules =
+            |n: u8| detected(&format!("r{n}"), FactKind::Consent, 0.3 + f32::from(n) / 20.0);
+        facts.extend((0..8).map(rules));
+        let live = chosen(&facts, 9);
+        assert!(!live[0], "the kept take its place");
+        assert_eq!(live[1..], [false, false, true, true, true, true, true, true]);
+    }
+
+    #[test]
+    fn what_no_summary_tells_comes_back_beyond_the_others() {
+        let mut facts: Vec<Fact> = (0..6_u8)
+            .map(|n| detected(&format!("p{n}"), FactKind::Fact, 0.9 - f32::from(n) / 10.0))
+            .collect();
+        for fact in &mut facts[3..] {
+            fact.restored_at = Some(7);
+        }
+        assert_eq!(chosen(&facts, 6), [true, true, false, false, false, false]);
+        assert_eq!(chosen(&facts, 7), [true, true, false, true, true, false]);
+    }
+
+    #[test]
+    fn telling_needs_the_numbers_the_negations_and_most_words() {
+        let said = "User said the ferry to Bari leaves at 7 and dogs are not allowed.";
+        assert!(tells(said, "The ferry to Bari leaves at 7."));
+        assert!(!tells(said, "The ferry to Bari leaves at 9."));
+        assert!(!tells("Dogs are allowed on the ferry.", "Dogs are not allowed on the ferry."));
+        assert!(!tells(said, "I prefer the night train to Bari with a sleeper."));
     }
 }

@@ -1,0 +1,82 @@
+//! How the facts of conversations stand now, in memory: each window asks several
+//! times, and so do the windows of the user's other conversations.
+//!
+//! Invariant: an answer is given again only while nothing was written to the
+//! conversation and its ledger is the same and covers as much, so that it equals
+//! what reading the store would give.
+
+use std::sync::{Arc, Weak};
+
+use super::{Engine, EngineError, PinnedFact, heads::Cell, ledger::Ledger, records::Head};
+use crate::turn::{ConversationId, Sequence, TenantId};
+
+/// Facts kept, of about 1 KiB each.
+const CACHED_FACTS: u64 = 64 * 1_024;
+
+/// What an answer was made of.
+struct Stamp {
+    /// Last write to the conversation, see [`Cell::last_write`].
+    write: u64,
+    revision: u64,
+    scored: Sequence,
+    ledger: Weak<Ledger>,
+}
+
+impl PartialEq for Stamp {
+    fn eq(&self, other: &Self) -> bool {
+        (self.write, self.revision, self.scored) == (other.write, other.revision, other.scored)
+            && self.ledger.ptr_eq(&other.ledger)
+    }
+}
+
+struct Known {
+    stamp: Stamp,
+    facts: Arc<Vec<PinnedFact>>,
+}
+
+/// Answers by conversation and the turn as of which they hold.
+pub(super) struct StandingCache {
+    recent: moka::sync::Cache<(TenantId, ConversationId, Sequence), Arc<Known>>,
+}
+
+impl Default for StandingCache {
+    fn default() -> Self {
+        let weight = |_: &(TenantId, ConversationId, Sequence), known: &Arc<Known>| {
+            u32::try_from(known.facts.len() + 1).unwrap_or(u32::MAX)
+        };
+        let recent =
+            moka::sync::Cache::builder().weigher(weight).max_capacity(CACHED_FACTS).build();
+        Self { recent }
+    }
+}
+
+impl Engine {
+    /// The facts that were known after a turn, as they stood then, oldest first.
+    /// Kept are those of now: as of the last turn or of none.
+    pub(super) fn standing_facts(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        as_of: Sequence,
+    ) -> Result<Arc<Vec<PinnedFact>>, EngineError> {
+        if head.facts == 0 {
+            return Ok(Arc::default());
+        }
+        if as_of < head.last_sequence {
+            return Ok(Arc::new(self.read_standing(cell, head, as_of)?));
+        }
+        // Before anything is read, so that a write meanwhile makes it outdated.
+        let write = cell.last_write();
+        let scored = self.indexed_sequence(cell, head);
+        let ledger = self.ledgers.of(&self.store, &cell.branch(head), scored)?;
+        let ledger = Arc::downgrade(&ledger);
+        let stamp = Stamp { write, revision: head.revision, scored, ledger };
+        let key = (cell.tenant.clone(), cell.id.clone(), as_of);
+        if let Some(known) = self.standing.recent.get(&key).filter(|known| known.stamp == stamp) {
+            return Ok(Arc::clone(&known.facts));
+        }
+        let facts = Arc::new(self.read_standing(cell, head, as_of)?);
+        self.standing.recent.insert(key, Arc::new(Known { stamp, facts: Arc::clone(&facts) }));
+        Ok(facts)
+    }
+}
