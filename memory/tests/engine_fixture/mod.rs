@@ -189,8 +189,7 @@ impl World {
         let mut keys = Vec::new();
         self.store
             .scan_keys(&[], &[], &mut |key| {
-                let is_day = key.starts_with(&days);
-                if key.first_chunk() != Some(&[0, b'S']) && !is_day {
+                if key.first_chunk() != Some(&[0, b'S']) && !key.starts_with(&days) {
                     keys.push(key.to_vec());
                 }
                 ControlFlow::Continue(())

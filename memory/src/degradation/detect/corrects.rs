@@ -79,7 +79,7 @@ phrase!(
 phrase!(
     /// Opens with "actually".
     ACTUALLY_OPEN,
-    r"^\s*(?:well|um|hmm|but|sorry)?[,.!\s]*actually\b[,\s]+(?:it's|it|he|she|they|that's|that|there|my|the|i'm|i\s+am|i\s+was|we)\b"
+    r"^\s*(?:well|um|hmm|but|sorry)?[,.!\s]*actually\b[,\s]+(?:it's|it|he|she|they|that's|that|there|the)\b"
 );
 phrase!(
     /// "It's X, not Y": the second group is what is wrong.

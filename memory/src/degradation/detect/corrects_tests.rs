@@ -68,6 +68,7 @@ fn what_only_looks_like_it_is_not() {
         "I don't want sugar.",
         "What's wrong with this code?",
         "Actually, make it Wednesday.",
+        "Actually, I am going to sell the flight and the hotel.",
         "No problem, thanks!",
         "Not bad at all.",
         "My boss said that I was wrong about the budget and I never told him why.",

@@ -121,9 +121,6 @@ fn found(question: &str, known: Known<'_>) -> Option<Finding> {
     ASKS.groups(question).find_map(|asked| {
         let name = asked.iter().skip(1).flatten().next()?.as_str();
         let slot = stems(name);
-        if slot.is_empty() {
-            return None;
-        }
         let pair = PAIRS.iter().find(|pair| pair.slot == name.to_lowercase());
         told_by(known, name, |text| {
             (name.eq_ignore_ascii_case("name") && TELLS_NAME.is_match(text))

@@ -77,7 +77,7 @@ phrase!(
 phrase!(
     /// "How many times do I have to", "for the third time", "I repeat".
     REPEATED,
-    r"\bhow\s+(?:many\s+times|often)\s+(?:do|must|have|did|should|will)\s+(?:i|we)\b
+    r"\bhow\s+(?:many\s+times|often)\s+(?:do|must|have|did|should|will)\s+(?:i|we)\s+(?:(?:have|need)\s+to\s+)?(?:tell|told|say|said|repeat|ask|asked|explain|mention)\b
       | (?:^|[.!?;:\n]\s*|,\s*)for\s+the\s+(?:second|third|fourth|fifth|sixth|tenth|last|hundredth|umpteenth|millionth|nth|\d+(?:nd|rd|th))\s+time\s*[,:.!]
       | \b(?:tell(?:ing)?|ask(?:ing|ed)?|say(?:ing)?|said|repeat(?:ing)?|told)\b[^.?!\n]{0,30}\bfor\s+the\s+(?:second|third|fourth|fifth|sixth|tenth|last|hundredth|umpteenth|millionth|nth|\d+(?:nd|rd|th))\s+time\b
       | \bi\s+(?:repeat\s*[,:;.!]|(?:have|had|need)\s+to\s+repeat\b|keep\s+(?:repeating|telling\s+you|saying|asking\s+you|having\s+to)|kept\s+(?:telling|asking)\s+you|hate\s+(?:to\s+repeat|repeating|having\s+to\s+repeat))

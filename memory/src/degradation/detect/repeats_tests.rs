@@ -75,6 +75,7 @@ fn what_only_looks_like_it_is_not() {
         "Let's repeat the exercise tomorrow.",
         "I forgot my umbrella.",
         "That's great, thanks!",
+        "How often should I do these exercises, and how many times do I need to water it?",
         "Remember that I am allergic to nuts.",
         "I mentioned it to my wife before dinner.",
     ] {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    context::{self, Query, TurnReader, Window, WindowInput, WindowOptions},
-    engine::{Engine, EngineError, pins::RetiredPins},
+    context::{self, Marks, Query, TurnReader, Window, WindowInput, WindowOptions},
+    engine::{Engine, EngineError, pins::RetiredPins, search::Scope},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
@@ -28,25 +28,35 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Assemble` when the required pins alone are larger, `Store`.
     pub fn handover(&self, tenant: &TenantId, id: &ConversationId) -> Result<Window, EngineError> {
-        let own = self.scope(tenant, id)?;
-        let pins = self.pins(&own, None, RetiredPins::LeftOut)?;
-        let summaries = self.summary_units(&own)?;
         let options = WindowOptions {
             pinned_share: 1.0,
             summary_share: 1.0,
             ..WindowOptions::new(HANDOVER_TOKENS, Arc::clone(&self.counter))
         };
+        self.standing_window(&self.scope(tenant, id)?, &options)
+    }
+
+    /// The pins and the summary of a conversation in a window of which nothing else is
+    /// wanted.
+    ///
+    /// # Errors
+    /// `Assemble` when the required pins alone do not fit, `Store`.
+    pub(in crate::engine) fn standing_window(
+        &self,
+        own: &Scope,
+        options: &WindowOptions,
+    ) -> Result<Window, EngineError> {
         let input = WindowInput {
-            pins: &pins,
-            summaries: &summaries,
+            pins: &self.pins(own, None, RetiredPins::LeftOut)?,
+            summaries: &self.summary_units(own)?,
             history: &[],
             retrieved: &[],
             query: &Query::Text(String::new()),
             recent_from: None,
             carried: None,
-            marks: &context::Marks::default(),
+            marks: &Marks::default(),
             reader: &NoTurns,
         };
-        Ok(context::assemble(&options, &input)?)
+        Ok(context::assemble(options, &input)?)
     }
 }

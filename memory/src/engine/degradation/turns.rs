@@ -136,8 +136,8 @@ impl Engine {
     ) -> Result<Vec<Fact>, EngineError> {
         let cell = self.heads.cell(&branch.tenant, &branch.conversation)?;
         let facts = self.standing_facts(&cell, head, until)?;
-        let holds = facts.into_iter().filter(|pinned| pinned.standing.retired.is_none());
-        Ok(holds.map(|pinned| pinned.fact).collect())
+        let holds = facts.iter().filter(|pinned| pinned.standing.retired.is_none());
+        Ok(holds.map(|pinned| pinned.fact.clone()).collect())
     }
 
     /// Tokens of every turn of a branch as a message, by sequence - 1.
