@@ -11,7 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "throughline/v1/conversation_service.proto",
         "throughline/v1/memory_service.proto",
         "throughline/v1/context_service.proto",
+        "throughline/v1/degradation_service.proto",
         "throughline/v1/server_service.proto",
+        "throughline/v1/usage_service.proto",
     ];
     for file in files {
         println!("cargo:rerun-if-changed={file}");

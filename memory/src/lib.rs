@@ -7,6 +7,7 @@
 //! clock, ids and configuration in.
 
 pub mod context;
+pub mod degradation;
 pub mod embed;
 pub mod engine;
 pub mod enrich;
@@ -17,3 +18,4 @@ pub mod staleness;
 pub mod store;
 pub mod summary;
 pub mod turn;
+pub mod usage;

@@ -17,6 +17,7 @@ use crate::{
     demo::{self, DemoArgs},
     models::ModelsCommand,
     serve, telemetry,
+    usage::{self, UsageArgs},
 };
 
 /// How long work on blocking threads may hold up the end of the process.
@@ -48,6 +49,10 @@ enum Command {
     Rebuild(Box<Given>),
     /// Play a long conversation in, ask it questions, show the windows.
     Demo(DemoArgs),
+    /// Show what a tenant used, by day or by conversation.
+    ///
+    /// Asks a running server; the API key decides the tenant.
+    Usage(UsageArgs),
     /// Fetch and check models.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -134,6 +139,7 @@ pub fn run() -> ExitCode {
             given.checked().and_then(|config| block_on(async { Ok(serve::rebuild(config).await?) }))
         }
         Command::Demo(args) => block_on(demo::run(args)),
+        Command::Usage(args) => block_on(usage::run(args)),
         Command::Models(command) => command.run(),
         Command::Config(ConfigCommand::Check(given)) => check(given),
         Command::Config(ConfigCommand::NewKey(given)) => new_key(given),

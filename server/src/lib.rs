@@ -13,10 +13,12 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod grpc;
+pub mod http;
 pub mod models;
 pub mod page_token;
 pub mod serve;
 pub mod telemetry;
+pub mod usage;
 pub mod wire;
 
 pub use throughline_proto::v1 as pb;

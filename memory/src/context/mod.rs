@@ -8,8 +8,8 @@
 //!
 //! Order: pins │ the summary │ in a chat, excerpts that are carried through several windows │
 //! recent turns, verbatim, from a start that moves only at a compaction boundary
-//! │ retrieved turns, in time order │ the query. What changes from turn to turn
-//! stands behind what does not.
+//! │ retrieved turns, in time order │ restated pins, where asked for │ the query.
+//! What changes from turn to turn stands behind what does not.
 
 mod budget;
 mod carried;
@@ -25,6 +25,7 @@ mod place;
 mod plan;
 mod prefix;
 mod quote;
+mod reanchor;
 mod recent;
 mod render;
 mod summary;
@@ -39,7 +40,8 @@ pub use ellipsis::{is_elliptical, search_text};
 pub use input::{Pin, PinMark, Query, RetrievedTurn, SummaryUnit, TurnReader, WindowInput};
 pub use marks::{Mark, Marker, Marks, marked_cost, marked_excerpt};
 pub use options::{
-    DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, TemplateOverhead, WindowOptions,
+    DEFAULT_PINNED_SHARE, DEFAULT_RECENT_SHARE, MIN_FRESH_SHARE, REANCHOR_SHARE, TemplateOverhead,
+    WindowOptions,
 };
 pub use prefix::{PrefixPiece, unchanged_prefix_tokens};
 pub use quote::clean;

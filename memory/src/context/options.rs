@@ -19,6 +19,10 @@ pub const DEFAULT_PINNED_SHARE: f32 = 0.25;
 /// they are chosen.
 pub const MIN_FRESH_SHARE: f32 = 0.15;
 
+/// Share of the budget for pins that are restated near the query, where that is
+/// asked for.
+pub const REANCHOR_SHARE: f32 = 0.1;
+
 /// Tokens that a chat template adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TemplateOverhead {
@@ -56,6 +60,9 @@ pub struct WindowOptions {
     pub pinned_share: f32,
     /// Share of the budget for the summary, 0 to 1; 0 for none.
     pub summary_share: f32,
+    /// Share of the budget for pins that are restated right before the query, 0 to
+    /// 1; 0 for none.
+    pub reanchor_share: f32,
     /// How much length counts against a retrieved turn: it is worth
     /// `score / tokens^alpha`. 0 keeps retrieval's order, 1 ranks by score for
     /// each token. Negative or not a number counts as 0.
@@ -76,6 +83,7 @@ impl WindowOptions {
             carried_share: 0.0,
             pinned_share: DEFAULT_PINNED_SHARE,
             summary_share: 0.0,
+            reanchor_share: 0.0,
             density_alpha: 0.0,
             min_score: 0.0,
         }

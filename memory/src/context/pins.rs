@@ -135,6 +135,11 @@ impl<'a> PinPlan<'a> {
         blocks
     }
 
+    /// Indices of the chosen pins, the most useful first.
+    pub(super) fn chosen(&self) -> Vec<usize> {
+        self.chosen.iter().map(|unit| unit.pin).collect()
+    }
+
     fn unit(&self, index: usize, pin: &Pin) -> Unit {
         let text = quote::pin(pin);
         let tokens = self.options.counter.count_again(&text);

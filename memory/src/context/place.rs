@@ -37,7 +37,7 @@ pub(super) fn place(
     let mut builder = Builder::new(options);
     let middle = plan.middle;
     for block in plan.pins.blocks() {
-        builder.push_pins(input.pins, &block);
+        builder.push_pins(input.pins, &block, Section::Pinned);
     }
     if let Some(summary) = &plan.summary {
         builder.push_summary(input.summaries, summary);
@@ -52,6 +52,9 @@ pub(super) fn place(
     }
     for block in excerpts::read(options, input, &middle.picks, middle.picks_room) {
         builder.push_excerpts(&middle.picks, &block, false);
+    }
+    for block in &plan.restated {
+        builder.push_pins(input.pins, block, Section::Reanchored);
     }
     if let Some((message, tokens)) = plan.query {
         builder.push_query(input.query, message, tokens);
@@ -150,10 +153,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn push_pins(&mut self, pins: &[Pin], block: &PinBlock) {
+    fn push_pins(&mut self, pins: &[Pin], block: &PinBlock, section: Section) {
         for (pin, tokens) in block.pins.iter().zip(&block.sealed.unit_tokens) {
             let Some(pin) = pins.get(*pin) else { continue };
-            let item = self.item(Section::Pinned, pin.authority, *tokens, pin_reason(pin));
+            let item = self.item(section, pin.authority, *tokens, pin_reason(pin));
             self.items.push(Item {
                 conversation: pin.conversation.clone(),
                 sequence: pin.fact.source,

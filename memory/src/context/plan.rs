@@ -13,8 +13,8 @@ use super::{
     marks::{Marks, noted},
     middle::{Frame, Middle},
     options::WindowOptions,
-    pins::PinPlan,
-    recent,
+    pins::{PinBlock, PinPlan},
+    reanchor, recent,
     render::{verbatim, weigh},
     summary::SummaryBlock,
     tools,
@@ -26,6 +26,8 @@ use crate::turn::Role;
 pub(super) struct Plan<'a> {
     /// The pins.
     pub(super) pins: PinPlan<'a>,
+    /// Pins to restate before the query.
+    pub(super) restated: Vec<PinBlock>,
     /// The summary, if there is one and it fits.
     pub(super) summary: Option<SummaryBlock>,
     /// The query as a message with its tokens, if there is one and it fits.
@@ -77,6 +79,12 @@ impl<'a> Plan<'a> {
             yielded.insert(0, Yielded::Pins(pins.yielded));
         }
 
+        let restated = match &query {
+            Some(_) => reanchor::blocks(options, input.pins, &pins.chosen(), room.left),
+            None => Vec::new(),
+        };
+        room.take(restated.iter().map(|block| reanchor::tokens(options, block)).sum());
+
         // Where every turn stands as it was said nothing need stand for it.
         let whole = options.stretch_recent
             && recent::earliest_start(history, query_at, overhead, room.left) == 0;
@@ -86,7 +94,7 @@ impl<'a> Plan<'a> {
 
         let frame = Frame { query_at, behind, room: room.left };
         let middle = Middle::plan(options, input, frame, carried);
-        Ok(Self { pins, summary, query, query_at, middle, yielded })
+        Ok(Self { pins, restated, summary, query, query_at, middle, yielded })
     }
 
     /// Reads what is carried; nothing if it was to be kept and cannot be, since
@@ -113,6 +121,7 @@ impl<'a> Plan<'a> {
         let query_yielded = query.map(|(_, tokens)| Yielded::QueryTurn(tokens));
         Self {
             pins,
+            restated: Vec::new(),
             summary: None,
             query: None,
             query_at: 0,

@@ -20,6 +20,8 @@ pub enum Section {
     Recent,
     /// Turns found by search, in time order.
     Retrieved,
+    /// Pins that are restated near the query.
+    Reanchored,
     /// The last user turn or the query.
     Query,
 }

@@ -313,6 +313,18 @@ pub enum Shortfall {
     QueryTurnTooLarge(u64),
 }
 
+/// Whether pins are restated right before the query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reanchoring {
+    /// Never.
+    #[default]
+    Never,
+    /// While the health of the conversation calls for it.
+    ByHealth,
+    /// Always.
+    Always,
+}
+
 /// A window to build.
 #[derive(Clone, Debug)]
 pub struct ContextRequest {
@@ -328,6 +340,8 @@ pub struct ContextRequest {
     pub pinned_share: Option<f32>,
     /// Share for summaries, 0 to 1; the engine's default if absent.
     pub summary_share: Option<f32>,
+    /// Whether pins are restated near the query.
+    pub reanchoring: Reanchoring,
     /// Search the user's other conversations too.
     pub include_user_history: bool,
     /// What the chat template adds.
@@ -361,6 +375,8 @@ pub struct ContextOutcome {
     pub superseded_dropped: u32,
     /// What was searched for.
     pub search_query: String,
+    /// The two best scores of retrieval, if it proposed two turns.
+    pub best_scores: Option<(f32, f32)>,
     /// Microseconds that building took beyond embedding the query.
     pub assembly_micros: u64,
 }

@@ -3,7 +3,7 @@
 //! Invariants: the turns of a call are taken whole or not at all; turn,
 //! idempotency record, head and outbox entry are one batch.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -17,6 +17,7 @@ use crate::{
     index::Branch,
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, NewTurn, Sequence, TenantId, Turn},
+    usage::Usage,
 };
 
 impl Engine {
@@ -168,8 +169,12 @@ impl Engine {
         batch.put(keys::at_sequence(&tenant, &id, Kind::Revision, first), encode(&next.revision)?);
         let task = Task::Derive { from: head.last_sequence + 1, until: next.last_sequence };
         let queued = self.enqueue(&mut batch, OutboxEntry { tenant, owner: id, task })?;
+        let amounts =
+            Usage { turns: plan.new.len() as u64, bytes: batch.bytes() as u64, ..Usage::default() };
+        let cell = Arc::clone(&writer.cell);
         let answer = plan.into_answer(&next);
         self.commit_head(writer, next, batch, Some(queued)).await?;
+        self.meter.add(&cell.tenant, Some(&cell.id), &amounts);
         Ok(answer)
     }
 }

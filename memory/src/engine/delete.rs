@@ -70,6 +70,7 @@ impl Engine {
         }
         self.commit_head(writer, next, batch, None).await?;
         self.windows.invalidate(tenant);
+        self.healths.invalidate(tenant);
         let deleted = self.finish_deletion(tenant, id).await?;
         for ancestor in ancestors() {
             self.finish_deletion(tenant, ancestor).await?;
@@ -178,7 +179,7 @@ impl Engine {
         self.store.scan_keys(&start, &end, &mut |key| {
             let sequence = key.get(kind_at + 1..kind_at + 9).and_then(|be| be.try_into().ok());
             let kept = match key.get(kind_at) {
-                Some(b'E' | b'M' | b'N' | b'T' | b'V' | b'X' | b'Y') => {
+                Some(b'E' | b'M' | b'N' | b'Q' | b'T' | b'V' | b'X' | b'Y') => {
                     sequence.is_some_and(|be| Sequence::from_be_bytes(be) < from)
                 }
                 Some(b'I') => {

@@ -16,7 +16,9 @@ use super::{
     turns::segment_of,
 };
 use crate::{
-    enrich::{Queued, delete_derived, passage_texts, strike_events, strike_summaries},
+    enrich::{
+        Queued, delete_derived, passage_texts, strike_degradation, strike_events, strike_summaries,
+    },
     facts::{Fact, detect::PinDetector},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -135,6 +137,7 @@ impl Engine {
         }
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;
+        strike_degradation(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.read_facts(tenant, owner)?;
         let facts =
             delete_facts(&mut batch, &cell, facts, &erased, |fact| comes_from(fact, &erased))?;
@@ -185,6 +188,7 @@ impl Engine {
             }
         }
         self.windows.invalidate(tenant);
+        self.healths.invalidate(tenant);
         if let Some(mark) = mark {
             let mut batch = Batch::new();
             batch.delete(mark);
@@ -235,6 +239,7 @@ impl Engine {
         }
         let mut next = self.touched(&head);
         strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
+        strike_degradation(&self.store, &mut batch, tenant, fork, sequences)?;
         next.facts = next.facts.saturating_sub(facts);
         self.commit_head(writer, next, batch, None).await?;
         self.ledgers.invalidate_owner(tenant, fork);

@@ -5,18 +5,20 @@
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
-//! turns without reading them, [`windows`] remembers what was built, [`rebuild`]
-//! derives everything again.
+//! turns without reading them, [`windows`] remembers what was built,
+//! [`degradation`] measures turns and windows, [`rebuild`] derives everything again.
 //!
 //! Invariants: every call names its tenant and sees nothing of another; an
 //! answer to a write means fsync; nothing here knows the wire.
 
 mod api;
 mod append;
+mod asked;
 pub(crate) mod catalog;
 mod commit;
 mod conversations;
 mod current;
+mod degradation;
 mod delete;
 mod detected;
 mod detected_edges;
@@ -47,6 +49,7 @@ mod staleness;
 mod standing;
 mod summaries;
 pub(crate) mod turns;
+mod usage;
 mod user_pins;
 pub(crate) mod uses;
 mod validate;
@@ -61,6 +64,11 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use api::*;
+pub use degradation::{
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
+    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, HealthWatch, MAX_COHORT, RecordCounts,
+    TurnDegradation,
+};
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
 pub use limits::Limits;
@@ -69,6 +77,8 @@ pub use source::StoreTurnSource;
 pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
 pub use summaries::{ShownSummary, SummaryOutcome, SummaryView};
 pub use watching::{Watch, WatchEvent, WatchStep};
+
+use watching::Watched;
 
 use crate::{
     context::{TokenCounter, Tokenizers},
@@ -80,6 +90,7 @@ use crate::{
     store::{Direction, Store, StoreHealth, keys},
     summary::{Summarize, fold::FoldRules},
     turn::{ConversationId, Sequence, TenantId},
+    usage::Meter,
 };
 
 /// How long an erasure waits for the index before it is left to the outbox.
@@ -114,6 +125,8 @@ pub struct EngineParts {
     pub pins: PinSettings,
     /// Limits in force.
     pub limits: Limits,
+    /// Counts what is done.
+    pub meter: Arc<Meter>,
     /// Tells the time.
     pub clock: Clock,
 }
@@ -147,6 +160,9 @@ pub struct Engine {
     folding: locks::Locks,
     watches: watching::Watches,
     windows: windows::Windows,
+    recorder: Arc<degradation::Recorder>,
+    meter: Arc<Meter>,
+    healths: degradation::Healths,
     closing: watch::Sender<bool>,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -188,6 +204,9 @@ impl Engine {
             folding: locks::Locks::default(),
             watches: watching::Watches::default(),
             windows: windows::Windows::default(),
+            recorder: Arc::default(),
+            meter: parts.meter,
+            healths: degradation::Healths::default(),
             closing: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
         });
@@ -196,6 +215,7 @@ impl Engine {
         let deriver = Deriver {
             store: Arc::clone(&engine.store),
             embed: Arc::clone(&engine.embed),
+            meter: Arc::clone(&engine.meter),
             index: Arc::clone(&engine.index),
             counter: Arc::clone(&engine.counter),
             order: Arc::clone(&engine.derivations),
@@ -213,6 +233,11 @@ impl Engine {
             let weak = Arc::downgrade(&engine);
             workers.push(enrich::spawn_folding(weak, folds, closing()));
         }
+        workers.push(degradation::spawn(
+            Arc::downgrade(&engine),
+            (Arc::clone(&engine.recorder), Arc::clone(&engine.meter)),
+            closing(),
+        ));
         *engine.workers.lock() = workers;
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;

@@ -7,14 +7,14 @@
 //! only ever adds; at most as many come back as may be live, the most useful.
 
 use super::{
-    Engine, EngineError, PinnedFact, commit::Publish, fact_records::put_fact, pins::RetiredPins,
-    search::Scope, window::CHAT_SUMMARY_SHARE,
+    Engine, EngineError, PinnedFact, commit::Publish, fact_records::put_fact, search::Scope,
+    window::CHAT_SUMMARY_SHARE,
 };
 use crate::{
-    context::{self, Marks, Query, TemplateOverhead, TurnReader, WindowInput, WindowOptions},
+    context::WindowOptions,
     facts::{Fact, detect},
     store::Batch,
-    turn::{ConversationId, Sequence, TenantId, Turn},
+    turn::{ConversationId, Sequence, TenantId},
 };
 
 /// Tokens of the window that is asked: a small effective window, of which the
@@ -74,44 +74,18 @@ impl Engine {
     /// The units of the pins and of the summary in a window of which nothing else
     /// is wanted.
     fn standing_units(&self, scope: &Scope) -> Result<Vec<String>, EngineError> {
-        let pins = self.pins(scope, None, RetiredPins::LeftOut)?;
-        let summaries = self.summary_units(scope)?;
         let options = WindowOptions {
-            budget: PROBED_BUDGET,
-            counter: self.counter.clone(),
-            overhead: TemplateOverhead::default(),
-            recent_share: 0.0,
-            stretch_recent: false,
-            carried_share: 0.0,
-            pinned_share: context::DEFAULT_PINNED_SHARE,
             summary_share: CHAT_SUMMARY_SHARE,
-            density_alpha: 0.0,
-            min_score: 0.0,
+            ..WindowOptions::new(PROBED_BUDGET, self.counter.clone())
         };
-        let input = WindowInput {
-            pins: &pins,
-            summaries: &summaries,
-            history: &[],
-            retrieved: &[],
-            query: &Query::Text(String::new()),
-            recent_from: None,
-            carried: None,
-            marks: &Marks::default(),
-            reader: &NoTurns,
+        let window = match self.standing_window(scope, &options) {
+            Ok(window) => window,
+            // Required pins that do not fit leave nothing else to be told by.
+            Err(EngineError::Assemble(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
         };
-        // Required pins that do not fit leave nothing else to be told by.
-        let Ok(window) = context::assemble(&options, &input) else { return Ok(Vec::new()) };
         // Within a unit no line begins with a bracket.
         let units = window.messages.iter().flat_map(|message| message.content.split("\n["));
         Ok(units.map(str::to_owned).collect())
-    }
-}
-
-/// Reads nothing: pins and summaries bring their words.
-struct NoTurns;
-
-impl TurnReader for NoTurns {
-    fn read(&self, _: Option<&ConversationId>, _: Sequence) -> Option<std::sync::Arc<Turn>> {
-        None
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     retrieval::{self, Candidates, Ranking},
     store::{Direction, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
+    usage::Usage,
 };
 
 /// Turns at the newest end that are searched by words while they wait to be
@@ -231,9 +232,14 @@ impl Engine {
         limit: usize,
     ) -> Result<Gathered, EngineError> {
         let mut shortfalls = Vec::new();
+        // The search of a user belongs to no conversation.
+        let own = scopes.first().map(|scope| scope.branch.conversation.clone());
+        let own = own.as_ref().filter(|_| scopes.len() == 1);
         let Some(tenant) = scopes.first().map(|scope| scope.branch.tenant.clone()) else {
             return Ok(Gathered::nothing(scopes));
         };
+        let embedded_tokens = u64::from(self.counter.count(query));
+        self.meter.add(&tenant, own, &Usage { embedded_tokens, ..Usage::default() });
         let asked = Instant::now();
         let vector = match self.embed.query(&tenant, query).await {
             Ok(vector) => Some(vector),

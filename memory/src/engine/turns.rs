@@ -13,6 +13,7 @@ use crate::{
     index::{Branch, Segment},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, NewTurn, OpaqueSource, Part, Sequence, TenantId, Turn},
+    usage::Usage,
 };
 
 impl Engine {
@@ -106,7 +107,11 @@ impl Engine {
         let task = Task::Derive { from: head.last_sequence + 1, until: next.last_sequence };
         let entry = OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task };
         let queued = self.enqueue(&mut batch, entry)?;
-        self.commit_head(writer, next, batch, Some(queued)).await
+        let amounts =
+            Usage { turns: turns.len() as u64, bytes: batch.bytes() as u64, ..Usage::default() };
+        self.commit_head(writer, next, batch, Some(queued)).await?;
+        self.meter.add(tenant, Some(id), &amounts);
+        Ok(())
     }
 
     /// Reads one turn of a branch; forgotten ones come back empty.

@@ -64,7 +64,7 @@ pub struct WatchStep {
 
 /// Follows a conversation.
 pub struct Watch {
-    engine: Arc<Engine>,
+    watched: Watched,
     tenant: TenantId,
     id: ConversationId,
     after_revision: u64,
@@ -76,7 +76,39 @@ pub struct Watch {
     revisions: Vec<(Sequence, u64)>,
 }
 
-impl Drop for Watch {
+/// One of the watches that the engine counts.
+pub(super) struct Watched {
+    engine: Arc<Engine>,
+}
+
+impl Watched {
+    /// Counts one more.
+    ///
+    /// # Errors
+    /// `LimitReached`.
+    pub(super) fn new(engine: &Arc<Engine>) -> Result<Self, EngineError> {
+        let max = engine.limits.watches;
+        // Counted first: `Drop` takes it back.
+        let watched = Self { engine: Arc::clone(engine) };
+        let watches = engine.watches.fetch_add(1, Ordering::Relaxed);
+        if watches >= max {
+            return Err(EngineError::LimitReached {
+                limit: "watches",
+                max,
+                detail: format!("{watches} conversations are watched"),
+                retry: true,
+            });
+        }
+        Ok(watched)
+    }
+
+    /// The engine that counts it.
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+impl Drop for Watched {
     fn drop(&mut self) {
         self.engine.watches.fetch_sub(1, Ordering::Relaxed);
     }
@@ -95,27 +127,15 @@ impl Engine {
         after_revision: u64,
     ) -> Result<Watch, EngineError> {
         self.heads.cell(tenant, id)?.head()?;
-        let max = self.limits.watches;
-        // Counted first: `Drop` takes it back.
-        let watch = Watch {
-            engine: Arc::clone(self),
+        Ok(Watch {
+            watched: Watched::new(self)?,
             tenant: tenant.clone(),
             id: id.clone(),
             after_revision,
             at: 0,
             sent: HashMap::new(),
             revisions: Vec::new(),
-        };
-        let watches = self.watches.fetch_add(1, Ordering::Relaxed);
-        if watches >= max {
-            return Err(EngineError::LimitReached {
-                limit: "watches",
-                max,
-                detail: format!("{watches} conversations are watched"),
-                retry: true,
-            });
-        }
-        Ok(watch)
+        })
     }
 }
 
@@ -132,21 +152,21 @@ impl Watch {
     /// `Closed` when the engine shuts down, `Store`.
     pub async fn next(&mut self) -> Result<Option<WatchStep>, EngineError> {
         loop {
-            let cell = self.engine.heads.cell(&self.tenant, &self.id)?;
-            let Ok(scope) = self.engine.scope(&self.tenant, &self.id) else {
+            let cell = self.watched.engine.heads.cell(&self.tenant, &self.id)?;
+            let Ok(scope) = self.watched.engine.scope(&self.tenant, &self.id) else {
                 return Ok(None);
             };
-            while self.at < self.engine.scored(&scope)? {
+            while self.at < self.watched.engine.scored(&scope)? {
                 if let Some(step) = self.step(&scope)? {
                     return Ok(Some(step));
                 }
             }
             drop(scope);
-            let mut closing = self.engine.closing.subscribe();
+            let mut closing = self.watched.engine.closing.subscribe();
             let next = self.at + 1;
             let mut revisions = cell.watch();
-            let grown = self.engine.outbox.wait_until(|| match cell.head() {
-                Ok(head) => self.engine.indexed_sequence(&cell, &head) >= next,
+            let grown = self.watched.engine.outbox.wait_until(|| match cell.head() {
+                Ok(head) => self.watched.engine.indexed_sequence(&cell, &head) >= next,
                 Err(_) => true,
             });
             // A deletion is told by the revision, which then is the largest.
@@ -163,7 +183,7 @@ impl Watch {
     fn step(&mut self, scope: &Scope) -> Result<Option<WatchStep>, EngineError> {
         let sequence = self.at + 1;
         let revision = self.revision_of(scope, sequence)?;
-        let engine = Arc::clone(&self.engine);
+        let engine = Arc::clone(&self.watched.engine);
         let ledger = engine.ledger(scope)?;
         let timeline = ledger.covering(&engine.store, sequence)?;
         self.at = sequence;
@@ -206,7 +226,7 @@ impl Watch {
         concerned.dedup();
         let mut moved = Vec::new();
         for sequence in concerned {
-            let now = self.engine.staleness_of(timeline, sequence, with);
+            let now = self.watched.engine.staleness_of(timeline, sequence, with);
             let before = self.sent.get(&sequence).copied().unwrap_or(0.0);
             if (now.score - before).abs() >= MOVED {
                 self.sent.insert(sequence, now.score);
@@ -229,10 +249,15 @@ impl Watch {
         part.segments.iter_mut().for_each(|segment| segment.from = from);
         if self.revisions.is_empty() || sequence >= from {
             let revisions = &mut self.revisions;
-            scan_sequences(&self.engine.store, &part, Kind::Revision, &mut |at, key, value| {
-                revisions.push((at, decode(key, value)?));
-                Ok(())
-            })?;
+            scan_sequences(
+                &self.watched.engine.store,
+                &part,
+                Kind::Revision,
+                &mut |at, key, value| {
+                    revisions.push((at, decode(key, value)?));
+                    Ok(())
+                },
+            )?;
         }
         let at = self.revisions.partition_point(|(from, _)| *from <= sequence);
         let known = at.checked_sub(1).and_then(|at| self.revisions.get(at));

@@ -9,16 +9,19 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    asked::query_sequence,
+    degradation::Built,
     late_marks,
     marks::{Marking, MayShow},
     pins::RetiredPins,
     proposals::{name_components, proposals},
     reader::Reader,
-    search::{Gathered, Scope},
+    search::Gathered,
     windows::WindowKey,
 };
 use crate::{
     context::{self, Query, TurnCost, WindowInput, WindowOptions},
+    degradation::WindowFacts,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
@@ -124,8 +127,10 @@ impl Engine {
             self.indexed_sequence(&cell, &own.head),
             self.folded.of(&self.store, &own.branch)?.version(),
             self.user_pins_version(&own)?,
+            self.reanchors(&own, request)?,
         );
         if let Some(known) = self.windows.same(&key) {
+            self.meter_window(&cell.tenant, &cell.id, &known);
             return Ok(known);
         }
         let mut scopes = vec![own];
@@ -151,6 +156,10 @@ impl Engine {
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
+        self.meter_window(&tenant, &id, &outcome);
+        if request.as_of == 0 {
+            self.note_window(&gathered, request, &query, &outcome);
+        }
         self.windows.remember(key, &outcome);
         // What was erased meanwhile may stand in it.
         if !cell.head().is_ok_and(|now| now.revision == outcome.revision) {
@@ -178,6 +187,10 @@ impl Engine {
         let method = SearchMethod::Hybrid;
         let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
         let retrieved = self.proposed(gathered, &ranking, counter.as_ref())?;
+        let best_scores = match &*retrieved {
+            [best, second, ..] => Some((best.score, second.score)),
+            _ => None,
+        };
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
         let costs = state.costs(counter.name());
         let costs = costs.get(..last as usize).unwrap_or(costs);
@@ -208,6 +221,7 @@ impl Engine {
             carried_share: if in_chat { carried_share(recent_share) } else { 0.0 },
             pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
             summary_share,
+            reanchor_share: if key.reanchors() { context::REANCHOR_SHARE } else { 0.0 },
             density_alpha: DENSITY_ALPHA,
             min_score: request.min_score,
         };
@@ -245,61 +259,37 @@ impl Engine {
             edges: self.item_edges(&gathered.scopes, &window, &marks)?,
             superseded_dropped: late_marks::dropped(&marks, &marking.retrieved),
             search_query,
+            best_scores,
             assembly_micros: 0,
             window: Arc::new(window),
         })
     }
 
-    /// What the window is for.
-    fn query_of(
+    /// Has a window recorded, beside the request.
+    fn note_window(
         &self,
-        own: &Scope,
+        gathered: &Gathered,
         request: &ContextRequest,
-        turn: Option<Sequence>,
-    ) -> Result<Query, EngineError> {
-        if !request.query.trim().is_empty() && turn.is_none() {
-            return Ok(Query::Text(self.clip_query(&request.query).to_owned()));
-        }
-        let sequence = match turn {
-            Some(sequence) => Some(sequence),
-            None => self.last_user_turn(own)?,
-        };
-        let turn = match sequence {
-            Some(sequence) => self.read_turn(&own.branch, sequence)?,
-            None => None,
-        };
-        let turn = turn.filter(|turn| !turn.forgotten).ok_or_else(|| {
-            EngineError::invalid("query", "is required: the conversation has no user turn yet")
-        })?;
-        Ok(Query::LastTurn(Arc::new(turn)))
-    }
-
-    fn last_user_turn(&self, own: &Scope) -> Result<Option<Sequence>, EngineError> {
-        let last = own.head.last_sequence;
-        let state = own.catalog.covering(&self.store, last, self.counter.as_ref())?;
-        let found = state.traits().iter().rev().find(|traits| {
-            traits.role == Role::User && !traits.forgotten && traits.sequence <= last
+        query: &Query,
+        outcome: &ContextOutcome,
+    ) {
+        let Some(own) = gathered.scopes.first() else { return };
+        self.recorder.note(Built {
+            tenant: own.branch.tenant.clone(),
+            id: own.branch.conversation.clone(),
+            window: Arc::clone(&outcome.window),
+            facts: WindowFacts {
+                at: own.head.last_sequence,
+                in_chat: matches!(query, Query::LastTurn(_)),
+                built_at: (self.clock)(),
+                budget: request.budget,
+                history_tokens: outcome.full_history_tokens,
+                unchanged_prefix_tokens: outcome.unchanged_prefix_tokens,
+                best_scores: outcome.best_scores,
+                superseded_dropped: outcome.superseded_dropped,
+                latency_micros: outcome.assembly_micros,
+            },
         });
-        Ok(found.map(|traits| traits.sequence))
-    }
-
-    /// The words that are searched for: an elliptical last turn together with
-    /// the exchange before it.
-    fn search_query(&self, own: &Scope, query: &Query) -> Result<String, EngineError> {
-        let turn = match query {
-            Query::Text(text) => return Ok(text.clone()),
-            Query::LastTurn(turn) => turn,
-        };
-        let mut exchange = String::new();
-        let from = turn.sequence.saturating_sub(2).max(1);
-        for sequence in from..turn.sequence {
-            if let Some(before) = self.read_turn(&own.branch, sequence)? {
-                exchange.push_str(&before.searchable_text());
-                exchange.push('\n');
-            }
-        }
-        let text = context::search_text(&turn.searchable_text(), &exchange);
-        Ok(self.clip_query(&text).to_owned())
     }
 }
 
@@ -337,12 +327,5 @@ fn without_query(shortfall: Shortfall) -> Option<Shortfall> {
     match shortfall {
         Shortfall::NotIndexed(turns) => (turns > 1).then(|| Shortfall::NotIndexed(turns - 1)),
         other => Some(other),
-    }
-}
-
-fn query_sequence(query: &Query) -> Option<Sequence> {
-    match query {
-        Query::LastTurn(turn) => Some(turn.sequence),
-        Query::Text(_) => None,
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct WindowKey {
     /// Version of the user's pins in other conversations.
     pins_of_user: u64,
     user_history: bool,
+    /// Pins are restated: behind what a prefix cache keeps, so the same series.
+    reanchors: bool,
 }
 
 impl WindowKey {
@@ -57,6 +59,7 @@ impl WindowKey {
         indexed: Sequence,
         folded: u64,
         pins_of_user: u64,
+        reanchors: bool,
     ) -> Self {
         let options = format!(
             "{:?}",
@@ -85,7 +88,13 @@ impl WindowKey {
             folded,
             pins_of_user,
             user_history: request.include_user_history,
+            reanchors,
         }
+    }
+
+    /// Pins are restated near the query.
+    pub(super) fn reanchors(&self) -> bool {
+        self.reanchors
     }
 
     /// Every turn up to here was searchable.

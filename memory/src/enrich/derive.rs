@@ -9,7 +9,7 @@ use super::{
     Queued,
     events::{Drawer, Drawn},
     folding::Folds,
-    strike::{strike_events, strike_summaries},
+    strike::{strike_degradation, strike_events, strike_summaries},
 };
 use crate::{
     context::{self, TokenCounter},
@@ -30,6 +30,7 @@ use crate::{
     retrieval,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
+    usage::{Meter, Usage},
 };
 
 /// Turns read and embedded at a time within one entry: bounds memory.
@@ -39,6 +40,7 @@ const TURNS_PER_STEP: usize = 256;
 pub(crate) struct Deriver {
     pub(crate) store: Arc<Store>,
     pub(crate) embed: Arc<EmbedService>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) index: Arc<dyn TurnIndex>,
     /// The tokenizer whose costs are kept ready.
     pub(crate) counter: Arc<dyn TokenCounter>,
@@ -64,32 +66,36 @@ struct Embedded {
 }
 
 impl Deriver {
-    /// Does one entry. Can be repeated.
+    /// Does one entry. Can be repeated. What comes back is to be written together
+    /// with the end of the entry.
     ///
     /// # Errors
     /// What store, embedder or index report; nothing is half-done in a way that
     /// a repetition would not mend.
-    pub(crate) async fn run(&self, queued: &Queued) -> Result<(), EngineError> {
+    pub(crate) async fn run(&self, queued: &Queued) -> Result<Batch, EngineError> {
         let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
         match &queued.entry.task {
-            Task::Derive { from, until } => self.derive(tenant, owner, *from, *until).await,
-            Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await,
-            Task::Facts => match self.engine.upgrade() {
-                Some(engine) => engine.redraw_facts(tenant, owner).await,
-                None => Err(EngineError::Closed),
-            },
-            Task::Pins { from, until } => match self.engine.upgrade() {
-                Some(engine) => engine.pin_again(tenant, owner, *from, *until).await,
-                None => Err(EngineError::Closed),
-            },
-            Task::Forget { sequences } => self.forget(tenant, owner, sequences).await,
+            Task::Derive { from, until } => {
+                return self.derive(tenant, owner, *from, *until).await;
+            }
+            Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await?,
+            Task::Facts => {
+                let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+                engine.redraw_facts(tenant, owner).await?;
+            }
+            Task::Pins { from, until } => {
+                let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+                engine.pin_again(tenant, owner, *from, *until).await?;
+            }
+            Task::Forget { sequences } => self.forget(tenant, owner, sequences).await?,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
                 self.invalidate(tenant, owner);
                 let _order = self.order.lock(&keys::head(tenant, owner)).await;
-                Ok(self.index.remove_conversation(tenant, owner, *from).await?)
+                self.index.remove_conversation(tenant, owner, *from).await?;
             }
         }
+        Ok(Batch::new())
     }
 
     /// Again in the store too: a derivation that was under way when the turns
@@ -108,11 +114,13 @@ impl Deriver {
             }
             strike_events(&self.store, &mut batch, tenant, owner, steps)?;
             strike_summaries(&self.store, &mut batch, tenant, owner, steps)?;
+            strike_degradation(&self.store, &mut batch, tenant, owner, steps)?;
             for (fork, until) in forks_of(&self.store, tenant, owner)? {
                 let shared = steps.partition_point(|sequence| *sequence <= until);
                 let shared = steps.get(..shared).unwrap_or_default();
                 strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
                 strike_summaries(&self.store, &mut batch, tenant, &fork, shared)?;
+                strike_degradation(&self.store, &mut batch, tenant, &fork, shared)?;
             }
             self.store.commit(batch).await?;
         }
@@ -200,7 +208,7 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
         until: Sequence,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Batch, EngineError> {
         let mut next = from;
         while next <= until {
             let turns = self.read(tenant, owner, next, until)?;
@@ -210,7 +218,7 @@ impl Deriver {
             if live.is_empty() {
                 continue;
             }
-            let embedded = self.embed(tenant, live).await?;
+            let embedded = self.embed(tenant, owner, live).await?;
             let head_key = keys::head(tenant, owner);
             let _order = self.order.lock(&head_key).await;
             let batch = self.records(tenant, owner, &embedded)?;
@@ -227,13 +235,10 @@ impl Deriver {
                 .collect();
             self.index.upsert(tenant, owner, &head.user_id, turns).await?;
         }
-        match self.engine.upgrade() {
-            Some(engine) => {
-                engine.hear_turns(tenant, owner, from, until).await?;
-                engine.pin_detected(tenant, owner, from, until).await
-            }
-            None => Err(EngineError::Closed),
-        }
+        let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+        engine.hear_turns(tenant, owner, from, until).await?;
+        engine.pin_detected(tenant, owner, from, until).await?;
+        engine.measure_turns(tenant, owner, from, until).await
     }
 
     fn read(
@@ -263,6 +268,7 @@ impl Deriver {
     async fn embed(
         &self,
         tenant: &TenantId,
+        owner: &ConversationId,
         turns: Vec<Turn>,
     ) -> Result<Vec<Embedded>, EngineError> {
         let mut texts = Vec::new();
@@ -273,7 +279,10 @@ impl Deriver {
                 spans.push((position, range));
             }
         }
+        let tokens = texts.iter().map(|text| u64::from(self.counter.count(text)));
+        let embedded_tokens = tokens.sum();
         let vectors = self.embed.passages(tenant, texts).await?;
+        self.meter.add(tenant, Some(owner), &Usage { embedded_tokens, ..Usage::default() });
         let mut embedded: Vec<Embedded> =
             turns.into_iter().map(|turn| Embedded { turn, passages: Vec::new() }).collect();
         for ((position, range), vector) in spans.into_iter().zip(vectors) {
@@ -323,9 +332,15 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
     ) -> Result<(), StoreError> {
-        for kind in
-            [Kind::Derived, Kind::Events, Kind::Rejection, Kind::Summary, Kind::Used, Kind::Vector]
-        {
+        for kind in [
+            Kind::Derived,
+            Kind::Events,
+            Kind::Rejection,
+            Kind::Signals,
+            Kind::Summary,
+            Kind::Used,
+            Kind::Vector,
+        ] {
             let start = keys::at_sequence(tenant, owner, kind, from);
             let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
             let mut doomed = Vec::new();
@@ -370,6 +385,7 @@ pub(crate) fn delete_derived(
 ) -> Result<(), StoreError> {
     batch.delete(keys::at_sequence(tenant, owner, Kind::Derived, sequence));
     batch.delete(keys::at_sequence(tenant, owner, Kind::Events, sequence));
+    batch.delete(keys::at_sequence(tenant, owner, Kind::Signals, sequence));
     let vectors = keys::at_sequence(tenant, owner, Kind::Vector, sequence);
     let (start, end) = keys::prefix_range(&vectors);
     store.scan_keys(&start, &end, &mut |key| {

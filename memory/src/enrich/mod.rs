@@ -16,5 +16,5 @@ pub(crate) use derive::{Deriver, delete_derived, passage_texts};
 pub(crate) use events::Drawer;
 pub(crate) use folding::{Folds, spawn as spawn_folding};
 pub(crate) use outbox::{Outbox, Queued};
-pub(crate) use strike::{strike_events, strike_summaries};
+pub(crate) use strike::{strike_degradation, strike_events, strike_summaries};
 pub(crate) use worker::spawn;

@@ -97,6 +97,32 @@ pub(crate) fn strike_summaries(
     failed.map_or(Ok(()), Err)
 }
 
+/// Adds to a batch what takes out what was measured of erased turns, of the windows
+/// that were built for them, and what the application said of them.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn strike_degradation(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    for sequence in erased {
+        batch.delete(keys::at_sequence(tenant, conversation, Kind::Signals, *sequence));
+        for kind in [Kind::Outcome, Kind::Window] {
+            let prefix = keys::at_sequence(tenant, conversation, kind, *sequence);
+            let (start, end) = keys::prefix_range(&prefix);
+            store.scan_keys(&start, &end, &mut |key| {
+                batch.delete(key.to_vec());
+                ControlFlow::Continue(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// Strikes erased turns from a record; whether it has changed.
 fn strike(record: &mut TurnEvents, erased: &[Sequence]) -> bool {
     let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();

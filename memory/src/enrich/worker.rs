@@ -96,6 +96,7 @@ pub(crate) fn spawn(
 /// conversation; any other failure ends the round.
 async fn run(deriver: &Deriver, taken: Vec<Queued>) -> Round {
     let mut round = Round::default();
+    let mut batch = Batch::new();
     let mut taken = taken.into_iter();
     for queued in taken.by_ref() {
         let owner = (&queued.entry.tenant, &queued.entry.owner);
@@ -104,8 +105,21 @@ async fn run(deriver: &Deriver, taken: Vec<Queued>) -> Round {
             round.held.push(queued);
             continue;
         }
+        // What is removed must not be written after it.
+        if queued.removes()
+            && !batch.is_empty()
+            && let Err(error) = deriver.store.commit(std::mem::take(&mut batch)).await
+        {
+            round.error = Some(error.into());
+            round.left.append(&mut round.done);
+            round.left.push(queued);
+            break;
+        }
         match deriver.run(&queued).await {
-            Ok(()) => round.done.push(queued),
+            Ok(records) => {
+                batch.append(records);
+                round.done.push(queued);
+            }
             Err(error) => {
                 if !matches!(error, EngineError::Embed(EmbedError::Engine(_))) {
                     round.error = Some(error);
@@ -119,7 +133,6 @@ async fn run(deriver: &Deriver, taken: Vec<Queued>) -> Round {
         }
     }
     round.left.extend(taken);
-    let mut batch = Batch::new();
     round.done.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
     if !batch.is_empty()
         && let Err(error) = deriver.store.commit(batch).await

@@ -146,6 +146,22 @@ impl Timeline {
         self.acting(earlier, as_of).filter(replaced).last()
     }
 
+    /// Whether what a turn says was replaced or had expired by then.
+    pub fn is_stale(&self, sequence: Sequence, as_of: Sequence) -> bool {
+        let expired = || {
+            let (at, confidence, _) = self.expiry(sequence)?;
+            Some(confidence >= SHOWN_CONFIDENCE && self.clock(as_of)? >= at)
+        };
+        self.replaced_by(sequence, as_of).is_some() || expired().unwrap_or(false)
+    }
+
+    /// The turns up to `as_of` that were stale by then, in no order, each once.
+    pub fn stale_turns(&self, as_of: Sequence) -> impl Iterator<Item = Sequence> {
+        let expiring = self.expiring.iter().filter(|at| !self.acting.contains_key(at));
+        let may_be = self.acting.keys().chain(expiring).copied();
+        may_be.filter(move |at| *at <= as_of && self.is_stale(*at, as_of))
+    }
+
     /// Edges of a turn that are acted on, with their later turns, in order of
     /// these.
     fn acting(&self, of: Sequence, as_of: Sequence) -> impl Iterator<Item = (Sequence, &Edge)> {

@@ -41,6 +41,12 @@ impl Batch {
         self.operations.push(Operation::Delete(key));
     }
 
+    /// Takes the operations of another batch behind its own.
+    pub fn append(&mut self, mut other: Self) {
+        self.bytes += other.bytes;
+        self.operations.append(&mut other.operations);
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

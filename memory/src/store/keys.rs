@@ -9,7 +9,9 @@
 //! len tenant 'U' len user len conv       user -> conversation
 //! len tenant 'K' len parent len child    fork child of a conversation
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
+//! len tenant 'B' day:u32                 what the tenant used on a day
 //! len tenant 'D' len conv kind ...       everything of one conversation:
+//!     'B'                                what the conversation used
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
@@ -17,10 +19,13 @@
 //!     'L' hash:16                        what a language model answered
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'N' seq:u64                        revision that turns from here on came with
+//!     'O' seq:u64 hash:16                what the application says of a turn
 //!     'P' seq:u64                        spans whose detected pins were unpinned
+//!     'Q' seq:u64                        degradation signals of a turn
 //!     'T' seq:u64                        turn
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
+//!     'W' seq:u64 micros:u64             degradation signals of a window
 //!     'X' later:u64 earlier:u64          edge that was rejected
 //!     'Y' until:u64 level:u8             summary
 //! ```
@@ -36,6 +41,8 @@ pub type Key = Vec<u8>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
+    /// What the conversation used.
+    Usage = b'B',
     /// Staleness events that a turn brought.
     Events = b'E',
     /// A fact.
@@ -50,14 +57,20 @@ pub enum Kind {
     Derived = b'M',
     /// Revision that came with the turns from a sequence on.
     Revision = b'N',
+    /// What the application says of a turn.
+    Outcome = b'O',
     /// Spans of a turn whose detected pins the caller has unpinned.
     Unpinned = b'P',
+    /// Degradation signals of a turn.
+    Signals = b'Q',
     /// A turn.
     Turn = b'T',
     /// Windows that a turn stood in.
     Used = b'U',
     /// Vector of a passage.
     Vector = b'V',
+    /// Degradation signals of a window.
+    Window = b'W',
     /// An edge that was rejected.
     Rejection = b'X',
     /// A summary.
@@ -171,6 +184,13 @@ pub fn creation(of: &TenantId, request_id: &str) -> Key {
     key
 }
 
+/// What a tenant used on a day.
+pub fn usage_day(of: &TenantId, day: u32) -> Key {
+    let mut key = tenant(of, b'B');
+    key.extend_from_slice(&day.to_be_bytes());
+    key
+}
+
 /// Everything of one conversation but its head.
 pub fn conversation_prefix(of: &TenantId, conversation: &ConversationId) -> Key {
     let mut key = tenant(of, b'D');
@@ -214,6 +234,25 @@ pub fn vector(
 pub fn summary(of: &TenantId, conversation: &ConversationId, until: Sequence, level: u8) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Summary, until);
     key.push(level);
+    key
+}
+
+/// An outcome of a turn, by the caller's id.
+pub fn outcome(of: &TenantId, conversation: &ConversationId, sequence: Sequence, id: &str) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::Outcome, sequence);
+    key.extend_from_slice(&digest(id.as_bytes()));
+    key
+}
+
+/// A window by the newest turn and the time when it was built, in microseconds.
+pub fn window(
+    of: &TenantId,
+    conversation: &ConversationId,
+    sequence: Sequence,
+    micros: u64,
+) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::Window, sequence);
+    key.extend_from_slice(&micros.to_be_bytes());
     key
 }
 

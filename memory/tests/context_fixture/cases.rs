@@ -238,6 +238,7 @@ pub(crate) fn options_of(case: &Case) -> WindowOptions {
         recent_share: case.shares.0,
         pinned_share: case.shares.1,
         summary_share: case.shares.2,
+        reanchor_share: case.shares.1 / 2.0,
         carried_share: case.carrying.0,
         stretch_recent: case.carrying.1,
         overhead: TemplateOverhead { per_message: case.overhead.0, per_prompt: case.overhead.1 },

@@ -181,12 +181,15 @@ impl World {
         self.store.commit(batch).await.expect("committed");
     }
 
-    /// Keys of all records but the server's own state.
+    /// Keys of all records but the server's own state and the days of usage, which
+    /// stay when what was used is gone.
     pub fn keys(&self) -> Vec<Vec<u8>> {
+        let mut days = keys::usage_day(&tenant(), 0);
+        days.truncate(days.len() - size_of::<u32>());
         let mut keys = Vec::new();
         self.store
             .scan_keys(&[], &[], &mut |key| {
-                if key.first_chunk() != Some(&[0, b'S']) {
+                if key.first_chunk() != Some(&[0, b'S']) && !key.starts_with(&days) {
                     keys.push(key.to_vec());
                 }
                 ControlFlow::Continue(())
@@ -326,6 +329,7 @@ async fn open(
         detector,
         pins: pins(controls),
         limits: limits.clone(),
+        meter: Arc::default(),
         clock: Arc::new(move || {
             let now = of_clock.now.fetch_add(1, Ordering::SeqCst);
             Timestamp::from_second(now).expect("a time")

@@ -24,6 +24,7 @@ pub fn ask(query: &str) -> ContextRequest {
         recent_share: None,
         pinned_share: None,
         include_user_history: false,
+        reanchoring: Reanchoring::Never,
         overhead: TemplateOverhead::default(),
         min_score: 0.0,
         min_revision: 0,

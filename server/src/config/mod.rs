@@ -7,6 +7,7 @@ mod limits;
 mod llm;
 mod paths;
 mod pins;
+mod prices;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -17,6 +18,7 @@ pub use file::load;
 pub use limits::limits;
 pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
+pub use prices::Prices;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -107,6 +109,8 @@ pub struct EmbeddingSettings {
 pub struct Config {
     /// Where to listen.
     pub listen: Vec<SocketAddr>,
+    /// Where to answer HTTP, if at all.
+    pub http_listen: Option<SocketAddr>,
     /// Everybody is the tenant `dev`.
     pub dev: bool,
     /// API keys.
@@ -137,6 +141,8 @@ pub struct Config {
     pub pins: PinOptions,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
+    /// What usage costs.
+    pub prices: Prices,
     /// What a request may need.
     pub limits: Limits,
     /// What the wire may need.
@@ -170,6 +176,7 @@ impl Config {
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let config = Self {
             listen: settings::listen(settings.listen.as_deref())?,
+            http_listen: settings::http_listen(settings.http_listen.as_deref())?,
             dev: settings.dev.unwrap_or(false),
             data_dir: paths::data_dir(settings.data_dir)?,
             store: settings.store.unwrap_or_default(),
@@ -200,6 +207,7 @@ impl Config {
             pin_weights: settings.pin_weights,
             pins: pins::pins(&settings.pins, settings.no_pins.unwrap_or(false))?,
             tokenizers_dir: settings.tokenizers_dir,
+            prices: settings.prices.checked()?,
             limits: limits(&settings.limits)?,
             wire: WireSettings {
                 default_deadline: seconds("default-deadline", settings.default_deadline, 30)?,

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, bad};
+use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, bad};
 use crate::auth::KeyEntry;
 
 /// Memory of the embedded index.
@@ -74,6 +74,12 @@ pub struct Settings {
     #[arg(long, env = "THROUGHLINE_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<Vec<String>>,
+
+    /// Address to answer HTTP on, for `/metrics` [default: none]. It asks for no key
+    /// and tells amounts by tenant: keep it on loopback or in a closed network.
+    #[arg(long, env = "THROUGHLINE_HTTP_LISTEN", value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_listen: Option<String>,
 
     /// Let callers in without an API key, all as the tenant `dev`. Refused unless
     /// every listen address is loopback, and together with configured keys.
@@ -260,6 +266,11 @@ pub struct Settings {
     #[serde(default)]
     pub pins: PinTable,
 
+    /// `[prices]`: what usage costs; file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub prices: Prices,
+
     /// `[[keys]]`: API keys; file only.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -272,6 +283,7 @@ impl Settings {
     pub fn over(self, lower: Self) -> Self {
         Self {
             listen: self.listen.or(lower.listen),
+            http_listen: self.http_listen.or(lower.http_listen),
             dev: self.dev.or(lower.dev),
             data_dir: self.data_dir.or(lower.data_dir),
             store: self.store.or(lower.store),
@@ -304,6 +316,7 @@ impl Settings {
             log_format: self.log_format.or(lower.log_format),
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
+            prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },
         }
     }
@@ -322,6 +335,16 @@ pub(super) fn listen(given: Option<&[String]>) -> Result<Vec<SocketAddr>, Config
         })
     };
     given.iter().map(parse).collect()
+}
+
+/// Where to answer HTTP.
+pub(super) fn http_listen(given: Option<&str>) -> Result<Option<SocketAddr>, ConfigError> {
+    let parse = |address: &str| {
+        let what =
+            || bad("http-listen", format!("{address:?} is not IP:PORT, such as 127.0.0.1:7421"));
+        address.trim().parse().or_else(|_| what())
+    };
+    given.map(parse).transpose()
 }
 
 /// What searches.

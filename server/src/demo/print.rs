@@ -97,6 +97,7 @@ fn section_name(section: i32) -> &'static str {
         Section::Summary => "summary",
         Section::Recent => "recent",
         Section::Retrieved => "retrieved",
+        Section::Reanchored => "restated",
         Section::Query => "query",
         Section::Unspecified => "other",
     }

@@ -23,7 +23,7 @@ const fn stream(path: &'static str, scope: Scope) -> Method {
 }
 
 /// Every method that needs a key.
-pub const METHODS: [Method; 25] = [
+pub const METHODS: [Method; 30] = [
     unary("/throughline.v1.ConversationService/CreateConversation", Scope::Write),
     unary("/throughline.v1.ConversationService/GetConversation", Scope::Read),
     unary("/throughline.v1.ConversationService/ListConversations", Scope::Read),
@@ -48,6 +48,11 @@ pub const METHODS: [Method; 25] = [
     unary("/throughline.v1.MemoryService/Summarize", Scope::Write),
     unary("/throughline.v1.ContextService/BuildContext", Scope::Read),
     unary("/throughline.v1.ContextService/PrepareTurn", Scope::Write),
+    unary("/throughline.v1.DegradationService/GetDegradation", Scope::Read),
+    unary("/throughline.v1.DegradationService/RecordOutcome", Scope::Write),
+    unary("/throughline.v1.DegradationService/GetCohortDegradation", Scope::Read),
+    stream("/throughline.v1.DegradationService/WatchHealth", Scope::Read),
+    unary("/throughline.v1.UsageService/GetUsage", Scope::Read),
     unary("/throughline.v1.ServerService/GetServerInfo", Scope::Read),
 ];
 

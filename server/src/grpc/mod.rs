@@ -8,11 +8,13 @@ pub mod access;
 pub mod context;
 pub mod conversation;
 pub mod deadline;
+pub mod degradation;
 pub mod gate;
 pub mod health;
 pub mod memory;
 pub mod server_info;
 pub mod status;
+pub mod usage;
 
 mod state;
 

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tonic::{Code, Request, Status};
 
 use super::{ApiError, deadline::Deadline, status::Failure};
-use crate::{auth::Caller, page_token::PageTokens};
+use crate::{auth::Caller, config::Prices, page_token::PageTokens};
 
 /// What the server says about itself that the engine does not know.
 #[derive(Clone, Debug)]
@@ -90,6 +90,8 @@ pub struct Opened {
     pub pages: PageTokens,
     /// For `GetServerInfo`.
     pub about: About,
+    /// What usage costs.
+    pub prices: Prices,
 }
 
 /// Starting, then serving, then draining; never back.
@@ -115,6 +117,11 @@ impl ApiState {
     /// From now on new calls are refused.
     pub fn drain(&self) {
         self.draining.send_replace(true);
+    }
+
+    /// The engine, once there is one.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        self.opened.get().map(|opened| &opened.engine)
     }
 
     /// The parts, if calls are answered.

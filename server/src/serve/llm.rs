@@ -1,16 +1,16 @@
 //! The language model: fetched if it is missing, verified, loaded, behind its
-//! queue and the record of what it answered.
+//! queue, the meter and the record of what it answered.
 
 use std::sync::Arc;
 
-use throughline_memory::{store::Store, summary::generations::Generations};
+use throughline_memory::{store::Store, summary::generations::Generations, usage::Meter};
 use throughline_summarizer::llm::{
     ChatModel, Endpoint, GenerationLedger, LedgerError, LocalModel, QueueLimits, Record, RecordKey,
     Recorded,
 };
 use tonic::async_trait;
 
-use super::{ServeError, wiring::blocking};
+use super::{ServeError, metered::Metered, wiring::blocking};
 use crate::{
     config::{Config, LlmSettings},
     models::{self, Progress, PullOptions},
@@ -26,6 +26,7 @@ struct StoredLedger(Generations);
 pub(super) async fn open(
     config: &Config,
     store: &Arc<Store>,
+    meter: &Arc<Meter>,
 ) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
     let Some(settings) = config.llm.clone() else { return Ok(None) };
     let (dir, pull) = (config.models_dir.clone(), config.pull);
@@ -57,7 +58,9 @@ pub(super) async fn open(
     })
     .await?;
     let ledger = StoredLedger(Generations::new(Arc::clone(store)));
-    Ok(Some(Arc::new(Recorded::new(served, ledger))))
+    // What is replayed from the record is not counted again.
+    let metered = Metered { model: served, meter: Arc::clone(meter) };
+    Ok(Some(Arc::new(Recorded::new(metered, ledger))))
 }
 
 #[async_trait]

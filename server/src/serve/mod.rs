@@ -7,8 +7,10 @@
 //! → store.
 
 mod error;
+mod http;
 mod listen;
 mod llm;
+mod metered;
 mod model;
 mod server;
 mod signals;
@@ -33,7 +35,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let auth = config.auth()?;
     let mut ends = signals::listen()?;
     let listeners = bind(&config.listen).await?;
+    let http = bind(config.http_listen.as_slice()).await?;
     let mut server = Server::listen(listeners, auth, &config.wire).await?;
+    server.answer_http(http);
     let opened = tokio::select! {
         opened = wiring::open(&config) => opened,
         signal = ends.next() => {

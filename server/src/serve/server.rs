@@ -7,7 +7,7 @@ use throughline_memory::engine::Engine;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic_health::server::HealthReporter;
 
-use super::{ServeError, transport::Transport};
+use super::{ServeError, http::Http, transport::Transport};
 use crate::{
     auth::Auth,
     config::WireSettings,
@@ -20,6 +20,7 @@ pub struct Server {
     state: Arc<ApiState>,
     reporter: HealthReporter,
     opened: Option<(Arc<Engine>, JoinHandle<()>)>,
+    http: Vec<Http>,
 }
 
 impl Server {
@@ -35,7 +36,18 @@ impl Server {
         let (state, reporter) = (ApiState::starting(), HealthReporter::new());
         health::report(&reporter, false).await;
         let transport = Transport::start(listeners, auth, wire, &state, &reporter)?;
-        Ok(Self { transport, state, reporter, opened: None })
+        Ok(Self { transport, state, reporter, opened: None, http: Vec::new() })
+    }
+
+    /// Answers HTTP too: metrics.
+    pub fn answer_http(&mut self, listeners: Vec<TcpListener>) {
+        let start = |listener| Http::start(listener, Arc::clone(&self.state));
+        self.http.extend(listeners.into_iter().map(start));
+    }
+
+    /// Where it answers HTTP.
+    pub fn http_addresses(&self) -> Vec<SocketAddr> {
+        self.http.iter().filter_map(|http| http.address).collect()
     }
 
     /// Where it listens.
@@ -61,6 +73,9 @@ impl Server {
         health::report(&self.reporter, false).await;
         self.state.drain();
         self.transport.stop(drain).await;
+        for http in self.http {
+            http.stop(drain).await;
+        }
         if let Some((engine, _)) = self.opened {
             engine.close().await;
         }

@@ -23,9 +23,11 @@ use crate::{
         ApiState,
         context::ContextApi,
         conversation::ConversationApi,
+        degradation::DegradationApi,
         gate::{Gate, GateLayer},
         memory::MemoryApi,
         server_info::ServerApi,
+        usage::UsageApi,
     },
     pb,
 };
@@ -129,5 +131,7 @@ fn routes(
         ))
         .add_service(service!(memory_service_server, MemoryServiceServer, MemoryApi))
         .add_service(service!(context_service_server, ContextServiceServer, ContextApi))
+        .add_service(service!(degradation_service_server, DegradationServiceServer, DegradationApi))
+        .add_service(service!(usage_service_server, UsageServiceServer, UsageApi))
         .add_service(service!(server_service_server, ServerServiceServer, ServerApi)))
 }

@@ -22,6 +22,7 @@ use throughline_memory::{
     staleness::{Detect as _, SignalWeights, Signals, SignalsError, WeightsFile},
     store::{Store, StoreKind as Kind, StoreOptions},
     summary::{Summarize, fold::FoldRules},
+    usage::Meter,
 };
 use throughline_summarizer::{
     check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
@@ -44,7 +45,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let embedding = model::open(config).await?;
     let embed = embedding.service;
     let index = index(&config.index, &store, &embed).await?;
-    let (summarizer, summaries) = summarizer(config, embedding.bulk, &store).await?;
+    let meter = Arc::<Meter>::default();
+    let (summarizer, summaries) = summarizer(config, embedding.bulk, &store, &meter).await?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -67,10 +69,11 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         fold_rules: FoldRules::default(),
         pins,
         limits: config.limits.clone(),
+        meter,
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await?;
-    Ok(Opened { engine, pages, about })
+    Ok(Opened { engine, pages, about, prices: config.prices.clone() })
 }
 
 /// Recovery after a crash may take a while, so it runs beside the health
@@ -136,6 +139,7 @@ async fn summarizer(
     config: &Config,
     embedder: Arc<dyn Embedder>,
     store: &Arc<Store>,
+    meter: &Arc<Meter>,
 ) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
     if !config.summaries {
         return Ok((None, Summaries::default()));
@@ -144,7 +148,7 @@ async fn summarizer(
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
     let check_version = checker.version().to_owned();
     let composer = Composer::new(checker, Extractive::new(embedder));
-    let model = llm::open(config, store).await?;
+    let model = llm::open(config, store, meter).await?;
     let info = model.as_ref().map(|model| model.info().clone());
     let about = Summaries { enabled: true, model: info, check_version };
     Ok((Some(Arc::new(Folder::new(composer, model))), about))

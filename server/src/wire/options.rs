@@ -2,7 +2,7 @@
 
 use throughline_memory::{
     context::TemplateOverhead,
-    engine::{ContextRequest, Limits, SupersededTurns},
+    engine::{ContextRequest, Limits, Reanchoring, SupersededTurns},
 };
 
 use super::Violations;
@@ -49,6 +49,7 @@ pub fn context_request(
     check_share("options.summary_share", options.summary_share, violations);
     check_share("options.min_score", Some(options.min_score), violations);
     let superseded = superseded_turns(options.superseded_turns, violations);
+    let reanchoring = reanchoring(options.reanchoring, violations);
     let overhead = overhead(options.template_overhead, violations);
     Some(ContextRequest {
         query: fields.query,
@@ -57,6 +58,7 @@ pub fn context_request(
         recent_share: options.recent_share,
         pinned_share: options.pinned_share,
         summary_share: options.summary_share,
+        reanchoring: reanchoring?,
         include_user_history: options.include_user_history,
         overhead,
         min_score: options.min_score,
@@ -88,6 +90,18 @@ fn superseded_turns(wanted: i32, violations: &mut Violations) -> Option<Supersed
         Ok(pb::SupersededTurns::Mark) => Some(SupersededTurns::Mark),
         Err(_) => {
             violations.add("options.superseded_turns", format!("{wanted} is not known here"));
+            None
+        }
+    }
+}
+
+fn reanchoring(wanted: i32, violations: &mut Violations) -> Option<Reanchoring> {
+    match pb::Reanchoring::try_from(wanted) {
+        Ok(pb::Reanchoring::Unspecified | pb::Reanchoring::Never) => Some(Reanchoring::Never),
+        Ok(pb::Reanchoring::ByHealth) => Some(Reanchoring::ByHealth),
+        Ok(pb::Reanchoring::Always) => Some(Reanchoring::Always),
+        Err(_) => {
+            violations.add("options.reanchoring", format!("{wanted} is not known here"));
             None
         }
     }
@@ -167,6 +181,7 @@ mod tests {
         let superseded_turns = 9;
         let field = "options.superseded_turns";
         check(pb::ContextOptions { superseded_turns, ..none() }, field, "9");
+        check(pb::ContextOptions { reanchoring: 9, ..none() }, "options.reanchoring", "9");
         check(pb::ContextOptions { min_score: 2.0, ..none() }, "options.min_score", "0 to 1");
         let template_overhead = Some(pb::TemplateOverhead { per_message: u32::MAX, per_prompt: 0 });
         check(

@@ -1,7 +1,7 @@
 //! Assembled windows on the way out.
 
 use throughline_memory::{
-    context::{Item, Message, Section},
+    context::{Item, Message, Section, Window},
     engine::{ContextOutcome, ContextRequest},
     turn::ConversationId,
 };
@@ -51,6 +51,15 @@ pub fn window_to_proto(
     }
 }
 
+/// Renders a hand-over window of `conversation`.
+pub fn handover_to_proto(conversation: &ConversationId, window: &Window) -> pb::Handover {
+    pb::Handover {
+        messages: window.messages.iter().map(message_to_proto).collect(),
+        items: window.items.iter().map(|item| item_to_proto(conversation, item)).collect(),
+        total_tokens: window.total_tokens,
+    }
+}
+
 fn message_to_proto(message: &Message) -> pb::ContextMessage {
     pb::ContextMessage {
         role: role_to_proto(message.role).into(),
@@ -96,6 +105,7 @@ fn section_to_proto(section: Section) -> pb::Section {
         Section::Summary => pb::Section::Summary,
         Section::Recent => pb::Section::Recent,
         Section::Retrieved => pb::Section::Retrieved,
+        Section::Reanchored => pb::Section::Reanchored,
         Section::Query => pb::Section::Query,
     }
 }

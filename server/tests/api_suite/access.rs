@@ -96,6 +96,38 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
             let turn = Some(user("and now?"));
             pb::PrepareTurnRequest { conversation: t.conversation, turn, ..Default::default() }
         }),
+        row!("DegradationService", "GetDegradation", Named, c.degradation().get_degradation, |t| {
+            pb::GetDegradationRequest { conversation: t.conversation, ..Default::default() }
+        }),
+        row!("DegradationService", "RecordOutcome", Named, c.degradation().record_outcome, |t| {
+            let outcome_id = "judge".to_owned();
+            let outcome = pb::Outcome { outcome_id, judge_score: Some(0.5), ..Default::default() };
+            let turn = format!("{}/turns/2", t.conversation);
+            pb::RecordOutcomeRequest { turn, outcome: Some(outcome) }
+        }),
+        row!(
+            "DegradationService",
+            "GetCohortDegradation",
+            Own,
+            c.degradation().get_cohort_degradation,
+            |_t| pb::GetCohortDegradationRequest::default()
+        ),
+        (
+            "/throughline.v1.DegradationService/WatchHealth",
+            Named,
+            (|client, target| {
+                async move {
+                    let request = pb::WatchHealthRequest { conversation: target.conversation };
+                    let stream = client.degradation().watch_health(request).await?;
+                    let first = stream.into_inner().next().await.transpose()?;
+                    Ok(format!("{first:?}"))
+                }
+                .boxed()
+            }) as Call,
+        ),
+        row!("UsageService", "GetUsage", Named, c.usage().get_usage, |t| {
+            pb::GetUsageRequest { conversation: t.conversation, ..Default::default() }
+        }),
         row!("ServerService", "GetServerInfo", Own, c.server().get_server_info, |_t| {
             pb::GetServerInfoRequest {}
         }),

@@ -5,13 +5,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use throughline::{
     auth::{Auth, KeyEntry, Scope, key_sha256},
-    config::WireSettings,
+    config::{Prices, WireSettings},
     grpc::{About, Opened, Summaries},
     page_token::PageTokens,
     pb::{
         self, context_service_client::ContextServiceClient,
         conversation_service_client::ConversationServiceClient,
+        degradation_service_client::DegradationServiceClient,
         memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
+        usage_service_client::UsageServiceClient,
     },
     serve::{Server, bind},
 };
@@ -95,8 +97,16 @@ impl Client {
         ContextServiceClient::with_interceptor(self.channel.clone(), self.key)
     }
 
+    pub(crate) fn degradation(&self) -> DegradationServiceClient<Keyed> {
+        DegradationServiceClient::with_interceptor(self.channel.clone(), self.key)
+    }
+
     pub(crate) fn server(&self) -> ServerServiceClient<Keyed> {
         ServerServiceClient::with_interceptor(self.channel.clone(), self.key)
+    }
+
+    pub(crate) fn usage(&self) -> UsageServiceClient<Keyed> {
+        UsageServiceClient::with_interceptor(self.channel.clone(), self.key)
     }
 
     /// A conversation with this id; gives its name.
@@ -284,13 +294,19 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         detector: Arc::new(Scripted(Arc::default())),
         pins: PinSettings::off(),
         limits,
+        meter: Arc::default(),
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await.unwrap();
     let (ranking, scorer, pins) = Default::default();
     let summaries = Summaries { enabled: true, model: None, check_version };
     let about = About { embedding, ranking, scorer, pins, summaries };
-    Opened { engine, pages: PageTokens::new([3; 32]), about }
+    Opened { engine, pages: PageTokens::new([3; 32]), about, prices: prices() }
+}
+
+fn prices() -> Prices {
+    let (currency, per_million_chat_tokens) = ("EUR".to_owned(), 2.0);
+    Prices { currency, per_million_chat_tokens, ..Prices::default() }
 }
 
 fn embed_service(data: &Path, embedder: Arc<dyn Embedder>) -> EmbedService {

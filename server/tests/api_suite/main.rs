@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod access;
+mod degradation;
 mod errors;
 mod fact_states;
 mod facts;
@@ -19,5 +20,6 @@ mod staleness;
 mod summaries;
 mod transfer;
 mod turns;
+mod usage;
 mod waits;
 mod windows;

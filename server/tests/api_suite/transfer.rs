@@ -35,6 +35,7 @@ fn back(items: &[out::Item]) -> Vec<r#in::Item> {
         out::Item::Conversation(conversation) => r#in::Item::Conversation(conversation),
         out::Item::Turn(turn) => r#in::Item::Turn(turn),
         out::Item::Fact(fact) => r#in::Item::Fact(fact),
+        out::Item::Outcome(outcome) => r#in::Item::Outcome(outcome),
     };
     items.iter().map(back).collect()
 }
@@ -52,6 +53,10 @@ fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
             ..conversation
         }),
         out::Item::Turn(turn) => out::Item::Turn(pb::Turn { name: String::new(), ..turn }),
+        out::Item::Outcome(outcome) => {
+            let turn = outcome.turn.replace("conversations/copy/", "conversations/source/");
+            out::Item::Outcome(pb::Outcome { turn, ..outcome })
+        }
         out::Item::Fact(fact) => {
             let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
             out::Item::Fact(pb::Fact {

@@ -207,6 +207,7 @@ async fn copy(client: &Client, from: &str, to: &str) -> Result<Value, Error> {
             Out::Conversation(header) => In::Conversation(header),
             Out::Turn(turn) => In::Turn(turn),
             Out::Fact(fact) => In::Fact(fact),
+            Out::Outcome(outcome) => In::Outcome(outcome),
         });
         let conversation_id = std::mem::take(&mut conversation_id);
         uploads.push(v1::ImportConversationRequest { item, conversation_id });

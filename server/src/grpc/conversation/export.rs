@@ -1,5 +1,5 @@
 //! ExportConversation: the header, then the turns up to the sequence that the
-//! header names, then the pins.
+//! header names, then the pins, then what the application said of the turns.
 
 use futures::Stream;
 use throughline_memory::{
@@ -13,7 +13,10 @@ use tonic::{Code, Status};
 use crate::{
     grpc::{ApiError, Call, status::Failure},
     pb::{self, export_conversation_response::Item},
-    wire::{Violations, conversation_to_proto, fact_to_proto, parse_conversation, turn_to_proto},
+    wire::{
+        Violations, conversation_to_proto, fact_to_proto, outcome_to_proto, parse_conversation,
+        turn_to_proto,
+    },
 };
 
 /// Items that wait for a slow reader; reading the store waits with them.
@@ -38,7 +41,8 @@ pub(super) async fn handle(
         let done = async {
             out.send(Item::Conversation(conversation_to_proto(header))).await?;
             turns(&call, &id, last, &mut out).await?;
-            facts(&call, &id, &mut out).await
+            facts(&call, &id, &mut out).await?;
+            outcomes(&call, &id, &mut out).await
         };
         if let Err(Stop::Failed(error)) = done.await {
             // The reader may have gone: nobody to tell then.
@@ -105,6 +109,19 @@ async fn facts(call: &Call, id: &ConversationId, out: &mut Out) -> Result<(), St
             return Ok(());
         }
     }
+}
+
+async fn outcomes(call: &Call, id: &ConversationId, out: &mut Out) -> Result<(), Stop> {
+    let mut after = Some(0);
+    while let Some(turn) = after {
+        in_time(call)?;
+        let (outcomes, next) = call.engine.list_outcomes(&call.tenant, id, turn, PAGE as u64)?;
+        for outcome in &outcomes {
+            out.send(Item::Outcome(outcome_to_proto(id, outcome))).await?;
+        }
+        after = next;
+    }
+    Ok(())
 }
 
 /// The gate's deadline ends with the first message; here it holds on.

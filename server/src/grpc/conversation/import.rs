@@ -14,7 +14,10 @@ use tonic::{Code, Streaming};
 use crate::{
     grpc::{ApiError, Call, gate::transport_status, status::Failure},
     pb::{self, import_conversation_request::Item},
-    wire::{Violations, conversation_to_proto, imported_fact, imported_turn, new_conversation},
+    wire::{
+        Violations, conversation_to_proto, imported_fact, imported_outcome, imported_turn,
+        new_conversation,
+    },
 };
 
 /// Turns that one commit takes in, and their bytes.
@@ -79,11 +82,21 @@ struct Import<'a> {
     batch_bytes: usize,
     next: Sequence,
     facts: u64,
+    /// Something came that stands behind the turns.
+    behind_turns: bool,
 }
 
 impl<'a> Import<'a> {
     fn new(call: &'a Call, created: &'a Conversation) -> Self {
-        Self { call, created, batch: Vec::new(), batch_bytes: 0, next: 1, facts: 0 }
+        Self {
+            call,
+            created,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            next: 1,
+            facts: 0,
+            behind_turns: false,
+        }
     }
 
     async fn run(
@@ -97,10 +110,11 @@ impl<'a> Import<'a> {
             match request.item {
                 Some(Item::Turn(turn)) => self.turn(turn).await?,
                 Some(Item::Fact(fact)) => self.fact(fact).await?,
+                Some(Item::Outcome(outcome)) => self.outcome(outcome).await?,
                 Some(Item::Conversation(_)) => {
                     return Err(invalid("conversation", "only the first message carries a header"));
                 }
-                None => return Err(invalid("item", "must hold turn or fact")),
+                None => return Err(invalid("item", "must hold turn, fact or outcome")),
             }
         }
         self.flush().await?;
@@ -115,8 +129,8 @@ impl<'a> Import<'a> {
     }
 
     async fn turn(&mut self, turn: pb::Turn) -> Result<(), ApiError> {
-        if self.facts > 0 {
-            return Err(invalid("turn", "turns come before the facts"));
+        if self.behind_turns {
+            return Err(invalid("turn", "turns come before facts and outcomes"));
         }
         self.batch_bytes += prost::Message::encoded_len(&turn);
         let mut violations = Violations::new();
@@ -137,6 +151,17 @@ impl<'a> Import<'a> {
         let (fact, kept) = violations.finish(fact)?;
         self.call.engine.import_fact(&self.call.tenant, &self.created.id, fact, kept).await?;
         self.facts += 1;
+        self.behind_turns = true;
+        Ok(())
+    }
+
+    async fn outcome(&mut self, outcome: pb::Outcome) -> Result<(), ApiError> {
+        self.flush().await?;
+        let mut violations = Violations::new();
+        let outcome = imported_outcome(outcome, Timestamp::now(), &mut violations);
+        let outcome = violations.finish(outcome)?;
+        self.call.engine.record_outcome(&self.call.tenant, &self.created.id, outcome).await?;
+        self.behind_turns = true;
         Ok(())
     }
 

@@ -1,0 +1,120 @@
+//! Curves: the level of a cohort over an axis, with how sure and how reliable it is.
+
+use super::{Histogram, Interval, bootstrap_mean, wilson};
+
+/// Buckets of an axis: each twice as wide as the one before.
+const BUCKETS: usize = 24;
+
+/// A level with its spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Values.
+    pub count: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// 95 % interval of the mean: Wilson's where every value is 0 or 1, else the
+    /// bootstrap's.
+    pub interval: Interval,
+    /// 90th less 10th percentile: how unreliable it is.
+    pub unreliability: f64,
+    /// Best less worst.
+    pub gap: f64,
+}
+
+impl Level {
+    /// The level of values; nothing without any.
+    pub fn of(values: &Histogram) -> Option<Self> {
+        let mean = values.mean()?;
+        let ends = |low, high| Some(values.quantile(high)? - values.quantile(low)?);
+        let ones = values.bins().last().map_or(0, |(_, count)| count);
+        let zeros = values.bins().next().map_or(0, |(_, count)| count);
+        let interval = if ones + zeros == values.count() {
+            wilson(ones, values.count())
+        } else {
+            bootstrap_mean(values)
+        };
+        Some(Self {
+            count: values.count(),
+            mean,
+            interval: interval?,
+            unreliability: ends(0.1, 0.9)?,
+            gap: ends(0.0, 1.0)?,
+        })
+    }
+}
+
+/// A point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// First place on the axis.
+    pub from: u64,
+    /// Last place on the axis.
+    pub until: u64,
+    /// The level there.
+    pub level: Level,
+}
+
+/// Values from 0 to 1 by their place on an axis from 1 on, in buckets of 1, 2 to 3,
+/// 4 to 7 and so on.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    buckets: Vec<Histogram>,
+}
+
+impl Default for Curve {
+    fn default() -> Self {
+        Self { buckets: vec![Histogram::default(); BUCKETS] }
+    }
+}
+
+impl Curve {
+    /// Takes a value in.
+    pub fn add(&mut self, place: u64, value: f64) {
+        let bucket = (place.max(1).ilog2() as usize).min(BUCKETS - 1);
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            bucket.add(value);
+        }
+    }
+
+    /// The points with values, in order.
+    pub fn points(&self) -> Vec<CurvePoint> {
+        let point = |(at, values): (usize, &Histogram)| {
+            let from = 1_u64 << at;
+            let until = if at + 1 == BUCKETS { u64::MAX } else { 2 * from - 1 };
+            Some(CurvePoint { from, until, level: Level::of(values)? })
+        };
+        self.buckets.iter().enumerate().filter_map(point).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_in_the_bucket_of_their_place() {
+        let mut curve = Curve::default();
+        for (place, value) in [(0, 1.0), (1, 0.0), (2, 0.5), (3, 0.7), (900, 0.2), (u64::MAX, 0.1)]
+        {
+            curve.add(place, value);
+        }
+        let points = curve.points();
+        let places: Vec<_> = points.iter().map(|point| (point.from, point.until)).collect();
+        assert_eq!(places, [(1, 1), (2, 3), (512, 1_023), (1 << 23, u64::MAX)]);
+        assert_eq!(points[0].level.count, 2);
+        assert!((points[1].level.mean - 0.6).abs() < 1e-12);
+        assert!((points[1].level.gap - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn proportions_have_the_interval_of_wilson() {
+        let mut values = Histogram::default();
+        (0..10).for_each(|n| values.add(f64::from(n % 2)));
+        let level = Level::of(&values).unwrap();
+        assert_eq!(Some(level.interval), wilson(5, 10));
+        assert_eq!((level.unreliability, level.gap), (1.0, 1.0));
+        values.add(0.5);
+        assert_ne!(Some(Level::of(&values).unwrap().interval), wilson(5, 11));
+        assert_eq!(Level::of(&Histogram::default()), None);
+    }
+}

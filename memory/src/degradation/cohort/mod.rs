@@ -1,0 +1,19 @@
+//! Many conversations together: how good they are over turns, history and
+//! distance, how sure that is, whether two versions differ, and whether there was a
+//! change.
+//!
+//! Invariants: memory does not grow with what is taken in (fixed histograms); what
+//! is drawn by chance is drawn from a fixed seed, so that the same values give the
+//! same answer.
+
+mod change;
+mod compare;
+mod curve;
+mod histogram;
+mod interval;
+
+pub use change::{Change, ChangeDetector, REFERENCE, SHIFT};
+pub use compare::{Comparison, compare};
+pub use curve::{Curve, CurvePoint, Level};
+pub use histogram::Histogram;
+pub use interval::{Interval, bootstrap_mean, wilson};

@@ -1,0 +1,64 @@
+//! Detectors over the words of a turn: the user repeats or corrects, the
+//! assistant asks for what is known, contradicts, or breaks an instruction.
+//!
+//! Pure functions of texts: general English phrases, shared words and values,
+//! and the contradiction model. In another language phrases are not measurable;
+//! what words and vectors alone can tell still is.
+
+mod contradicts;
+mod corrects;
+pub mod instructions;
+mod language;
+mod phrases;
+mod reasks;
+mod repeats;
+
+use std::sync::OnceLock;
+
+pub use contradicts::contradicts;
+pub use corrects::corrects;
+pub use language::language;
+pub use reasks::{Known, reasks};
+pub use repeats::repeats;
+
+use crate::{
+    staleness::statement::Said,
+    turn::{Role, Sequence},
+};
+
+/// Earlier turns that a turn is read against, the newest.
+pub const MEMORY_TURNS: usize = 48;
+
+/// A turn as the detectors read it.
+#[derive(Debug)]
+pub struct SaidTurn {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Who said it.
+    pub role: Role,
+    text: String,
+    /// Most earlier turns are never compared word by word.
+    said: OnceLock<Said>,
+}
+
+impl SaidTurn {
+    /// A turn with its searchable text.
+    pub fn of(sequence: Sequence, role: Role, text: impl Into<String>) -> Self {
+        Self { sequence, role, text: text.into(), said: OnceLock::new() }
+    }
+
+    /// Its words.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its words, read.
+    pub fn said(&self) -> &Said {
+        self.said.get_or_init(|| Said::of(&self.text, None))
+    }
+}
+
+/// The newest turn of a role.
+fn last_of(earlier: &[SaidTurn], role: Role) -> Option<&SaidTurn> {
+    earlier.iter().rev().find(|turn| turn.role == role)
+}

@@ -1,0 +1,25 @@
+//! How a conversation degrades as it grows: signals for every turn and every
+//! built window, without a judge and without a language model.
+//!
+//! Flow: [`detect`] reads a new turn against those before it and gives its
+//! [`TurnSignals`]; [`window_signals`] reads a built window and gives its
+//! [`WindowSignals`]; both are stored by the engine. A [`HealthState`] follows the
+//! records of a conversation and says how it is and what is to be done.
+//!
+//! Invariants: plain functions of values, no store, no clock; a signal that
+//! cannot be measured says so and is never guessed; a record holds numbers,
+//! never words of the conversation.
+
+pub mod cohort;
+mod cusum;
+pub mod detect;
+mod health;
+mod outcome;
+mod signal;
+mod window;
+
+pub use cusum::Cusum;
+pub use health::{Action, Health, HealthReason, HealthState};
+pub use outcome::{MAX_OUTCOMES, Outcome};
+pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
+pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowSignals, window_signals};

@@ -1,0 +1,350 @@
+//! Many conversations of a tenant together: read in one pass over what is stored, so
+//! that what was erased is in no curve, into histograms of a fixed size.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    degradation::{
+        Outcome, TurnSignals,
+        cohort::{
+            Change, ChangeDetector, Comparison, Curve, CurvePoint, Histogram, Level, compare,
+        },
+    },
+    engine::{
+        Engine, EngineError,
+        conversations::id_at_end,
+        records::{Head, decode},
+    },
+    store::{Direction, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Conversations that one answer looks at, the newest.
+pub const MAX_COHORT: usize = 20_000;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CohortMetric {
+    /// [`Outcome::quality`] of the turns that have outcomes.
+    #[default]
+    Quality,
+    /// Whether the task was done, of the turns of which that was said.
+    Success,
+    /// Whether the user repeats or corrects, of the user turns of which that can be
+    /// told; less is better.
+    Friction,
+}
+
+/// Which conversations belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CohortFilter {
+    /// Outcomes of this model; of any if empty.
+    pub model: String,
+    /// Outcomes of this version of the prompt; of any if empty.
+    pub prompt_version: String,
+    /// Conversations with all of these labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Which cohort is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct CohortRequest {
+    /// What is measured.
+    pub metric: CohortMetric,
+    /// The cohort.
+    pub cohort: CohortFilter,
+    /// What it is compared with.
+    pub baseline: Option<CohortFilter>,
+    /// Conversations created at or after.
+    pub from_time: Option<Timestamp>,
+    /// Conversations created before.
+    pub until_time: Option<Timestamp>,
+}
+
+/// A change with the conversations that it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CohortChange {
+    /// The change.
+    pub change: Change,
+    /// The first conversation that is worse.
+    pub since: ConversationId,
+    /// When it was created.
+    pub since_time: Timestamp,
+    /// The conversation with which the evidence was enough.
+    pub alarm: ConversationId,
+}
+
+/// What came of a cohort.
+#[derive(Clone, Debug, Default)]
+pub struct Cohort {
+    /// Conversations with at least one value.
+    pub conversations: u64,
+    /// Over the means of the conversations.
+    pub level: Option<Level>,
+    /// By the turn's sequence.
+    pub by_turn: Vec<CurvePoint>,
+    /// By the tokens of the history up to the turn.
+    pub by_history: Vec<CurvePoint>,
+    /// By the distance of the evidence in the turn's window, in turns.
+    pub by_distance: Vec<CurvePoint>,
+    /// Where it became worse, if it did.
+    pub change: Option<CohortChange>,
+    /// There were enough conversations to find a change.
+    pub change_measurable: bool,
+}
+
+/// A cohort beside its baseline.
+#[derive(Clone, Debug)]
+pub struct CohortOutcome {
+    /// The cohort.
+    pub cohort: Cohort,
+    /// The baseline, if one was asked for.
+    pub baseline: Option<Cohort>,
+    /// How they differ, if both have values.
+    pub comparison: Option<Comparison>,
+    /// There were more conversations than are looked at: the oldest are left out.
+    pub cut: bool,
+}
+
+/// A conversation that is looked at.
+struct Member {
+    created_at: Timestamp,
+    id: ConversationId,
+    labels: BTreeMap<String, String>,
+    last: Sequence,
+}
+
+/// A cohort as it is gathered.
+#[derive(Default)]
+struct Gathering {
+    means: Histogram,
+    by_turn: Curve,
+    by_history: Curve,
+    by_distance: Curve,
+    detector: ChangeDetector,
+    /// The conversations with values, in order.
+    members: Vec<(ConversationId, Timestamp)>,
+}
+
+impl Engine {
+    /// Measures a cohort of a tenant's conversations, and compares it with another.
+    ///
+    /// # Errors
+    /// `Store`; `Closed`.
+    pub async fn cohort_degradation(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        request: CohortRequest,
+    ) -> Result<CohortOutcome, EngineError> {
+        self.recorder.flush().await;
+        let (engine, tenant) = (Arc::clone(self), tenant.clone());
+        // Many conversations take a while.
+        let work = tokio::task::spawn_blocking(move || engine.measure_cohorts(&tenant, &request));
+        work.await.map_err(|_| EngineError::Closed)?
+    }
+
+    fn measure_cohorts(
+        &self,
+        tenant: &TenantId,
+        request: &CohortRequest,
+    ) -> Result<CohortOutcome, EngineError> {
+        let (members, cut) = self.members(tenant, request)?;
+        let gathered = self.gather_cohort(tenant, &members, request.metric, &request.cohort)?;
+        let baseline = request.baseline.as_ref();
+        let baseline = baseline
+            .map(|filter| self.gather_cohort(tenant, &members, request.metric, filter))
+            .transpose()?;
+        let comparison =
+            baseline.as_ref().and_then(|baseline| compare(&gathered.means, &baseline.means));
+        Ok(CohortOutcome {
+            cohort: gathered.shown(),
+            baseline: baseline.map(Gathering::shown),
+            comparison,
+            cut,
+        })
+    }
+
+    /// The conversations of the time that is asked for, oldest first, and whether
+    /// there were too many.
+    fn members(
+        &self,
+        tenant: &TenantId,
+        request: &CohortRequest,
+    ) -> Result<(Vec<Member>, bool), StoreError> {
+        let prefix = keys::heads_prefix(tenant);
+        let (start, end) = keys::prefix_range(&prefix);
+        let mut members = Vec::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            let read =
+                id_at_end(key, prefix.len()).and_then(|id| Ok((id, decode::<Head>(key, &value)?)));
+            match read {
+                Ok((id, head)) if is_in_time(&head, request) => members.push(Member {
+                    created_at: head.created_at,
+                    id,
+                    labels: head.labels,
+                    last: head.last_sequence,
+                }),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        let surplus = members.len().saturating_sub(MAX_COHORT);
+        members.drain(..surplus);
+        Ok((members, surplus > 0))
+    }
+
+    fn gather_cohort(
+        &self,
+        tenant: &TenantId,
+        members: &[Member],
+        metric: CohortMetric,
+        filter: &CohortFilter,
+    ) -> Result<Gathering, EngineError> {
+        let mut gathering = Gathering::default();
+        let has_labels =
+            |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
+        for member in members.iter().filter(has_labels) {
+            let outcomes = self.outcomes(tenant, &member.id, 1, member.last)?;
+            let fits: Vec<&Outcome> =
+                outcomes.iter().filter(|outcome| is_of(outcome, filter)).collect();
+            let by_outcome = !filter.model.is_empty() || !filter.prompt_version.is_empty();
+            if fits.is_empty() && (by_outcome || metric != CohortMetric::Friction) {
+                continue;
+            }
+            let signals = self.own_signals(tenant, &member.id)?;
+            let values = values(metric, &fits, &signals);
+            if values.is_empty() {
+                continue;
+            }
+            let windows = self.windows_of(tenant, &member.id, 1, member.last)?;
+            let distances: HashMap<Sequence, f32> = windows
+                .iter()
+                .filter(|window| window.in_chat)
+                .filter_map(|window| Some((window.at, window.evidence_distance?)))
+                .collect();
+            gathering.take_in(member, metric, &values, &signals, &distances);
+        }
+        Ok(gathering)
+    }
+
+    /// The signals of the turns that a conversation stores itself: those that forks
+    /// share count once.
+    fn own_signals(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<BTreeMap<Sequence, TurnSignals>, StoreError> {
+        let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Signals));
+        let mut signals = BTreeMap::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            match decode::<TurnSignals>(key, &value) {
+                Ok(one) => {
+                    signals.insert(one.sequence, one);
+                }
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(signals), Err)
+    }
+}
+
+fn is_in_time(head: &Head, request: &CohortRequest) -> bool {
+    !head.deleted
+        && request.from_time.is_none_or(|from| head.created_at >= from)
+        && request.until_time.is_none_or(|until| head.created_at < until)
+}
+
+fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
+    (filter.model.is_empty() || outcome.model == filter.model)
+        && (filter.prompt_version.is_empty() || outcome.prompt_version == filter.prompt_version)
+}
+
+/// The values of a conversation, by turn.
+fn values(
+    metric: CohortMetric,
+    outcomes: &[&Outcome],
+    signals: &BTreeMap<Sequence, TurnSignals>,
+) -> Vec<(Sequence, f64)> {
+    let as_number = |yes: bool| if yes { 1.0 } else { 0.0 };
+    match metric {
+        CohortMetric::Quality => outcomes
+            .iter()
+            .filter_map(|outcome| Some((outcome.sequence, f64::from(outcome.quality()?))))
+            .collect(),
+        CohortMetric::Success => outcomes
+            .iter()
+            .filter_map(|outcome| Some((outcome.sequence, as_number(outcome.task_success?))))
+            .collect(),
+        CohortMetric::Friction => signals
+            .values()
+            .filter_map(|one| {
+                let said = [one.user_repeats.value(), one.user_corrects.value()];
+                let worst = said.into_iter().flatten().reduce(f32::max)?;
+                Some((one.sequence, f64::from(worst)))
+            })
+            .collect(),
+    }
+}
+
+impl Gathering {
+    fn take_in(
+        &mut self,
+        member: &Member,
+        metric: CohortMetric,
+        values: &[(Sequence, f64)],
+        signals: &BTreeMap<Sequence, TurnSignals>,
+        distances: &HashMap<Sequence, f32>,
+    ) {
+        let mut sum = 0.0;
+        for (turn, value) in values {
+            sum += value;
+            self.by_turn.add(*turn, *value);
+            if let Some(signals) = signals.get(turn) {
+                self.by_history.add(signals.history_tokens, *value);
+            }
+            // An answer has the window of the turn before it.
+            let window = distances.get(turn).or_else(|| distances.get(&(turn - 1)));
+            if let Some(distance) = window {
+                self.by_distance.add(*distance as u64, *value);
+            }
+        }
+        let mean = sum / values.len() as f64;
+        self.means.add(mean);
+        // Of friction more is worse.
+        let score = if metric == CohortMetric::Friction { 1.0 - mean } else { mean };
+        self.detector.add(score);
+        self.members.push((member.id.clone(), member.created_at));
+    }
+
+    fn shown(self) -> Cohort {
+        let at = |place: u64| self.members.get(usize::try_from(place).ok()?).cloned();
+        let change = self.detector.found().and_then(|change| {
+            let (since, since_time) = at(change.since)?;
+            let (alarm, _) = at(change.alarm_at)?;
+            Some(CohortChange { change, since, since_time, alarm })
+        });
+        Cohort {
+            conversations: self.means.count(),
+            level: Level::of(&self.means),
+            by_turn: self.by_turn.points(),
+            by_history: self.by_history.points(),
+            by_distance: self.by_distance.points(),
+            change,
+            change_measurable: self.detector.is_ready(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What is measured of a conversation: [`turns`] as they are scored, windows by
+//! the [`recorder`] beside the request, [`outcomes`] as the application gives
+//! them; [`read`] gives it back, [`health`] says what it comes to, [`handover`]
+//! what a fresh session has to know, [`cohorts`] how many conversations are together.
+//!
+//! Invariants: no window and no append waits for a record; a record that finds
+//! no room is lost and counted; what is measured of a turn goes with the turn.
+
+mod cohorts;
+mod handover;
+mod health;
+mod outcomes;
+mod read;
+mod recorder;
+mod turns;
+
+pub use cohorts::{
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, MAX_COHORT,
+};
+pub use handover::HANDOVER_TOKENS;
+pub use health::HealthWatch;
+pub use read::{DegradationOutcome, DegradationRequest, TurnDegradation};
+pub use recorder::RecordCounts;
+
+pub(super) use health::Healths;
+pub(super) use recorder::{Built, Recorder, spawn};

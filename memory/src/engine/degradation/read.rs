@@ -1,0 +1,110 @@
+//! Gives back what was measured of a conversation, turn by turn.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use crate::{
+    degradation::{Outcome, TurnSignals, WindowSignals},
+    engine::{Engine, EngineError, catalog::part_of, records::decode, source::scan_sequences},
+    store::{Direction, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// Which turns are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct DegradationRequest {
+    /// Only turns behind this one.
+    pub after: Sequence,
+    /// At most so many turns.
+    pub limit: u64,
+    /// Wait until this revision is measured.
+    pub min_revision: u64,
+}
+
+/// What is known of one turn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TurnDegradation {
+    /// What was measured of the turn; absent for a forgotten one, and for one
+    /// that waits.
+    pub signals: Option<TurnSignals>,
+    /// The windows that were built when it was the newest, oldest first.
+    pub windows: Vec<WindowSignals>,
+    /// What the application said of it.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A page of a conversation's degradation.
+#[derive(Clone, Debug)]
+pub struct DegradationOutcome {
+    /// By sequence; turns of which nothing is known are left out.
+    pub turns: BTreeMap<Sequence, TurnDegradation>,
+    /// Last turn that was looked at, if there are more behind it.
+    pub next_after: Option<Sequence>,
+    /// Every turn up to here is measured.
+    pub measured_until: Sequence,
+    /// Revision that was read.
+    pub revision: u64,
+}
+
+impl Engine {
+    /// What was measured of a conversation's turns and windows, and what the
+    /// application said of them. Windows that were built before the call are in.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub async fn degradation(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        request: DegradationRequest,
+    ) -> Result<DegradationOutcome, EngineError> {
+        self.wait_searchable(tenant, id, request.min_revision).await?;
+        self.heads.cell(tenant, id)?.head()?;
+        self.recorder.flush().await;
+        let scope = self.scope(tenant, id)?;
+        let last = scope.head.last_sequence;
+        let until = request.after.saturating_add(request.limit).min(last);
+        let from = request.after.saturating_add(1);
+        let mut turns: BTreeMap<Sequence, TurnDegradation> = BTreeMap::new();
+        if from <= until {
+            let part = part_of(&scope.branch, from, until);
+            scan_sequences(&self.store, &part, Kind::Signals, &mut |at, key, value| {
+                turns.entry(at).or_default().signals = Some(decode(key, value)?);
+                Ok(())
+            })?;
+            for window in self.windows_of(tenant, id, from, until)? {
+                turns.entry(window.at).or_default().windows.push(window);
+            }
+            for outcome in self.outcomes(tenant, id, from, until)? {
+                turns.entry(outcome.sequence).or_default().outcomes.push(outcome);
+            }
+        }
+        Ok(DegradationOutcome {
+            turns,
+            next_after: (until < last).then_some(until),
+            measured_until: self.scored(&scope)?,
+            revision: scope.head.revision,
+        })
+    }
+
+    /// The windows of a conversation that were built at turns of a range, in order.
+    pub(in crate::engine) fn windows_of(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<Vec<WindowSignals>, StoreError> {
+        let start = keys::at_sequence(tenant, id, Kind::Window, from);
+        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Window, until));
+        let mut windows = Vec::new();
+        let mut failed = None;
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            match decode(key, &value) {
+                Ok(window) => windows.push(window),
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(windows), Err)
+    }
+}
