@@ -27,35 +27,37 @@ from throughline.v1 import memory_service_pb2 as throughline_dot_v1_dot_memory__
 from throughline.v1 import resources_pb2 as throughline_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$throughline/v1/context_service.proto\x12\x0ethroughline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#throughline/v1/memory_service.proto\x1a\x1ethroughline/v1/resources.proto\"\x83\x03\n\x0e\x43ontextOptions\x12\x14\n\x0ctoken_budget\x18\x01 \x01(\x05\x12\x11\n\ttokenizer\x18\x02 \x01(\t\x12\x19\n\x0crecent_share\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x0cpinned_share\x18\x04 \x01(\x02H\x01\x88\x01\x01\x12\x1c\n\x14include_user_history\x18\x05 \x01(\x08\x12@\n\x11template_overhead\x18\x06 \x01(\x0b\x32 .throughline.v1.TemplateOverheadH\x02\x88\x01\x01\x12\x11\n\tmin_score\x18\x07 \x01(\x02\x12\x39\n\x10superseded_turns\x18\x08 \x01(\x0e\x32\x1f.throughline.v1.SupersededTurns\x12\x1a\n\rsummary_share\x18\t \x01(\x02H\x03\x88\x01\x01\x42\x0f\n\r_recent_shareB\x0f\n\r_pinned_shareB\x14\n\x12_template_overheadB\x10\n\x0e_summary_share\";\n\x10TemplateOverhead\x12\x13\n\x0bper_message\x18\x01 \x01(\r\x12\x12\n\nper_prompt\x18\x02 \x01(\r\"\x95\x01\n\x13\x42uildContextRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.throughline.v1.ContextOptions\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\x12\x12\n\nas_of_turn\x18\x05 \x01(\x04\"E\n\x14\x42uildContextResponse\x12-\n\x06window\x18\x01 \x01(\x0b\x32\x1d.throughline.v1.ContextWindow\"\xbf\x01\n\x12PrepareTurnRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\"\n\x04turn\x18\x02 \x01(\x0b\x32\x14.throughline.v1.Turn\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.throughline.v1.ContextOptions\x12#\n\x16\x65xpected_last_sequence\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\x19\n\x17_expected_last_sequence\"k\n\x13PrepareTurnResponse\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\x17\n\x0frepeated_append\x18\x02 \x01(\x08\x12-\n\x06window\x18\x03 \x01(\x0b\x32\x1d.throughline.v1.ContextWindow\"\xdd\x02\n\rContextWindow\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.throughline.v1.ContextMessage\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x1b.throughline.v1.ContextItem\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\x12\x14\n\x0ctoken_budget\x18\x04 \x01(\r\x12\x1b\n\x13\x66ull_history_tokens\x18\x05 \x01(\x04\x12\x1f\n\x17unchanged_prefix_tokens\x18\x06 \x01(\r\x12\x11\n\ttokenizer\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x04\x12-\n\nshortfalls\x18\t \x03(\x0b\x32\x19.throughline.v1.Shortfall\x12\x14\n\x0csearch_query\x18\n \x01(\t\x12\x1a\n\x12superseded_dropped\x18\x0b \x01(\r\"{\n\x0e\x43ontextMessage\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.throughline.v1.Role\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12#\n\x05parts\x18\x03 \x03(\x0b\x32\x14.throughline.v1.Part\x12\x0f\n\x07speaker\x18\x04 \x01(\t\"\xe6\x02\n\x0b\x43ontextItem\x12(\n\x07section\x18\x01 \x01(\x0e\x32\x17.throughline.v1.Section\x12\x0c\n\x04turn\x18\x02 \x01(\t\x12\x0c\n\x04\x66\x61\x63t\x18\x03 \x01(\t\x12\x15\n\rmessage_index\x18\x04 \x01(\r\x12\x0e\n\x06tokens\x18\x05 \x01(\r\x12$\n\x05score\x18\x06 \x01(\x0b\x32\x15.throughline.v1.Score\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12,\n\x08say_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04role\x18\t \x01(\x0e\x32\x14.throughline.v1.Role\x12#\n\x05\x65\x64ges\x18\n \x03(\x0b\x32\x14.throughline.v1.Edge\x12\x1d\n\x15summary_from_sequence\x18\x0b \x01(\x04\x12\x1e\n\x16summary_until_sequence\x18\x0c \x01(\x04*i\n\x0fSupersededTurns\x12 \n\x1cSUPERSEDED_TURNS_UNSPECIFIED\x10\x00\x12\x19\n\x15SUPERSEDED_TURNS_DROP\x10\x01\x12\x19\n\x15SUPERSEDED_TURNS_MARK\x10\x02*\x89\x01\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0eSECTION_PINNED\x10\x01\x12\x12\n\x0eSECTION_RECENT\x10\x02\x12\x15\n\x11SECTION_RETRIEVED\x10\x03\x12\x11\n\rSECTION_QUERY\x10\x04\x12\x13\n\x0fSECTION_SUMMARY\x10\x05\x32\xc3\x01\n\x0e\x43ontextService\x12Y\n\x0c\x42uildContext\x12#.throughline.v1.BuildContextRequest\x1a$.throughline.v1.BuildContextResponse\x12V\n\x0bPrepareTurn\x12\".throughline.v1.PrepareTurnRequest\x1a#.throughline.v1.PrepareTurnResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$throughline/v1/context_service.proto\x12\x0ethroughline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#throughline/v1/memory_service.proto\x1a\x1ethroughline/v1/resources.proto\"\xb5\x03\n\x0e\x43ontextOptions\x12\x14\n\x0ctoken_budget\x18\x01 \x01(\x05\x12\x11\n\ttokenizer\x18\x02 \x01(\t\x12\x19\n\x0crecent_share\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x0cpinned_share\x18\x04 \x01(\x02H\x01\x88\x01\x01\x12\x1c\n\x14include_user_history\x18\x05 \x01(\x08\x12@\n\x11template_overhead\x18\x06 \x01(\x0b\x32 .throughline.v1.TemplateOverheadH\x02\x88\x01\x01\x12\x11\n\tmin_score\x18\x07 \x01(\x02\x12\x39\n\x10superseded_turns\x18\x08 \x01(\x0e\x32\x1f.throughline.v1.SupersededTurns\x12\x1a\n\rsummary_share\x18\t \x01(\x02H\x03\x88\x01\x01\x12\x30\n\x0breanchoring\x18\n \x01(\x0e\x32\x1b.throughline.v1.ReanchoringB\x0f\n\r_recent_shareB\x0f\n\r_pinned_shareB\x14\n\x12_template_overheadB\x10\n\x0e_summary_share\";\n\x10TemplateOverhead\x12\x13\n\x0bper_message\x18\x01 \x01(\r\x12\x12\n\nper_prompt\x18\x02 \x01(\r\"\x95\x01\n\x13\x42uildContextRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.throughline.v1.ContextOptions\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\x12\x12\n\nas_of_turn\x18\x05 \x01(\x04\"E\n\x14\x42uildContextResponse\x12-\n\x06window\x18\x01 \x01(\x0b\x32\x1d.throughline.v1.ContextWindow\"\xbf\x01\n\x12PrepareTurnRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\"\n\x04turn\x18\x02 \x01(\x0b\x32\x14.throughline.v1.Turn\x12/\n\x07options\x18\x03 \x01(\x0b\x32\x1e.throughline.v1.ContextOptions\x12#\n\x16\x65xpected_last_sequence\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\x19\n\x17_expected_last_sequence\"k\n\x13PrepareTurnResponse\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\x17\n\x0frepeated_append\x18\x02 \x01(\x08\x12-\n\x06window\x18\x03 \x01(\x0b\x32\x1d.throughline.v1.ContextWindow\"\xdd\x02\n\rContextWindow\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.throughline.v1.ContextMessage\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x1b.throughline.v1.ContextItem\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\x12\x14\n\x0ctoken_budget\x18\x04 \x01(\r\x12\x1b\n\x13\x66ull_history_tokens\x18\x05 \x01(\x04\x12\x1f\n\x17unchanged_prefix_tokens\x18\x06 \x01(\r\x12\x11\n\ttokenizer\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x04\x12-\n\nshortfalls\x18\t \x03(\x0b\x32\x19.throughline.v1.Shortfall\x12\x14\n\x0csearch_query\x18\n \x01(\t\x12\x1a\n\x12superseded_dropped\x18\x0b \x01(\r\"{\n\x0e\x43ontextMessage\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.throughline.v1.Role\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12#\n\x05parts\x18\x03 \x03(\x0b\x32\x14.throughline.v1.Part\x12\x0f\n\x07speaker\x18\x04 \x01(\t\"\xe6\x02\n\x0b\x43ontextItem\x12(\n\x07section\x18\x01 \x01(\x0e\x32\x17.throughline.v1.Section\x12\x0c\n\x04turn\x18\x02 \x01(\t\x12\x0c\n\x04\x66\x61\x63t\x18\x03 \x01(\t\x12\x15\n\rmessage_index\x18\x04 \x01(\r\x12\x0e\n\x06tokens\x18\x05 \x01(\r\x12$\n\x05score\x18\x06 \x01(\x0b\x32\x15.throughline.v1.Score\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12,\n\x08say_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x04role\x18\t \x01(\x0e\x32\x14.throughline.v1.Role\x12#\n\x05\x65\x64ges\x18\n \x03(\x0b\x32\x14.throughline.v1.Edge\x12\x1d\n\x15summary_from_sequence\x18\x0b \x01(\x04\x12\x1e\n\x16summary_until_sequence\x18\x0c \x01(\x04*t\n\x0bReanchoring\x12\x1b\n\x17REANCHORING_UNSPECIFIED\x10\x00\x12\x15\n\x11REANCHORING_NEVER\x10\x01\x12\x19\n\x15REANCHORING_BY_HEALTH\x10\x02\x12\x16\n\x12REANCHORING_ALWAYS\x10\x03*i\n\x0fSupersededTurns\x12 \n\x1cSUPERSEDED_TURNS_UNSPECIFIED\x10\x00\x12\x19\n\x15SUPERSEDED_TURNS_DROP\x10\x01\x12\x19\n\x15SUPERSEDED_TURNS_MARK\x10\x02*\xa1\x01\n\x07Section\x12\x17\n\x13SECTION_UNSPECIFIED\x10\x00\x12\x12\n\x0eSECTION_PINNED\x10\x01\x12\x12\n\x0eSECTION_RECENT\x10\x02\x12\x15\n\x11SECTION_RETRIEVED\x10\x03\x12\x11\n\rSECTION_QUERY\x10\x04\x12\x13\n\x0fSECTION_SUMMARY\x10\x05\x12\x16\n\x12SECTION_REANCHORED\x10\x06\x32\xc3\x01\n\x0e\x43ontextService\x12Y\n\x0c\x42uildContext\x12#.throughline.v1.BuildContextRequest\x1a$.throughline.v1.BuildContextResponse\x12V\n\x0bPrepareTurn\x12\".throughline.v1.PrepareTurnRequest\x1a#.throughline.v1.PrepareTurnResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'throughline.v1.context_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUPERSEDEDTURNS']._serialized_start=1973
-  _globals['_SUPERSEDEDTURNS']._serialized_end=2078
-  _globals['_SECTION']._serialized_start=2081
-  _globals['_SECTION']._serialized_end=2218
+  _globals['_REANCHORING']._serialized_start=2023
+  _globals['_REANCHORING']._serialized_end=2139
+  _globals['_SUPERSEDEDTURNS']._serialized_start=2141
+  _globals['_SUPERSEDEDTURNS']._serialized_end=2246
+  _globals['_SECTION']._serialized_start=2249
+  _globals['_SECTION']._serialized_end=2410
   _globals['_CONTEXTOPTIONS']._serialized_start=159
-  _globals['_CONTEXTOPTIONS']._serialized_end=546
-  _globals['_TEMPLATEOVERHEAD']._serialized_start=548
-  _globals['_TEMPLATEOVERHEAD']._serialized_end=607
-  _globals['_BUILDCONTEXTREQUEST']._serialized_start=610
-  _globals['_BUILDCONTEXTREQUEST']._serialized_end=759
-  _globals['_BUILDCONTEXTRESPONSE']._serialized_start=761
-  _globals['_BUILDCONTEXTRESPONSE']._serialized_end=830
-  _globals['_PREPARETURNREQUEST']._serialized_start=833
-  _globals['_PREPARETURNREQUEST']._serialized_end=1024
-  _globals['_PREPARETURNRESPONSE']._serialized_start=1026
-  _globals['_PREPARETURNRESPONSE']._serialized_end=1133
-  _globals['_CONTEXTWINDOW']._serialized_start=1136
-  _globals['_CONTEXTWINDOW']._serialized_end=1485
-  _globals['_CONTEXTMESSAGE']._serialized_start=1487
-  _globals['_CONTEXTMESSAGE']._serialized_end=1610
-  _globals['_CONTEXTITEM']._serialized_start=1613
-  _globals['_CONTEXTITEM']._serialized_end=1971
-  _globals['_CONTEXTSERVICE']._serialized_start=2221
-  _globals['_CONTEXTSERVICE']._serialized_end=2416
+  _globals['_CONTEXTOPTIONS']._serialized_end=596
+  _globals['_TEMPLATEOVERHEAD']._serialized_start=598
+  _globals['_TEMPLATEOVERHEAD']._serialized_end=657
+  _globals['_BUILDCONTEXTREQUEST']._serialized_start=660
+  _globals['_BUILDCONTEXTREQUEST']._serialized_end=809
+  _globals['_BUILDCONTEXTRESPONSE']._serialized_start=811
+  _globals['_BUILDCONTEXTRESPONSE']._serialized_end=880
+  _globals['_PREPARETURNREQUEST']._serialized_start=883
+  _globals['_PREPARETURNREQUEST']._serialized_end=1074
+  _globals['_PREPARETURNRESPONSE']._serialized_start=1076
+  _globals['_PREPARETURNRESPONSE']._serialized_end=1183
+  _globals['_CONTEXTWINDOW']._serialized_start=1186
+  _globals['_CONTEXTWINDOW']._serialized_end=1535
+  _globals['_CONTEXTMESSAGE']._serialized_start=1537
+  _globals['_CONTEXTMESSAGE']._serialized_end=1660
+  _globals['_CONTEXTITEM']._serialized_start=1663
+  _globals['_CONTEXTITEM']._serialized_end=2021
+  _globals['_CONTEXTSERVICE']._serialized_start=2413
+  _globals['_CONTEXTSERVICE']._serialized_end=2608
 # @@protoc_insertion_point(module_scope)

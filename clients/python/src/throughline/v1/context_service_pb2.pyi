@@ -12,6 +12,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Reanchoring(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REANCHORING_UNSPECIFIED: _ClassVar[Reanchoring]
+    REANCHORING_NEVER: _ClassVar[Reanchoring]
+    REANCHORING_BY_HEALTH: _ClassVar[Reanchoring]
+    REANCHORING_ALWAYS: _ClassVar[Reanchoring]
+
 class SupersededTurns(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SUPERSEDED_TURNS_UNSPECIFIED: _ClassVar[SupersededTurns]
@@ -26,6 +33,11 @@ class Section(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SECTION_RETRIEVED: _ClassVar[Section]
     SECTION_QUERY: _ClassVar[Section]
     SECTION_SUMMARY: _ClassVar[Section]
+    SECTION_REANCHORED: _ClassVar[Section]
+REANCHORING_UNSPECIFIED: Reanchoring
+REANCHORING_NEVER: Reanchoring
+REANCHORING_BY_HEALTH: Reanchoring
+REANCHORING_ALWAYS: Reanchoring
 SUPERSEDED_TURNS_UNSPECIFIED: SupersededTurns
 SUPERSEDED_TURNS_DROP: SupersededTurns
 SUPERSEDED_TURNS_MARK: SupersededTurns
@@ -35,9 +47,10 @@ SECTION_RECENT: Section
 SECTION_RETRIEVED: Section
 SECTION_QUERY: Section
 SECTION_SUMMARY: Section
+SECTION_REANCHORED: Section
 
 class ContextOptions(_message.Message):
-    __slots__ = ("token_budget", "tokenizer", "recent_share", "pinned_share", "include_user_history", "template_overhead", "min_score", "superseded_turns", "summary_share")
+    __slots__ = ("token_budget", "tokenizer", "recent_share", "pinned_share", "include_user_history", "template_overhead", "min_score", "superseded_turns", "summary_share", "reanchoring")
     TOKEN_BUDGET_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
     RECENT_SHARE_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +60,7 @@ class ContextOptions(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_TURNS_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_SHARE_FIELD_NUMBER: _ClassVar[int]
+    REANCHORING_FIELD_NUMBER: _ClassVar[int]
     token_budget: int
     tokenizer: str
     recent_share: float
@@ -56,7 +70,8 @@ class ContextOptions(_message.Message):
     min_score: float
     superseded_turns: SupersededTurns
     summary_share: float
-    def __init__(self, token_budget: _Optional[int] = ..., tokenizer: _Optional[str] = ..., recent_share: _Optional[float] = ..., pinned_share: _Optional[float] = ..., include_user_history: bool = ..., template_overhead: _Optional[_Union[TemplateOverhead, _Mapping]] = ..., min_score: _Optional[float] = ..., superseded_turns: _Optional[_Union[SupersededTurns, str]] = ..., summary_share: _Optional[float] = ...) -> None: ...
+    reanchoring: Reanchoring
+    def __init__(self, token_budget: _Optional[int] = ..., tokenizer: _Optional[str] = ..., recent_share: _Optional[float] = ..., pinned_share: _Optional[float] = ..., include_user_history: bool = ..., template_overhead: _Optional[_Union[TemplateOverhead, _Mapping]] = ..., min_score: _Optional[float] = ..., superseded_turns: _Optional[_Union[SupersededTurns, str]] = ..., summary_share: _Optional[float] = ..., reanchoring: _Optional[_Union[Reanchoring, str]] = ...) -> None: ...
 
 class TemplateOverhead(_message.Message):
     __slots__ = ("per_message", "per_prompt")

@@ -211,26 +211,30 @@ class ExportConversationRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ExportConversationResponse(_message.Message):
-    __slots__ = ("conversation", "turn", "fact")
+    __slots__ = ("conversation", "turn", "fact", "outcome")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     conversation: _resources_pb2.Conversation
     turn: _resources_pb2.Turn
     fact: _resources_pb2.Fact
-    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ...) -> None: ...
+    outcome: _resources_pb2.Outcome
+    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class ImportConversationRequest(_message.Message):
-    __slots__ = ("conversation", "turn", "fact", "conversation_id")
+    __slots__ = ("conversation", "turn", "fact", "outcome", "conversation_id")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     conversation: _resources_pb2.Conversation
     turn: _resources_pb2.Turn
     fact: _resources_pb2.Fact
+    outcome: _resources_pb2.Outcome
     conversation_id: str
-    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., conversation_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., conversation_id: _Optional[str] = ...) -> None: ...
 
 class ImportConversationResponse(_message.Message):
     __slots__ = ("conversation", "turns", "facts")

@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -270,3 +271,25 @@ class Score(_message.Message):
     total: float
     components: _containers.ScalarMap[str, float]
     def __init__(self, total: _Optional[float] = ..., components: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("outcome_id", "turn", "judge_score", "thumbs_up", "task_success", "latency", "model", "prompt_version", "record_time")
+    OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    JUDGE_SCORE_FIELD_NUMBER: _ClassVar[int]
+    THUMBS_UP_FIELD_NUMBER: _ClassVar[int]
+    TASK_SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    outcome_id: str
+    turn: str
+    judge_score: float
+    thumbs_up: bool
+    task_success: bool
+    latency: _duration_pb2.Duration
+    model: str
+    prompt_version: str
+    record_time: _timestamp_pb2.Timestamp
+    def __init__(self, outcome_id: _Optional[str] = ..., turn: _Optional[str] = ..., judge_score: _Optional[float] = ..., thumbs_up: bool = ..., task_success: bool = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., model: _Optional[str] = ..., prompt_version: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

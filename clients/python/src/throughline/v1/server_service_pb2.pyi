@@ -11,7 +11,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "embedding_model", "store", "index", "tokenizers", "limits", "ranking", "outbox_backlog", "tenant", "commits", "staleness", "pins")
+    __slots__ = ("version", "embedding_model", "store", "index", "tokenizers", "limits", "ranking", "outbox_backlog", "tenant", "commits", "staleness", "pins", "summaries")
     class LimitsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,7 @@ class GetServerInfoResponse(_message.Message):
     COMMITS_FIELD_NUMBER: _ClassVar[int]
     STALENESS_FIELD_NUMBER: _ClassVar[int]
     PINS_FIELD_NUMBER: _ClassVar[int]
+    SUMMARIES_FIELD_NUMBER: _ClassVar[int]
     version: str
     embedding_model: EmbeddingModelInfo
     store: str
@@ -43,7 +44,26 @@ class GetServerInfoResponse(_message.Message):
     commits: CommitCounts
     staleness: StalenessInfo
     pins: PinInfo
-    def __init__(self, version: _Optional[str] = ..., embedding_model: _Optional[_Union[EmbeddingModelInfo, _Mapping]] = ..., store: _Optional[str] = ..., index: _Optional[str] = ..., tokenizers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., ranking: _Optional[_Union[RankingInfo, _Mapping]] = ..., outbox_backlog: _Optional[int] = ..., tenant: _Optional[str] = ..., commits: _Optional[_Union[CommitCounts, _Mapping]] = ..., staleness: _Optional[_Union[StalenessInfo, _Mapping]] = ..., pins: _Optional[_Union[PinInfo, _Mapping]] = ...) -> None: ...
+    summaries: SummaryInfo
+    def __init__(self, version: _Optional[str] = ..., embedding_model: _Optional[_Union[EmbeddingModelInfo, _Mapping]] = ..., store: _Optional[str] = ..., index: _Optional[str] = ..., tokenizers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., ranking: _Optional[_Union[RankingInfo, _Mapping]] = ..., outbox_backlog: _Optional[int] = ..., tenant: _Optional[str] = ..., commits: _Optional[_Union[CommitCounts, _Mapping]] = ..., staleness: _Optional[_Union[StalenessInfo, _Mapping]] = ..., pins: _Optional[_Union[PinInfo, _Mapping]] = ..., summaries: _Optional[_Union[SummaryInfo, _Mapping]] = ...) -> None: ...
+
+class SummaryInfo(_message.Message):
+    __slots__ = ("enabled", "model", "model_sha256", "engine", "device", "threads", "check_version")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    CHECK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    model: str
+    model_sha256: str
+    engine: str
+    device: str
+    threads: int
+    check_version: str
+    def __init__(self, enabled: bool = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., engine: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., check_version: _Optional[str] = ...) -> None: ...
 
 class PinInfo(_message.Message):
     __slots__ = ("enabled", "detector", "version", "weights_sha256", "max_per_conversation")

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/context_service.proto.
  */
 export const file_throughline_v1_context_service: GenFile = /*@__PURE__*/
-  fileDesc("CiR0aHJvdWdobGluZS92MS9jb250ZXh0X3NlcnZpY2UucHJvdG8SDnRocm91Z2hsaW5lLnYxIoMDCg5Db250ZXh0T3B0aW9ucxIUCgx0b2tlbl9idWRnZXQYASABKAUSEQoJdG9rZW5pemVyGAIgASgJEhkKDHJlY2VudF9zaGFyZRgDIAEoAkgAiAEBEhkKDHBpbm5lZF9zaGFyZRgEIAEoAkgBiAEBEhwKFGluY2x1ZGVfdXNlcl9oaXN0b3J5GAUgASgIEkAKEXRlbXBsYXRlX292ZXJoZWFkGAYgASgLMiAudGhyb3VnaGxpbmUudjEuVGVtcGxhdGVPdmVyaGVhZEgCiAEBEhEKCW1pbl9zY29yZRgHIAEoAhI5ChBzdXBlcnNlZGVkX3R1cm5zGAggASgOMh8udGhyb3VnaGxpbmUudjEuU3VwZXJzZWRlZFR1cm5zEhoKDXN1bW1hcnlfc2hhcmUYCSABKAJIA4gBAUIPCg1fcmVjZW50X3NoYXJlQg8KDV9waW5uZWRfc2hhcmVCFAoSX3RlbXBsYXRlX292ZXJoZWFkQhAKDl9zdW1tYXJ5X3NoYXJlIjsKEFRlbXBsYXRlT3ZlcmhlYWQSEwoLcGVyX21lc3NhZ2UYASABKA0SEgoKcGVyX3Byb21wdBgCIAEoDSKVAQoTQnVpbGRDb250ZXh0UmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkSDQoFcXVlcnkYAiABKAkSLwoHb3B0aW9ucxgDIAEoCzIeLnRocm91Z2hsaW5lLnYxLkNvbnRleHRPcHRpb25zEhQKDG1pbl9yZXZpc2lvbhgEIAEoBBISCgphc19vZl90dXJuGAUgASgEIkUKFEJ1aWxkQ29udGV4dFJlc3BvbnNlEi0KBndpbmRvdxgBIAEoCzIdLnRocm91Z2hsaW5lLnYxLkNvbnRleHRXaW5kb3civwEKElByZXBhcmVUdXJuUmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkSIgoEdHVybhgCIAEoCzIULnRocm91Z2hsaW5lLnYxLlR1cm4SLwoHb3B0aW9ucxgDIAEoCzIeLnRocm91Z2hsaW5lLnYxLkNvbnRleHRPcHRpb25zEiMKFmV4cGVjdGVkX2xhc3Rfc2VxdWVuY2UYBCABKARIAIgBAUIZChdfZXhwZWN0ZWRfbGFzdF9zZXF1ZW5jZSJrChNQcmVwYXJlVHVyblJlc3BvbnNlEgwKBHR1cm4YASABKAkSFwoPcmVwZWF0ZWRfYXBwZW5kGAIgASgIEi0KBndpbmRvdxgDIAEoCzIdLnRocm91Z2hsaW5lLnYxLkNvbnRleHRXaW5kb3ci3QIKDUNvbnRleHRXaW5kb3cSMAoIbWVzc2FnZXMYASADKAsyHi50aHJvdWdobGluZS52MS5Db250ZXh0TWVzc2FnZRIqCgVpdGVtcxgCIAMoCzIbLnRocm91Z2hsaW5lLnYxLkNvbnRleHRJdGVtEhQKDHRvdGFsX3Rva2VucxgDIAEoDRIUCgx0b2tlbl9idWRnZXQYBCABKA0SGwoTZnVsbF9oaXN0b3J5X3Rva2VucxgFIAEoBBIfChd1bmNoYW5nZWRfcHJlZml4X3Rva2VucxgGIAEoDRIRCgl0b2tlbml6ZXIYByABKAkSEAoIcmV2aXNpb24YCCABKAQSLQoKc2hvcnRmYWxscxgJIAMoCzIZLnRocm91Z2hsaW5lLnYxLlNob3J0ZmFsbBIUCgxzZWFyY2hfcXVlcnkYCiABKAkSGgoSc3VwZXJzZWRlZF9kcm9wcGVkGAsgASgNInsKDkNvbnRleHRNZXNzYWdlEiIKBHJvbGUYASABKA4yFC50aHJvdWdobGluZS52MS5Sb2xlEg8KB2NvbnRlbnQYAiABKAkSIwoFcGFydHMYAyADKAsyFC50aHJvdWdobGluZS52MS5QYXJ0Eg8KB3NwZWFrZXIYBCABKAki5gIKC0NvbnRleHRJdGVtEigKB3NlY3Rpb24YASABKA4yFy50aHJvdWdobGluZS52MS5TZWN0aW9uEgwKBHR1cm4YAiABKAkSDAoEZmFjdBgDIAEoCRIVCg1tZXNzYWdlX2luZGV4GAQgASgNEg4KBnRva2VucxgFIAEoDRIkCgVzY29yZRgGIAEoCzIVLnRocm91Z2hsaW5lLnYxLlNjb3JlEg4KBnJlYXNvbhgHIAEoCRIsCghzYXlfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoEcm9sZRgJIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSIwoFZWRnZXMYCiADKAsyFC50aHJvdWdobGluZS52MS5FZGdlEh0KFXN1bW1hcnlfZnJvbV9zZXF1ZW5jZRgLIAEoBBIeChZzdW1tYXJ5X3VudGlsX3NlcXVlbmNlGAwgASgEKmkKD1N1cGVyc2VkZWRUdXJucxIgChxTVVBFUlNFREVEX1RVUk5TX1VOU1BFQ0lGSUVEEAASGQoVU1VQRVJTRURFRF9UVVJOU19EUk9QEAESGQoVU1VQRVJTRURFRF9UVVJOU19NQVJLEAIqiQEKB1NlY3Rpb24SFwoTU0VDVElPTl9VTlNQRUNJRklFRBAAEhIKDlNFQ1RJT05fUElOTkVEEAESEgoOU0VDVElPTl9SRUNFTlQQAhIVChFTRUNUSU9OX1JFVFJJRVZFRBADEhEKDVNFQ1RJT05fUVVFUlkQBBITCg9TRUNUSU9OX1NVTU1BUlkQBTLDAQoOQ29udGV4dFNlcnZpY2USWQoMQnVpbGRDb250ZXh0EiMudGhyb3VnaGxpbmUudjEuQnVpbGRDb250ZXh0UmVxdWVzdBokLnRocm91Z2hsaW5lLnYxLkJ1aWxkQ29udGV4dFJlc3BvbnNlElYKC1ByZXBhcmVUdXJuEiIudGhyb3VnaGxpbmUudjEuUHJlcGFyZVR1cm5SZXF1ZXN0GiMudGhyb3VnaGxpbmUudjEuUHJlcGFyZVR1cm5SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_throughline_v1_memory_service, file_throughline_v1_resources]);
+  fileDesc("CiR0aHJvdWdobGluZS92MS9jb250ZXh0X3NlcnZpY2UucHJvdG8SDnRocm91Z2hsaW5lLnYxIrUDCg5Db250ZXh0T3B0aW9ucxIUCgx0b2tlbl9idWRnZXQYASABKAUSEQoJdG9rZW5pemVyGAIgASgJEhkKDHJlY2VudF9zaGFyZRgDIAEoAkgAiAEBEhkKDHBpbm5lZF9zaGFyZRgEIAEoAkgBiAEBEhwKFGluY2x1ZGVfdXNlcl9oaXN0b3J5GAUgASgIEkAKEXRlbXBsYXRlX292ZXJoZWFkGAYgASgLMiAudGhyb3VnaGxpbmUudjEuVGVtcGxhdGVPdmVyaGVhZEgCiAEBEhEKCW1pbl9zY29yZRgHIAEoAhI5ChBzdXBlcnNlZGVkX3R1cm5zGAggASgOMh8udGhyb3VnaGxpbmUudjEuU3VwZXJzZWRlZFR1cm5zEhoKDXN1bW1hcnlfc2hhcmUYCSABKAJIA4gBARIwCgtyZWFuY2hvcmluZxgKIAEoDjIbLnRocm91Z2hsaW5lLnYxLlJlYW5jaG9yaW5nQg8KDV9yZWNlbnRfc2hhcmVCDwoNX3Bpbm5lZF9zaGFyZUIUChJfdGVtcGxhdGVfb3ZlcmhlYWRCEAoOX3N1bW1hcnlfc2hhcmUiOwoQVGVtcGxhdGVPdmVyaGVhZBITCgtwZXJfbWVzc2FnZRgBIAEoDRISCgpwZXJfcHJvbXB0GAIgASgNIpUBChNCdWlsZENvbnRleHRSZXF1ZXN0EhQKDGNvbnZlcnNhdGlvbhgBIAEoCRINCgVxdWVyeRgCIAEoCRIvCgdvcHRpb25zGAMgASgLMh4udGhyb3VnaGxpbmUudjEuQ29udGV4dE9wdGlvbnMSFAoMbWluX3JldmlzaW9uGAQgASgEEhIKCmFzX29mX3R1cm4YBSABKAQiRQoUQnVpbGRDb250ZXh0UmVzcG9uc2USLQoGd2luZG93GAEgASgLMh0udGhyb3VnaGxpbmUudjEuQ29udGV4dFdpbmRvdyK/AQoSUHJlcGFyZVR1cm5SZXF1ZXN0EhQKDGNvbnZlcnNhdGlvbhgBIAEoCRIiCgR0dXJuGAIgASgLMhQudGhyb3VnaGxpbmUudjEuVHVybhIvCgdvcHRpb25zGAMgASgLMh4udGhyb3VnaGxpbmUudjEuQ29udGV4dE9wdGlvbnMSIwoWZXhwZWN0ZWRfbGFzdF9zZXF1ZW5jZRgEIAEoBEgAiAEBQhkKF19leHBlY3RlZF9sYXN0X3NlcXVlbmNlImsKE1ByZXBhcmVUdXJuUmVzcG9uc2USDAoEdHVybhgBIAEoCRIXCg9yZXBlYXRlZF9hcHBlbmQYAiABKAgSLQoGd2luZG93GAMgASgLMh0udGhyb3VnaGxpbmUudjEuQ29udGV4dFdpbmRvdyLdAgoNQ29udGV4dFdpbmRvdxIwCghtZXNzYWdlcxgBIAMoCzIeLnRocm91Z2hsaW5lLnYxLkNvbnRleHRNZXNzYWdlEioKBWl0ZW1zGAIgAygLMhsudGhyb3VnaGxpbmUudjEuQ29udGV4dEl0ZW0SFAoMdG90YWxfdG9rZW5zGAMgASgNEhQKDHRva2VuX2J1ZGdldBgEIAEoDRIbChNmdWxsX2hpc3RvcnlfdG9rZW5zGAUgASgEEh8KF3VuY2hhbmdlZF9wcmVmaXhfdG9rZW5zGAYgASgNEhEKCXRva2VuaXplchgHIAEoCRIQCghyZXZpc2lvbhgIIAEoBBItCgpzaG9ydGZhbGxzGAkgAygLMhkudGhyb3VnaGxpbmUudjEuU2hvcnRmYWxsEhQKDHNlYXJjaF9xdWVyeRgKIAEoCRIaChJzdXBlcnNlZGVkX2Ryb3BwZWQYCyABKA0iewoOQ29udGV4dE1lc3NhZ2USIgoEcm9sZRgBIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSDwoHY29udGVudBgCIAEoCRIjCgVwYXJ0cxgDIAMoCzIULnRocm91Z2hsaW5lLnYxLlBhcnQSDwoHc3BlYWtlchgEIAEoCSLmAgoLQ29udGV4dEl0ZW0SKAoHc2VjdGlvbhgBIAEoDjIXLnRocm91Z2hsaW5lLnYxLlNlY3Rpb24SDAoEdHVybhgCIAEoCRIMCgRmYWN0GAMgASgJEhUKDW1lc3NhZ2VfaW5kZXgYBCABKA0SDgoGdG9rZW5zGAUgASgNEiQKBXNjb3JlGAYgASgLMhUudGhyb3VnaGxpbmUudjEuU2NvcmUSDgoGcmVhc29uGAcgASgJEiwKCHNheV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgRyb2xlGAkgASgOMhQudGhyb3VnaGxpbmUudjEuUm9sZRIjCgVlZGdlcxgKIAMoCzIULnRocm91Z2hsaW5lLnYxLkVkZ2USHQoVc3VtbWFyeV9mcm9tX3NlcXVlbmNlGAsgASgEEh4KFnN1bW1hcnlfdW50aWxfc2VxdWVuY2UYDCABKAQqdAoLUmVhbmNob3JpbmcSGwoXUkVBTkNIT1JJTkdfVU5TUEVDSUZJRUQQABIVChFSRUFOQ0hPUklOR19ORVZFUhABEhkKFVJFQU5DSE9SSU5HX0JZX0hFQUxUSBACEhYKElJFQU5DSE9SSU5HX0FMV0FZUxADKmkKD1N1cGVyc2VkZWRUdXJucxIgChxTVVBFUlNFREVEX1RVUk5TX1VOU1BFQ0lGSUVEEAASGQoVU1VQRVJTRURFRF9UVVJOU19EUk9QEAESGQoVU1VQRVJTRURFRF9UVVJOU19NQVJLEAIqoQEKB1NlY3Rpb24SFwoTU0VDVElPTl9VTlNQRUNJRklFRBAAEhIKDlNFQ1RJT05fUElOTkVEEAESEgoOU0VDVElPTl9SRUNFTlQQAhIVChFTRUNUSU9OX1JFVFJJRVZFRBADEhEKDVNFQ1RJT05fUVVFUlkQBBITCg9TRUNUSU9OX1NVTU1BUlkQBRIWChJTRUNUSU9OX1JFQU5DSE9SRUQQBjLDAQoOQ29udGV4dFNlcnZpY2USWQoMQnVpbGRDb250ZXh0EiMudGhyb3VnaGxpbmUudjEuQnVpbGRDb250ZXh0UmVxdWVzdBokLnRocm91Z2hsaW5lLnYxLkJ1aWxkQ29udGV4dFJlc3BvbnNlElYKC1ByZXBhcmVUdXJuEiIudGhyb3VnaGxpbmUudjEuUHJlcGFyZVR1cm5SZXF1ZXN0GiMudGhyb3VnaGxpbmUudjEuUHJlcGFyZVR1cm5SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_throughline_v1_memory_service, file_throughline_v1_resources]);
 
 /**
  * What a window may cost and how it is filled.
@@ -94,6 +94,15 @@ export type ContextOptions = Message<"throughline.v1.ContextOptions"> & {
    * @generated from field: optional float summary_share = 9;
    */
   summaryShare?: number;
+
+  /**
+   * Whether pins that say how to answer (instructions, preferences, consents, and
+   * what is required) are restated right before the last user turn, in at most a
+   * tenth of the budget.
+   *
+   * @generated from field: throughline.v1.Reanchoring reanchoring = 10;
+   */
+  reanchoring: Reanchoring;
 };
 
 /**
@@ -358,7 +367,8 @@ export type ContextWindow = Message<"throughline.v1.ContextWindow"> & {
   searchQuery: string;
 
   /**
-   * Turns that retrieval proposed and that were dropped as superseded.
+   * Turns that retrieval proposed, that there was room for, and that were dropped
+   * as superseded.
    *
    * @generated from field: uint32 superseded_dropped = 11;
    */
@@ -515,6 +525,47 @@ export const ContextItemSchema: GenMessage<ContextItem> = /*@__PURE__*/
   messageDesc(file_throughline_v1_context_service, 8);
 
 /**
+ * Whether pins are restated near the query.
+ *
+ * @generated from enum throughline.v1.Reanchoring
+ */
+export enum Reanchoring {
+  /**
+   * Same as NEVER.
+   *
+   * @generated from enum value: REANCHORING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * They are not.
+   *
+   * @generated from enum value: REANCHORING_NEVER = 1;
+   */
+  NEVER = 1,
+
+  /**
+   * While the health of the conversation calls for it (REANCHOR or RESET).
+   *
+   * @generated from enum value: REANCHORING_BY_HEALTH = 2;
+   */
+  BY_HEALTH = 2,
+
+  /**
+   * Always.
+   *
+   * @generated from enum value: REANCHORING_ALWAYS = 3;
+   */
+  ALWAYS = 3,
+}
+
+/**
+ * Describes the enum throughline.v1.Reanchoring.
+ */
+export const ReanchoringSchema: GenEnum<Reanchoring> = /*@__PURE__*/
+  enumDesc(file_throughline_v1_context_service, 0);
+
+/**
  * What a window does with turns that a later turn of the conversation replaced.
  *
  * @generated from enum throughline.v1.SupersededTurns
@@ -547,7 +598,7 @@ export enum SupersededTurns {
  * Describes the enum throughline.v1.SupersededTurns.
  */
 export const SupersededTurnsSchema: GenEnum<SupersededTurns> = /*@__PURE__*/
-  enumDesc(file_throughline_v1_context_service, 0);
+  enumDesc(file_throughline_v1_context_service, 1);
 
 /**
  * Which part of the window an item stands in.
@@ -596,13 +647,20 @@ export enum Section {
    * @generated from enum value: SECTION_SUMMARY = 5;
    */
   SUMMARY = 5,
+
+  /**
+   * Pins that are restated right before the query.
+   *
+   * @generated from enum value: SECTION_REANCHORED = 6;
+   */
+  REANCHORED = 6,
 }
 
 /**
  * Describes the enum throughline.v1.Section.
  */
 export const SectionSchema: GenEnum<Section> = /*@__PURE__*/
-  enumDesc(file_throughline_v1_context_service, 1);
+  enumDesc(file_throughline_v1_context_service, 2);
 
 /**
  * Assembles context windows that never exceed their budget.

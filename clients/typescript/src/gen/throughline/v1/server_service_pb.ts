@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/server_service.proto.
  */
 export const file_throughline_v1_server_service: GenFile = /*@__PURE__*/
-  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3Qi5wMKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBInMKB1BpbkluZm8SDwoHZW5hYmxlZBgBIAEoCBIQCghkZXRlY3RvchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDndlaWdodHNfc2hhMjU2GAQgASgJEhwKFG1heF9wZXJfY29udmVyc2F0aW9uGAUgASgNIj4KDENvbW1pdENvdW50cxIOCgZncm91cHMYASABKAQSDwoHYmF0Y2hlcxgCIAEoBBINCgVieXRlcxgDIAEoBCJ5ChJFbWJlZGRpbmdNb2RlbEluZm8SDAoEbmFtZRgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKZGltZW5zaW9ucxgDIAEoDRIOCgZlbmdpbmUYBCABKAkSEQoJcHJlY2lzaW9uGAUgASgJEg4KBmRldmljZRgGIAEoCSJKCgtSYW5raW5nSW5mbxIPCgd2ZXJzaW9uGAEgASgJEhYKDndlaWdodHNfc2hhMjU2GAIgASgJEhIKCnRyYWluZWRfb24YAyABKAkisAEKDVN0YWxlbmVzc0luZm8SDgoGc2NvcmVyGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SSAoOd2VpZ2h0c19zaGEyNTYYAyADKAsyMC50aHJvdWdobGluZS52MS5TdGFsZW5lc3NJbmZvLldlaWdodHNTaGEyNTZFbnRyeRo0ChJXZWlnaHRzU2hhMjU2RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJtCg1TZXJ2ZXJTZXJ2aWNlElwKDUdldFNlcnZlckluZm8SJC50aHJvdWdobGluZS52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBolLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QilwQKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxIuCglzdW1tYXJpZXMYDSABKAsyGy50aHJvdWdobGluZS52MS5TdW1tYXJ5SW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIosBCgtTdW1tYXJ5SW5mbxIPCgdlbmFibGVkGAEgASgIEg0KBW1vZGVsGAIgASgJEhQKDG1vZGVsX3NoYTI1NhgDIAEoCRIOCgZlbmdpbmUYBCABKAkSDgoGZGV2aWNlGAUgASgJEg8KB3RocmVhZHMYBiABKA0SFQoNY2hlY2tfdmVyc2lvbhgHIAEoCSJzCgdQaW5JbmZvEg8KB2VuYWJsZWQYASABKAgSEAoIZGV0ZWN0b3IYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIWCg53ZWlnaHRzX3NoYTI1NhgEIAEoCRIcChRtYXhfcGVyX2NvbnZlcnNhdGlvbhgFIAEoDSI+CgxDb21taXRDb3VudHMSDgoGZ3JvdXBzGAEgASgEEg8KB2JhdGNoZXMYAiABKAQSDQoFYnl0ZXMYAyABKAQieQoSRW1iZWRkaW5nTW9kZWxJbmZvEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCmRpbWVuc2lvbnMYAyABKA0SDgoGZW5naW5lGAQgASgJEhEKCXByZWNpc2lvbhgFIAEoCRIOCgZkZXZpY2UYBiABKAkiSgoLUmFua2luZ0luZm8SDwoHdmVyc2lvbhgBIAEoCRIWCg53ZWlnaHRzX3NoYTI1NhgCIAEoCRISCgp0cmFpbmVkX29uGAMgASgJIrABCg1TdGFsZW5lc3NJbmZvEg4KBnNjb3JlchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEkgKDndlaWdodHNfc2hhMjU2GAMgAygLMjAudGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mby5XZWlnaHRzU2hhMjU2RW50cnkaNAoSV2VpZ2h0c1NoYTI1NkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEybQoNU2VydmVyU2VydmljZRJcCg1HZXRTZXJ2ZXJJbmZvEiQudGhyb3VnaGxpbmUudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaJS50aHJvdWdobGluZS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Request of GetServerInfo.
@@ -116,6 +116,13 @@ export type GetServerInfoResponse = Message<"throughline.v1.GetServerInfoRespons
    * @generated from field: throughline.v1.PinInfo pins = 12;
    */
   pins?: PinInfo;
+
+  /**
+   * What writes summaries.
+   *
+   * @generated from field: throughline.v1.SummaryInfo summaries = 13;
+   */
+  summaries?: SummaryInfo;
 };
 
 /**
@@ -124,6 +131,71 @@ export type GetServerInfoResponse = Message<"throughline.v1.GetServerInfoRespons
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
   messageDesc(file_throughline_v1_server_service, 1);
+
+/**
+ * What writes summaries. Every sentence is checked against its turns, whoever
+ * wrote it.
+ *
+ * @generated from message throughline.v1.SummaryInfo
+ */
+export type SummaryInfo = Message<"throughline.v1.SummaryInfo"> & {
+  /**
+   * Whether conversations are folded.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * Name of the language model, or `extractive` without one.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * SHA-256 of the model's weights, hex; for an endpoint of its address and
+   * model name. Empty for `extractive`.
+   *
+   * @generated from field: string model_sha256 = 3;
+   */
+  modelSha256: string;
+
+  /**
+   * `candle`, `endpoint`, or empty for `extractive`.
+   *
+   * @generated from field: string engine = 4;
+   */
+  engine: string;
+
+  /**
+   * Where the model runs: `cpu`, `cuda:0`, `metal:0`, or the endpoint's address.
+   *
+   * @generated from field: string device = 5;
+   */
+  device: string;
+
+  /**
+   * Threads that it computes with; 0 for an endpoint and for `extractive`.
+   *
+   * @generated from field: uint32 threads = 6;
+   */
+  threads: number;
+
+  /**
+   * Version of the faithfulness check.
+   *
+   * @generated from field: string check_version = 7;
+   */
+  checkVersion: string;
+};
+
+/**
+ * Describes the message throughline.v1.SummaryInfo.
+ * Use `create(SummaryInfoSchema)` to create a new message.
+ */
+export const SummaryInfoSchema: GenMessage<SummaryInfo> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_server_service, 2);
 
 /**
  * What pins without the caller.
@@ -173,7 +245,7 @@ export type PinInfo = Message<"throughline.v1.PinInfo"> & {
  * Use `create(PinInfoSchema)` to create a new message.
  */
 export const PinInfoSchema: GenMessage<PinInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 2);
+  messageDesc(file_throughline_v1_server_service, 3);
 
 /**
  * What the store has committed since the server started: the derived records
@@ -209,7 +281,7 @@ export type CommitCounts = Message<"throughline.v1.CommitCounts"> & {
  * Use `create(CommitCountsSchema)` to create a new message.
  */
 export const CommitCountsSchema: GenMessage<CommitCounts> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 3);
+  messageDesc(file_throughline_v1_server_service, 4);
 
 /**
  * The embedding model in use.
@@ -265,7 +337,7 @@ export type EmbeddingModelInfo = Message<"throughline.v1.EmbeddingModelInfo"> & 
  * Use `create(EmbeddingModelInfoSchema)` to create a new message.
  */
 export const EmbeddingModelInfoSchema: GenMessage<EmbeddingModelInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 4);
+  messageDesc(file_throughline_v1_server_service, 5);
 
 /**
  * The ranking in force.
@@ -300,7 +372,7 @@ export type RankingInfo = Message<"throughline.v1.RankingInfo"> & {
  * Use `create(RankingInfoSchema)` to create a new message.
  */
 export const RankingInfoSchema: GenMessage<RankingInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 5);
+  messageDesc(file_throughline_v1_server_service, 6);
 
 /**
  * What draws staleness events.
@@ -337,7 +409,7 @@ export type StalenessInfo = Message<"throughline.v1.StalenessInfo"> & {
  * Use `create(StalenessInfoSchema)` to create a new message.
  */
 export const StalenessInfoSchema: GenMessage<StalenessInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 6);
+  messageDesc(file_throughline_v1_server_service, 7);
 
 /**
  * Says what this server is and does.
