@@ -141,13 +141,19 @@ mod tests {
 
     #[test]
     fn a_fall_of_ten_points_is_found_within_two_hundred_conversations() {
+        let mut early = 0;
         for seed in 1_000..1_100 {
             let change = run(seed, 0.1).unwrap_or_else(|| panic!("seed {seed}: not found"));
-            let delay = change.alarm_at.checked_sub(PLANTED_AT);
-            assert!(delay.is_some_and(|delay| delay <= 200), "seed {seed}: {change:?}");
+            // Before the fall it is a false alarm like any other.
+            let Some(delay) = change.alarm_at.checked_sub(PLANTED_AT) else {
+                early += 1;
+                continue;
+            };
+            assert!(delay <= 200, "seed {seed}: {change:?}");
             let fell = change.mean_before - change.mean_since;
             assert!((0.03..0.25).contains(&fell), "seed {seed}: {change:?}");
         }
+        assert!(early <= 1, "{early} of 100");
     }
 
     #[test]
