@@ -17,7 +17,8 @@ use crate::{
 /// How sure each rule is; an order, not a measurement.
 const SAYS_WRONG: f32 = 0.9;
 const SETS_RIGHT: f32 = 0.8;
-/// Content words that a statement must share with the answer that it mends.
+/// Content words that a statement must share with the answer that it mends, of a short
+/// one half of them.
 const SHARED_STEMS: usize = 2;
 
 phrase!(
@@ -164,7 +165,7 @@ fn shares(turn: &Said, answer: &Said) -> bool {
     let mut stems: Vec<u32> = turn.stems.iter().map(|(stem, _)| *stem).collect();
     stems.dedup();
     let known = |stem: &&u32| answer.stems.binary_search_by_key(*stem, |(known, _)| *known).is_ok();
-    let needed = SHARED_STEMS.min(stems.len().max(1));
+    let needed = SHARED_STEMS.min(stems.len().div_ceil(2).max(1));
     stems.iter().filter(known).count() >= needed
 }
 

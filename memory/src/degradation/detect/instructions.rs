@@ -71,7 +71,11 @@ pub enum Rule {
 phrase!(
     LANGUAGE,
     r"\b(?:answer|respond|reply|speak|write|talk|communicate|only\s+use|use\s+only)\b[^.?!\n]{0,30}\b(?:in|to\s+me\s+in)?\s*
-      \b(english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)\b"
+      \b(?:english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)\b"
+);
+phrase!(
+    LANGUAGE_NAME,
+    r"\b(?:english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)\b"
 );
 phrase!(
     AT_MOST,
@@ -108,11 +112,15 @@ impl Rule {
     pub fn of(instruction: &str) -> Vec<Self> {
         let text = instruction.replace(['’', '‘'], "'").replace(['“', '”'], "\"");
         let mut rules = Vec::new();
-        let named = LANGUAGE.groups(&text).filter_map(|found| Some(found.get(1)?.as_str()));
-        let named: Vec<String> = named.map(str::to_lowercase).collect();
+        let named = LANGUAGE_NAME.places(&text);
+        let mut named: Vec<(String, usize)> = named
+            .filter_map(|place| Some((text.get(place.clone())?.to_lowercase(), place.start)))
+            .collect();
+        named.dedup_by(|a, b| a.0 == b.0);
         // Two languages are a translation, and no rule for all answers.
-        if let [language] = &*named
-            && !is_unwanted(&text, text.to_lowercase().find(language.as_str()).unwrap_or(0))
+        if let [(language, at)] = &*named
+            && LANGUAGE.is_match(&text)
+            && !is_unwanted(&text, *at)
         {
             rules.push(Self::Language(language.clone()));
         }
