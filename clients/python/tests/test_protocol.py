@@ -11,16 +11,20 @@ from throughline import methods, v1
 from throughline.v1 import (
     context_service_pb2,
     conversation_service_pb2,
+    degradation_service_pb2,
     memory_service_pb2,
     server_service_pb2,
+    usage_service_pb2,
 )
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SERVICES = [
     context_service_pb2,
     conversation_service_pb2,
+    degradation_service_pb2,
     memory_service_pb2,
     server_service_pb2,
+    usage_service_pb2,
 ]
 
 
@@ -89,5 +93,5 @@ def test_every_method_that_has_a_key_field_fills_it() -> None:
     for entry in vars(methods).values():
         if isinstance(entry, methods.Method):
             fields = set(entry.request.DESCRIPTOR.fields_by_name)
-            keyed = bool(fields & {"request_id", "turn", "turns"})
+            keyed = bool(fields & {"request_id", "turn", "turns", "outcome"})
             assert keyed == (entry.fill_keys is not None), entry.path

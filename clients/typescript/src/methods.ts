@@ -16,6 +16,7 @@ import {
   MemoryService,
   PinFactRequestSchema,
   PrepareTurnRequestSchema,
+  RecordOutcomeRequestSchema,
 } from "./v1.js";
 
 /** A method with one answer to one request. */
@@ -54,5 +55,7 @@ export function fillKeys(request: Message): void {
     for (const turn of request.turns) turn.clientTurnId ||= newKey();
   } else if (isMessage(request, PrepareTurnRequestSchema) && request.turn) {
     request.turn.clientTurnId ||= newKey();
+  } else if (isMessage(request, RecordOutcomeRequestSchema) && request.outcome) {
+    request.outcome.outcomeId ||= newKey();
   }
 }

@@ -29,3 +29,8 @@ def fill_turn_ids(request: v1.AppendTurnsRequest) -> None:
     """Draws the client turn ids that are missing."""
     for turn in request.turns:
         turn.client_turn_id = turn.client_turn_id or new_key()
+
+
+def fill_outcome_id(request: v1.RecordOutcomeRequest) -> None:
+    """Draws the outcome id that is missing."""
+    request.outcome.outcome_id = request.outcome.outcome_id or new_key()

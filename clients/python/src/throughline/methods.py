@@ -14,7 +14,12 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from throughline import v1
-from throughline.idempotency import fill_request_id, fill_turn_id, fill_turn_ids
+from throughline.idempotency import (
+    fill_outcome_id,
+    fill_request_id,
+    fill_turn_id,
+    fill_turn_ids,
+)
 
 Req = TypeVar("Req", bound=Message)
 Resp = TypeVar("Resp", bound=Message)
@@ -55,6 +60,8 @@ class ClientStream(Generic[Req, Resp]):
 _CONVERSATION = "/throughline.v1.ConversationService/"
 _MEMORY = "/throughline.v1.MemoryService/"
 _CONTEXT = "/throughline.v1.ContextService/"
+_DEGRADATION = "/throughline.v1.DegradationService/"
+_USAGE = "/throughline.v1.UsageService/"
 _SERVER = "/throughline.v1.ServerService/"
 
 CREATE_CONVERSATION = Method(
@@ -170,6 +177,29 @@ PREPARE_TURN = Method(
     repeatable=True,
     fill_keys=fill_turn_id,
 )
+GET_DEGRADATION = Method(
+    _DEGRADATION + "GetDegradation",
+    v1.GetDegradationRequest,
+    v1.GetDegradationResponse,
+    repeatable=True,
+)
+RECORD_OUTCOME = Method(
+    _DEGRADATION + "RecordOutcome",
+    v1.RecordOutcomeRequest,
+    v1.RecordOutcomeResponse,
+    repeatable=True,
+    fill_keys=fill_outcome_id,
+)
+GET_COHORT_DEGRADATION = Method(
+    _DEGRADATION + "GetCohortDegradation",
+    v1.GetCohortDegradationRequest,
+    v1.GetCohortDegradationResponse,
+    repeatable=True,
+)
+WATCH_HEALTH = ServerStream(
+    _DEGRADATION + "WatchHealth", v1.WatchHealthRequest, v1.WatchHealthResponse
+)
+GET_USAGE = Method(_USAGE + "GetUsage", v1.GetUsageRequest, v1.GetUsageResponse, repeatable=True)
 GET_SERVER_INFO = Method(
     _SERVER + "GetServerInfo", v1.GetServerInfoRequest, v1.GetServerInfoResponse, repeatable=True
 )
