@@ -155,7 +155,7 @@ def describe(data, models, calibration):
     columns = np.stack(columns, 1)
     features = {name: [round(float(value), 3) for value in columns[at]]
                 for at, name in enumerate(data.names) if np.any(columns[at])}
-    return {"version": "pins-1", "embedding": "all-MiniLM-L6-v2", "words": " ".join(sorted(data.words)),
+    return {"version": "pins-2", "embedding": "all-MiniLM-L6-v2", "words": " ".join(sorted(data.words)),
             "pairing": " ".join(PAIRING), "blend": BLEND,
             "mean": [round(float(value), 5) for value in data.pca.mean_], "kinds": kinds, "features": features}
 

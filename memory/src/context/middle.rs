@@ -10,11 +10,17 @@ use super::{
     budget::{self, Pick},
     carried::Carried,
     cost::TurnCost,
-    input::WindowInput,
+    ellipsis::is_elliptical,
+    input::{Query, WindowInput},
     options::{MIN_FRESH_SHARE, TemplateOverhead, WindowOptions},
     recent, tools,
 };
 use crate::turn::{Role, Sequence};
+
+/// Share of the budget that the last exchange may claim for a query that does not
+/// lean on it: in a small window a long answer would leave no room for what the
+/// query is about.
+const UNASKED_EXCHANGE: f32 = 0.4;
 
 /// The middle of a window.
 #[derive(Debug, Default)]
@@ -61,8 +67,10 @@ impl Middle {
         } else {
             0
         };
-        // The last exchange comes before what is carried, if it fits at all.
-        let needed = if exchange <= room { exchange } else { 0 };
+        // The last exchange comes before what is carried, if it fits at all. A turn
+        // that says what it is about does not need all of a long one.
+        let most = if leans(input.query) { room } else { options.share(UNASKED_EXCHANGE) };
+        let needed = if exchange <= room.min(most) { exchange } else { 0 };
         let kept = carried.filter(|carried| {
             options.carried_share > 0.0
                 && carried.tokens.saturating_add(needed) <= room
@@ -126,6 +134,14 @@ impl Middle {
         self.recent_from =
             if recent.is_empty() { None } else { history.get(start).map(|turn| turn.sequence) };
         recent.into_iter().map(|turn| turn.as_message(options.overhead)).sum()
+    }
+}
+
+/// Whether the query cannot be understood without what was said last.
+fn leans(query: &Query) -> bool {
+    match query {
+        Query::LastTurn(turn) => is_elliptical(&turn.searchable_text()),
+        Query::Text(_) => false,
     }
 }
 
