@@ -53,8 +53,10 @@ class Mem0:
         try:
             found = self.memory.search(query, user_id=conversation, limit=limit)
         except (TypeError, ValueError):
-            # From version 2 on.
-            found = self.memory.search(query, filters={"user_id": conversation}, top_k=limit)
+            # From version 2 on. Its default threshold would leave room in the window.
+            found = self.memory.search(
+                query, filters={"user_id": conversation}, top_k=limit, threshold=0.0
+            )
         return [item["memory"] for item in found["results"]]
 
     def forget(self, conversation):

@@ -60,13 +60,14 @@ async fn levels_curves_and_comparisons_are_those_of_the_outcomes() {
     let (b, a) = (&outcome.cohort, outcome.baseline.as_ref().expect("a baseline"));
     assert_eq!((b.conversations, a.conversations, outcome.cut), (4, 4, false));
     let mean = |of: &Cohort| of.level.expect("a level").mean;
-    assert!((mean(b) - 0.4).abs() < 1e-6 && (mean(a) - 0.8).abs() < 1e-6);
+    // The quality of an answer is the mean of its judge and of its success.
+    assert!((mean(b) - 0.2).abs() < 1e-6 && (mean(a) - 0.9).abs() < 1e-6);
     let places: Vec<_> = b.by_turn.iter().map(|point| (point.from, point.level.mean)).collect();
     assert_eq!(places.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [2, 4]);
     assert!(places[0].1 > places[1].1, "{places:?}");
     assert_eq!(b.by_history.iter().map(|point| point.level.count).sum::<u64>(), 8);
     let comparison = outcome.comparison.expect("both have values");
-    assert!((comparison.difference + 0.4).abs() < 1e-6);
+    assert!((comparison.difference + 0.7).abs() < 1e-6);
     assert_eq!(comparison.cliffs_delta, -1.0);
     assert!(comparison.p_value < 0.05, "{comparison:?}");
     assert!(b.change.is_none() && !b.change_measurable);
@@ -93,11 +94,11 @@ async fn what_was_erased_is_in_no_curve() {
         let outcome = cohort(&world, CohortRequest::default()).await;
         outcome.cohort.level.map(|level| (level.count, level.mean))
     };
-    assert_eq!(mean().await, Some((2, 0.5)));
+    assert_eq!(mean().await, Some((2, 0.375)));
     world.engine.forget_turns(&tenant(), &a, &[2]).await.expect("forgotten");
-    assert_eq!(mean().await, Some((2, 0.25)));
+    assert_eq!(mean().await, Some((2, 0.125)));
     world.engine.delete_conversation(&tenant(), &a).await.expect("deleted");
-    assert_eq!(mean().await, Some((1, 0.5)));
+    assert_eq!(mean().await, Some((1, 0.25)));
     let later = jiff::Timestamp::MAX;
     let none = CohortRequest { from_time: Some(later), ..CohortRequest::default() };
     assert_eq!(cohort(&world, none).await.cohort.conversations, 0);

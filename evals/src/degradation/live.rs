@@ -1,6 +1,8 @@
 //! A conversation that grows on the server while windows are asked of it, as a
 //! chat does.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use throughline_proto::v1::{
     BuildContextRequest, ContextOptions, ContextWindow, SearchMethod, SearchTurnsRequest,
@@ -20,6 +22,9 @@ use crate::{
 
 /// Nearest turns that are asked for; more never fit a usual budget.
 const NEAREST: i32 = 200;
+/// Deadline of a question: it may wait behind the embedding of other
+/// conversations' turns, longer than the server's default of 30 seconds.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A conversation on the server.
 pub(crate) struct Live<'a> {
@@ -82,7 +87,7 @@ impl<'a> Live<'a> {
     /// The call failed.
     pub(crate) async fn nearest(&self, query: &str) -> anyhow::Result<Vec<usize>> {
         let call = async || {
-            let request = SearchTurnsRequest {
+            let mut request = tonic::Request::new(SearchTurnsRequest {
                 scope: Some(Scope::Conversation(self.name.clone())),
                 query: query.to_owned(),
                 page_size: NEAREST,
@@ -90,7 +95,8 @@ impl<'a> Live<'a> {
                 omit_parts: true,
                 ignore_staleness: true,
                 ..SearchTurnsRequest::default()
-            };
+            });
+            request.set_timeout(DEADLINE);
             self.api.memory.clone().search_turns(request).await
         };
         let hits = retry("SearchTurns", call).await?.into_inner().hits;
@@ -126,12 +132,13 @@ pub(crate) async fn build(
             tokenizer: TOKENIZER.to_owned(),
             ..ContextOptions::default()
         };
-        let request = BuildContextRequest {
+        let mut request = tonic::Request::new(BuildContextRequest {
             conversation: name.to_owned(),
             query: query.to_owned(),
             options: Some(options),
             ..BuildContextRequest::default()
-        };
+        });
+        request.set_timeout(DEADLINE);
         api.context.clone().build_context(request).await
     };
     let begun = Instant::now();

@@ -117,7 +117,7 @@ pub(super) async fn measure(
         Some(readers) => talk::measure(args, api, &readers.reader, &items, &mut tally).await?,
         None => Figures::new(),
     };
-    Ok(Found { tally, n: items.len(), others, notes })
+    Ok(Found { tally, n: items.len(), split: args.split.clone(), others, notes })
 }
 
 /// The items of the files asked for, and how many had no words in their shards.
@@ -130,10 +130,12 @@ fn read_items(args: &DegradationArgs) -> anyhow::Result<(Vec<Item>, usize)> {
     let (mut items, mut wordless) = (Vec::new(), 0);
     for stem in stems {
         for raw in read::items::<Raw>(&read::find_file(&folder, stem)?)? {
-            let shards: Vec<String> = raw.shards.into_iter().map(|shard| shard.shard).collect();
+            // One item of the translations has an empty shard: nobody says nothing.
+            let shards = raw.shards.into_iter().map(|shard| shard.shard);
+            let shards: Vec<String> = shards.filter(|shard| !shard.trim().is_empty()).collect();
             let id = raw.task_id.as_str().map_or_else(|| raw.task_id.to_string(), str::to_owned);
             let id = format!("{stem}/{id}");
-            if shards.iter().any(|shard| shard.trim().is_empty()) {
+            if shards.is_empty() {
                 wordless += 1;
                 continue;
             }

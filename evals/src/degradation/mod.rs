@@ -47,6 +47,8 @@ struct Found {
     tally: Tally,
     /// Items or questions.
     n: usize,
+    /// The split that was read.
+    split: Option<String>,
     /// Figures of no strategy alone.
     others: Figures,
     /// What the result says beside its figures.
@@ -99,7 +101,7 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
         }),
     );
     report.dataset = serde_json::to_value(args.dataset)?.as_str().map(str::to_owned);
-    report.split.clone_from(&args.split);
+    report.split = found.split;
     report.model_sha256 = opened.model_sha256();
     report.n = found.n;
     found.tally.fill(&mut report, Strategy::Throughline.name(), Bootstrap::new(args.seed));

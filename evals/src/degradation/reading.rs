@@ -6,7 +6,7 @@ use super::{gold::Gold, judge::judge, shown::Shown, tally::Tally};
 use crate::{
     metrics::ranking::truth,
     reader::{
-        Readers,
+        Readers, is_too_long,
         score::{holds_answer, token_f1},
     },
 };
@@ -18,7 +18,8 @@ const BRIEFLY: &str = "Answer from the conversation above, in as few words as po
 /// Figures of one reply, averaged over the runs.
 pub(super) type Scores = Vec<(&'static str, f64)>;
 
-/// Has a window read and scores the replies; nothing to score, no replies.
+/// Has a window read and scores the replies; no scores where there is nothing to
+/// score by, or where the window is longer than what the model reads.
 ///
 /// # Errors
 /// The reader or the judge failed.
@@ -34,7 +35,12 @@ pub(super) async fn read(
     let instruction = if gold.rubric.is_empty() { BRIEFLY } else { "" };
     let mut all: Vec<Scores> = Vec::new();
     for run in 0..readers.reader.runs {
-        let reply = readers.reader.read(shown, instruction, run).await?;
+        let reply = match readers.reader.read(shown, instruction, run).await {
+            Ok(reply) => reply,
+            // The whole of a long history is more than most models read.
+            Err(error) if is_too_long(&error) => return Ok(Scores::new()),
+            Err(error) => return Err(error),
+        };
         let mut scores = Scores::new();
         if let Some(answer) = &gold.answer {
             scores.push(("answer_f1", token_f1(&reply, answer)));

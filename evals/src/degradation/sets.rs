@@ -97,7 +97,7 @@ pub(super) async fn measure(
     }
     let n = dataset.questions.len();
     let notes = json!({ "questions": n, "left_out_without_evidence": asked - n });
-    Ok(Found { tally, n, others: Figures::new(), notes })
+    Ok(Found { tally, n, split: Some(dataset.split), others: Figures::new(), notes })
 }
 
 fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {

@@ -113,7 +113,7 @@ pub(super) async fn measure(
         "cases": cases.len(), "indirect": of(true), "direct": of(false),
         "left_out_since_the_filler_says_it": material.ambiguous,
     });
-    Ok(Found { tally, n: cases.len(), others: Figures::new(), notes })
+    Ok(Found { tally, n: cases.len(), split: None, others: Figures::new(), notes })
 }
 
 /// Plays every case to a rival, one after the other, and looks at its windows.

@@ -112,15 +112,15 @@ fn text_part(text: &str) -> Option<Part> {
 
 fn call_of(call_id: &str, name: &str, arguments_json: &str) -> Part {
     let call = ToolCall {
-        call_id: call_id.to_owned(),
-        name: name.to_owned(),
+        call_id: named(call_id),
+        name: named(name),
         arguments_json: arguments_json.to_owned(),
     };
     Part { content: Some(Content::ToolCall(call)) }
 }
 
 fn result(call_id: &str, content: String) -> Part {
-    let call_id = call_id.to_owned();
+    let call_id = named(call_id);
     Part { content: Some(Content::ToolResult(ToolResult { call_id, content })) }
 }
 
@@ -151,6 +151,11 @@ fn plain(content: &Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// The server wants a name where some files have none.
+fn named(name: &str) -> String {
+    if name.trim().is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
 /// A turn of plain text.

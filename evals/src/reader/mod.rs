@@ -152,6 +152,11 @@ fn key(path: &Path) -> anyhow::Result<ApiKey> {
     Ok(ApiKey::new(&text)?)
 }
 
+/// Whether a reader failed because the prompt is longer than what it reads.
+pub(crate) fn is_too_long(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<LlmError>(), Some(LlmError::PromptTooLong { .. }))
+}
+
 impl Reader {
     fn new(
         model: Arc<dyn ChatModel>,

@@ -33,8 +33,9 @@ impl Replies {
     /// The file cannot be read or written.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let at = || format!("replies in {}", path.display());
-        let text =
-            if path.exists() { fs::read_to_string(path).with_context(at)? } else { String::new() };
+        // A broken run may have left half a character.
+        let bytes = if path.exists() { fs::read(path).with_context(at)? } else { Vec::new() };
+        let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<Kept> =
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let mut file = OpenOptions::new().create(true).append(true).open(path).with_context(at)?;

@@ -12,13 +12,20 @@ use tokio::{process::Command, time::timeout};
 /// Longest run on the clock.
 const WALL: Duration = Duration::from_secs(20);
 /// Limits: seconds of processor time, bytes of memory, bytes of a file. They
-/// are set before the code under test is read.
+/// are set before the code under test is read. What that code prints is thrown
+/// away: a loop that prints must not fill the memory of this program.
 const PRELUDE: &str = "import resource as r
 for what, limit in ((r.RLIMIT_CPU, 10), (r.RLIMIT_AS, 1 << 30), (r.RLIMIT_FSIZE, 1 << 20),
                     (r.RLIMIT_NOFILE, 64), (r.RLIMIT_CORE, 0), (r.RLIMIT_NPROC, 64)):
     r.setrlimit(what, (limit, limit))
 del r
+import os
+told = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 ";
+
+/// Namespaces of its own: no network, and what it started ends with it.
+const ALONE: [&str; 5] = ["--user", "--net", "--pid", "--fork", "--kill-child"];
 
 /// Whether the code defines `function` and passes `check(function)` of the
 /// tests.
@@ -31,7 +38,7 @@ pub(crate) async fn passes(code: &str, tests: &str, function: &str) -> anyhow::R
     let word = format!("{:032x}", rand::random::<u128>());
     let program = format!(
         "{PRELUDE}\nspace = {{}}\nexec(compile({}, 'answer', 'exec'), space)\n\
-         exec(compile({}, 'tests', 'exec'), space)\nspace['check'](space[{}])\nprint({})\n",
+         exec(compile({}, 'tests', 'exec'), space)\nspace['check'](space[{}])\nos.write(told, {}.encode())\n",
         quoted(code)?,
         quoted(tests)?,
         quoted(function)?,
@@ -42,7 +49,7 @@ pub(crate) async fn passes(code: &str, tests: &str, function: &str) -> anyhow::R
     let isolated = offline().await;
     let mut command = if isolated { Command::new("unshare") } else { Command::new("python3") };
     if isolated {
-        command.args(["--user", "--net", "python3"]);
+        command.args(ALONE).arg("python3");
     }
     command.args(["-I", "-B"]).arg(&file).current_dir(dir.path());
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -54,10 +61,10 @@ pub(crate) async fn passes(code: &str, tests: &str, function: &str) -> anyhow::R
     Ok(output.status.success() && last.as_deref() == Some(word.as_str()))
 }
 
-/// Whether this user may have a network namespace.
+/// Whether this user may have such namespaces.
 async fn offline() -> bool {
     let mut probe = Command::new("unshare");
-    probe.args(["--user", "--net", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.args(ALONE).arg("true").stdout(Stdio::null()).stderr(Stdio::null());
     probe.status().await.is_ok_and(|status| status.success())
 }
 

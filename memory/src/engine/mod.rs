@@ -78,8 +78,6 @@ pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
 pub use summaries::{ShownSummary, SummaryOutcome, SummaryView};
 pub use watching::{Watch, WatchEvent, WatchStep};
 
-use watching::Watched;
-
 use crate::{
     context::{TokenCounter, Tokenizers},
     embed::EmbedService,

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use crate::{
     degradation::{Action, Health, HealthState, TurnSignals, WindowSignals},
     engine::{
-        ContextRequest, Engine, EngineError, Reanchoring, Watched, catalog::part_of,
-        records::decode, search::Scope, source::scan_sequences,
+        ContextRequest, Engine, EngineError, Reanchoring, catalog::part_of, records::decode,
+        search::Scope, source::scan_sequences, watching::Watched,
     },
     store::keys::Kind,
     turn::{ConversationId, Sequence, TenantId},

@@ -229,8 +229,17 @@ impl Engine {
         if *amounts != Usage::default() {
             self.add_usage(&mut batch, tenant, id, amounts)?;
         }
+        let mut of_turns: HashMap<Sequence, usize> = HashMap::new();
         for one in built {
-            self.add_window(&mut batch, &scope, one)?;
+            *of_turns.entry(one.facts.at).or_default() += 1;
+        }
+        for one in built {
+            // Of many that wait only the newest are kept.
+            let Some(left) = of_turns.get_mut(&one.facts.at) else { continue };
+            if *left <= WINDOWS_OF_TURN {
+                self.add_window(&mut batch, &scope, one, *left)?;
+            }
+            *left -= 1;
         }
         if batch.is_empty() {
             return Ok(());
@@ -243,6 +252,7 @@ impl Engine {
         batch: &mut Batch,
         scope: &Scope,
         built: &Built,
+        coming: usize,
     ) -> Result<(), EngineError> {
         let at = built.facts.at;
         let turn = self.read_turn(&scope.branch, at)?;
@@ -255,18 +265,18 @@ impl Engine {
             window_signals(&built.window, &built.facts, &|turn| timeline.is_stale(turn, at));
         drop(timeline);
         let micros = signals.built_at.as_microsecond().try_into().unwrap_or(0);
-        self.thin_windows(batch, &built.tenant, &built.id, at)?;
+        self.thin_windows(batch, &built.tenant, &built.id, (at, coming))?;
         batch.put(keys::window(&built.tenant, &built.id, at, micros), encode(&signals)?);
         Ok(())
     }
 
-    /// Makes room for one more window of a turn.
+    /// Makes room for so many windows more of a turn.
     fn thin_windows(
         &self,
         batch: &mut Batch,
         tenant: &TenantId,
         id: &ConversationId,
-        at: Sequence,
+        (at, coming): (Sequence, usize),
     ) -> Result<(), EngineError> {
         let (start, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Window, at));
         let mut known = Vec::new();
@@ -274,7 +284,7 @@ impl Engine {
             known.push(key.to_vec());
             ControlFlow::Continue(())
         })?;
-        let surplus = (known.len() + 1).saturating_sub(WINDOWS_OF_TURN);
+        let surplus = (known.len() + coming).saturating_sub(WINDOWS_OF_TURN);
         known.into_iter().take(surplus).for_each(|key| batch.delete(key));
         Ok(())
     }

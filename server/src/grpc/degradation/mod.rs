@@ -5,6 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use futures::Stream;
 use throughline_memory::{
     degradation::{Action, Health},
+    engine::EngineError,
     turn::ConversationId,
 };
 use tonic::{Request, Response, Status};
@@ -73,6 +74,12 @@ fn handover(
     if health.action != Action::Reset {
         return Ok(None);
     }
-    let window = call.engine.handover(&call.tenant, id)?;
+    let window = match call.engine.handover(&call.tenant, id) {
+        Ok(window) => window,
+        // Required pins are too large for it, or it was deleted meanwhile: the health
+        // is told without.
+        Err(EngineError::Assemble(_) | EngineError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     Ok(Some(handover_to_proto(id, &window)))
 }
