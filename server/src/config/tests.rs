@@ -82,16 +82,16 @@ fn flags_beat_the_file() {
 
 #[test]
 fn every_setting_of_the_file_survives_merging() {
-    let all = "listen = ['127.0.0.1:1']\ndev = true\ndata-dir = 'd'\nstore = 'redb'\n\
+    let all = "listen = ['127.0.0.1:1']\nhttp-listen = '127.0.0.1:2'\ndev = true\ndata-dir = 'd'\nstore = 'redb'\n\
         models-dir = 'm'\nno-pull = true\nembedding-model = 'e'\nembedding-engine = 'candle'\n\
         embedding-precision = 'int8'\nembedding-threads = 1\nindex-memory-mb = 2\n\
         qdrant-url = 'http://q'\nqdrant-api-key-file = 'k'\nranking-weights = 'w'\n\
         staleness-weights = 's'\npin-weights = 'p'\nno-pins = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
         max-streams = 4\nmax-in-flight = 5\nlog = 'debug'\nlog-format = 'json'\n\
-        [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
+        [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 31, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 40, "a setting is missing in:\n{shown}");
 }

@@ -37,7 +37,7 @@ use tonic::{
     transport::Channel,
 };
 
-#[path = "../../../memory/tests/engine_fixture/scripted.rs"]
+#[path = "../../../memory/tests/engine/fixture/scripted.rs"]
 mod scripted;
 use scripted::Scripted;
 

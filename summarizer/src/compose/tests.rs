@@ -57,7 +57,8 @@ fn without_a_model_it_is_extractive_and_says_so() {
     assert!(summary.text().contains("Anna booked room 214 at the Astoria"), "{}", summary.text());
     let retold = |one: &Sentence| one.origin == Origin::Retold && one.faithful < 1.0;
     assert!(summary.sentences.iter().any(retold), "{:?}", summary.sentences);
-    assert!(summary.rejected.is_empty());
+    let stands = |text: &str| summary.sentences.iter().any(|one| one.text == text);
+    assert!(summary.rejected.iter().all(|one| !stands(&one.text)), "{:?}", summary.rejected);
 }
 
 #[test]

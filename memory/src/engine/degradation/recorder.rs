@@ -146,6 +146,8 @@ pub(in crate::engine) fn spawn(
     mut closing: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
+        // Whatever ends the task: who waits for a record must not wait for ever.
+        let _ends = Ends(Arc::clone(&recorder));
         loop {
             // The engine is not held meanwhile: it must be able to go.
             let closes = tokio::select! {
@@ -159,8 +161,16 @@ pub(in crate::engine) fn spawn(
                 break;
             }
         }
-        recorder.end();
     })
+}
+
+/// Tells on leaving that nothing is recorded any more.
+struct Ends(Arc<Recorder>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Returns when there is something to write and no reason to wait for more.

@@ -1,0 +1,106 @@
+//! Cohorts over what is stored: levels, curves, comparisons, and what was erased is
+//! in none of them.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+use crate::fixture::*;
+use throughline_memory::{degradation::Outcome, engine::*, turn::*};
+
+/// A conversation of two exchanges, its answers judged.
+async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> ConversationId {
+    let c = world.create(name).await;
+    let turns = vec![
+        said(Role::User, "hello"),
+        said(Role::Assistant, "hi"),
+        said(Role::User, "That's wrong."),
+        said(Role::Assistant, "sorry"),
+    ];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.settle(&c).await;
+    for (sequence, score) in [2, 4].into_iter().zip(scores) {
+        let outcome = Outcome {
+            id: "judge".to_owned(),
+            sequence,
+            judge_score: Some(score),
+            thumbs_up: None,
+            task_success: Some(score > 0.5),
+            latency: None,
+            model: model.to_owned(),
+            prompt_version: "1".to_owned(),
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        world.engine.record_outcome(&tenant(), &c, outcome).await.expect("recorded");
+    }
+    c
+}
+
+async fn cohort(world: &World, request: CohortRequest) -> CohortOutcome {
+    world.engine.cohort_degradation(&tenant(), request).await.expect("measured")
+}
+
+fn of_model(model: &str) -> CohortFilter {
+    CohortFilter { model: model.to_owned(), ..CohortFilter::default() }
+}
+
+#[tokio::test]
+async fn levels_curves_and_comparisons_are_those_of_the_outcomes() {
+    let world = World::new().await;
+    for n in 0..4 {
+        judged(&world, &format!("a{n}"), "a", [0.9, 0.7]).await;
+        judged(&world, &format!("b{n}"), "b", [0.5, 0.3]).await;
+    }
+    let request = CohortRequest {
+        cohort: of_model("b"),
+        baseline: Some(of_model("a")),
+        ..CohortRequest::default()
+    };
+    let outcome = cohort(&world, request).await;
+    let (b, a) = (&outcome.cohort, outcome.baseline.as_ref().expect("a baseline"));
+    assert_eq!((b.conversations, a.conversations, outcome.cut), (4, 4, false));
+    let mean = |of: &Cohort| of.level.expect("a level").mean;
+    // The quality of an answer is the mean of its judge and of its success.
+    assert!((mean(b) - 0.2).abs() < 1e-6 && (mean(a) - 0.9).abs() < 1e-6);
+    let places: Vec<_> = b.by_turn.iter().map(|point| (point.from, point.level.mean)).collect();
+    assert_eq!(places.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [2, 4]);
+    assert!(places[0].1 > places[1].1, "{places:?}");
+    assert_eq!(b.by_history.iter().map(|point| point.level.count).sum::<u64>(), 8);
+    let comparison = outcome.comparison.expect("both have values");
+    assert!((comparison.difference + 0.7).abs() < 1e-6);
+    assert_eq!(comparison.cliffs_delta, -1.0);
+    assert!(comparison.p_value < 0.05, "{comparison:?}");
+    assert!(b.change.is_none() && !b.change_measurable);
+
+    let success = CohortRequest {
+        metric: CohortMetric::Success,
+        cohort: of_model("a"),
+        ..CohortRequest::default()
+    };
+    assert_eq!(cohort(&world, success).await.cohort.level.map(|level| level.mean), Some(1.0));
+    let friction = CohortRequest { metric: CohortMetric::Friction, ..CohortRequest::default() };
+    let friction = cohort(&world, friction).await.cohort;
+    assert_eq!(friction.conversations, 8);
+    // The first user turn is not measurable, the second corrects.
+    assert_eq!(friction.level.map(|level| level.mean), Some(1.0));
+}
+
+#[tokio::test]
+async fn what_was_erased_is_in_no_curve() {
+    let world = World::new().await;
+    let a = judged(&world, "a", "m", [1.0, 0.0]).await;
+    judged(&world, "b", "m", [0.5, 0.5]).await;
+    let mean = async || {
+        let outcome = cohort(&world, CohortRequest::default()).await;
+        outcome.cohort.level.map(|level| (level.count, level.mean))
+    };
+    assert_eq!(mean().await, Some((2, 0.375)));
+    world.engine.forget_turns(&tenant(), &a, &[2]).await.expect("forgotten");
+    assert_eq!(mean().await, Some((2, 0.125)));
+    world.engine.delete_conversation(&tenant(), &a).await.expect("deleted");
+    assert_eq!(mean().await, Some((1, 0.25)));
+    let later = jiff::Timestamp::MAX;
+    let none = CohortRequest { from_time: Some(later), ..CohortRequest::default() };
+    assert_eq!(cohort(&world, none).await.cohort.conversations, 0);
+    let other = TenantId::new("other").expect("an id");
+    let foreign = world.engine.cohort_degradation(&other, CohortRequest::default()).await;
+    assert_eq!(foreign.expect("measured").cohort.conversations, 0);
+}

@@ -1,0 +1,152 @@
+//! Pinned facts and the turns after them: what a turn changes is marked and
+//! never deleted, shown as an edge, taken back, forgotten, and drawn again.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+use crate::fixture::*;
+use throughline_memory::{
+    engine::*,
+    facts::{Cause, Retirement},
+    staleness::EdgeKind,
+    turn::*,
+};
+
+async fn pinned(world: &World, of: &ConversationId, new: NewFact) -> FactId {
+    world.engine.pin_fact(&tenant(), of, new).await.expect("pinned").0.fact.id
+}
+
+/// Values that hold.
+async fn held(world: &World, of: &ConversationId) -> Vec<String> {
+    let listed = world.engine.list_facts(&tenant(), of, None, 1_000, false).await;
+    listed.expect("listed").0.into_iter().map(|pinned| pinned.fact.says.value).collect()
+}
+
+async fn shown(world: &World, of: &ConversationId, as_of: Sequence) -> Vec<ShownEdge> {
+    world.settle(of).await;
+    let request =
+        StalenessRequest { sequences: vec![], as_of, after: 0, limit: 1_000, min_revision: 0 };
+    world.engine.staleness(&tenant(), of, request).await.expect("there").edges
+}
+
+fn ends(edges: &[ShownEdge]) -> Vec<(Cause, Cause)> {
+    edges.iter().map(|edge| (edge.earlier.clone(), edge.later.clone())).collect()
+}
+
+#[tokio::test]
+async fn a_turn_that_changes_a_pin_marks_it_and_can_be_taken_back() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["planning the wedding"]).await;
+    let budget = pinned(&world, &c, about("budget", "$9,000")).await;
+    let guests = pinned(&world, &c, about("guest_count", "40")).await;
+    world.say(&c, &["any news?", "The budget is $7,500 now."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, ["40"]);
+    let world = world.reopen().await;
+    assert_eq!(held(&world, &c).await, ["40"], "it is stored");
+
+    let (fact, turn) = (Cause::Fact(budget.clone()), Cause::Turn(3));
+    let edges = shown(&world, &c, 0).await;
+    assert_eq!(ends(&edges), [(fact.clone(), turn.clone())]);
+    assert_eq!((edges[0].kind, edges[0].later_value.as_str()), (EdgeKind::Supersedes, "$7,500"));
+    assert_eq!(edges[0].reason, "budget: $9,000 -> $7,500");
+    assert_eq!(ends(&shown(&world, &c, 2).await), [], "not known yet");
+
+    let seen = words(&world.window(&c, "what can we spend").await);
+    assert!(!seen.contains("$9,000") && seen.contains("$7,500"), "{seen}");
+    let built = world.window(&c, "How did the budget change over time?").await;
+    let seen = words(&built);
+    assert!(seen.contains("[replaced by") && seen.contains("$9,000"), "{seen}");
+    let marked: Vec<_> = built.edges.iter().map(|(_, edge)| edge.earlier.clone()).collect();
+    assert!(marked.contains(&fact), "{marked:?}");
+
+    world.engine.reject_fact_edge(&tenant(), &c, &fact, &turn).await.expect("rejected");
+    assert_eq!(held(&world, &c).await, ["$9,000", "40"]);
+    assert_eq!(ends(&shown(&world, &c, 0).await), []);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, ["$9,000", "40"], "never drawn again");
+    let listed = world.engine.list_facts(&tenant(), &c, None, 10, true).await.expect("listed").0;
+    assert_eq!(listed.iter().map(|p| &p.fact.id).collect::<Vec<_>>(), [&budget, &guests]);
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_late_pin_changes_it_too() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The budget is $9,000.", "Change the budget to $7,500."]).await;
+    pinned(&world, &c, about("budget", "$9,000")).await;
+    assert_eq!(held(&world, &c).await, [] as [&str; 0], "it repeats what was changed since");
+    let new = pinned(&world, &c, about("deposit", "$500")).await;
+    assert_eq!(held(&world, &c).await, ["$500"]);
+    world.say(&c, &["I was wrong, the budget is $9,000 after all."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, ["$9,000", "$500"], "said again");
+    world.say(&c, &["The deposit was cancelled."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, ["$9,000"]);
+    let listed = world.engine.list_facts(&tenant(), &c, None, 10, true).await.expect("listed").0;
+    let deposit = listed.iter().find(|pinned| pinned.fact.id == new).expect("kept");
+    let end = deposit.standing.retired.clone().expect("retired");
+    assert_eq!((end.why, end.by), (Retirement::Superseded, Some(Cause::Turn(4))));
+}
+
+#[tokio::test]
+async fn other_rules_draw_the_edges_again() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let hotel = pinned(&world, &c, about("hotel", "Hilton")).await;
+    pinned(&world, &c, about("hotel_v2", "Ritz")).await;
+    pinned(&world, &c, about("budget", "$9,000")).await;
+    world.say(&c, &["The budget is $7,500 now."]).await;
+    let before = shown(&world, &c, 0).await;
+    assert_eq!(before.len(), 2);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    let again = shown(&world, &c, 0).await;
+    assert_eq!(ends(&again), ends(&before));
+    assert_eq!(held(&world, &c).await, ["Ritz"]);
+    assert_eq!(again[0].earlier, Cause::Fact(hotel));
+}
+
+#[tokio::test]
+async fn a_forgotten_turn_leaves_no_words_and_the_old_value_stays_retired() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    pinned(&world, &c, about("hotel", "Hilton")).await;
+    world.say(&c, &["We take Harbourlight instead of the Hilton."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    assert!(world.holding("Harbourlight") > 0);
+    world.engine.forget_turns(&tenant(), &c, &[1]).await.expect("forgotten");
+    world.drain().await;
+    assert_eq!(world.holding("Harbourlight"), 0);
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, [] as [&str; 0], "kept when drawn again");
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_becomes_of_facts() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let hotel = pinned(&world, &c, about("hotel", "Hilton")).await;
+    let ritz = pinned(&world, &c, about("hotel_v2", "Ritz")).await;
+    let budget = pinned(&world, &c, about("budget", "$9,000")).await;
+    world.say(&c, &["The budget is $7,500 now."]).await;
+    world.settle(&c).await;
+    let mut watch = world.engine.watch(&tenant(), &c, 0).expect("watched");
+    let step = watch.next().await.expect("a step").expect("there");
+    let mut ends = Vec::new();
+    for event in &step.events {
+        if let WatchEvent::Superseded(edge) = event {
+            ends.push((edge.earlier.clone(), edge.later.clone()));
+        }
+    }
+    let expected = [(Cause::Fact(hotel), Cause::Fact(ritz)), (Cause::Fact(budget), Cause::Turn(1))];
+    assert_eq!(ends, expected);
+}

@@ -1,0 +1,20 @@
+//! The engine over a real store, with doubles of the embedder and the signals.
+//! One program, so that it is built and linked once.
+
+mod ages;
+mod append;
+mod cohorts;
+mod degradation;
+mod erasure;
+mod fact_news;
+mod facts;
+mod fixture;
+mod forks;
+mod marks;
+mod pins;
+mod restart;
+mod search;
+mod soak;
+mod staleness;
+mod summaries;
+mod windows;

@@ -1,0 +1,182 @@
+//! What windows and searches do with turns that were replaced or contradicted.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
+use crate::fixture::*;
+use proptest::prelude::*;
+use throughline_memory::{engine::*, turn::*};
+
+const OLD: &str = "our hotel in Lisbon is the Hilton";
+const NEW: &str = "our hotel in Lisbon is the Marriott [replaces 1]";
+const MARK: &str = "[replaced by turn 3 on 2023-11-14: our hotel in Lisbon is the Marriott";
+
+/// The hotel, its replacement, and enough talk that neither is recent.
+async fn trip(world: &World) -> ConversationId {
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, "the weather is fine", NEW]).await;
+    let filler: Vec<String> =
+        (0..40).map(|n| format!("item {n} of the packing list is a thing to wear")).collect();
+    world.say(&trip, &filler.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.settle(&trip).await;
+    trip
+}
+
+fn small(query: &str) -> ContextRequest {
+    ContextRequest { budget: 300, ..ask(query) }
+}
+
+async fn build(world: &World, of: &ConversationId, request: ContextRequest) -> ContextOutcome {
+    world.engine.build_context(&tenant(), of, request).await.expect("built")
+}
+
+#[tokio::test]
+async fn replaced_turns_are_dropped_or_marked_by_what_is_asked() {
+    use SupersededTurns::*;
+    let world = World::new().await;
+    let trip = trip(&world).await;
+    for (query, superseded, shown) in [
+        ("which hotel in Lisbon", ByQuery, false),
+        ("which hotel in Lisbon", Mark, true),
+        ("which hotel in Lisbon was it originally", ByQuery, true),
+        ("which hotel in Lisbon was it originally", Drop, false),
+    ] {
+        let outcome = build(&world, &trip, ContextRequest { superseded, ..small(query) }).await;
+        let words = words(&outcome);
+        assert_eq!(words.contains(OLD), shown, "{query} {superseded:?}: {words}");
+        assert_eq!(words.contains(MARK), shown, "{query} {superseded:?}: {words}");
+        assert!(words.contains("the Marriott"), "{query} {superseded:?}");
+        assert_eq!(outcome.superseded_dropped, u32::from(!shown), "{query} {superseded:?}");
+    }
+}
+
+#[tokio::test]
+async fn recent_turns_stand_marked_and_the_budget_holds() {
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, "fine", NEW, "[contradicts 2] not fine"]).await;
+    world.settle(&trip).await;
+    for budget in 20..200 {
+        let request = ContextRequest { budget, ..ask("") };
+        let outcome = build(&world, &trip, request).await;
+        assert!(outcome.window.total_tokens <= budget);
+        let words = words(&outcome);
+        assert_eq!(words.contains(OLD), words.contains(MARK), "{words}");
+    }
+    let all = words(&build(&world, &trip, ask("")).await);
+    assert!(all.contains("fine\n[contradicts turn 4: (contradicts 2) not fine]"), "{all}");
+    assert!(all.contains("[contradicts turn 2: fine]"), "{all}");
+}
+
+#[tokio::test]
+async fn what_the_turn_that_is_asked_replaces_stands_marked_beside_it() {
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, "the weather is fine"]).await;
+    world.settle(&trip).await;
+    let turn = said(Role::User, NEW);
+    let prepared = world.engine.prepare_turn(&tenant(), &trip, turn, None, ask("")).await;
+    let (_, outcome) = prepared.expect("prepared");
+    let words = words(&outcome);
+    assert!(words.contains(OLD) && words.contains(MARK), "{words}");
+}
+
+#[tokio::test]
+async fn a_rejected_edge_drops_nothing() {
+    let world = World::new().await;
+    let trip = trip(&world).await;
+    world.engine.reject_edge(&tenant(), &trip, 1, 3).await.unwrap();
+    let outcome = build(&world, &trip, small("which hotel in Lisbon")).await;
+    assert!(words(&outcome).contains(OLD) && !words(&outcome).contains("[replaced"));
+}
+
+#[tokio::test]
+async fn the_current_statement_comes_right_before_what_it_replaced() {
+    let world = World::new().await;
+    let trip = trip(&world).await;
+    let request = search_in(&trip, "our hotel is the Hilton in Lisbon", SearchMethod::Hybrid);
+    let found = world.engine.search(&tenant(), request).await.unwrap();
+    let order: Vec<_> = found.hits.iter().take(2).map(|hit| hit.turn.sequence).collect();
+    assert_eq!(order, [3, 1]);
+    let request = search_in(&trip, "our hotel is the Hilton in Lisbon", SearchMethod::Bm25);
+    let found = world.engine.search(&tenant(), request).await.unwrap();
+    assert_eq!(found.hits[0].turn.sequence, 1, "other methods are left alone");
+}
+
+#[tokio::test]
+async fn a_window_as_of_a_turn_is_the_window_of_then() {
+    let world = World::new().await;
+    let (trip, then) = (trip(&world).await, world.create("then").await);
+    world.say(&then, &[OLD, "the weather is fine"]).await;
+    world.settle(&then).await;
+    for query in ["which hotel in Lisbon", ""] {
+        let as_of = build(&world, &trip, ContextRequest { as_of: 2, ..small(query) }).await;
+        let then = build(&world, &then, small(query)).await;
+        assert_eq!(as_of.window.messages, then.window.messages, "{query:?}");
+        assert_eq!(as_of.full_history_tokens, then.full_history_tokens);
+    }
+    let beyond = ContextRequest { as_of: 99, ..small("hotel") };
+    let beyond = world.engine.build_context(&tenant(), &trip, beyond).await;
+    assert!(matches!(beyond, Err(EngineError::Invalid(_))), "{beyond:?}");
+}
+
+#[tokio::test]
+async fn the_marks_of_other_conversations_stand_too() {
+    let world = World::new().await;
+    let old = world.create_for("old", "ada").await;
+    world.say(&old, &[OLD, "fine", NEW]).await;
+    let now = world.create_for("now", "ada").await;
+    world.say(&now, &["hello there"]).await;
+    world.settle(&old).await;
+    world.settle(&now).await;
+    for (superseded, shown) in [(SupersededTurns::Mark, true), (SupersededTurns::Drop, false)] {
+        let query = ask("which hotel in Lisbon");
+        let request = ContextRequest { include_user_history: true, superseded, ..query };
+        let words = words(&build(&world, &now, request).await);
+        assert_eq!((words.contains(OLD), words.contains(MARK)), (shown, shown), "{words}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever replaces what, however large the window: what was replaced never
+    /// stands unmarked, and no budget is exceeded.
+    #[test]
+    fn what_was_replaced_never_stands_unmarked(
+        replaced in proptest::collection::vec(proptest::option::of(0_usize..12), 12),
+        budgets in proptest::collection::vec(30_u32..600, 4),
+        keep in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new().await;
+            let talk = world.create("talk").await;
+            let mut stale = std::collections::BTreeSet::new();
+            let texts: Vec<String> = replaced.iter().enumerate().map(|(at, of)| {
+                match of.filter(|of| *of < at) {
+                    Some(of) => {
+                        stale.insert(of as u64 + 1);
+                        format!("value number {at} of the plan [replaces {}]", of + 1)
+                    }
+                    None => format!("value number {at} of the plan"),
+                }
+            }).collect();
+            world.say(&talk, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+            world.settle(&talk).await;
+            let superseded =
+                if keep { SupersededTurns::Mark } else { SupersededTurns::ByQuery };
+            for budget in budgets {
+                for query in ["value of the plan", ""] {
+                    let request = ContextRequest { budget, superseded, ..ask(query) };
+                    let outcome = build(&world, &talk, request).await;
+                    prop_assert!(outcome.window.total_tokens <= budget);
+                    for item in &outcome.window.items {
+                        let is_stale = item.sequence.is_some_and(|at| stale.contains(&at));
+                        let message = &outcome.window.messages[item.message].content;
+                        prop_assert!(!is_stale || message.contains("[replaced by turn"));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+}

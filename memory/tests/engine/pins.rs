@@ -1,0 +1,204 @@
+//! Pins that the service draws: from users' turns, once, gone with their turn,
+//! never against the caller, and the user's in all conversations of theirs.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
+use crate::fixture::*;
+use throughline_memory::{
+    engine::*,
+    facts::{FactKind, Origin, Owner},
+    turn::*,
+};
+
+const RULE: &str = "Always answer in metric units from now on.";
+const LIKING: &str = "I prefer night trains to planes.";
+const BAN: &str = "Don't share my phone number with anyone.";
+/// More than may be live.
+const MANY: [&str; 25] = [
+    BAN,
+    "I love hiking in the mountains.",
+    "I prefer tea over coffee.",
+    "I really hate cilantro.",
+    "I enjoy quiet restaurants.",
+    "I prefer window seats on long flights.",
+    "I prefer paper books over screens.",
+    "I really dislike horror films.",
+    "I prefer short meetings in the morning.",
+    "I love old jazz records.",
+    "I prefer walking over driving.",
+    "I like my curry very spicy.",
+    "I prefer cats over dogs.",
+    "I enjoy cold swims before breakfast.",
+    "I love strong cheese.",
+    "I prefer linen over wool.",
+    "I prefer trains over planes.",
+    "I prefer email over phone calls.",
+    "I prefer dark chocolate over milk chocolate.",
+    "I prefer swimming over running.",
+    "I prefer mountains over beaches.",
+    "I prefer subtitles over dubbed films.",
+    "I prefer renting over buying.",
+    "I prefer hand tools over machines.",
+    "I prefer poems over novels.",
+];
+
+async fn pins(world: &World, of: &ConversationId) -> Vec<PinnedFact> {
+    let listed = world.engine.list_facts(&tenant(), of, None, 1_000, false).await;
+    listed.expect("listed").0
+}
+
+async fn texts(world: &World, of: &ConversationId) -> Vec<String> {
+    pins(world, of).await.into_iter().map(|pinned| pinned.fact.text).collect()
+}
+
+async fn told(world: &World, name: &str, user: &str, said: &[&str]) -> ConversationId {
+    let id = world.create_for(name, user).await;
+    world.say(&id, said).await;
+    world.settle(&id).await;
+    id
+}
+
+#[tokio::test]
+async fn what_a_user_says_is_pinned_word_for_word_once() {
+    let world = World::with_pins().await;
+    let id = told(
+        &world,
+        "c",
+        "ann",
+        &[
+            "Hello there!",
+            "Thanks. Always answer in metric units from now on. How long is a mile?",
+            BAN,
+        ],
+    )
+    .await;
+    let found = pins(&world, &id).await;
+    let rule = found.iter().find(|pinned| pinned.fact.text == RULE).expect("the rule");
+    assert_eq!((rule.fact.kind, rule.fact.source), (FactKind::Instruction, Some(2)));
+    assert_eq!((rule.fact.source_span, rule.fact.owner), (Some((8, 50)), Owner::Conversation));
+    assert!(matches!(rule.fact.origin, Origin::Detector { probability, .. } if probability > 0.0));
+    let ban = found.iter().find(|pinned| pinned.fact.text == BAN).expect("the ban");
+    assert!(ban.fact.required && !rule.fact.required);
+    assert!(words(&world.window(&id, "what about trains").await).contains(BAN));
+
+    let before: Vec<FactId> = found.iter().map(|pinned| pinned.fact.id.clone()).collect();
+    world.say(&id, &[BAN, RULE]).await;
+    world.settle(&id).await;
+    world.engine.rebuild(&|_, _| ()).await.expect("rebuilt");
+    let after: Vec<FactId> =
+        pins(&world, &id).await.into_iter().map(|pinned| pinned.fact.id).collect();
+    assert_eq!(after, before, "neither told again nor derived again");
+}
+
+#[tokio::test]
+async fn an_assistants_words_are_not_pinned() {
+    let world = World::with_pins().await;
+    let id = world.create("c").await;
+    let turns = vec![said(Role::Assistant, RULE), said(Role::Tool, BAN), said(Role::System, BAN)];
+    world.engine.append_turns(&tenant(), &id, turns, None).await.expect("appended");
+    world.settle(&id).await;
+    assert!(texts(&world, &id).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_callers_word_is_the_last() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &[RULE, LIKING, BAN]).await;
+    let found = pins(&world, &id).await;
+    let of = |text: &str| {
+        let pinned = found.iter().find(|pinned| pinned.fact.text == text);
+        pinned.expect("pinned").fact.id.clone()
+    };
+    world.engine.unpin_fact(&tenant(), &id, &of(RULE)).await.expect("unpinned");
+    let patch = FactPatch { text: Some("No planes".to_owned()), ..FactPatch::default() };
+    let (changed, _) =
+        world.engine.update_fact(&tenant(), &id, &of(LIKING), patch).await.expect("changed");
+    assert_eq!(changed.fact.origin, Origin::Caller);
+    let (own, _) = world.engine.pin_fact(&tenant(), &id, pin(BAN, None)).await.expect("pinned");
+    assert_eq!(own.fact.origin, Origin::Caller);
+
+    world.engine.rebuild(&|_, _| ()).await.expect("rebuilt");
+    let world = world.reopen().await;
+    world.drain().await;
+    let mut left = texts(&world, &id).await;
+    left.sort();
+    let kept: Vec<&str> = left.iter().map(String::as_str).collect();
+    assert!(!kept.contains(&RULE) && !kept.contains(&LIKING), "{kept:?}");
+    assert!(kept.contains(&"No planes"), "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_pin_goes_with_its_turn() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "ann", &[RULE, LIKING]).await;
+    assert_eq!(texts(&world, &id).await, [RULE, LIKING]);
+    world.engine.forget_turns(&tenant(), &id, &[1]).await.expect("forgotten");
+    world.drain().await;
+    assert_eq!(texts(&world, &id).await, [LIKING]);
+    assert_eq!(world.holding("metric units"), 0);
+}
+
+#[tokio::test]
+async fn pins_of_the_user_stand_in_all_windows_of_theirs() {
+    let world = World::with_pins().await;
+    told(&world, "first", "ann", &[LIKING, RULE]).await;
+    let second = told(&world, "second", "ann", &["How do I get to Vienna?"]).await;
+    let third = told(&world, "third", "bob", &["How do I get to Vienna?"]).await;
+    let window = words(&world.window(&second, "to Vienna").await);
+    assert!(window.contains(LIKING) && !window.contains(RULE), "{window}");
+    assert!(!words(&world.window(&third, "to Vienna").await).contains(LIKING));
+}
+
+#[tokio::test]
+async fn a_fork_has_the_pins_of_what_it_shares() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &[LIKING, RULE]).await;
+    let fork = world.fork(&id, 1, "fork").await;
+    world.drain().await;
+    assert_eq!(texts(&world, &fork).await, [LIKING]);
+}
+
+#[tokio::test]
+async fn the_surest_are_live_and_bans_are_never_displaced() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &MANY).await;
+    let live = pins(&world, &id).await;
+    assert_eq!(live.len(), PinSettings::DEFAULT_LIVE);
+    assert!(live.iter().any(|pinned| pinned.fact.text == BAN));
+    let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
+    assert!(all.len() > live.len());
+    assert!(all.iter().any(|pinned| pinned.standing.displaced));
+}
+
+#[tokio::test]
+async fn what_no_summary_tells_is_a_pin_again_after_folding() {
+    let world = World::with_pins_and_summaries().await;
+    let id = told(&world, "c", "", &MANY).await;
+    world.engine.summarize(&tenant(), &id).await.expect("folded");
+    let live = pins(&world, &id).await;
+    let back: Vec<&str> = live
+        .iter()
+        .filter(|pinned| pinned.fact.restored_at.is_some())
+        .map(|pinned| pinned.fact.text.as_str())
+        .collect();
+    assert!(!back.is_empty() && back.len() <= PinSettings::DEFAULT_LIVE, "{back:?}");
+    assert!(live.len() > PinSettings::DEFAULT_LIVE);
+    let window = words(&world.window(&id, "what next").await);
+    assert!(back.iter().all(|text| window.contains(text)), "{window}");
+    let world = world.reopen().await;
+    assert_eq!(pins(&world, &id).await.len(), live.len());
+}
+
+#[tokio::test]
+async fn talk_between_people_pins_nothing_until_an_assistant_joins() {
+    let world = World::with_pins().await;
+    let id = world.create("group").await;
+    let ann = |text: &str| NewTurn { speaker: "Ann".to_owned(), ..said(Role::User, text) };
+    let append = async |turns| {
+        world.engine.append_turns(&tenant(), &id, turns, None).await.expect("appended");
+        world.drain().await;
+    };
+    append(vec![ann(LIKING), ann(BAN)]).await;
+    assert!(pins(&world, &id).await.is_empty());
+    append(vec![said(Role::Assistant, "Hello, how can I help?"), ann(RULE)]).await;
+    assert_eq!(texts(&world, &id).await, [RULE]);
+}

@@ -1,0 +1,131 @@
+//! What a restart makes of waiting work, of interrupted work and of another
+//! embedding model.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+use std::sync::{Arc, Mutex, atomic::Ordering};
+
+use crate::fixture::*;
+use throughline_memory::{engine::*, store::StoreKind, turn::*};
+
+#[tokio::test]
+async fn waiting_turns_are_derived_after_a_restart() {
+    for kind in StoreKind::ALL {
+        let world = World::with(kind, Limits::default()).await;
+        let c = world.create("c").await;
+        world.controls.embedder_down.store(true, Ordering::SeqCst);
+        world.say(&c, &["alpha", "beta"]).await;
+        let world = world.reopen().await;
+        assert_eq!(world.engine.outbox_backlog(), 2);
+        let found = world.engine.get_conversation(&tenant(), &c).await.expect("there");
+        assert_eq!(found.indexed_sequence, 0);
+        world.controls.embedder_down.store(false, Ordering::SeqCst);
+        world.settle(&c).await;
+        assert_eq!(world.found(&c, "alpha", SearchMethod::Dense).await.len(), 2);
+        // Nothing is embedded twice for a restart.
+        let embedded = world.controls.embedded.load(Ordering::SeqCst);
+        let world = world.reopen().await;
+        world.drain().await;
+        assert_eq!(world.found(&c, "beta", SearchMethod::Dense).await.len(), 2);
+        let queries = 1;
+        assert_eq!(world.controls.embedded.load(Ordering::SeqCst), embedded + queries, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_the_index_missed_reaches_it_after_a_restart() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha", "beta"]).await;
+    world.settle(&c).await;
+    world.controls.index_down.store(true, Ordering::SeqCst);
+    let engine = Arc::clone(&world.engine);
+    let forgetting = tokio::spawn(async move {
+        engine.forget_turns(&tenant(), &id("c"), &[1]).await.map(|done| done.turns_removed)
+    });
+    within("the turn to go from the store", async {
+        while world.holding("alpha") > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(
+        within("an answer without the index", forgetting).await.expect("ends").expect("done"),
+        1
+    );
+    assert_eq!(world.engine.outbox_backlog(), 1);
+    let world = world.reopen().await;
+    assert_eq!(world.engine.outbox_backlog(), 1);
+    world.controls.index_down.store(false, Ordering::SeqCst);
+    world.drain().await;
+    assert_eq!(world.found(&c, "alpha beta", SearchMethod::Bm25).await, [2]);
+}
+
+#[tokio::test]
+async fn another_model_embeds_everything_again() {
+    let mut world = World::new().await;
+    let root = world.create("root").await;
+    world.say(&root, &["alpha", "beta"]).await;
+    let fork = world.fork(&root, 1, "fork").await;
+    world.say(&fork, &["gamma"]).await;
+    world.engine.delete_conversation(&tenant(), &root).await.expect("deleted");
+    world.drain().await;
+    world.model = "other".into();
+    world.controls.embedder_down.store(true, Ordering::SeqCst);
+    let mut world = world.reopen().await;
+    assert_eq!(world.engine.outbox_backlog(), 2, "the shared turn and the fork's own");
+    // Vectors of the old model are not compared with those of the new.
+    world.controls.embedder_down.store(false, Ordering::SeqCst);
+    world.settle(&fork).await;
+    assert_eq!(world.found(&fork, "alpha", SearchMethod::Dense).await.len(), 2);
+    world = world.reopen().await;
+    assert_eq!(world.engine.outbox_backlog(), 0, "once is enough");
+}
+
+#[tokio::test]
+async fn a_rebuild_derives_every_turn_of_every_tenant() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha", "beta"]).await;
+    let other = TenantId::new("a-much-longer-tenant").expect("an id");
+    let new = NewConversation { id: Some(id("c")), ..NewConversation::default() };
+    world.engine.create_conversation(&other, new).await.expect("created");
+    let turns = vec![said(Role::User, "gamma")];
+    world.engine.append_turns(&other, &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let told = Mutex::new(Vec::new());
+    let tell = |done, all| told.lock().expect("sound").push((done, all));
+    assert_eq!(within("a rebuild", world.engine.rebuild(&tell)).await.expect("rebuilt"), 3);
+    assert_eq!(told.lock().expect("sound").last(), Some(&(3, 3)));
+    assert_eq!(world.found(&c, "alpha", SearchMethod::Dense).await.len(), 2);
+}
+
+#[tokio::test]
+async fn after_closing_writes_are_refused_and_the_rest_is_whole() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha"]).await;
+    world.engine.close().await;
+    let late = world.engine.append_turns(&tenant(), &c, vec![named("a", "late")], None).await;
+    assert!(matches!(late, Err(EngineError::Store(_) | EngineError::Closed)), "{late:?}");
+    let world = world.reopen().await;
+    assert_eq!(world.texts(&c).await, ["alpha"]);
+}
+
+#[tokio::test]
+async fn a_failed_commit_acknowledges_nothing() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha"]).await;
+    world.drain().await;
+    let before = world.engine.get_conversation(&tenant(), &c).await.expect("there");
+    world.fail_after(0);
+    let lost = world.engine.append_turns(&tenant(), &c, vec![named("a", "beta")], None).await;
+    assert!(matches!(lost, Err(EngineError::Store(_))), "{lost:?}");
+    assert_eq!(world.engine.get_conversation(&tenant(), &c).await.expect("there"), before);
+    assert_eq!(world.texts(&c).await, ["alpha"]);
+    let world = within("a restart", world.crash_and_open()).await;
+    let turns = vec![named("a", "beta")];
+    let again = world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    assert_eq!((again.last_sequence, again.turns[0].repeated), (2, false));
+}

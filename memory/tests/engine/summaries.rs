@@ -1,0 +1,148 @@
+//! Folding through the engine: what is due is folded, erased with its turns,
+//! shared by forks, shown as of a turn, and stands in windows of a chat.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
+use std::sync::atomic::Ordering;
+
+use crate::fixture::{World, within};
+use throughline_memory::{
+    context::{Item, Section},
+    engine::{ContextRequest, EngineError, SummaryOutcome, SummaryView},
+    turn::{ConversationId, Sequence},
+};
+
+/// Says so many turns of about ten tokens.
+async fn talk(world: &World, id: &ConversationId, numbers: std::ops::RangeInclusive<usize>) {
+    let texts: Vec<String> =
+        numbers.map(|n| format!("note {n} says that shelf {n} holds jars of honey")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    world.say(id, &texts).await;
+    world.settle(id).await;
+}
+
+fn rolling(world: &World, id: &ConversationId, as_of: Sequence) -> SummaryOutcome {
+    world.engine.summary(&crate::fixture::tenant(), id, SummaryView::Rolling, as_of).unwrap()
+}
+
+/// Waits until folding has reached a turn.
+async fn folded(world: &World, id: &ConversationId, until: Sequence) -> SummaryOutcome {
+    let reached = async {
+        loop {
+            let outcome = rolling(world, id, 0);
+            if outcome.folded_until >= until {
+                return outcome;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    within("folding", reached).await
+}
+
+#[tokio::test]
+async fn what_is_due_is_folded_and_all_of_it_on_demand() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=60).await;
+    let outcome = folded(&world, &id, 40).await;
+    let ranges: Vec<_> =
+        outcome.summaries.iter().map(|s| (s.summary.from, s.summary.until)).collect();
+    assert_eq!(ranges[0].0, 1);
+    assert!(ranges.windows(2).all(|two| two[0].1 + 1 == two[1].0), "{ranges:?}");
+    assert!(outcome.folded_until < 60, "recent turns stand for themselves");
+    assert!(outcome.summaries.iter().any(|s| s.summary.level > 0));
+    let made = world.engine.summarize(&crate::fixture::tenant(), &id).await.unwrap();
+    assert!(made > 0);
+    assert_eq!(rolling(&world, &id, 0).folded_until, 60);
+    assert_eq!(world.engine.summarize(&crate::fixture::tenant(), &id).await.unwrap(), 0);
+    // As of an earlier turn nothing later shows.
+    let then = rolling(&world, &id, 20);
+    assert!(then.folded_until <= 20 && then.folded_until > 0);
+}
+
+#[tokio::test]
+async fn every_turn_is_read_once_also_across_a_restart() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=30).await;
+    folded(&world, &id, 20).await;
+    world.engine.summarize(&crate::fixture::tenant(), &id).await.unwrap();
+    let segments = |world: &World| {
+        world.engine.summary(&crate::fixture::tenant(), &id, SummaryView::Segments, 0).unwrap()
+    };
+    let before = segments(&world);
+    let world = world.reopen().await;
+    let read = world.controls.summarized.load(Ordering::SeqCst);
+    assert_eq!(segments(&world).summaries, before.summaries);
+    assert_eq!(world.engine.summarize(&crate::fixture::tenant(), &id).await.unwrap(), 0);
+    assert_eq!(world.controls.summarized.load(Ordering::SeqCst), read);
+}
+
+#[tokio::test]
+async fn an_erased_turn_leaves_no_summary_behind() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=20).await;
+    world.say(&id, &["zanzibar secret stays nowhere"]).await;
+    talk(&world, &id, 22..=60).await;
+    folded(&world, &id, 40).await;
+    let (tenant, hash) = (crate::fixture::tenant(), [7; 32]);
+    let answers = world.generations();
+    answers.put(&tenant, &id, &hash, b"said of zanzibar".to_vec()).await.unwrap();
+    let reopened = answers.get(&tenant, &id, &hash).unwrap();
+    assert_eq!(reopened.as_deref(), Some(&b"said of zanzibar"[..]));
+    assert!(world.holding("zanzibar") > 2, "the turn, its summary, and what was generated");
+    let fork = world.fork(&id, 55, "fork").await;
+    assert_eq!(rolling(&world, &fork, 0).summaries[0].summary.from, 1, "forks share summaries");
+    world.engine.forget_turns(&tenant, &id, &[21]).await.unwrap();
+    world.drain().await;
+    assert_eq!(world.holding("zanzibar"), 0);
+    for of in [&id, &fork] {
+        world.engine.summarize(&tenant, of).await.unwrap();
+        let outcome = rolling(&world, of, 0);
+        assert_eq!(outcome.summaries[0].summary.from, 1);
+        assert!(outcome.folded_until >= 55, "folded anew");
+    }
+    assert_eq!(world.holding("zanzibar"), 0);
+}
+
+#[tokio::test]
+async fn a_chat_has_the_summary_in_its_window_and_a_question_has_not() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=61).await;
+    folded(&world, &id, 40).await;
+    let chat = ContextRequest { budget: 400, summary_share: Some(0.4), ..crate::fixture::ask("") };
+    let outcome = world.engine.build_context(&crate::fixture::tenant(), &id, chat).await.unwrap();
+    let stands = outcome.window.items.iter().filter(|item| item.section == Section::Summary);
+    let stands: Vec<_> = stands.map(|item| item.summarizes.unwrap()).collect();
+    assert!(!stands.is_empty());
+    assert!(outcome.window.total_tokens <= 400);
+    let roomy = ContextRequest { budget: 5_000, ..crate::fixture::ask("") };
+    let whole = world.engine.build_context(&crate::fixture::tenant(), &id, roomy).await.unwrap();
+    let summary = |item: &Item| item.section == Section::Summary;
+    assert!(!whole.window.items.iter().any(summary), "every turn stands for itself");
+    let question = world.window(&id, "what does shelf 7 hold?").await;
+    assert!(!question.window.items.iter().any(summary));
+}
+
+#[tokio::test]
+async fn what_writes_may_be_down_or_switched_off() {
+    let world = World::with_summaries().await;
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=60).await;
+    let tenant = crate::fixture::tenant();
+    let error = world.engine.summarize(&tenant, &id).await.unwrap_err();
+    assert!(matches!(error, EngineError::Summarize(_)), "{error}");
+    assert_eq!(rolling(&world, &id, 0).summaries, []);
+    world.controls.summarizer_down.store(false, Ordering::SeqCst);
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert_eq!(rolling(&world, &id, 0).folded_until, 60);
+
+    let without = World::new().await;
+    let id = without.create("long").await;
+    talk(&without, &id, 1..=60).await;
+    let error = without.engine.summarize(&tenant, &id).await.unwrap_err();
+    assert!(matches!(error, EngineError::NoSummaries), "{error}");
+}

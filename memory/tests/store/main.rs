@@ -1,0 +1,9 @@
+//! The durable store: both engines, their faults and their limits.
+//! One program, so that it is built and linked once.
+
+mod conformance;
+mod corruption;
+mod full_disk;
+mod group_commit;
+mod open;
+mod power_loss;
