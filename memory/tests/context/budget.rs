@@ -5,8 +5,6 @@
 //!
 //! `THROUGHLINE_WINDOW_CASES` sets the number of conversations.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},

@@ -1,8 +1,6 @@
 //! Excerpts that a chat carries from window to window: when they are chosen
 //! anew, and that nothing stands twice beside them.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::{collections::HashSet, sync::Arc};
 
 use crate::fixture::{Scene, call, cl100k, result, text, turn};

@@ -1,8 +1,6 @@
 //! Stored text that tries to become more than a quotation: forged headers,
 //! broken lines, role markers, names that end the head.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use crate::fixture::{Scene, call, cl100k, pin, result, text, turn};
 use throughline_memory::{
     context::{Message, Window, WindowOptions},

@@ -1,7 +1,5 @@
 //! What a provider's prefix cache can keep while a conversation grows.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::sync::Arc;
 
 use crate::fixture::{Scene, cl100k, pin, text, turn};

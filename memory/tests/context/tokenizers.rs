@@ -1,8 +1,6 @@
 //! Tokenizers by name: the built-in ones, files of a directory, and everything
 //! that can be wrong with them.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::fs;
 
 use crate::fixture::{awkward_tokenizer_json, tokenizers};

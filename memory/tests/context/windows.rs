@@ -1,7 +1,5 @@
 //! Conversation in, window and trace out: golden files of typical situations.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::sync::Arc;
 
 use crate::fixture::{Scene, call, cl100k, picture, pin, required, result, show, text, turn};

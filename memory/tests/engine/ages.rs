@@ -1,8 +1,6 @@
 //! Age alone outranks nothing: the same conversation is searched and built into
 //! the same windows whether its turns lie minutes or years apart.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use crate::fixture::*;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

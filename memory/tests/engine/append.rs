@@ -1,7 +1,5 @@
 //! Appending: exactly once, in order, whole or not at all; and reading back.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::Arc;
 
 use crate::fixture::*;

@@ -1,8 +1,6 @@
 //! Cohorts over what is stored: levels, curves, comparisons, and what was erased is
 //! in none of them.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use crate::fixture::*;
 use throughline_memory::{degradation::Outcome, engine::*, turn::*};
 

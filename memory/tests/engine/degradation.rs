@@ -1,8 +1,6 @@
 //! What is measured of conversations: it survives a restart, goes with what was
 //! erased, and is made anew with what is derived.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use crate::fixture::*;
 use throughline_memory::{
     degradation::{Outcome, Signal},

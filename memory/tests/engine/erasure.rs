@@ -1,8 +1,6 @@
 //! Forgetting and deleting: nothing of it is left, anywhere, whoever hangs up
 //! and whenever the store fails.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::fixture::*;

@@ -1,8 +1,6 @@
 //! Pinned facts and the turns after them: what a turn changes is marked and
 //! never deleted, shown as an edge, taken back, forgotten, and drawn again.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use crate::fixture::*;
 use throughline_memory::{
     engine::*,

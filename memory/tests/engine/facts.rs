@@ -1,8 +1,6 @@
 //! Facts as the engine keeps them: what a new one does to those before it,
 //! what holds when, and what comes back after a restart.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::atomic::Ordering;
 
 use crate::fixture::*;

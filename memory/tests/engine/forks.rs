@@ -1,8 +1,6 @@
 //! Branches: shared prefixes, chains of forks, who sees what, and what is left
 //! when one of them goes.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::Arc;
 
 use crate::fixture::*;

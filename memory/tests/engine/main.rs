@@ -1,6 +1,8 @@
 //! The engine over a real store, with doubles of the embedder and the signals.
 //! One program, so that it is built and linked once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
+
 mod ages;
 mod append;
 mod cohorts;

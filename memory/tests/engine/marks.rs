@@ -1,6 +1,4 @@
 //! What windows and searches do with turns that were replaced or contradicted.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use crate::fixture::*;
 use proptest::prelude::*;
 use throughline_memory::{engine::*, turn::*};

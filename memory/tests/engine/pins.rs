@@ -1,7 +1,5 @@
 //! Pins that the service draws: from users' turns, once, gone with their turn,
 //! never against the caller, and the user's in all conversations of theirs.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use crate::fixture::*;
 use throughline_memory::{
     engine::*,

@@ -1,8 +1,6 @@
 //! What a restart makes of waiting work, of interrupted work and of another
 //! embedding model.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::{Arc, Mutex, atomic::Ordering};
 
 use crate::fixture::*;

@@ -1,8 +1,6 @@
 //! Searching: what is found when, filters and pages, across conversations, and
 //! without an index or an embedder.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::fixture::*;

@@ -1,8 +1,6 @@
 //! Thousands of random operations, with restarts, against a model in memory:
 //! every read equals the model. The seed is fixed; a failure names its step.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,5 @@
 //! Staleness through the engine: drawn with the turns, asked now and as of any
 //! turn, rejected, shared with forks, erased, drawn again, watched.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use std::sync::atomic::Ordering;
 
 use crate::fixture::*;

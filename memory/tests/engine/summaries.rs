@@ -1,8 +1,6 @@
 //! Folding through the engine: what is due is folded, erased with its turns,
 //! shared by forks, shown as of a turn, and stands in windows of a chat.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
-
 use std::sync::atomic::Ordering;
 
 use crate::fixture::{World, within};

@@ -1,8 +1,6 @@
 //! Context windows of the engine: what stands in them, when one is given again,
 //! and what they do without.
 
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
-
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::fixture::*;

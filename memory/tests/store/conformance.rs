@@ -1,8 +1,6 @@
 //! What every engine must do behind [`Store`], run over each of them: one
 //! function per promise, one table of engines.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

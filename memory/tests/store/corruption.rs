@@ -1,8 +1,6 @@
 //! Damage below the store: a record that was changed, cut or lost is an error
 //! that names its key, never other text.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

@@ -6,8 +6,6 @@
 //! THROUGHLINE_TEST_SMALL_DIR=/mnt/small cargo test --test store_full_disk -- --ignored
 //! ```
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,7 +1,5 @@
 //! The committing thread in front of engines that count, stall and fail.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

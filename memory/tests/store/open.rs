@@ -1,8 +1,6 @@
 //! Opening a data directory: what is refused, in which words, and what a crash
 //! may leave behind.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::Path;
 

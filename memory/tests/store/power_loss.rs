@@ -6,7 +6,6 @@
 //! acknowledgement the image must hold every acknowledged record. The last test
 //! shows that the layer does drop what is not synced.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 
 use std::collections::HashMap;
