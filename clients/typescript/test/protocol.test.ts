@@ -34,6 +34,8 @@ const services: DescService[] = [
   v1.ConversationService,
   v1.MemoryService,
   v1.ContextService,
+  v1.DegradationService,
+  v1.UsageService,
   v1.ServerService,
 ];
 const unary = services
@@ -54,6 +56,7 @@ test("what is sent twice is a read, or carries a key, or goes on where it was", 
     "ForkConversation",
     "PinFact",
     "PrepareTurn",
+    "RecordOutcome",
     "Summarize",
   ]);
 });
@@ -62,14 +65,18 @@ test("every method that has a key field fills it", () => {
   for (const method of unary) {
     const request = create(method.input) as unknown as Record<string, unknown>;
     if ("turns" in method.input.field) request.turns = [create(v1.TurnSchema)];
-    if ("turn" in method.input.field) request.turn = create(v1.TurnSchema);
+    const { turn: field } = method.input.field;
+    if (field?.message) request.turn = create(v1.TurnSchema);
+    if ("outcome" in method.input.field) request.outcome = create(v1.OutcomeSchema);
     fillKeys(request as never);
-    const { requestId, turn, turns } = request as {
+    const { requestId, turn, turns, outcome } = request as {
       requestId?: string;
-      turn?: v1.Turn;
+      turn?: v1.Turn | string;
       turns?: v1.Turn[];
+      outcome?: v1.Outcome;
     };
-    const keys = [requestId, turn?.clientTurnId, turns?.[0]?.clientTurnId];
+    const prepared = typeof turn === "object" ? turn.clientTurnId : undefined;
+    const keys = [requestId, prepared, turns?.[0]?.clientTurnId, outcome?.outcomeId];
     for (const key of keys) {
       if (key !== undefined) expect(key, method.name).toHaveLength(32);
     }
