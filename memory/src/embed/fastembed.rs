@@ -17,6 +17,9 @@ use parking_lot::Mutex;
 
 use super::{EmbedError, Embedder, EmbeddingModel, ModelFiles, Pooling, Precision, Vector};
 
+/// Texts that are embedded together at most.
+const MAX_BATCH: usize = 32;
+
 /// The library's name where no path is given.
 const SYSTEM_LIBRARY: &str = if cfg!(target_os = "macos") {
     "libonnxruntime.dylib"
@@ -131,16 +134,25 @@ impl Embedder for FastEmbedder {
             return Ok(Vec::new());
         }
         let mut session = self.session.lock();
-        let mut vectors = Vec::with_capacity(texts.len());
+        // Of like length together: a batch is padded to its longest text.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|at| texts.get(*at).map_or(0, |text| text.len()));
+        let mut vectors: Vec<Option<Vector>> = vec![None; texts.len()];
         // Dynamic quantization takes its scale from the whole batch, padding
         // included: a text's vector would depend on its neighbours (cosine 0.95
         // between alone and in company). One at a time is also no slower.
-        for batch in texts.chunks(self.batch.unwrap_or(texts.len())) {
+        for places in order.chunks(self.batch.unwrap_or(MAX_BATCH)) {
+            let batch: Vec<&str> = places.iter().filter_map(|at| texts.get(*at).copied()).collect();
             let made = session
-                .embed(batch, Some(batch.len()))
+                .embed(&batch, Some(batch.len()))
                 .map_err(|error| EmbedError::Engine(error.to_string()))?;
-            vectors.extend(made.into_iter().map(Arc::from));
+            for (at, vector) in places.iter().zip(made) {
+                if let Some(place) = vectors.get_mut(*at) {
+                    *place = Some(Arc::from(vector));
+                }
+            }
         }
-        Ok(vectors)
+        let missing = || EmbedError::Engine("fewer vectors than texts".to_owned());
+        vectors.into_iter().collect::<Option<Vec<_>>>().ok_or_else(missing)
     }
 }

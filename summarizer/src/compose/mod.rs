@@ -20,7 +20,7 @@ pub use model::ModelWriter;
 pub use prompt::PROMPT_VERSION;
 
 use crate::{
-    check::{CheckError, Checker, Reason, ReasonKind, Verdict},
+    check::{CheckError, Checker, Reason},
     extractive::{Extract, ExtractError, Extractive, MODEL, Wish},
     source::SourceTurn,
 };
@@ -181,14 +181,6 @@ impl Composer {
         })
     }
 
-    /// Retelling changes pronouns and the forms of verbs: a sentence that the check
-    /// takes for unlikely, without a number, name, denial or speaker to blame, is
-    /// kept unless it is very unlikely.
-    fn is_likely_retelling(&self, verdict: &Verdict) -> bool {
-        verdict.reasons.iter().all(|reason| reason.kind == ReasonKind::Words)
-            && 2.0 * verdict.probability >= self.checker.threshold()
-    }
-
     /// Sentences of the turns in a summary. What is told in other words than it
     /// was said is checked like a model's sentence, and quoted where it fails.
     fn taken(
@@ -210,7 +202,7 @@ impl Composer {
             let (mut faithful, mut origin) = (1.0, Origin::Extracted);
             if let (Some(quoted), Some(source)) = (quoted, &source) {
                 let verdict = self.checker.check(&text, source)?;
-                if verdict.supported || self.is_likely_retelling(&verdict) {
+                if verdict.supported {
                     (faithful, origin) = (verdict.probability, Origin::Retold);
                 } else {
                     rejected.push(Rejected {
