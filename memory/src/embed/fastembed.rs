@@ -133,7 +133,6 @@ impl Embedder for FastEmbedder {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let mut session = self.session.lock();
         // Of like length together: a batch is padded to its longest text.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|at| texts.get(*at).map_or(0, |text| text.len()));
@@ -143,6 +142,8 @@ impl Embedder for FastEmbedder {
         // between alone and in company). One at a time is also no slower.
         for places in order.chunks(self.batch.unwrap_or(MAX_BATCH)) {
             let batch: Vec<&str> = places.iter().filter_map(|at| texts.get(*at).copied()).collect();
+            // Taken for each batch: whoever embeds many texts lets others between.
+            let mut session = self.session.lock();
             let made = session
                 .embed(&batch, Some(batch.len()))
                 .map_err(|error| EmbedError::Engine(error.to_string()))?;
