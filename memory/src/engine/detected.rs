@@ -107,7 +107,7 @@ impl Engine {
             if full || facts.iter().any(known) || self.is_unpinned(&cell, &proposal)? {
                 continue;
             }
-            let Some(fact) = self.detected_fact(&cell, &head, proposal, &mut facts)? else {
+            let Some(fact) = self.detected_fact(&cell, &head, until, proposal, &mut facts)? else {
                 continue;
             };
             if fact.owner == Owner::User {
@@ -228,6 +228,7 @@ impl Engine {
         &self,
         cell: &Cell,
         head: &Head,
+        until: Sequence,
         proposal: Proposal,
         facts: &mut [Fact],
     ) -> Result<Option<Fact>, EngineError> {
@@ -263,7 +264,10 @@ impl Engine {
             Err(other) => return Err(other),
         };
         draw_among(&mut fact, facts);
-        self.hear_all(cell, head, &mut fact, facts)?;
+        // Turns that are still to be enriched hear the fact themselves.
+        let heard = until.max(self.indexed_sequence(cell, head)).min(head.last_sequence);
+        let heard = Head { last_sequence: heard, ..head.clone() };
+        self.hear_all(cell, &heard, &mut fact, facts)?;
         Ok(Some(fact))
     }
 
