@@ -3,7 +3,8 @@
 //!
 //! Flow: [`detect`] reads a new turn against those before it and gives its
 //! [`TurnSignals`]; [`window_signals`] reads a built window and gives its
-//! [`WindowSignals`]; both are stored by the engine. A [`HealthState`] follows the
+//! [`WindowSignals`]; both are stored by the engine, as is what a [`Cloze`] of a
+//! sampled conversation's own words finds in its windows. A [`HealthState`] follows the
 //! records of a conversation and says how it is and what is to be done.
 //!
 //! Invariants: plain functions of values, no store, no clock; a signal that
@@ -15,11 +16,15 @@ mod cusum;
 pub mod detect;
 mod health;
 mod outcome;
+mod probe;
 mod signal;
 mod window;
 
 pub use cusum::Cusum;
 pub use health::{Action, Health, HealthReason, HealthState};
 pub use outcome::{MAX_OUTCOMES, Outcome};
+pub use probe::{
+    Cloze, PROBES_VERSION, ProbeRound, ProbeSettings, Probed, distances as probe_distances,
+};
 pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
 pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowSignals, window_signals};

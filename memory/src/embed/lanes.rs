@@ -1,8 +1,8 @@
 //! Threads that feed an engine: one lane for queries, one for bulk.
 //!
 //! A lane takes what waits, across requests, sorts it by length so that little
-//! is padded, and runs it in batches. Before each batch the bulk lane lets
-//! queries go first. The queue's length is bounded by whoever pushes (the
+//! is padded, and runs it in batches. Before each batch the bulk lane lets queries
+//! and commits go first. The queue's length is bounded by whoever pushes (the
 //! service holds a permit for each waiting text). A text whose request was
 //! given up is skipped.
 
@@ -28,7 +28,7 @@ use super::{
 /// Batches' worth of texts that are sorted by length together.
 const SORTED_BATCHES: usize = 8;
 
-/// Longest that one bulk batch waits for queries: bulk must not starve.
+/// Longest that one bulk batch waits for what is urgent: bulk must not starve.
 const MAX_YIELD: Duration = Duration::from_millis(100);
 
 /// A text on its way to an engine.
@@ -41,9 +41,9 @@ pub(super) struct Job {
     pub(super) permit: OwnedSemaphorePermit,
 }
 
-/// Counts queries under way, so that bulk can wait for none.
+/// Counts queries and commits under way, so that bulk can wait for none.
 pub(super) struct Priority {
-    queries: Mutex<usize>,
+    urgent: Mutex<usize>,
     none: Condvar,
     patience: Duration,
 }
@@ -56,31 +56,31 @@ impl Default for Priority {
 
 impl Priority {
     fn new(patience: Duration) -> Self {
-        Self { queries: Mutex::new(0), none: Condvar::new(), patience }
+        Self { urgent: Mutex::new(0), none: Condvar::new(), patience }
     }
 
-    pub(super) fn enter(self: &Arc<Self>) -> QueryGuard {
-        *self.queries.lock() += 1;
-        QueryGuard(Arc::clone(self))
+    pub(super) fn enter(self: &Arc<Self>) -> Urgent {
+        *self.urgent.lock() += 1;
+        Urgent(Arc::clone(self))
     }
 
-    /// Waits until no query is under way, but not for ever; gives how many
-    /// still are.
-    fn yield_to_queries(&self) -> usize {
-        let mut queries = self.queries.lock();
-        self.none.wait_while_for(&mut queries, |queries| *queries > 0, self.patience);
-        *queries
+    /// Waits until nothing urgent is under way, but not for ever; gives how much
+    /// still is.
+    fn give_way(&self) -> usize {
+        let mut urgent = self.urgent.lock();
+        self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, self.patience);
+        *urgent
     }
 }
 
-/// A query under way.
-pub(super) struct QueryGuard(Arc<Priority>);
+/// Something urgent under way, until it is dropped.
+pub struct Urgent(Arc<Priority>);
 
-impl Drop for QueryGuard {
+impl Drop for Urgent {
     fn drop(&mut self) {
-        let mut queries = self.0.queries.lock();
-        *queries = queries.saturating_sub(1);
-        if *queries == 0 {
+        let mut urgent = self.0.urgent.lock();
+        *urgent = urgent.saturating_sub(1);
+        if *urgent == 0 {
             self.0.none.notify_all();
         }
     }
@@ -190,7 +190,7 @@ impl Shared {
             jobs.sort_by(|a, b| a.text.len().cmp(&b.text.len()).then(a.key.cmp(&b.key)));
             while !jobs.is_empty() {
                 if let Some(priority) = &self.yields_to {
-                    priority.yield_to_queries();
+                    priority.give_way();
                 }
                 let rest = jobs.split_off(self.batch.min(jobs.len()));
                 self.run(std::mem::replace(&mut jobs, rest));

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::{
     EmbedError, Embedder, EmbeddingModel, Splitter, Vector,
     cache::VectorCache,
-    lanes::{Job, Lane, Priority},
+    lanes::{Job, Lane, Priority, Urgent},
     passages::SPLITTER_VERSION,
 };
 use crate::turn::TenantId;
@@ -202,6 +202,12 @@ impl EmbedService {
             }
         }
         vectors.into_iter().collect::<Option<Vec<_>>>().ok_or(EmbedError::Closed)
+    }
+
+    /// Lets something else that is urgent, such as a commit, go before bulk work while
+    /// what comes back is held.
+    pub fn urgent(&self) -> Urgent {
+        self.priority.enter()
     }
 
     /// Drops what the cache knows of texts, as passages and as queries.

@@ -173,7 +173,9 @@ impl Engine {
             Usage { turns: plan.new.len() as u64, bytes: batch.bytes() as u64, ..Usage::default() };
         let cell = Arc::clone(&writer.cell);
         let answer = plan.into_answer(&next);
+        let urgent = self.embed.urgent();
         self.commit_head(writer, next, batch, Some(queued)).await?;
+        drop(urgent);
         self.meter.add(&cell.tenant, Some(&cell.id), &amounts);
         Ok(answer)
     }

@@ -3,7 +3,8 @@
 //! use, extended as they grow, read back from derived records after a restart.
 //!
 //! Invariant: traits and costs of a tokenizer run in step, one entry for each
-//! sequence from 1 on; a forgotten turn keeps its place and costs nothing.
+//! sequence from 1 on; a forgotten turn keeps its place and costs nothing. Readers
+//! hold a version and no lock: whoever reads may ask for the catalog again.
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,7 @@ use std::{
     },
 };
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::RwLock;
 
 use super::{
     records::{Derived, decode},
@@ -35,7 +36,7 @@ const CACHED_TURNS: u64 = 2_000_000;
 /// The turns of one branch.
 pub(crate) struct Catalog {
     branch: Branch,
-    state: RwLock<State>,
+    state: RwLock<Arc<State>>,
     /// Turns that the cache last weighed.
     weighed: AtomicUsize,
     /// Something that it shows was erased: it must not be kept.
@@ -43,7 +44,7 @@ pub(crate) struct Catalog {
 }
 
 /// See [`Catalog::covering`].
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     traits: Vec<TurnTraits>,
     costs: HashMap<String, Vec<TurnCost>>,
@@ -63,7 +64,7 @@ impl State {
 }
 
 impl Catalog {
-    /// Read access once the catalog reaches `last`; with costs by `counter`.
+    /// What is known once the catalog reaches `last`; with costs by `counter`.
     /// What is missing is read from the store: blocking.
     ///
     /// # Errors
@@ -73,9 +74,9 @@ impl Catalog {
         store: &Store,
         last: Sequence,
         counter: &dyn TokenCounter,
-    ) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+    ) -> Result<Arc<State>, StoreError> {
         loop {
-            let state = self.state.read();
+            let state = self.read();
             let covers = |length: usize| length as u64 >= last;
             if covers(state.traits.len()) && covers(state.costs(counter.name()).len()) {
                 return Ok(state);
@@ -85,10 +86,9 @@ impl Catalog {
         }
     }
 
-    /// Read access to what is covered. Several catalogs may be held at once:
-    /// waits for no one who waits for another of them.
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read_recursive()
+    /// What is covered so far.
+    pub(crate) fn read(&self) -> Arc<State> {
+        Arc::clone(&self.state.read())
     }
 
     fn extend(
@@ -98,6 +98,7 @@ impl Catalog {
         counter: &dyn TokenCounter,
     ) -> Result<(), StoreError> {
         let mut state = self.state.write();
+        let state = Arc::make_mut(&mut state);
         let known = state.traits.len();
         let costed = state.costs(counter.name()).len();
         let from = known.min(costed) as Sequence + 1;

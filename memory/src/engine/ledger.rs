@@ -1,8 +1,9 @@
 //! The staleness of branches in memory: events, rejections and uses, read from
 //! the store when first asked for and followed as turns are scored.
 //!
-//! Invariant: a ledger shows what the store holds of its turns; whoever changes
-//! a record that stood before drops the ledgers that may hold it.
+//! Invariants: a ledger shows what the store holds of its turns; whoever changes
+//! a record that stood before drops the ledgers that may hold it. Readers hold a
+//! version and no lock: whoever reads may ask for the ledger again.
 
 use std::{
     ops::ControlFlow,
@@ -12,7 +13,7 @@ use std::{
     },
 };
 
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::RwLock;
 
 use super::{
     catalog::part_of,
@@ -33,31 +34,38 @@ const CACHED_TURNS: u64 = 1_000_000;
 /// The staleness of one branch.
 pub(crate) struct Ledger {
     branch: Branch,
-    state: RwLock<State>,
+    state: RwLock<Arc<State>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     timeline: Timeline,
     /// Records up to here were read.
     read: Sequence,
 }
 
+/// The events as they stood when they were asked for.
+pub(crate) struct Covered(Arc<State>);
+
+impl std::ops::Deref for Covered {
+    type Target = Timeline;
+
+    fn deref(&self) -> &Timeline {
+        &self.0.timeline
+    }
+}
+
 impl Ledger {
-    /// Read access to the events of the turns up to `last`, which must have
+    /// The events of the turns up to `last`, which must have
     /// been scored. What is missing is read from the store: blocking.
     ///
     /// # Errors
     /// What the store reports.
-    pub(crate) fn covering(
-        &self,
-        store: &Store,
-        last: Sequence,
-    ) -> Result<impl std::ops::Deref<Target = Timeline> + '_, StoreError> {
+    pub(crate) fn covering(&self, store: &Store, last: Sequence) -> Result<Covered, StoreError> {
         loop {
-            let state = self.state.read();
+            let state = Arc::clone(&self.state.read());
             if state.read >= last {
-                return Ok(RwLockReadGuard::map(state, |state| &state.timeline));
+                return Ok(Covered(state));
             }
             drop(state);
             self.extend(store, last)?;
@@ -69,6 +77,7 @@ impl Ledger {
         if state.read >= last {
             return Ok(());
         }
+        let state = Arc::make_mut(&mut state);
         let part = part_of(&self.branch, state.read + 1, last);
         let timeline = &mut state.timeline;
         scan_sequences(store, &part, Kind::Events, &mut |_, key, value| {
@@ -87,11 +96,12 @@ impl Ledger {
         at: Sequence,
     ) -> Vec<Sequence> {
         let mut state = self.state.write();
-        let timeline = &mut state.timeline;
+        let timeline = &state.timeline;
         let due = |sequence: &Sequence| at >= timeline.last_use(*sequence).saturating_add(USE_GAP);
         let due: Vec<Sequence> = sequences.filter(due).collect();
-        for sequence in &due {
-            timeline.used(*sequence, at);
+        if !due.is_empty() {
+            let timeline = &mut Arc::make_mut(&mut state).timeline;
+            due.iter().for_each(|sequence| timeline.used(*sequence, at));
         }
         due
     }
@@ -99,7 +109,7 @@ impl Ledger {
     /// Rejections and uses of the branch, which its turns do not follow.
     fn read_asides(&self, store: &Store) -> Result<(), StoreError> {
         let mut state = self.state.write();
-        let timeline = &mut state.timeline;
+        let timeline = &mut Arc::make_mut(&mut state).timeline;
         // Windows of the parent are no uses in a fork.
         let Branch { tenant, conversation, .. } = &self.branch;
         let prefix = keys::kind_prefix(tenant, conversation, Kind::Used);
@@ -175,13 +185,13 @@ impl Ledgers {
     ) -> Result<Arc<Ledger>, StoreError> {
         let key = (branch.tenant.clone(), branch.conversation.clone());
         if let Some(known) = self.recent.get(&key) {
-            drop(known.covering(store, last)?);
+            known.covering(store, last)?;
             return Ok(known);
         }
         let changes = self.changes.load(Ordering::SeqCst);
         let ledger = Arc::new(Ledger { branch: branch.clone(), state: RwLock::default() });
         ledger.read_asides(store)?;
-        drop(ledger.covering(store, last)?);
+        ledger.covering(store, last)?;
         self.recent.insert(key.clone(), Arc::clone(&ledger));
         // Changed while it was read: it may hold what was erased.
         if self.changes.load(Ordering::SeqCst) != changes {
@@ -215,5 +225,25 @@ impl Ledgers {
                 self.recent.invalidate(&*key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Kind as StoreKind, StoreOptions};
+
+    #[test]
+    fn who_reads_holds_up_no_writer_and_sees_what_it_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreOptions::new(StoreKind::Sled, dir.path())).unwrap();
+        let (tenant, id) = (TenantId::new("t").unwrap(), ConversationId::new("c").unwrap());
+        let branch = Branch { tenant, conversation: id, segments: Vec::new() };
+        let ledger = Ledgers::default().of(&store, &branch, 3).unwrap();
+        let before = ledger.covering(&store, 3).unwrap();
+        // With a lock held by the reader both of these would wait for ever.
+        assert_eq!(ledger.use_again([2].into_iter(), 900), [2]);
+        let after = ledger.covering(&store, 900).unwrap();
+        assert_eq!((before.last_use(2), after.last_use(2)), (2, 900));
     }
 }

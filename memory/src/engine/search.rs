@@ -335,17 +335,15 @@ impl Engine {
         excluded: &[Sequence],
         wanted: usize,
     ) -> Result<Ranking, EngineError> {
-        // First all are made long enough, then all are held: who holds one must
-        // not wait for the writer of another.
-        for scope in &gathered.scopes {
+        let covered = gathered.scopes.iter().map(|scope| {
             let last = scope.head.last_sequence;
-            drop(scope.catalog.covering(&self.store, last, self.counter.as_ref())?);
-        }
-        let guards: Vec<_> = gathered.scopes.iter().map(|scope| scope.catalog.read()).collect();
+            scope.catalog.covering(&self.store, last, self.counter.as_ref())
+        });
+        let covered: Vec<_> = covered.collect::<Result<_, _>>()?;
         let candidates: Vec<Candidates<'_>> = gathered
             .matches
             .iter()
-            .zip(&guards)
+            .zip(&covered)
             .zip(&gathered.scopes)
             .map(|((of_branch, state), scope)| {
                 // Turns that came after the state that is looked at are not there.

@@ -65,6 +65,13 @@ struct Embedded {
     passages: Vec<Passage>,
 }
 
+impl Embedded {
+    fn drawn(&self) -> Drawn<'_> {
+        let vector = self.passages.first().map(|passage| &*passage.vector);
+        Drawn { turn: &self.turn, vector }
+    }
+}
+
 impl Deriver {
     /// Does one entry. Can be repeated. What comes back is to be written together
     /// with the end of the entry.
@@ -159,14 +166,9 @@ impl Deriver {
             let last = until.min(next + TURNS_PER_STEP as u64 - 1);
             let _order = self.order.lock(&head_key).await;
             let Some(head) = self.head(&head_key)? else { break };
-            let (branch, drawer) = (head.branch(tenant, owner), Arc::clone(&self.drawer));
-            let of = owner.clone();
-            let work = tokio::task::spawn_blocking(move || {
-                let mut batch = Batch::new();
-                drawer.draw_again(&branch, &of, next, last, &mut batch)?;
-                Ok::<Batch, StoreError>(batch)
-            });
-            let batch = work.await.map_err(|_| EngineError::Closed)??;
+            let mut batch = Batch::new();
+            let branch = head.branch(tenant, owner);
+            self.drawer.draw_again(&branch, owner, next, last, &mut batch)?;
             self.store.commit(batch).await?;
             self.ledgers.rewritten(tenant, owner, next);
             next = last + 1;
@@ -176,30 +178,6 @@ impl Deriver {
 
     fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
         self.store.get(key)?.map(|bytes| decode(key, &bytes)).transpose()
-    }
-
-    /// Adds the events that new turns bring to the batch of their vectors.
-    async fn draw(
-        &self,
-        head: &Head,
-        (tenant, owner): (&TenantId, &ConversationId),
-        embedded: Vec<Embedded>,
-        mut batch: Batch,
-    ) -> Result<(Vec<Embedded>, Batch), EngineError> {
-        let (branch, drawer) = (head.branch(tenant, owner), Arc::clone(&self.drawer));
-        let owner = owner.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let turns: Vec<Drawn<'_>> = embedded
-                .iter()
-                .map(|Embedded { turn, passages }| Drawn {
-                    turn,
-                    vector: passages.first().map(|passage| &*passage.vector),
-                })
-                .collect();
-            drawer.draw(&branch, &owner, &turns, &mut batch)?;
-            Ok::<_, StoreError>((embedded, batch))
-        });
-        Ok(work.await.map_err(|_| EngineError::Closed)??)
     }
 
     async fn derive(
@@ -221,11 +199,12 @@ impl Deriver {
             let embedded = self.embed(tenant, owner, live).await?;
             let head_key = keys::head(tenant, owner);
             let _order = self.order.lock(&head_key).await;
-            let batch = self.records(tenant, owner, &embedded)?;
+            let mut batch = self.records(tenant, owner, &embedded)?;
             // A conversation deleted meanwhile is struck by its own entry.
             let Some(head) = self.head(&head_key)? else { continue };
             let first = embedded.first().map_or(next, |first| first.turn.sequence);
-            let (embedded, mut batch) = self.draw(&head, (tenant, owner), embedded, batch).await?;
+            let drawn: Vec<Drawn<'_>> = embedded.iter().map(Embedded::drawn).collect();
+            self.drawer.draw(&head.branch(tenant, owner), owner, &drawn, &mut batch)?;
             self.uses.write(&self.store, &mut batch, tenant, owner)?;
             self.store.commit(batch).await?;
             self.ledgers.rewritten(tenant, owner, first);
@@ -238,7 +217,7 @@ impl Deriver {
         let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
         engine.hear_turns(tenant, owner, from, until).await?;
         engine.pin_detected(tenant, owner, from, until).await?;
-        engine.measure_turns(tenant, owner, from, until).await
+        engine.measure_turns(tenant, owner, from, until)
     }
 
     fn read(

@@ -1,5 +1,5 @@
-//! The task that folds conversations that have grown: one range at a time, the
-//! conversations in turn, so that a long one holds up no other.
+//! The task that folds conversations that have grown, on a thread of its own: one
+//! range at a time, the conversations in turn, so that a long one holds up no other.
 //!
 //! What waits is in memory only: after a restart a conversation is looked at
 //! when it grows again. What was folded is in the store.
@@ -12,6 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     task::JoinHandle,
 };
@@ -65,43 +66,46 @@ impl Folds {
 pub(crate) fn spawn(
     engine: Weak<Engine>,
     folds: Arc<Folds>,
-    mut closing: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut delay = RETRY.0;
-        loop {
-            let (tenant, id) = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => return,
-                one = folds.take() => one,
-            };
-            let Some(engine) = engine.upgrade() else { return };
-            tokio::select! {
-                _ = closing.wait_for(|closing| *closing) => return,
-                () = engine.enriched(YIELDS) => {}
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(fold(&engine, &folds, closing)))
+}
+
+async fn fold(engine: &Weak<Engine>, folds: &Folds, mut closing: watch::Receiver<bool>) {
+    let mut delay = RETRY.0;
+    loop {
+        let (tenant, id) = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => return,
+            one = folds.take() => one,
+        };
+        let Some(engine) = engine.upgrade() else { return };
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = engine.enriched(YIELDS) => {}
+        }
+        let folded = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => return,
+            folded = engine.fold_once(&tenant, &id, engine.fold_rules()) => folded,
+        };
+        drop(engine);
+        match folded {
+            Ok(false) | Err(EngineError::NotFound { .. }) => {}
+            Ok(true) => {
+                delay = RETRY.0;
+                folds.push(&tenant, &id);
             }
-            let folded = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => return,
-                folded = engine.fold_once(&tenant, &id, engine.fold_rules()) => folded,
-            };
-            drop(engine);
-            match folded {
-                Ok(false) | Err(EngineError::NotFound { .. }) => {}
-                Ok(true) => {
-                    delay = RETRY.0;
-                    folds.push(&tenant, &id);
+            Err(error) => {
+                tracing::warn!(%error, %id, ?delay, "folding waits");
+                folds.push(&tenant, &id);
+                tokio::select! {
+                    _ = closing.wait_for(|closing| *closing) => return,
+                    () = tokio::time::sleep(delay) => {}
                 }
-                Err(error) => {
-                    tracing::warn!(%error, %id, ?delay, "folding waits");
-                    folds.push(&tenant, &id);
-                    tokio::select! {
-                        _ = closing.wait_for(|closing| *closing) => return,
-                        () = tokio::time::sleep(delay) => {}
-                    }
-                    delay = (delay * 2).min(RETRY.1);
-                }
+                delay = (delay * 2).min(RETRY.1);
             }
         }
-    })
+    }
 }

@@ -1,30 +1,36 @@
-//! The task that empties the outbox.
+//! The task that empties the outbox, on a thread of its own: what it computes
+//! holds up no request.
 //!
-//! What fails is tried again with a growing delay: nothing is skipped, a model
-//! or an index that is down holds up enrichment, never an append, and a text
-//! that the embedder fails on holds up its own conversation, never others.
+//! Conversations are derived side by side, so that texts of many requests share
+//! batches and commits; the entries of one conversation stay in order, and what
+//! removes stands alone. What fails is tried again with a growing delay: nothing
+//! is skipped, a model or an index that is down holds up enrichment, never an
+//! append, and a text that the embedder fails on holds up its own conversation,
+//! never others.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter::Peekable, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use futures::{StreamExt as _, stream};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Deriver, Outbox, Queued};
 use crate::{
     embed::EmbedError,
-    engine::EngineError,
-    store::{Batch, keys},
+    engine::{EngineError, records::Task},
+    store::keys,
+    turn::Sequence,
 };
 
 /// Turns taken at a time.
 const TURNS_PER_ROUND: u64 = 512;
+/// Conversations derived side by side: enough to fill the embedder's batches.
+const SIDE_BY_SIDE: usize = 32;
 /// First and longest delay after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// What came of the entries of one round.
+/// What came of entries.
 #[derive(Default)]
 struct Round {
-    /// Done and struck from the store.
-    done: Vec<Queued>,
     /// Not done: something holds up all.
     left: Vec<Queued>,
     /// Derivations of conversations with a text that the embedder fails on.
@@ -48,97 +54,207 @@ impl Backoff {
 pub(crate) fn spawn(
     deriver: Deriver,
     outbox: Arc<Outbox>,
-    mut closing: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let (mut failing, mut holding) = (Backoff(RETRY.0), Backoff(RETRY.0));
-        let mut held: Vec<Queued> = Vec::new();
-        let mut again = Instant::now();
-        loop {
-            let taken = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => return,
-                () = tokio::time::sleep_until(again), if !held.is_empty() => {
-                    outbox.put_behind(std::mem::take(&mut held));
-                    continue;
-                }
-                taken = outbox.take(TURNS_PER_ROUND) => taken,
-            };
-            let round = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => return,
-                round = run(&deriver, taken) => round,
-            };
-            outbox.finish(&round.done);
-            deriver.fold_soon(&round.done);
-            outbox.put_back(round.left);
-            if !round.held.is_empty() {
-                held.extend(round.held);
-                again = Instant::now() + holding.next();
-            } else if held.is_empty() {
-                holding = Backoff(RETRY.0);
-            }
-            let Some(error) = round.error else {
-                failing = Backoff(RETRY.0);
-                continue;
-            };
-            let delay = failing.next();
-            tracing::warn!(%error, ?delay, "enrichment waits");
-            tokio::select! {
-                _ = closing.wait_for(|closing| *closing) => return,
-                () = tokio::time::sleep(delay) => {}
-            }
-        }
-    })
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(empty(&deriver, &outbox, closing)))
 }
 
-/// Does entries in order. A text that the embedder fails on holds up its own
-/// conversation; any other failure ends the round.
-async fn run(deriver: &Deriver, taken: Vec<Queued>) -> Round {
-    let mut round = Round::default();
-    let mut batch = Batch::new();
-    let mut taken = taken.into_iter();
-    for queued in taken.by_ref() {
-        let owner = (&queued.entry.tenant, &queued.entry.owner);
-        let held = |other: &Queued| (&other.entry.tenant, &other.entry.owner) == owner;
-        if !queued.removes() && round.held.iter().any(held) {
-            round.held.push(queued);
+async fn empty(deriver: &Deriver, outbox: &Outbox, mut closing: watch::Receiver<bool>) {
+    let (mut failing, mut holding) = (Backoff(RETRY.0), Backoff(RETRY.0));
+    let mut held: Vec<Queued> = Vec::new();
+    let mut again = Instant::now();
+    loop {
+        let taken = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep_until(again), if !held.is_empty() => {
+                outbox.put_behind(std::mem::take(&mut held));
+                continue;
+            }
+            taken = outbox.take(TURNS_PER_ROUND) => taken,
+        };
+        let round = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => return,
+            round = run(deriver, outbox, taken) => round,
+        };
+        outbox.put_back(round.left);
+        if !round.held.is_empty() {
+            held.extend(round.held);
+            again = Instant::now() + holding.next();
+        } else if held.is_empty() {
+            holding = Backoff(RETRY.0);
+        }
+        let Some(error) = round.error else {
+            failing = Backoff(RETRY.0);
             continue;
+        };
+        let delay = failing.next();
+        tracing::warn!(%error, ?delay, "enrichment waits");
+        tokio::select! {
+            _ = closing.wait_for(|closing| *closing) => return,
+            () = tokio::time::sleep(delay) => {}
         }
-        // What is removed must not be written after it.
-        if queued.removes()
-            && !batch.is_empty()
-            && let Err(error) = deriver.store.commit(std::mem::take(&mut batch)).await
-        {
-            round.error = Some(error.into());
-            round.left.append(&mut round.done);
-            round.left.push(queued);
-            break;
-        }
-        match deriver.run(&queued).await {
-            Ok(records) => {
-                batch.append(records);
-                round.done.push(queued);
-            }
-            Err(error) => {
-                if !matches!(error, EngineError::Embed(EmbedError::Engine(_))) {
-                    round.error = Some(error);
-                    round.left.push(queued);
-                    break;
-                }
-                let conversation = &queued.entry.owner;
-                tracing::warn!(%error, %conversation, "enrichment of a conversation waits");
-                round.held.push(queued);
-            }
+    }
+}
+
+/// Does entries: removals each alone and in order, since what is removed must not
+/// be written after it; the conversations between them side by side.
+async fn run(deriver: &Deriver, outbox: &Outbox, taken: Vec<Queued>) -> Round {
+    let mut round = Round::default();
+    let mut taken = taken.into_iter().peekable();
+    while round.error.is_none() && taken.peek().is_some() {
+        let stage = next_stage(&mut taken, &mut round.held);
+        let mut groups = stream::iter(stage)
+            .map(|of_conversation| run_in_order(deriver, outbox, of_conversation))
+            .buffer_unordered(SIDE_BY_SIDE);
+        while let Some(group) = groups.next().await {
+            round.left.extend(group.left);
+            round.held.extend(group.held);
+            round.error = round.error.or(group.error);
         }
     }
     round.left.extend(taken);
-    round.done.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
-    if !batch.is_empty()
-        && let Err(error) = deriver.store.commit(batch).await
-    {
-        round.left.splice(0..0, round.done.drain(..));
-        round.error = Some(error.into());
+    round.left.sort_by_key(|queued| queued.id);
+    round
+}
+
+/// The entries up to the next removal, or that removal, by conversation. Those of a
+/// conversation that is held up are held too.
+fn next_stage(
+    taken: &mut Peekable<impl Iterator<Item = Queued>>,
+    held: &mut Vec<Queued>,
+) -> Vec<Vec<Queued>> {
+    if let Some(removal) = taken.next_if(Queued::removes) {
+        return vec![vec![removal]];
+    }
+    let mut stage: Vec<Vec<Queued>> = Vec::new();
+    while let Some(queued) = taken.next_if(|queued| !queued.removes()) {
+        let is_same = |other: &Queued| is_same_conversation(other, &queued);
+        if held.iter().any(is_same) {
+            held.push(queued);
+            continue;
+        }
+        let known = stage.iter_mut().find(|group| group.first().is_some_and(is_same));
+        match known {
+            Some(group) => group.push(queued),
+            None => stage.push(vec![queued]),
+        }
+    }
+    stage
+}
+
+fn is_same_conversation(one: &Queued, other: &Queued) -> bool {
+    (&one.entry.tenant, &one.entry.owner) == (&other.entry.tenant, &other.entry.owner)
+}
+
+/// Does the entries of one conversation. A text that the embedder fails on holds up
+/// the rest of them; any other failure ends the round.
+async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) -> Round {
+    let mut round = Round::default();
+    let mut entries = entries.into_iter().peekable();
+    while let Some(queued) = entries.next() {
+        let (whole, covered) = joined(queued, &mut entries);
+        let done = match deriver.run(&whole).await {
+            Ok(mut batch) => {
+                covered.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
+                deriver.store.commit(batch).await.map_err(EngineError::from)
+            }
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => {
+                outbox.finish(&covered);
+                deriver.fold_soon(&covered);
+            }
+            Err(error) if matches!(error, EngineError::Embed(EmbedError::Engine(_))) => {
+                let conversation = &whole.entry.owner;
+                tracing::warn!(%error, %conversation, "enrichment of a conversation waits");
+                round.held.extend(covered);
+                round.held.extend(entries);
+                return round;
+            }
+            Err(error) => {
+                round.error = Some(error);
+                round.left.extend(covered);
+                round.left.extend(entries);
+                return round;
+            }
+        }
     }
     round
+}
+
+/// An entry together with those behind it that go on where it ends, as one, and
+/// the entries that this stands for.
+fn joined(
+    first: Queued,
+    entries: &mut Peekable<impl Iterator<Item = Queued>>,
+) -> (Queued, Vec<Queued>) {
+    let mut whole = first.clone();
+    let mut covered = vec![first];
+    let Task::Derive { until, .. } = &mut whole.entry.task else { return (whole, covered) };
+    let goes_on = |next: &Queued, until: Sequence| match next.entry.task {
+        Task::Derive { from, until: last } if from == until + 1 => Some(last),
+        _ => None,
+    };
+    while let Some(last) = entries.peek().and_then(|next| goes_on(next, *until)) {
+        *until = last;
+        covered.extend(entries.next());
+    }
+    (whole, covered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::records::OutboxEntry,
+        turn::{ConversationId, TenantId},
+    };
+
+    fn queued(id: u64, owner: &str, task: Task) -> Queued {
+        let owner = ConversationId::new(owner).unwrap();
+        Queued { id, entry: OutboxEntry { tenant: TenantId::new("t").unwrap(), owner, task } }
+    }
+
+    fn derive(id: u64, owner: &str, from: Sequence, until: Sequence) -> Queued {
+        queued(id, owner, Task::Derive { from, until })
+    }
+
+    #[test]
+    fn removals_stand_alone_and_conversations_side_by_side() {
+        let forget = queued(3, "a", Task::Forget { sequences: vec![1] });
+        let entries = vec![
+            derive(0, "a", 1, 1),
+            derive(1, "b", 1, 1),
+            derive(2, "a", 2, 2),
+            forget,
+            derive(4, "c", 1, 1),
+            derive(5, "a", 3, 3),
+        ];
+        let mut taken = entries.into_iter().peekable();
+        let mut held = vec![derive(9, "c", 9, 9)];
+        let mut next = || {
+            let stage = next_stage(&mut taken, &mut held);
+            let ids = |group: &Vec<Queued>| group.iter().map(|one| one.id).collect::<Vec<_>>();
+            stage.iter().map(ids).collect::<Vec<_>>()
+        };
+        assert_eq!(next(), [vec![0, 2], vec![1]]);
+        assert_eq!(next(), [vec![3]]);
+        assert_eq!(next(), [vec![5]]);
+        assert_eq!(held.len(), 2, "a conversation that is held up stays so");
+    }
+
+    #[test]
+    fn derivations_that_follow_each_other_are_one() {
+        let behind = vec![derive(1, "a", 4, 4), derive(2, "a", 5, 9), derive(3, "a", 11, 11)];
+        let mut behind = behind.into_iter().peekable();
+        let (whole, covered) = joined(derive(0, "a", 1, 3), &mut behind);
+        assert_eq!(whole.entry.task, Task::Derive { from: 1, until: 9 });
+        assert_eq!(covered.len(), 3);
+        let (whole, covered) = joined(queued(8, "a", Task::Facts), &mut behind);
+        assert_eq!((whole.id, covered.len(), behind.count()), (8, 1, 1));
+    }
 }

@@ -18,7 +18,7 @@ use crate::turn::Sequence;
 type At = (u32, u32);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Timeline {
     /// In order of sequence.
     records: Vec<TurnEvents>,

@@ -3,7 +3,7 @@
 //! Invariant: what is measured of a turn is a function of the turns up to it, of
 //! the events that they brought, and of the facts that were known by then.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
 use crate::{
     degradation::{
@@ -31,12 +31,13 @@ const TURNS_PER_STEP: u64 = 256;
 const MESSAGE_TOKENS: u64 = 4;
 
 impl Engine {
-    /// Measures turns that were just scored: the records to write.
+    /// Measures turns that were just scored: the records to write. Reads texts:
+    /// blocking.
     ///
     /// # Errors
-    /// `Store`; `Closed`.
-    pub(crate) async fn measure_turns(
-        self: &Arc<Self>,
+    /// `Store`.
+    pub(crate) fn measure_turns(
+        &self,
         tenant: &TenantId,
         id: &ConversationId,
         from: Sequence,
@@ -47,11 +48,7 @@ impl Engine {
         while next <= until {
             let last = until.min(next + TURNS_PER_STEP - 1);
             let Some(head) = self.heads.cell(tenant, id)?.stored() else { break };
-            let (engine, branch) = (Arc::clone(self), head.branch(tenant, id));
-            // Reading texts takes a while.
-            let work =
-                tokio::task::spawn_blocking(move || engine.measure(&branch, &head, next, last));
-            batch.append(work.await.map_err(|_| EngineError::Closed)??);
+            batch.append(self.measure(&head.branch(tenant, id), &head, next, last)?);
             next = last + 1;
         }
         self.healths.rewritten(tenant, id, from);
