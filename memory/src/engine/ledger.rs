@@ -231,7 +231,7 @@ impl Ledgers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Kind as StoreKind, StoreOptions};
+    use crate::store::{StoreKind, StoreOptions};
 
     #[test]
     fn who_reads_holds_up_no_writer_and_sees_what_it_asked_for() {
