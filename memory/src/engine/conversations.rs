@@ -1,6 +1,6 @@
 //! Create, read, list and change conversations, and branch them.
 
-use std::ops::ControlFlow;
+use std::{collections::HashSet, ops::ControlFlow};
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -181,6 +181,26 @@ impl Engine {
                 existing: format!("conversations/{id}"),
             }),
         }
+    }
+
+    /// The conversation that a branch goes back to through all of its forks; itself
+    /// if it is none. Branches of the same root are versions of one talk: what one
+    /// of them says beyond what it shares was edited away in the others.
+    pub(super) fn root_of(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<ConversationId, EngineError> {
+        let mut root = id.clone();
+        // The id of a deleted parent may have become that of a fork of its child.
+        let mut seen = HashSet::new();
+        while seen.insert(root.clone())
+            && let Some(head) = self.heads.cell(tenant, &root)?.stored()
+            && let Some((parent, _)) = &head.forked_from
+        {
+            root = parent.clone();
+        }
+        Ok(root)
     }
 
     /// Reads one conversation.

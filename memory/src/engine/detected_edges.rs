@@ -34,9 +34,12 @@ impl Engine {
             return Ok(());
         }
         let limit = self.limits.conversations_per_user_search as usize;
+        let root = self.root_of(&own.tenant, &own.id)?;
         for id in self.conversation_ids(&own.tenant, Some(user_id), None, limit)? {
             let cell = self.heads.cell(&own.tenant, &id)?;
-            if id == own.id || cell.stored().is_none_or(|head| head.facts == 0) {
+            let has_facts = cell.stored().is_some_and(|head| head.facts > 0);
+            // What is said on a branch replaces nothing on the others.
+            if !has_facts || self.root_of(&own.tenant, &id)? == root {
                 continue;
             }
             let writer = cell.write().await;

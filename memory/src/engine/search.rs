@@ -194,6 +194,23 @@ impl Engine {
         Ok(ids.iter().filter_map(|id| self.scope(tenant, id).ok()).collect())
     }
 
+    /// Those that are no branch of a conversation, nor itself: turns off a branch
+    /// never reach its windows.
+    pub(super) fn not_of_its_branches(
+        &self,
+        scopes: Vec<Scope>,
+        id: &ConversationId,
+    ) -> Result<Vec<Scope>, EngineError> {
+        let mut others = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            let Branch { tenant, conversation, .. } = &scope.branch;
+            if self.root_of(tenant, conversation)? != self.root_of(tenant, id)? {
+                others.push(scope);
+            }
+        }
+        Ok(others)
+    }
+
     /// Other conversations as they were when a turn of the first scope was said,
     /// those of them that had begun; all as they are for 0.
     pub(super) fn said_by_then(

@@ -82,10 +82,12 @@ impl Engine {
         }
         let tenant = &own.branch.tenant;
         let limit = self.limits.conversations_per_user_search as usize;
+        let root = self.root_of(tenant, &own.branch.conversation)?;
         let mut others = Vec::new();
         for id in self.conversation_ids(tenant, Some(user_id), None, limit)? {
             let has_facts = self.heads.cell(tenant, &id)?.stored().is_some_and(|h| h.facts > 0);
-            if id != own.branch.conversation && has_facts {
+            // What is pinned on another branch is not said on this one.
+            if has_facts && self.root_of(tenant, &id)? != root {
                 others.extend(self.scope(tenant, &id).ok());
             }
         }

@@ -140,7 +140,7 @@ impl Engine {
                 Some(user_id) => self.user_scopes(tenant, &user_id)?,
                 None => Vec::new(),
             };
-            let others = others.into_iter().filter(|other| other.branch.conversation != *id);
+            let others = self.not_of_its_branches(others, id)?.into_iter();
             scopes.extend(self.said_by_then(others, &scopes, request.as_of)?);
         }
         let mut gathered = if search_query.trim().is_empty() {

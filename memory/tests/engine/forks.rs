@@ -40,9 +40,11 @@ async fn check(world: &World, gone: &[&str]) {
         let mut found = world.found(&id(name), everything, SearchMethod::Bm25).await;
         found.sort_unstable();
         assert_eq!(found, (1..=texts.len() as u64).collect::<Vec<_>>(), "{name}: {gone:?}");
-        let window = words(&world.window(&id(name), "what now").await);
-        for (_, others) in BRANCHES {
-            for text in others {
+        for include_user_history in [false, true] {
+            let request = ContextRequest { include_user_history, ..ask("what now") };
+            let window = world.engine.build_context(&tenant(), &id(name), request).await;
+            let window = words(&window.expect("built"));
+            for text in BRANCHES.iter().flat_map(|(_, texts)| *texts) {
                 assert_eq!(window.contains(text), texts.contains(text), "{name} {text}: {window}");
             }
         }

@@ -9,6 +9,7 @@ use throughline_memory::{
 
 const RULE: &str = "Always answer in metric units from now on.";
 const LIKING: &str = "I prefer night trains to planes.";
+const OTHER_LIKING: &str = "I prefer planes to night trains.";
 const BAN: &str = "Don't share my phone number with anyone.";
 /// More than may be live.
 const MANY: [&str; 25] = [
@@ -153,6 +154,19 @@ async fn a_fork_has_the_pins_of_what_it_shares() {
     let fork = world.fork(&id, 1, "fork").await;
     world.drain().await;
     assert_eq!(texts(&world, &fork).await, [LIKING]);
+}
+
+#[tokio::test]
+async fn what_is_pinned_off_a_branch_neither_stands_nor_replaces_on_it() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "ann", &["How do I get to Vienna?", LIKING]).await;
+    let fork = world.fork(&id, 1, "fork").await;
+    world.say(&fork, &[OTHER_LIKING]).await;
+    world.drain().await;
+    for (branch, stands, other) in [(&id, LIKING, OTHER_LIKING), (&fork, OTHER_LIKING, LIKING)] {
+        let window = words(&world.window(branch, "to Vienna").await);
+        assert!(window.contains(stands) && !window.contains(other), "{branch}: {window}");
+    }
 }
 
 #[tokio::test]
