@@ -168,7 +168,7 @@ impl Engine {
         Ok(outcome)
     }
 
-    fn assemble(
+    pub(super) fn assemble(
         &self,
         gathered: &Gathered,
         request: &ContextRequest,

@@ -293,6 +293,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         ranking: RankingWeights::built_in().unwrap(),
         detector: Arc::new(Scripted(Arc::default())),
         pins: PinSettings::off(),
+        probes: Default::default(),
         limits,
         meter: Arc::default(),
         clock: Arc::new(Timestamp::now),
