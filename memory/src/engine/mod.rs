@@ -43,6 +43,7 @@ mod proposals;
 mod reader;
 mod rebuild;
 pub(crate) mod records;
+mod said;
 mod search;
 pub(crate) mod source;
 mod staleness;
