@@ -49,6 +49,7 @@ pub(crate) mod source;
 mod staleness;
 mod standing;
 mod summaries;
+mod turn_cache;
 pub(crate) mod turns;
 mod usage;
 mod user_pins;
@@ -150,6 +151,7 @@ pub struct Engine {
     derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
+    turn_cache: turn_cache::TurnCache,
     detector: Arc<dyn Detect>,
     pins: PinSettings,
     standing: standing::StandingCache,
@@ -197,6 +199,7 @@ impl Engine {
             derivations: Arc::default(),
             outbox: Arc::default(),
             catalogs: Arc::default(),
+            turn_cache: turn_cache::TurnCache::default(),
             detector: parts.detector,
             pins: parts.pins,
             standing: standing::StandingCache::default(),
