@@ -20,7 +20,7 @@ use super::{
     windows::WindowKey,
 };
 use crate::{
-    context::{self, Query, TurnCost, WindowInput, WindowOptions},
+    context::{self, Query, TokenCounter, TurnCost, WindowInput, WindowOptions},
     degradation::WindowFacts,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
@@ -152,6 +152,8 @@ impl Engine {
             let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
             gathered.shortfalls = shortfalls.filter_map(without_query).collect();
         }
+        self.cover(gathered.scopes.get(..1).unwrap_or_default(), &self.counter_of(request)?)
+            .await?;
         let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
@@ -177,10 +179,7 @@ impl Engine {
         key: &WindowKey,
     ) -> Result<ContextOutcome, EngineError> {
         let own = gathered.scopes.first().ok_or(EngineError::Closed)?;
-        let counter = self
-            .tokenizers
-            .get(&request.tokenizer)
-            .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
+        let counter = self.counter_of(request)?;
         let last = own.head.last_sequence;
         let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
         let wanted = proposals(request);
@@ -263,6 +262,11 @@ impl Engine {
             assembly_micros: 0,
             window: Arc::new(window),
         })
+    }
+
+    fn counter_of(&self, request: &ContextRequest) -> Result<Arc<dyn TokenCounter>, EngineError> {
+        let counter = self.tokenizers.get(&request.tokenizer);
+        counter.map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))
     }
 
     /// Has a window recorded, beside the request.
