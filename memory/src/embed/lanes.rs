@@ -31,6 +31,9 @@ const SORTED_BATCHES: usize = 8;
 /// Longest that one bulk batch waits for what is urgent: bulk must not starve.
 const MAX_YIELD: Duration = Duration::from_millis(100);
 
+/// Texts in one run of the bulk lane while what is urgent never pauses.
+const PRESSED_BATCH: usize = 2;
+
 /// A text on its way to an engine.
 pub(super) struct Job {
     /// With its prefix.
@@ -189,10 +192,10 @@ impl Shared {
             // Equal texts stand side by side, whoever asks.
             jobs.sort_by(|a, b| a.text.len().cmp(&b.text.len()).then(a.key.cmp(&b.key)));
             while !jobs.is_empty() {
-                if let Some(priority) = &self.yields_to {
-                    priority.give_way();
-                }
-                let rest = jobs.split_off(self.batch.min(jobs.len()));
+                let urgent = self.yields_to.as_ref().map_or(0, |priority| priority.give_way());
+                // A large batch would keep the processors for as long as it takes.
+                let batch = if urgent > 0 { PRESSED_BATCH } else { self.batch };
+                let rest = jobs.split_off(batch.min(jobs.len()));
                 self.run(std::mem::replace(&mut jobs, rest));
                 if self.queue.lock().closed {
                     refuse(std::mem::take(&mut jobs));
