@@ -167,7 +167,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the engine: resumes the outbox, finishes interrupted erasures, and
-    /// queues a rebuild when the embedding model has changed.
+    /// queues a rebuild when the embedding model has changed, and filling the
+    /// index when it is another one.
     ///
     /// # Errors
     /// `Store`; `Invalid` when the default tokenizer is not among the given.
@@ -237,7 +238,10 @@ impl Engine {
             closing(),
         ));
         *engine.workers.lock() = workers;
-        engine.rebuild_if_changed().await?;
+        let rebuilt = engine.rebuild_if_changed().await?;
+        engine.fill_index_if_needed(rebuilt).await?;
+        let (weak, index) = (Arc::downgrade(&engine), Arc::clone(&engine.index));
+        engine.workers.lock().push(Self::spawn_refilling(weak, index, closing()));
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
         engine.pin_again_if_changed().await?;

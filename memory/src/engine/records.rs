@@ -158,6 +158,10 @@ pub(crate) enum Task {
     Facts,
     /// Draw the pins of these turns again, those that the branch shares too.
     Pins { from: Sequence, until: Sequence },
+    /// Embed and index these turns again: a rebuild.
+    Rebuild { from: Sequence, until: Sequence },
+    /// Give the index these turns again, with the vectors in the store.
+    Index { from: Sequence, until: Sequence },
 }
 
 #[cfg(test)]

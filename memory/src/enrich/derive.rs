@@ -1,6 +1,7 @@
 //! One batch of derivations: embed, store, index.
 
 use std::{
+    collections::HashSet,
     ops::{ControlFlow, Range},
     sync::{Arc, Weak},
 };
@@ -22,11 +23,11 @@ use crate::{
         ledger::Ledgers,
         locks::Locks,
         records::{Derived, Head, Task, decode, encode},
-        source::{encode_vector, indexed},
+        source::{StoreTurnSource, encode_vector, indexed},
         turns::scan_turns,
         uses::Uses,
     },
-    index::{Branch, Passage, Segment, TurnIndex},
+    index::{Branch, Passage, Segment, TurnIndex, TurnSource as _},
     retrieval,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -82,10 +83,11 @@ impl Deriver {
     pub(crate) async fn run(&self, queued: &Queued) -> Result<Batch, EngineError> {
         let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
         match &queued.entry.task {
-            Task::Derive { from, until } => {
+            Task::Derive { from, until } | Task::Rebuild { from, until } => {
                 return self.derive(tenant, owner, *from, *until).await;
             }
             Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await?,
+            Task::Index { from, until } => self.index_again(tenant, owner, *from, *until).await?,
             Task::Facts => {
                 let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
                 engine.redraw_facts(tenant, owner).await?;
@@ -171,6 +173,43 @@ impl Deriver {
             self.drawer.draw_again(&branch, owner, next, last, &mut batch)?;
             self.store.commit(batch).await?;
             self.ledgers.rewritten(tenant, owner, next);
+            next = last + 1;
+        }
+        Ok(())
+    }
+
+    /// Gives the index turns again, as they are in the store. Those that are not
+    /// embedded yet come with their own entries.
+    async fn index_again(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<(), EngineError> {
+        let source = StoreTurnSource::new(Arc::clone(&self.store), self.embed.version());
+        let head_key = keys::head(tenant, owner);
+        let mut next = from;
+        while next <= until {
+            let last = until.min(next + TURNS_PER_STEP as u64 - 1);
+            let _order = self.order.lock(&head_key).await;
+            let Some(head) = self.head(&head_key)? else { break };
+            let segment = Segment { conversation: owner.clone(), from: next, until: last };
+            let own = Branch {
+                tenant: tenant.clone(),
+                conversation: owner.clone(),
+                segments: vec![segment],
+            };
+            let turns = source.load(&own)?;
+            let known: HashSet<Sequence> = turns.iter().map(|turn| turn.sequence).collect();
+            // What its place was told before, and was forgotten meanwhile.
+            let gone: Vec<Sequence> = (next..=last).filter(|s| !known.contains(s)).collect();
+            if !gone.is_empty() {
+                self.index.remove_turns(tenant, owner, &gone).await?;
+            }
+            if !turns.is_empty() {
+                self.index.upsert(tenant, owner, &head.user_id, turns).await?;
+            }
             next = last + 1;
         }
         Ok(())
