@@ -1,7 +1,6 @@
 //! One batch of derivations: embed, store, index.
 
 use std::{
-    collections::HashSet,
     ops::{ControlFlow, Range},
     sync::{Arc, Weak},
 };
@@ -23,11 +22,11 @@ use crate::{
         ledger::Ledgers,
         locks::Locks,
         records::{Derived, Head, Task, decode, encode},
-        source::{StoreTurnSource, encode_vector, indexed},
+        source::{encode_vector, indexed},
         turns::scan_turns,
         uses::Uses,
     },
-    index::{Branch, Passage, Segment, TurnIndex, TurnSource as _},
+    index::{Branch, Passage, Segment, TurnIndex},
     retrieval,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -35,7 +34,7 @@ use crate::{
 };
 
 /// Turns read and embedded at a time within one entry: bounds memory.
-const TURNS_PER_STEP: usize = 256;
+pub(super) const TURNS_PER_STEP: usize = 256;
 
 /// What deriving needs.
 pub(crate) struct Deriver {
@@ -178,44 +177,7 @@ impl Deriver {
         Ok(())
     }
 
-    /// Gives the index turns again, as they are in the store. Those that are not
-    /// embedded yet come with their own entries.
-    async fn index_again(
-        &self,
-        tenant: &TenantId,
-        owner: &ConversationId,
-        from: Sequence,
-        until: Sequence,
-    ) -> Result<(), EngineError> {
-        let source = StoreTurnSource::new(Arc::clone(&self.store), self.embed.version());
-        let head_key = keys::head(tenant, owner);
-        let mut next = from;
-        while next <= until {
-            let last = until.min(next + TURNS_PER_STEP as u64 - 1);
-            let _order = self.order.lock(&head_key).await;
-            let Some(head) = self.head(&head_key)? else { break };
-            let segment = Segment { conversation: owner.clone(), from: next, until: last };
-            let own = Branch {
-                tenant: tenant.clone(),
-                conversation: owner.clone(),
-                segments: vec![segment],
-            };
-            let turns = source.load(&own)?;
-            let known: HashSet<Sequence> = turns.iter().map(|turn| turn.sequence).collect();
-            // What its place was told before, and was forgotten meanwhile.
-            let gone: Vec<Sequence> = (next..=last).filter(|s| !known.contains(s)).collect();
-            if !gone.is_empty() {
-                self.index.remove_turns(tenant, owner, &gone).await?;
-            }
-            if !turns.is_empty() {
-                self.index.upsert(tenant, owner, &head.user_id, turns).await?;
-            }
-            next = last + 1;
-        }
-        Ok(())
-    }
-
-    fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
+    pub(super) fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
         self.store.get(key)?.map(|bytes| decode(key, &bytes)).transpose()
     }
 

@@ -8,6 +8,7 @@
 mod derive;
 mod events;
 mod folding;
+mod index_again;
 mod outbox;
 mod strike;
 mod worker;
