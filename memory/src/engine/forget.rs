@@ -135,6 +135,7 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
+        texts.extend(self.asked_with(&cell, &head, &erased)?);
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_degradation(&self.store, &mut batch, tenant, owner, &erased)?;
@@ -161,14 +162,14 @@ impl Engine {
         Ok(Some(Erased { sequences: erased, facts, mark }))
     }
 
-    /// Every text that the embedder may have seen of a turn: its passages, its
-    /// sentences, and the whole as a query.
+    /// Every text that the embedder may have seen of a turn by itself: its
+    /// passages, its sentences, and the whole as a query.
     pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
         let mut texts: Vec<String> =
             passage_texts(&self.embed, turn).into_iter().map(|(_, text)| text).collect();
         let whole = turn.searchable_text();
         texts.extend(PinDetector::sentences(&whole).into_iter().map(str::to_owned));
-        texts.push(self.clip_query(&whole).to_owned());
+        texts.extend(self.query_texts(&whole));
         texts
     }
 
@@ -189,6 +190,7 @@ impl Engine {
         }
         self.windows.invalidate(tenant);
         self.healths.invalidate(tenant);
+        self.standing.invalidate(tenant);
         if let Some(mark) = mark {
             let mut batch = Batch::new();
             batch.delete(mark);
