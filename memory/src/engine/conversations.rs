@@ -1,6 +1,6 @@
 //! Create, read, list and change conversations, and branch them.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -31,7 +31,8 @@ impl Engine {
         self.create(tenant, new, None, locks).await
     }
 
-    /// Starts a branch that shares the turns up to `at` without a copy.
+    /// Starts a branch that shares the turns up to `at` without a copy, and has
+    /// copies of what the caller had pinned by then.
     ///
     /// # Errors
     /// `Invalid` when `at` is behind the newest turn, `NotFound`,
@@ -69,7 +70,7 @@ impl Engine {
                 retry: false,
             });
         }
-        let fork = Fork { parent: parent.clone(), at, shared };
+        let fork = Fork { parent: Arc::clone(&cell), at, shared };
         locks.extend(writer.into_locks());
         self.create(tenant, new, Some(fork), locks).await
     }
@@ -124,8 +125,17 @@ impl Engine {
         for segment in fork.iter().flat_map(|fork| &fork.shared) {
             batch.put(keys::child(tenant, &segment.conversation, &id), encode(&segment.until)?);
         }
-        let (forked_from, shared) =
-            fork.map_or((None, Vec::new()), |fork| (Some((fork.parent, fork.at)), fork.shared));
+        // The parent's writers still wait: its facts are those of its turns.
+        let facts = match &fork {
+            Some(fork) => {
+                let head = fork.parent.head()?;
+                self.copy_facts(&mut batch, (&fork.parent, &head), &cell, fork.at)?
+            }
+            None => 0,
+        };
+        let (forked_from, shared) = fork.map_or((None, Vec::new()), |fork| {
+            (Some((fork.parent.id.clone(), fork.at)), fork.shared)
+        });
         let head = Head {
             created_at: now,
             updated_at: now,
@@ -138,9 +148,9 @@ impl Engine {
             forked_from,
             shared,
             deleted: false,
-            facts: 0,
+            facts,
         };
-        // What a fork shares is derived already, and its pins are its own.
+        // What a fork shares is derived already but for the pins of the service.
         let shared_until = head.last_sequence;
         let queued = if shared_until > 0 && self.pins.detector.is_some() {
             let task = Task::Pins { from: 1, until: shared_until };
@@ -164,7 +174,7 @@ impl Engine {
         let cell = self.heads.cell(tenant, id)?;
         let same = match cell.stored() {
             Some(head) if !head.deleted => {
-                let origin = fork.map(|fork| (fork.parent.clone(), fork.at));
+                let origin = fork.map(|fork| (fork.parent.id.clone(), fork.at));
                 if new.id.as_ref().is_none_or(|wanted| wanted == id) && head.forked_from == origin {
                     Some(head)
                 } else {
@@ -342,7 +352,7 @@ impl Engine {
 
 /// Where a fork comes from.
 struct Fork {
-    parent: ConversationId,
+    parent: Arc<Cell>,
     at: Sequence,
     shared: Vec<StoredSegment>,
 }

@@ -6,7 +6,7 @@
 //! down delays it and never loses it; all of it goes on when the caller hangs
 //! up.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
 
 use super::{
     Engine, EngineError, Forgotten,
@@ -181,11 +181,21 @@ impl Engine {
         mark: Option<keys::Key>,
     ) -> Result<u64, EngineError> {
         let mut removed = 0;
-        for (fork, until) in self.forks(tenant, owner)? {
-            // Above it the fork has turns of its own.
-            let shared: Vec<_> = sequences.iter().copied().filter(|s| *s <= until).collect();
-            if !shared.is_empty() {
-                removed += self.forget_facts(tenant, &fork, &shared, mark.is_some()).await?;
+        let mut seen = HashSet::new();
+        loop {
+            let forks = self.forks(tenant, owner)?.into_iter();
+            let new: Vec<_> = forks.filter(|(fork, _)| !seen.contains(fork)).collect();
+            // A fork of a fork may have copied its facts while this went on.
+            if new.is_empty() {
+                break;
+            }
+            for (fork, until) in new {
+                // Above it the fork has turns of its own.
+                let shared: Vec<_> = sequences.iter().copied().filter(|s| *s <= until).collect();
+                if !shared.is_empty() {
+                    removed += self.forget_facts(tenant, &fork, &shared, mark.is_some()).await?;
+                }
+                seen.insert(fork);
             }
         }
         self.windows.invalidate(tenant);

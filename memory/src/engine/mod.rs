@@ -1,7 +1,8 @@
 //! The public face of the domain: what the server calls.
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
+//! change, fork, with [`fork_facts`]), [`turns`] (read, import),
+//! [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
@@ -31,6 +32,7 @@ mod fact_turns;
 mod facts;
 pub(crate) mod folded;
 pub(crate) mod forget;
+mod fork_facts;
 mod heads;
 mod late_marks;
 pub(crate) mod ledger;
