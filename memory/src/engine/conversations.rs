@@ -7,7 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     Conversation, ConversationPatch, Engine, EngineError, NewConversation,
     heads::Cell,
-    records::{Head, OutboxEntry, StoredSegment, Task, decode, encode},
+    records::{Creation, Head, OutboxEntry, StoredSegment, Task, decode, encode},
     validate,
 };
 use crate::{
@@ -20,7 +20,8 @@ impl Engine {
     /// answer again.
     ///
     /// # Errors
-    /// `Invalid`, `AlreadyExists` when the id is taken, `Store`.
+    /// `Invalid`, `AlreadyExists` when the id is taken or the `request_id` came
+    /// with other content, `Store`.
     pub async fn create_conversation(
         &self,
         tenant: &TenantId,
@@ -98,8 +99,8 @@ impl Engine {
         if !new.request_id.is_empty()
             && let Some(bytes) = self.store.get(&creation)?
         {
-            let id: ConversationId = decode(&creation, &bytes)?;
-            return self.repeated(tenant, &id, &new, fork.as_ref());
+            let known = Creation::decode(&creation, &bytes)?;
+            return self.repeated(tenant, &known, &new, fork.as_ref());
         }
         let id = new.id.clone().unwrap_or_else(ConversationId::generate);
         let cell = self.heads.cell(tenant, &id)?;
@@ -120,7 +121,8 @@ impl Engine {
             batch.put(keys::user(tenant, &new.user_id, &id), Vec::new());
         }
         if !new.request_id.is_empty() {
-            batch.put(creation, encode(&id)?);
+            let known = Creation { id: id.clone(), given: Some(given(&new, fork.as_ref())?) };
+            batch.put(creation, known.encode()?);
         }
         for segment in fork.iter().flat_map(|fork| &fork.shared) {
             batch.put(keys::child(tenant, &segment.conversation, &id), encode(&segment.until)?);
@@ -167,22 +169,20 @@ impl Engine {
     fn repeated(
         &self,
         tenant: &TenantId,
-        id: &ConversationId,
+        known: &Creation,
         new: &NewConversation,
         fork: Option<&Fork>,
     ) -> Result<Conversation, EngineError> {
+        let id = &known.id;
         let cell = self.heads.cell(tenant, id)?;
-        let same = match cell.stored() {
-            Some(head) if !head.deleted => {
-                let origin = fork.map(|fork| (fork.parent.id.clone(), fork.at));
-                if new.id.as_ref().is_none_or(|wanted| wanted == id) && head.forked_from == origin {
-                    Some(head)
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        };
+        let given = given(new, fork)?;
+        let origin = fork.map(|fork| (fork.parent.id.clone(), fork.at));
+        let same = cell.stored().filter(|head| {
+            !head.deleted
+                && head.forked_from == origin
+                && new.id.as_ref().is_none_or(|wanted| wanted == id)
+                && known.given.is_none_or(|before| before == given)
+        });
         match same {
             Some(head) => Ok(self.describe(&cell, &head)),
             None => Err(EngineError::AlreadyExists {
@@ -348,6 +348,16 @@ impl Engine {
         });
         waiting.min().map_or(head.last_sequence, |first| (first - 1).min(head.last_sequence))
     }
+}
+
+/// What a creation is repeated by: without the id, which may have been drawn. A
+/// fork's title, user and labels are its parent's, as they are at the time.
+fn given(new: &NewConversation, fork: Option<&Fork>) -> Result<[u8; 32], EngineError> {
+    let encoded = match fork {
+        Some(fork) => encode(&(&fork.parent.id, fork.at))?,
+        None => encode(&(&new.user_id, &new.title, &new.labels))?,
+    };
+    Ok(*blake3::hash(&encoded).as_bytes())
 }
 
 /// Where a fork comes from.
