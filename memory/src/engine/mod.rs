@@ -1,7 +1,7 @@
 //! The public face of the domain: what the server calls.
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change, fork, with [`fork_facts`]), [`turns`] (read, import),
+//! change, fork, with [`fork_facts`]), [`turns`] and [`imports`] (read, import),
 //! [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
@@ -34,6 +34,7 @@ pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;
 mod heads;
+mod imports;
 mod late_marks;
 pub(crate) mod ledger;
 mod limits;
@@ -73,6 +74,7 @@ pub use degradation::{
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
+pub use imports::{ImportLock, Imported};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
