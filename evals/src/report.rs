@@ -46,6 +46,24 @@ const HEADLINES: [&str; 25] = [
     "all_shards@1000",
 ];
 
+/// The argument whose value is a secret: results are passed on.
+const SECRET_ARGUMENT: &str = "--api-key";
+
+/// Arguments without the values of keys.
+fn without_keys(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for argument in arguments {
+        let is_value = kept.last().is_some_and(|before| before == SECRET_ARGUMENT);
+        let joined = argument.strip_prefix(SECRET_ARGUMENT).is_some_and(|r| r.starts_with('='));
+        kept.push(match (is_value, joined) {
+            (true, _) => "REDACTED".to_owned(),
+            (false, true) => format!("{SECRET_ARGUMENT}=REDACTED"),
+            (false, false) => argument,
+        });
+    }
+    kept
+}
+
 /// The result of a command.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -59,7 +77,7 @@ pub(crate) struct Report {
     /// Its split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) split: Option<String>,
-    /// Program and arguments, as they were given.
+    /// Program and arguments, as they were given, without the values of keys.
     pub(crate) arguments: Vec<String>,
     /// Flags and server of this run.
     pub(crate) config: Value,
@@ -84,7 +102,7 @@ impl Report {
             command,
             dataset: None,
             split: None,
-            arguments: std::env::args().collect(),
+            arguments: without_keys(std::env::args()),
             config,
             model_sha256: None,
             n: 0,
@@ -233,6 +251,15 @@ mod tests {
             report.breakdown.insert(group.into(), report.metrics.clone());
         }
         report
+    }
+
+    #[test]
+    fn keys_do_not_stand_in_results() {
+        let given = "eval context --api-key tl-1 --out f --api-key=tl-2 --api-key-file k";
+        let kept = without_keys(given.split(' ').map(str::to_owned)).join(" ");
+        let expected =
+            "eval context --api-key REDACTED --out f --api-key=REDACTED --api-key-file k";
+        assert_eq!(kept, expected);
     }
 
     #[test]

@@ -234,7 +234,7 @@ pub(crate) async fn wait_indexed(
     let mut pause = Duration::from_millis(10);
     while indexed < last {
         let call = async || {
-            let request = GetConversationRequest { name: name.to_owned() };
+            let request = GetConversationRequest { name: name.to_owned(), min_revision: 0 };
             api.conversations.clone().get_conversation(request).await
         };
         let reply = retry("GetConversation", call).await?.into_inner();

@@ -190,7 +190,7 @@ pub(crate) async fn wait_scored(api: &Api, name: &str) -> anyhow::Result<()> {
 
 async fn revision(api: &Api, name: &str) -> anyhow::Result<u64> {
     let call = async || {
-        let request = GetConversationRequest { name: name.to_owned() };
+        let request = GetConversationRequest { name: name.to_owned(), min_revision: 0 };
         api.conversations.clone().get_conversation(request).await
     };
     let reply = retry("GetConversation", call).await?.into_inner();

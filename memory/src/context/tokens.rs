@@ -26,8 +26,8 @@ pub const MAX_EXTRA_TOKENIZERS: usize = 64;
 /// Largest `tokenizer.json` that is read, in bytes.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// Texts whose counts a tokenizer remembers, and their greatest length in bytes:
-/// at most 8 MiB for each tokenizer.
+/// Texts whose counts a tokenizer remembers, about 2 MiB for each tokenizer, and
+/// their greatest length in bytes: longer ones do not come again.
 const MAX_REMEMBERED: u64 = 16_384;
 const MAX_REMEMBERED_BYTES: usize = 512;
 
@@ -55,23 +55,28 @@ pub trait TokenCounter: Send + Sync + 'static {
     }
 }
 
-/// Counts of short texts.
-struct Memory(Cache<Box<str>, u32>);
+/// Counts of short texts, of all tenants. By a keyed hash, so that no words of a
+/// text that is erased stay here.
+struct Memory {
+    counts: Cache<[u8; 32], u32>,
+    key: [u8; 32],
+}
 
 impl Memory {
     fn new() -> Self {
-        Self(Cache::new(MAX_REMEMBERED))
+        Self { counts: Cache::new(MAX_REMEMBERED), key: rand::random() }
     }
 
     fn count(&self, counter: &dyn TokenCounter, text: &str) -> u32 {
         if text.len() > MAX_REMEMBERED_BYTES {
             return counter.count(text);
         }
-        if let Some(tokens) = self.0.get(text) {
+        let name = *blake3::keyed_hash(&self.key, text.as_bytes()).as_bytes();
+        if let Some(tokens) = self.counts.get(&name) {
             return tokens;
         }
         let tokens = counter.count(text);
-        self.0.insert(text.into(), tokens);
+        self.counts.insert(name, tokens);
         tokens
     }
 }
@@ -304,5 +309,41 @@ impl Tokenizers {
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Counts bytes, and how often it is asked.
+    #[derive(Default)]
+    struct Bytes(AtomicU32);
+
+    impl TokenCounter for Bytes {
+        fn name(&self) -> &str {
+            "bytes"
+        }
+
+        fn count(&self, text: &str) -> u32 {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            saturate(text.len())
+        }
+    }
+
+    #[test]
+    fn counts_are_remembered_without_the_words() {
+        let (memory, bytes) = (Memory::new(), Bytes::default());
+        for _ in 0..3 {
+            assert_eq!(memory.count(&bytes, "a secret"), 8);
+            assert_eq!(memory.count(&bytes, "another"), 7);
+        }
+        assert_eq!(bytes.0.load(Ordering::SeqCst), 2);
+        // Nobody can tell from what is kept here whether a text was counted.
+        let plain = *blake3::hash(b"a secret").as_bytes();
+        assert!(memory.counts.iter().all(|(name, _)| *name != plain));
+        assert_ne!(memory.key, Memory::new().key);
     }
 }

@@ -3,7 +3,9 @@
 //! A passage ends where a line or sentence ends if one does in its last
 //! quarter, else between words, else between word pieces; the next begins about
 //! [`OVERLAP`] pieces before that end, again at the best border. Passages follow
-//! each other without a gap. All work is bounded: by [`MAX_PASSAGES`] and
+//! each other without a gap, unless [`MAX_PASSAGES`] of them do not hold the
+//! text: then so many stand evenly over the whole of it, with gaps, so that no
+//! part of it is out of reach. All work is bounded: by [`MAX_PASSAGES`] and
 //! [`MAX_PASSAGE_BYTES`], however long the text.
 
 use std::ops::Range;
@@ -12,14 +14,15 @@ use tokenizers::Tokenizer;
 
 use super::{EmbedError, ModelFiles};
 
-/// Passages of one text; what comes after them is left out.
+/// Passages of one text; one that is longer has gaps between them.
 pub const MAX_PASSAGES: usize = 64;
 
 /// Bytes of one passage: for text that has many bytes and few word pieces
 /// (white space, zero-width characters, one endless word).
 pub const MAX_PASSAGE_BYTES: usize = 8 * 1024;
 
-/// Changes whenever the same text may be cut otherwise.
+/// Changes whenever a text of at most [`MAX_PASSAGES`] may be cut otherwise; longer
+/// ones keep the vectors that they have until they are embedded again.
 pub(super) const SPLITTER_VERSION: u32 = 2;
 
 /// Word pieces of a passage at most, though a model may read more: a vector of
@@ -91,8 +94,8 @@ impl Splitter {
 
     /// The passages of a text as byte ranges on character borders, in order,
     /// at least one and at most [`MAX_PASSAGES`]. A text that fits is one
-    /// passage. The last one ends before the text does if the text is longer
-    /// than that: its end is what is left out.
+    /// passage; one that is longer than all of them is covered from its beginning
+    /// to its end with gaps between them.
     pub fn split(&self, text: &str) -> Vec<Range<usize>> {
         let pieces = self.pieces(text);
         if pieces.len() <= self.budget && text.len() <= MAX_PASSAGE_BYTES {
@@ -104,6 +107,29 @@ impl Splitter {
             let end = self.end(text, &pieces, start);
             passages.push(start..end);
             start = if end < text.len() { next_start(text, &pieces, start, end) } else { end };
+        }
+        if start < text.len() { self.spread(text) } else { passages }
+    }
+
+    /// [`MAX_PASSAGES`] passages at even distances over a text that they do not
+    /// hold: the first begins with it, the last ends with it or nearly so.
+    fn spread(&self, text: &str) -> Vec<Range<usize>> {
+        let stride = text.len() / MAX_PASSAGES;
+        let starts = (0..MAX_PASSAGES).map(|number| match number {
+            0 => 0,
+            // Not in the middle of a word if one begins near.
+            _ => word_start(text, text.floor_char_boundary(number * stride), stride / 4),
+        });
+        let starts: Vec<usize> = starts.collect();
+        let ends = starts.iter().skip(1).copied().chain([text.len()]);
+        let mut passages = Vec::new();
+        for (start, until) in starts.iter().copied().zip(ends) {
+            let until = until.min(text.floor_char_boundary(start + MAX_PASSAGE_BYTES));
+            let Some(part) = text.get(start..until).filter(|part| !part.is_empty()) else {
+                continue;
+            };
+            let end = start + self.end(part, &self.pieces(part), 0);
+            passages.push(start..end);
         }
         passages
     }
@@ -216,6 +242,16 @@ fn border(text: &str, place: usize) -> u8 {
     u8::from(spaced)
 }
 
+/// The beginning of the first word at or behind a place, at most `within` bytes on;
+/// the place itself if there is none.
+fn word_start(text: &str, place: usize, within: usize) -> usize {
+    let near = text.get(place..text.floor_char_boundary(place + within)).unwrap_or_default();
+    let mut characters = near.char_indices();
+    let space = characters.find(|(_, character)| character.is_whitespace());
+    let word = space.and_then(|_| characters.find(|(_, character)| !character.is_whitespace()));
+    word.map_or(place, |(offset, _)| place + offset)
+}
+
 /// Where a segment for the tokenizer ends: after white space if there is some
 /// in its last quarter.
 fn segment_end(text: &str, start: usize) -> usize {
@@ -243,116 +279,5 @@ fn ceil(text: &str, place: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::embed::testing::word_tokenizer;
-
-    const MAX_TOKENS: usize = 256;
-
-    fn splitter() -> Splitter {
-        Splitter::new(word_tokenizer(), MAX_TOKENS)
-    }
-
-    /// Whatever the text: ranges on character borders, inside it, without a
-    /// gap, with progress, each readable whole by the model.
-    fn check(text: &str) -> Vec<Range<usize>> {
-        let splitter = splitter();
-        let passages = splitter.split(text);
-        assert!((1..=MAX_PASSAGES).contains(&passages.len()));
-        assert_eq!(passages.first().map(|passage| passage.start), Some(0));
-        for passage in &passages {
-            let part = text.get(passage.clone()).expect("on character borders");
-            assert!(part.len() <= MAX_PASSAGE_BYTES);
-            assert!(splitter.count(part) <= splitter.budget, "{} pieces", splitter.count(part));
-        }
-        for (earlier, later) in passages.iter().zip(passages.iter().skip(1)) {
-            assert!(later.start <= earlier.end, "gap");
-            assert!(later.start > earlier.start && later.end > earlier.end, "progress");
-        }
-        if passages.len() < MAX_PASSAGES {
-            assert_eq!(passages.last().map(|passage| passage.end), Some(text.len()));
-        }
-        passages
-    }
-
-    #[test]
-    fn a_text_that_fits_is_one_passage() {
-        for text in ["", " ", "word", "two words\n", &"word ".repeat(250)] {
-            assert_eq!(check(text), vec![0..text.len()]);
-        }
-    }
-
-    #[test]
-    fn every_kind_of_long_text_is_cut_into_readable_parts() {
-        let texts = [
-            "a ".repeat(100_000),
-            "x".repeat(1 << 20),
-            "你好世界".repeat(5_000),
-            "今日は。".repeat(5_000),
-            "สวัสดี".repeat(5_000),
-            "\u{200b}".repeat(300_000),
-            "👩‍👩‍👧‍👦 ".repeat(3_000),
-            "e\u{301}".repeat(20_000),
-            " \n\t".repeat(50_000),
-            "Zeile eins.\r\nZeile zwei! ".repeat(2_000),
-            format!("{} {}", "y".repeat(9_000), "word ".repeat(2_000)),
-        ];
-        for text in texts {
-            assert!(check(&text).len() > 1);
-        }
-    }
-
-    #[test]
-    fn a_passage_ends_and_begins_where_a_sentence_does() {
-        let sentence = "One two three four five six seven eight nine ten. ";
-        let text = sentence.repeat(60);
-        let passages = check(&text);
-        assert!(passages.len() > 2);
-        for passage in &passages {
-            let part = text.get(passage.clone()).unwrap_or_default();
-            assert!(part.starts_with("One") && part.ends_with(". "), "{part:?}");
-        }
-    }
-
-    #[test]
-    fn a_line_border_wins_over_a_sentence_border() {
-        let head = "word ".repeat(220);
-        let text = format!("{head}\n{}", "A b. ".repeat(100));
-        let passages = check(&text);
-        assert_eq!(passages.first().map(|passage| passage.end), Some(head.len() + 1));
-    }
-
-    #[test]
-    fn neighbours_share_about_fifty_pieces() {
-        let text = "word ".repeat(1_000);
-        let splitter = splitter();
-        let passages = splitter.split(&text);
-        for (earlier, later) in passages.iter().zip(passages.iter().skip(1)) {
-            let shared = text.get(later.start..earlier.end).unwrap_or_default();
-            assert_eq!(splitter.count(shared), OVERLAP);
-        }
-    }
-
-    #[test]
-    fn beyond_the_cap_the_beginning_is_kept() {
-        let text = "word ".repeat(40_000);
-        let passages = check(&text);
-        assert_eq!(passages.len(), MAX_PASSAGES);
-        let end = passages.last().map_or(0, |passage| passage.end);
-        assert!(end > 60_000 && end < text.len());
-    }
-
-    #[test]
-    fn random_texts_keep_the_invariants() {
-        use rand::{Rng, SeedableRng, rngs::StdRng};
-        let alphabet: Vec<char> = "ab .\n!你。ก\u{200b}\u{301}👩\u{200d}é".chars().collect();
-        let mut random = StdRng::seed_from_u64(7);
-        for _ in 0..60 {
-            let length = random.random_range(0..6_000);
-            let text: String = (0..length)
-                .filter_map(|_| alphabet.get(random.random_range(0..alphabet.len())))
-                .collect();
-            check(&text);
-        }
-    }
-}
+#[path = "passages_tests.rs"]
+mod tests;

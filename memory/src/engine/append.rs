@@ -131,7 +131,7 @@ impl Engine {
                 retry: false,
             });
         }
-        let backlog = self.outbox.backlog();
+        let backlog = self.outbox.appended();
         if backlog + new > limits.outbox_turns {
             return Err(EngineError::LimitReached {
                 limit: "outbox_turns",

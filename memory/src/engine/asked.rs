@@ -1,13 +1,18 @@
 //! What a window is asked for: the query or the last user turn, and the words
 //! that are searched for.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{ContextRequest, Engine, EngineError, search::Scope};
+use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, search::Scope};
 use crate::{
     context::{self, Query},
-    turn::{Role, Sequence},
+    index::Branch,
+    store::StoreError,
+    turn::{Role, Sequence, Turn},
 };
+
+/// Turns before an elliptical one that are searched for with it.
+const EXCHANGE: u64 = 2;
 
 impl Engine {
     /// What the window is for.
@@ -50,16 +55,78 @@ impl Engine {
             Query::Text(text) => return Ok(text.clone()),
             Query::LastTurn(turn) => turn,
         };
+        let text = self.asked_text(&own.branch, turn)?;
+        Ok(self.clip_query(&text).to_owned())
+    }
+
+    /// What a turn asks, with the exchange before it where it leans on that.
+    fn asked_text(&self, branch: &Branch, turn: &Turn) -> Result<String, StoreError> {
         let mut exchange = String::new();
-        let from = turn.sequence.saturating_sub(2).max(1);
+        let from = turn.sequence.saturating_sub(EXCHANGE).max(1);
         for sequence in from..turn.sequence {
-            if let Some(before) = self.read_turn(&own.branch, sequence)? {
+            if let Some(before) = self.read_turn(branch, sequence)? {
                 exchange.push_str(&before.searchable_text());
                 exchange.push('\n');
             }
         }
-        let text = context::search_text(&turn.searchable_text(), &exchange);
-        Ok(self.clip_query(&text).to_owned())
+        Ok(context::search_text(&turn.searchable_text(), &exchange))
+    }
+
+    /// The texts that a query is embedded by.
+    pub(super) fn query_texts(&self, query: &str) -> Vec<String> {
+        let query = self.clip_query(query);
+        let passages = self.embed.split(query).into_iter();
+        passages.filter_map(|range| query.get(range)).map(str::to_owned).collect()
+    }
+
+    /// The texts that the query of a turn was embedded by; none once it is
+    /// forgotten.
+    pub(super) fn asked_at(
+        &self,
+        branch: &Branch,
+        sequence: Sequence,
+    ) -> Result<Vec<String>, StoreError> {
+        let turn = self.read_turn(branch, sequence)?.filter(|turn| !turn.forgotten);
+        let Some(turn) = turn else { return Ok(Vec::new()) };
+        Ok(self.query_texts(&self.asked_text(branch, &turn)?))
+    }
+
+    /// The texts of all queries that own turns of a conversation, which are about
+    /// to be erased, have a part in: those of the turns behind them too, in every
+    /// fork that goes on from there.
+    pub(super) fn asked_with(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        erased: &[Sequence],
+    ) -> Result<Vec<String>, EngineError> {
+        let mut texts = self.asked_behind(&cell.branch(head), erased, 1, head.last_sequence)?;
+        for (fork, until) in self.forks(&cell.tenant, &cell.id)? {
+            let fork = self.heads.cell(&cell.tenant, &fork)?;
+            // Up to there the fork asks what was asked here.
+            if let Some(head) = fork.stored() {
+                let (from, last) = (until + 1, head.last_sequence);
+                texts.extend(self.asked_behind(&fork.branch(&head), erased, from, last)?);
+            }
+        }
+        Ok(texts)
+    }
+
+    /// The texts of the queries from `from` to `last` that lean on some turns.
+    fn asked_behind(
+        &self,
+        branch: &Branch,
+        erased: &[Sequence],
+        from: Sequence,
+        last: Sequence,
+    ) -> Result<Vec<String>, StoreError> {
+        let asked = erased.iter().flat_map(|sequence| *sequence..=sequence + EXCHANGE);
+        let asked: BTreeSet<Sequence> = asked.filter(|s| (from..=last).contains(s)).collect();
+        let mut texts = Vec::new();
+        for sequence in asked {
+            texts.extend(self.asked_at(branch, sequence)?);
+        }
+        Ok(texts)
     }
 }
 

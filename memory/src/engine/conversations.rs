@@ -1,13 +1,13 @@
 //! Create, read, list and change conversations, and branch them.
 
-use std::{collections::HashSet, ops::ControlFlow};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
 
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Conversation, ConversationPatch, Engine, EngineError, NewConversation,
     heads::Cell,
-    records::{Head, OutboxEntry, StoredSegment, Task, decode, encode},
+    records::{Creation, Head, OutboxEntry, StoredSegment, Task, decode, encode},
     validate,
 };
 use crate::{
@@ -20,7 +20,8 @@ impl Engine {
     /// answer again.
     ///
     /// # Errors
-    /// `Invalid`, `AlreadyExists` when the id is taken, `Store`.
+    /// `Invalid`, `AlreadyExists` when the id is taken or the `request_id` came
+    /// with other content, `Store`.
     pub async fn create_conversation(
         &self,
         tenant: &TenantId,
@@ -31,7 +32,8 @@ impl Engine {
         self.create(tenant, new, None, locks).await
     }
 
-    /// Starts a branch that shares the turns up to `at` without a copy.
+    /// Starts a branch that shares the turns up to `at` without a copy, and has
+    /// copies of what the caller had pinned by then.
     ///
     /// # Errors
     /// `Invalid` when `at` is behind the newest turn, `NotFound`,
@@ -69,7 +71,7 @@ impl Engine {
                 retry: false,
             });
         }
-        let fork = Fork { parent: parent.clone(), at, shared };
+        let fork = Fork { parent: Arc::clone(&cell), at, shared };
         locks.extend(writer.into_locks());
         self.create(tenant, new, Some(fork), locks).await
     }
@@ -97,8 +99,8 @@ impl Engine {
         if !new.request_id.is_empty()
             && let Some(bytes) = self.store.get(&creation)?
         {
-            let id: ConversationId = decode(&creation, &bytes)?;
-            return self.repeated(tenant, &id, &new, fork.as_ref());
+            let known = Creation::decode(&creation, &bytes)?;
+            return self.repeated(tenant, &known, &new, fork.as_ref());
         }
         let id = new.id.clone().unwrap_or_else(ConversationId::generate);
         let cell = self.heads.cell(tenant, &id)?;
@@ -119,13 +121,23 @@ impl Engine {
             batch.put(keys::user(tenant, &new.user_id, &id), Vec::new());
         }
         if !new.request_id.is_empty() {
-            batch.put(creation, encode(&id)?);
+            let known = Creation { id: id.clone(), given: Some(given(&new, fork.as_ref())?) };
+            batch.put(creation, known.encode()?);
         }
         for segment in fork.iter().flat_map(|fork| &fork.shared) {
             batch.put(keys::child(tenant, &segment.conversation, &id), encode(&segment.until)?);
         }
-        let (forked_from, shared) =
-            fork.map_or((None, Vec::new()), |fork| (Some((fork.parent, fork.at)), fork.shared));
+        // The parent's writers still wait: its facts are those of its turns.
+        let facts = match &fork {
+            Some(fork) => {
+                let head = fork.parent.head()?;
+                self.copy_facts(&mut batch, (&fork.parent, &head), &cell, fork.at)?
+            }
+            None => 0,
+        };
+        let (forked_from, shared) = fork.map_or((None, Vec::new()), |fork| {
+            (Some((fork.parent.id.clone(), fork.at)), fork.shared)
+        });
         let head = Head {
             created_at: now,
             updated_at: now,
@@ -138,9 +150,9 @@ impl Engine {
             forked_from,
             shared,
             deleted: false,
-            facts: 0,
+            facts,
         };
-        // What a fork shares is derived already, and its pins are its own.
+        // What a fork shares is derived already but for the pins of the service.
         let shared_until = head.last_sequence;
         let queued = if shared_until > 0 && self.pins.detector.is_some() {
             let task = Task::Pins { from: 1, until: shared_until };
@@ -157,22 +169,20 @@ impl Engine {
     fn repeated(
         &self,
         tenant: &TenantId,
-        id: &ConversationId,
+        known: &Creation,
         new: &NewConversation,
         fork: Option<&Fork>,
     ) -> Result<Conversation, EngineError> {
+        let id = &known.id;
         let cell = self.heads.cell(tenant, id)?;
-        let same = match cell.stored() {
-            Some(head) if !head.deleted => {
-                let origin = fork.map(|fork| (fork.parent.clone(), fork.at));
-                if new.id.as_ref().is_none_or(|wanted| wanted == id) && head.forked_from == origin {
-                    Some(head)
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        };
+        let given = given(new, fork)?;
+        let origin = fork.map(|fork| (fork.parent.id.clone(), fork.at));
+        let same = cell.stored().filter(|head| {
+            !head.deleted
+                && head.forked_from == origin
+                && new.id.as_ref().is_none_or(|wanted| wanted == id)
+                && known.given.is_none_or(|before| before == given)
+        });
         match same {
             Some(head) => Ok(self.describe(&cell, &head)),
             None => Err(EngineError::AlreadyExists {
@@ -360,9 +370,19 @@ impl Engine {
     }
 }
 
+/// What a creation is repeated by: without the id, which may have been drawn. A
+/// fork's title, user and labels are its parent's, as they are at the time.
+fn given(new: &NewConversation, fork: Option<&Fork>) -> Result<[u8; 32], EngineError> {
+    let encoded = match fork {
+        Some(fork) => encode(&(&fork.parent.id, fork.at))?,
+        None => encode(&(&new.user_id, &new.title, &new.labels))?,
+    };
+    Ok(*blake3::hash(&encoded).as_bytes())
+}
+
 /// Where a fork comes from.
 struct Fork {
-    parent: ConversationId,
+    parent: Arc<Cell>,
     at: Sequence,
     shared: Vec<StoredSegment>,
 }

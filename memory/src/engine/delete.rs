@@ -15,7 +15,6 @@ use super::{
     turns::scan_turns,
 };
 use crate::{
-    index::{Branch, Segment},
     store::{Batch, Direction, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -71,6 +70,7 @@ impl Engine {
         self.commit_head(writer, next, batch, None).await?;
         self.windows.invalidate(tenant);
         self.healths.invalidate(tenant);
+        self.standing.invalidate(tenant);
         let deleted = self.finish_deletion(tenant, id).await?;
         for ancestor in ancestors() {
             self.finish_deletion(tenant, ancestor).await?;
@@ -152,21 +152,26 @@ impl Engine {
         from: Sequence,
     ) -> Result<(), EngineError> {
         let (engine, until) = (Arc::clone(self), head.last_sequence);
-        let own = Branch {
-            tenant: cell.tenant.clone(),
-            conversation: cell.id.clone(),
-            segments: vec![Segment { conversation: cell.id.clone(), from, until }],
-        };
+        let branch = cell.branch(head);
         // Splitting long turns takes a while.
         let work = tokio::task::spawn_blocking(move || {
-            scan_turns(&engine.store, &own, from, until, Direction::Forward, &mut |turn| {
-                let texts = engine.embedded_texts(&turn);
+            let forget = |texts: &[String]| {
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                engine.embed.forget(&own.tenant, &texts);
+                engine.embed.forget(&branch.tenant, &texts);
+            };
+            let mut erased = Vec::new();
+            let (store, forward) = (&engine.store, Direction::Forward);
+            scan_turns(store, &branch, from, until, forward, &mut |turn| {
+                forget(&engine.embedded_texts(&turn));
+                erased.push(turn.sequence);
                 ControlFlow::Continue(())
-            })
+            })?;
+            for sequence in erased {
+                forget(&engine.asked_at(&branch, sequence)?);
+            }
+            Ok::<(), EngineError>(())
         });
-        Ok(work.await.map_err(|_| EngineError::Closed)??)
+        work.await.map_err(|_| EngineError::Closed)?
     }
 
     /// Erases, in bounded batches, every record of a conversation but those of

@@ -6,7 +6,7 @@
 //! down delays it and never loses it; all of it goes on when the caller hangs
 //! up.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
 
 use super::{
     Engine, EngineError, Forgotten,
@@ -135,6 +135,7 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
+        texts.extend(self.asked_with(&cell, &head, &erased)?);
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_degradation(&self.store, &mut batch, tenant, owner, &erased)?;
@@ -162,14 +163,14 @@ impl Engine {
         Ok(Some(Erased { sequences: erased, facts, mark }))
     }
 
-    /// Every text that the embedder may have seen of a turn: its passages, its
-    /// sentences, and the whole as a query.
+    /// Every text that the embedder may have seen of a turn by itself: its
+    /// passages, its sentences, and the whole as a query.
     pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
         let mut texts: Vec<String> =
             passage_texts(&self.embed, turn).into_iter().map(|(_, text)| text).collect();
         let whole = turn.searchable_text();
         texts.extend(PinDetector::sentences(&whole).into_iter().map(str::to_owned));
-        texts.push(self.clip_query(&whole).to_owned());
+        texts.extend(self.query_texts(&whole));
         texts
     }
 
@@ -181,15 +182,26 @@ impl Engine {
         mark: Option<keys::Key>,
     ) -> Result<u64, EngineError> {
         let mut removed = 0;
-        for (fork, until) in self.forks(tenant, owner)? {
-            // Above it the fork has turns of its own.
-            let shared: Vec<_> = sequences.iter().copied().filter(|s| *s <= until).collect();
-            if !shared.is_empty() {
-                removed += self.forget_facts(tenant, &fork, &shared, mark.is_some()).await?;
+        let mut seen = HashSet::new();
+        loop {
+            let forks = self.forks(tenant, owner)?.into_iter();
+            let new: Vec<_> = forks.filter(|(fork, _)| !seen.contains(fork)).collect();
+            // A fork of a fork may have copied its facts while this went on.
+            if new.is_empty() {
+                break;
+            }
+            for (fork, until) in new {
+                // Above it the fork has turns of its own.
+                let shared: Vec<_> = sequences.iter().copied().filter(|s| *s <= until).collect();
+                if !shared.is_empty() {
+                    removed += self.forget_facts(tenant, &fork, &shared, mark.is_some()).await?;
+                }
+                seen.insert(fork);
             }
         }
         self.windows.invalidate(tenant);
         self.healths.invalidate(tenant);
+        self.standing.invalidate(tenant);
         if let Some(mark) = mark {
             let mut batch = Batch::new();
             batch.delete(mark);

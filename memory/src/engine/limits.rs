@@ -46,7 +46,8 @@ pub struct Limits {
     pub conversations_per_user_search: u64,
     /// Length of the chain of forks.
     pub fork_depth: u64,
-    /// Turns in the outbox; beyond it appends are OVERLOADED.
+    /// Appended turns in the outbox, without those of a rebuild; beyond it appends
+    /// are OVERLOADED.
     pub outbox_turns: u64,
     /// Largest token budget of a window.
     pub token_budget: u64,

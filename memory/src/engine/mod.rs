@@ -1,7 +1,8 @@
 //! The public face of the domain: what the server calls.
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change, fork), [`turns`] (read, import), [`forget`] and [`delete`] (erase),
+//! change, fork, with [`fork_facts`]), [`turns`] and [`imports`] (read, import),
+//! [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
@@ -31,7 +32,9 @@ mod fact_turns;
 mod facts;
 pub(crate) mod folded;
 pub(crate) mod forget;
+mod fork_facts;
 mod heads;
+mod imports;
 mod late_marks;
 pub(crate) mod ledger;
 mod limits;
@@ -73,6 +76,7 @@ pub use degradation::{
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
+pub use imports::{ImportLock, Imported};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
@@ -176,7 +180,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the engine: resumes the outbox, finishes interrupted erasures, and
-    /// queues a rebuild when the embedding model has changed.
+    /// queues a rebuild when the embedding model has changed, and filling the
+    /// index when it is another one.
     ///
     /// # Errors
     /// `Store`; `Invalid` when the default tokenizer is not among the given.
@@ -258,7 +263,10 @@ impl Engine {
             closing(),
         );
         engine.workers.lock().push(recorder);
-        engine.rebuild_if_changed().await?;
+        let rebuilt = engine.rebuild_if_changed().await?;
+        engine.fill_index_if_needed(rebuilt).await?;
+        let (weak, index) = (Arc::downgrade(&engine), Arc::clone(&engine.index));
+        engine.workers.lock().push(Self::spawn_refilling(weak, index, closing()));
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
         engine.pin_again_if_changed().await?;

@@ -1,7 +1,17 @@
 //! Deriving everything again from the turns: on demand, and when the embedding
-//! model has changed.
+//! model has changed; giving another index, or one that lost what it had,
+//! everything again.
+//!
+//! Invariant: what is queued here takes no room from appends.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures::FutureExt as _;
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     Engine, EngineError,
@@ -11,12 +21,15 @@ use super::{
 };
 use crate::{
     facts::RULES_VERSION,
+    index::TurnIndex,
     store::{Batch, Direction, StoreError, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
 
 /// Turns of one outbox entry: a conversation's rebuild is many small steps.
 const TURNS_PER_ENTRY: u64 = 512;
+/// How long a refill that the store did not take is put off.
+const REFILL_RETRY: Duration = Duration::from_secs(5);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -47,8 +60,9 @@ impl Engine {
         Ok(total)
     }
 
-    /// Queues a rebuild when the vectors in the store are another model's.
-    pub(super) async fn rebuild_if_changed(&self) -> Result<(), EngineError> {
+    /// Queues a rebuild when the vectors in the store are another model's. Returns
+    /// whether it did.
+    pub(super) async fn rebuild_if_changed(&self) -> Result<bool, EngineError> {
         let key = keys::state("embedding");
         let version = self.embed.version();
         let stored: Option<String> = match self.store.get(&key)? {
@@ -56,15 +70,82 @@ impl Engine {
             None => None,
         };
         if stored.as_ref() == Some(&version) {
-            return Ok(());
+            return Ok(false);
         }
+        let changed = stored.is_some();
         if let Some(stored) = stored {
             tracing::warn!(%stored, now = %version, "the embedding model changed: rebuilding");
             self.queue_everything().await?;
         }
         let mut batch = Batch::new();
         batch.put(key, encode(&version)?);
+        self.store.commit(batch).await?;
+        Ok(changed)
+    }
+
+    /// Queues giving the index every turn again when its place is another than
+    /// the one that was kept up to date last, when that is not known, or when the
+    /// place is new. Not if all is `rebuilt`, which gives it everything too.
+    pub(super) async fn fill_index_if_needed(&self, rebuilt: bool) -> Result<(), EngineError> {
+        let key = keys::state("index");
+        let place = self.index.place();
+        let stored: Option<Option<String>> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        let is_new = self.index.emptied().now_or_never().is_some();
+        let is_same = stored.as_ref() == Some(&place);
+        if is_same && !is_new {
+            return Ok(());
+        }
+        if place.is_some() && !rebuilt {
+            let turns = self.index_again().await?;
+            if turns > 0 {
+                tracing::warn!(?stored, now = ?place, is_new, turns, "filling the index");
+            }
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&place)?);
         Ok(self.store.commit(batch).await?)
+    }
+
+    /// Queues giving the index every turn again. Returns how many there are.
+    async fn index_again(&self) -> Result<u64, EngineError> {
+        self.queue(&|from, until| Task::Index { from, until }).await
+    }
+
+    /// Fills the index again whenever it had to begin with nothing, until
+    /// `closing` turns true.
+    pub(super) fn spawn_refilling(
+        engine: Weak<Self>,
+        index: Arc<dyn TurnIndex>,
+        mut closing: watch::Receiver<bool>,
+    ) -> JoinHandle<Option<()>> {
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = closing.wait_for(|closing| *closing) => return Some(()),
+                    () = index.emptied() => {}
+                }
+                // A store that cannot take the entries now may later.
+                while let Some(engine) = engine.upgrade() {
+                    match engine.index_again().await {
+                        Ok(0) => break,
+                        Ok(turns) => {
+                            tracing::warn!(turns, "the index was empty: filling it again");
+                            break;
+                        }
+                        Err(error) => tracing::error!(%error, "the index cannot be filled again"),
+                    }
+                    drop(engine);
+                    tokio::select! {
+                        _ = closing.wait_for(|closing| *closing) => return Some(()),
+                        () = tokio::time::sleep(REFILL_RETRY) => {}
+                    }
+                }
+            }
+        })
     }
 
     /// Queues drawing the staleness events of every turn again when those in the
@@ -156,7 +237,7 @@ impl Engine {
 
     /// Queues the derivation of every turn of every tenant.
     async fn queue_everything(&self) -> Result<(), EngineError> {
-        self.queue(&|from, until| Task::Derive { from, until }).await.map(|_| ())
+        self.queue(&|from, until| Task::Rebuild { from, until }).await.map(|_| ())
     }
 
     /// Queues a task over every turn of every tenant. Returns how many turns.

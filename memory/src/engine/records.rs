@@ -109,6 +109,36 @@ pub(crate) struct Idempotency {
     pub content: Option<[u8; 32]>,
 }
 
+/// What the request id of a creation stands for. Records from before there was a
+/// hash have none, and end with the id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Creation {
+    pub id: ConversationId,
+    /// BLAKE3 of what was asked for.
+    pub given: Option<[u8; 32]>,
+}
+
+impl Creation {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        match &self.given {
+            Some(given) => encode(&(&self.id, given)),
+            None => encode(&self.id),
+        }
+    }
+
+    pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Self, StoreError> {
+        let corrupt = |detail: String| StoreError::Corrupt { key: hex(key), detail };
+        let body = bytes.strip_prefix(&[VERSION]);
+        let body = body.ok_or_else(|| corrupt("record version is not known".to_owned()))?;
+        let read = || {
+            let (id, rest) = postcard::take_from_bytes(body)?;
+            let given = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest)?) };
+            Ok(Self { id, given })
+        };
+        read().map_err(|error: postcard::Error| corrupt(error.to_string()))
+    }
+}
+
 /// Values derived from a turn, with the versions that they were derived by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Derived {
@@ -158,11 +188,31 @@ pub(crate) enum Task {
     Facts,
     /// Draw the pins of these turns again, those that the branch shares too.
     Pins { from: Sequence, until: Sequence },
+    /// Embed and index these turns again: a rebuild.
+    Rebuild { from: Sequence, until: Sequence },
+    /// Give the index these turns again, with the vectors in the store.
+    Index { from: Sequence, until: Sequence },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn creations_from_before_there_was_a_hash_are_read() {
+        let id = ConversationId::new("c").unwrap();
+        let before = encode(&id).unwrap();
+        assert_eq!(
+            Creation::decode(b"k", &before).unwrap(),
+            Creation { id: id.clone(), given: None }
+        );
+        let now = Creation { id, given: Some([7; 32]) };
+        let bytes = now.encode().unwrap();
+        assert_eq!(Creation::decode(b"k", &bytes).unwrap(), now);
+        for bad in [&[][..], &[9, 1, 2][..], &bytes[..bytes.len() - 1]] {
+            assert!(matches!(Creation::decode(b"k", bad), Err(StoreError::Corrupt { .. })));
+        }
+    }
 
     #[test]
     fn unknown_versions_and_torn_records_are_corrupt() {

@@ -77,8 +77,8 @@ impl Engine {
     /// Searches one conversation or all of a user's.
     ///
     /// # Errors
-    /// `Invalid` for an empty query, `NotFound`, `Store`, `Index` other than
-    /// unavailable (then the answer names it as a shortfall).
+    /// `Invalid` for an empty query, `NotFound`, `Store`. An index that is down or
+    /// refuses is named in the answer as a shortfall.
     pub async fn search(
         &self,
         tenant: &TenantId,
@@ -264,7 +264,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks the index. An index or embedder that is down becomes a shortfall.
+    /// Asks the index. An index that is down or refuses, and an embedder that is
+    /// down, become shortfalls.
     pub(super) async fn gather(
         &self,
         scopes: Vec<Scope>,
@@ -301,11 +302,10 @@ impl Engine {
         let query = IndexQuery { text: query.to_owned(), vector, limit };
         let matches = match self.index.search(&branches, &query).await {
             Ok(matches) => matches,
-            Err(IndexError::Unavailable(reason)) => {
-                shortfalls.push(Shortfall::IndexUnavailable(reason));
+            Err(error) => {
+                shortfalls.push(Shortfall::IndexUnavailable(missing(error)?));
                 Vec::new()
             }
-            Err(error) => return Err(error.into()),
         };
         Ok(Gathered { scopes, matches, shortfalls, embedding })
     }
@@ -361,8 +361,8 @@ impl Engine {
             return Ok(());
         }
         match self.index.upsert(tenant, owner, user_id, fresh).await {
-            Ok(()) | Err(IndexError::Unavailable(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+            Ok(()) => Ok(()),
+            Err(error) => missing(error).map(drop),
         }
     }
 
@@ -413,6 +413,20 @@ impl Engine {
         let cut = (0..=max).rev().find(|end| query.is_char_boundary(*end)).unwrap_or(0);
         let head = &query[..cut];
         head.rfind(char::is_whitespace).map_or(head, |end| &head[..end])
+    }
+}
+
+/// Why a read goes on without the index: it is down, or it refused, which the
+/// operator has to mend and no caller can. What the store says is no shortfall.
+fn missing(error: IndexError) -> Result<String, EngineError> {
+    match error {
+        IndexError::Unavailable(reason) => Ok(reason),
+        IndexError::Refused(reason) => {
+            tracing::error!(%reason, "the vector index refuses; reads go on without it");
+            // Its words are the operator's: they name keys and collections.
+            Ok("it refused the request".to_owned())
+        }
+        error @ IndexError::Store(_) => Err(error.into()),
     }
 }
 

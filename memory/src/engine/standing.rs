@@ -102,6 +102,18 @@ impl Default for StandingCache {
     }
 }
 
+impl StandingCache {
+    /// Something of the tenant was erased; its facts, and copies of them in
+    /// forks, are not to be kept.
+    pub(super) fn invalidate(&self, tenant: &TenantId) {
+        for (key, _) in &self.recent {
+            if key.0 == *tenant {
+                self.recent.invalidate(&*key);
+            }
+        }
+    }
+}
+
 impl Engine {
     /// The facts that were known after a turn, as they stood then, oldest first.
     /// Kept are those of now: as of the last turn or of none.
@@ -140,5 +152,26 @@ impl Engine {
     ) -> Result<StandingFacts, EngineError> {
         let facts = self.read_standing(cell, head, as_of)?;
         Ok(StandingFacts { facts, as_of, ..StandingFacts::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tenant_erases_is_not_kept() {
+        let cache = StandingCache::default();
+        let stamp = || Stamp { write: 1, revision: 1, scored: 1, ledger: Weak::new() };
+        let key = |tenant: &str| {
+            (TenantId::new(tenant).unwrap(), ConversationId::new("c").unwrap(), Sequence::MAX)
+        };
+        for tenant in ["acme", "globex"] {
+            let known = Known { stamp: stamp(), facts: Arc::default() };
+            cache.recent.insert(key(tenant), Arc::new(known));
+        }
+        cache.invalidate(&key("acme").0);
+        assert!(cache.recent.get(&key("acme")).is_none());
+        assert!(cache.recent.get(&key("globex")).is_some());
     }
 }

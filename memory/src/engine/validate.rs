@@ -103,7 +103,8 @@ fn one_part(check: &mut Check, path: &str, part: &Part, limits: &Limits) {
     }
 }
 
-fn part_bytes(part: &Part) -> usize {
+/// Bytes of what a part holds.
+pub(super) fn part_bytes(part: &Part) -> usize {
     match part {
         Part::Text(text) => text.len(),
         Part::ToolCall { arguments_json, .. } => arguments_json.len(),

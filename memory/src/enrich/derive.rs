@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Turns read and embedded at a time within one entry: bounds memory.
-const TURNS_PER_STEP: usize = 256;
+pub(super) const TURNS_PER_STEP: usize = 256;
 
 /// What deriving needs.
 pub(crate) struct Deriver {
@@ -83,10 +83,11 @@ impl Deriver {
     pub(crate) async fn run(&self, queued: &Queued) -> Result<Batch, EngineError> {
         let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
         match &queued.entry.task {
-            Task::Derive { from, until } => {
+            Task::Derive { from, until } | Task::Rebuild { from, until } => {
                 return self.derive(tenant, owner, *from, *until).await;
             }
             Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await?,
+            Task::Index { from, until } => self.index_again(tenant, owner, *from, *until).await?,
             Task::Facts => {
                 let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
                 engine.redraw_facts(tenant, owner).await?;
@@ -183,7 +184,7 @@ impl Deriver {
         Ok(())
     }
 
-    fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
+    pub(super) fn head(&self, key: &[u8]) -> Result<Option<Head>, StoreError> {
         self.store.get(key)?.map(|bytes| decode(key, &bytes)).transpose()
     }
 

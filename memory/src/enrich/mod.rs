@@ -9,6 +9,7 @@ mod derive;
 mod events;
 mod folding;
 mod grown;
+mod index_again;
 mod outbox;
 mod probing;
 mod strike;

@@ -28,12 +28,19 @@ impl Queued {
     /// Turns that it stands for.
     pub(crate) fn turns(&self) -> u64 {
         match &self.entry.task {
-            Task::Derive { from, until } | Task::Draw { from, until } => {
-                until.saturating_add(1).saturating_sub(*from)
-            }
+            Task::Derive { from, until }
+            | Task::Draw { from, until }
+            | Task::Rebuild { from, until }
+            | Task::Index { from, until } => until.saturating_add(1).saturating_sub(*from),
             Task::Forget { sequences } => sequences.len() as u64,
             Task::Drop { .. } | Task::Facts | Task::Pins { .. } => 1,
         }
+    }
+
+    /// Turns that came with an append: those that a limit on what waits is for.
+    /// A rebuild is the service's own work and keeps nobody from appending.
+    fn appended(&self) -> u64 {
+        if matches!(self.entry.task, Task::Derive { .. }) { self.turns() } else { 0 }
     }
 
     /// It takes something away.
@@ -46,7 +53,9 @@ impl Queued {
     /// neither does drawing events or edges again.
     fn place(&self) -> (Sequence, u64) {
         match &self.entry.task {
-            Task::Derive { from, .. } => (*from, self.id),
+            Task::Derive { from, .. } | Task::Rebuild { from, .. } | Task::Index { from, .. } => {
+                (*from, self.id)
+            }
             Task::Forget { .. }
             | Task::Drop { .. }
             | Task::Draw { .. }
@@ -61,6 +70,8 @@ struct State {
     next_id: u64,
     /// Turns of all entries in the store.
     backlog: u64,
+    /// Those of them that came with appends.
+    appended: u64,
     /// Tenants with entries to take, in the order of their turn.
     order: VecDeque<TenantId>,
     queues: HashMap<TenantId, VecDeque<Queued>>,
@@ -95,6 +106,11 @@ impl Outbox {
         let id = state.next_id;
         state.next_id += 1;
         id
+    }
+
+    /// Turns that were appended and wait.
+    pub(crate) fn appended(&self) -> u64 {
+        self.state.lock().appended
     }
 
     /// Turns that wait.
@@ -148,6 +164,7 @@ impl Outbox {
         let mut state = self.state.lock();
         for queued in entries {
             state.backlog = state.backlog.saturating_sub(queued.turns());
+            state.appended = state.appended.saturating_sub(queued.appended());
             let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
             if let Some(waiting) = state.waiting.get_mut(&key) {
                 waiting.remove(&queued.place());
@@ -206,6 +223,7 @@ impl State {
 
     fn push(&mut self, queued: Queued) {
         self.backlog += queued.turns();
+        self.appended += queued.appended();
         let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
         self.waiting.entry(key).or_default().insert(queued.place());
         if queued.removes() {
@@ -292,6 +310,18 @@ mod tests {
         outbox.finish(std::slice::from_ref(&b));
         waiting.await;
         assert_eq!((first(), outbox.backlog()), (None, 0));
+    }
+
+    #[tokio::test]
+    async fn a_rebuild_takes_no_room_from_appends() {
+        let outbox = Outbox::default();
+        let mut again = derive(0, "t", "c", 1, 512);
+        again.entry.task = Task::Rebuild { from: 1, until: 512 };
+        let newer = derive(1, "t", "c", 513, 514);
+        outbox.resume(vec![again.clone(), newer.clone()]);
+        assert_eq!((outbox.backlog(), outbox.appended()), (514, 2));
+        outbox.finish(&[again, newer]);
+        assert_eq!((outbox.backlog(), outbox.appended()), (0, 0));
     }
 
     #[tokio::test]

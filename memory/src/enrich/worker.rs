@@ -197,9 +197,13 @@ fn joined(
 ) -> (Queued, Vec<Queued>) {
     let mut whole = first.clone();
     let mut covered = vec![first];
-    let Task::Derive { until, .. } = &mut whole.entry.task else { return (whole, covered) };
+    let rebuilt = matches!(whole.entry.task, Task::Rebuild { .. });
+    let (Task::Derive { until, .. } | Task::Rebuild { until, .. }) = &mut whole.entry.task else {
+        return (whole, covered);
+    };
     let goes_on = |next: &Queued, until: Sequence| match next.entry.task {
-        Task::Derive { from, until: last } if from == until + 1 => Some(last),
+        Task::Derive { from, until: last } if !rebuilt && from == until + 1 => Some(last),
+        Task::Rebuild { from, until: last } if rebuilt && from == until + 1 => Some(last),
         _ => None,
     };
     while let Some(last) = entries.peek().and_then(|next| goes_on(next, *until)) {

@@ -115,6 +115,19 @@ pub trait TurnIndex: Send + Sync + 'static {
     /// `exact`, `qdrant`.
     fn kind(&self) -> &'static str;
 
+    /// Where it keeps turns of its own beside the store. An index with another
+    /// place knows nothing of what this one was told; one without a place reads
+    /// the store and lacks nothing.
+    fn place(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns when its place had to be made anew, with nothing in it: everything
+    /// is to be told it again. Once for each time.
+    async fn emptied(&self) {
+        std::future::pending().await
+    }
+
     /// Takes in turns that `owner` stores, or replaces them. Returns when a
     /// search finds them and, for an index with a disk of its own, when they
     /// are on it.

@@ -5,14 +5,16 @@
 //! (up to a limit of bytes), commits them together and answers each. Invariants:
 //! a batch is answered `Ok` only after its sync; a batch that was accepted is
 //! committed whether or not its caller still waits; after a failed sync nothing
-//! is written again.
+//! is written again; a full disk is tried again until it takes something, also
+//! when nobody writes.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::batch::Batch;
 use super::layout::Layout;
@@ -26,6 +28,9 @@ pub const MAX_WAITING_BYTES: usize = 256 << 20;
 const MAX_GROUP_BYTES: usize = 256 << 10;
 /// Most batches in one group.
 const MAX_GROUP_BATCHES: usize = 1024;
+
+/// How often a full disk is tried again while no batch comes.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// Receives the outcome of one batch.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -173,7 +178,11 @@ impl Shared {
             if queue.closed {
                 return None;
             }
-            self.arrived.wait(&mut queue);
+            if *self.health.lock() != StoreHealth::Full {
+                self.arrived.wait(&mut queue);
+            } else if self.arrived.wait_for(&mut queue, PROBE).timed_out() {
+                MutexGuard::unlocked(&mut queue, || self.probe());
+            }
         }
         let mut group = Vec::new();
         let mut bytes = 0;
@@ -239,6 +248,22 @@ impl Shared {
             }
         }
         outcomes
+    }
+
+    /// Tries a full disk again. Nobody else does while health says that nothing
+    /// can be written and callers believe it.
+    fn probe(&self) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _held = self.commits.lock();
+            self.engine.commit(&[])
+        }));
+        match outcome {
+            Ok(Ok(())) => self.set_health(StoreHealth::Serving),
+            Ok(Err(StoreError::Full { .. })) => {}
+            Ok(Err(StoreError::Poisoned { cause })) => drop(self.poison(cause)),
+            Ok(Err(other)) => drop(self.poison(other.to_string())),
+            Err(panic) => drop(self.poison(panic_text(&*panic))),
+        }
     }
 
     fn poison(&self, cause: String) -> Result<(), StoreError> {

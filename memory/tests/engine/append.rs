@@ -204,6 +204,17 @@ async fn a_creation_is_repeatable() {
     assert_eq!(first, again);
     let other = world.engine.create_conversation(&tenant(), new(Some("other"))).await;
     assert!(matches!(other, Err(EngineError::AlreadyExists { .. })), "{other:?}");
+    let titled = |title: &str| NewConversation { title: title.into(), ..new(None) };
+    let labelled = NewConversation { labels: [("a".into(), "b".into())].into(), ..new(None) };
+    for other in [titled("t"), NewConversation { user_id: "u".into(), ..new(None) }, labelled] {
+        let other = world.engine.create_conversation(&tenant(), other).await;
+        assert!(matches!(other, Err(EngineError::AlreadyExists { .. })), "{other:?}");
+    }
+    // What became of it since is no other content.
+    let patch = ConversationPatch { title: Some("t".into()), ..ConversationPatch::default() };
+    world.engine.update_conversation(&tenant(), &first.id, patch).await.expect("updated");
+    let again = world.engine.create_conversation(&tenant(), new(None)).await.expect("repeated");
+    assert_eq!((again.id, again.title.as_str()), (first.id.clone(), "t"));
     world.engine.delete_conversation(&tenant(), &first.id).await.expect("deleted");
     let anew = world.engine.create_conversation(&tenant(), new(None)).await.expect("created anew");
     assert_ne!(anew.id, first.id);

@@ -243,3 +243,36 @@ async fn a_pin_outlives_neither_its_turn_nor_its_change() {
     let removed = world.engine.unpin_fact(&tenant(), &root, &first.fact.id).await;
     assert!(matches!(removed, Err(EngineError::NotFound { kind: "fact", .. })));
 }
+
+#[tokio::test]
+async fn the_vectors_of_questions_that_leaned_on_a_turn_go_with_it() {
+    for (delete, of_fork) in [(false, false), (false, true), (true, false)] {
+        let world = World::new().await;
+        let root = world.create("root").await;
+        world.say(&root, &[SECRET, "and the second one?"]).await;
+        let asked = if of_fork {
+            let fork = world.fork(&root, 1, "fork").await;
+            world.say(&fork, &["and the third one?"]).await;
+            fork
+        } else {
+            root.clone()
+        };
+        world.drain().await;
+        let question = world.window(&asked, "").await.search_query;
+        assert!(question.contains(SECRET), "{question}");
+        let other = world.create("other").await;
+        // Whether the vector of these words is known shows in what is embedded.
+        let embedded = async || {
+            let before = world.controls.embedded.load(Ordering::SeqCst);
+            world.found(&other, &question, SearchMethod::Dense).await;
+            world.controls.embedded.load(Ordering::SeqCst) - before
+        };
+        assert_eq!(embedded().await, 0);
+        if delete {
+            world.engine.delete_conversation(&tenant(), &root).await.expect("deleted");
+        } else {
+            forget(&world, &root, &[1]).await;
+        }
+        assert_eq!(embedded().await, 1, "delete: {delete}, fork: {of_fork}");
+    }
+}

@@ -243,3 +243,58 @@ async fn forks_creations_and_deletions_at_once_end() {
     world.drain().await;
     assert_eq!(world.keys(), Vec::<Vec<u8>>::new());
 }
+
+#[tokio::test]
+async fn a_fork_has_what_the_caller_had_pinned_by_then() {
+    let world = World::new().await;
+    let root = world.create("root").await;
+    let pinned = async |of: &ConversationId, new: NewFact| {
+        world.engine.pin_fact(&tenant(), of, new).await.expect("pinned").0.fact.id
+    };
+    let texts = async |of: &ConversationId| -> Vec<String> {
+        let listed = world.engine.list_facts(&tenant(), of, None, 100, false).await;
+        let (facts, _, _) = listed.expect("listed");
+        facts.into_iter().map(|pinned| pinned.fact.text).collect()
+    };
+    world.say(&root, &["hello", "I am allergic to nuts"]).await;
+    let allergy = NewFact {
+        required: true,
+        request_id: "allergy".into(),
+        ..pin("Allergic to nuts", Some(2))
+    };
+    let allergy = pinned(&root, allergy).await;
+    pinned(&root, about("hotel", "Hilton")).await;
+    world.say(&root, &["something else"]).await;
+    pinned(&root, about("hotel", "Marriott")).await;
+    pinned(&root, pin("Known late", Some(1))).await;
+
+    let fork = world.fork(&root, 2, "fork").await;
+    assert_eq!(texts(&fork).await, ["Allergic to nuts", "The hotel is Hilton"]);
+    world.say(&fork, &["what may I eat?"]).await;
+    world.settle(&fork).await;
+    let window = words(&world.window(&fork, "what may I eat?").await);
+    assert!(window.contains("Allergic to nuts"), "{window}");
+    let far = world.fork(&fork, 3, "far").await;
+    assert_eq!(texts(&far).await, texts(&fork).await);
+    assert!(texts(&world.fork(&root, 1, "early").await).await.is_empty());
+    let all = world.fork(&root, 3, "all").await;
+    assert_eq!(texts(&all).await, ["Allergic to nuts", "The hotel is Marriott", "Known late"]);
+
+    // What becomes of one becomes of no other.
+    world.engine.unpin_fact(&tenant(), &far, &allergy).await.expect("unpinned");
+    assert_eq!(texts(&far).await, ["The hotel is Hilton"]);
+    pinned(&fork, about("hotel", "Ritz")).await;
+    assert_eq!(texts(&fork).await, ["Allergic to nuts", "The hotel is Ritz"]);
+    assert_eq!(texts(&root).await, ["Allergic to nuts", "The hotel is Marriott", "Known late"]);
+
+    // A turn that they share takes its pin with it everywhere.
+    world.drain().await;
+    let done = world.engine.forget_turns(&tenant(), &fork, &[2]).await.expect("forgotten");
+    assert_eq!(done.facts_removed, 3);
+    assert_eq!(texts(&fork).await, ["The hotel is Ritz"]);
+    assert_eq!(texts(&all).await, ["The hotel is Marriott", "Known late"]);
+    world.drain().await;
+    assert_eq!(world.holding("llergic"), 0);
+    let window = words(&world.window(&all, "what may I eat?").await);
+    assert!(!window.contains("llergic"), "{window}");
+}

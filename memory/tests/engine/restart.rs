@@ -81,6 +81,65 @@ async fn another_model_embeds_everything_again() {
 }
 
 #[tokio::test]
+async fn another_index_is_given_everything_without_embedding_it_again() {
+    let mut world = World::new().await;
+    let root = world.create("root").await;
+    world.say(&root, &["alpha", "beta", "gone"]).await;
+    let fork = world.fork(&root, 2, "fork").await;
+    world.say(&fork, &["gamma"]).await;
+    world.drain().await;
+    world.engine.forget_turns(&tenant(), &root, &[3]).await.expect("forgotten");
+    world.drain().await;
+    let indexed = |world: &World| world.controls.indexed.swap(0, Ordering::SeqCst);
+    let embedded = |world: &World| world.controls.embedded.load(Ordering::SeqCst);
+    let (before, _) = (embedded(&world), indexed(&world));
+    for (place, turns) in [("a", 3), ("a", 0), ("b", 3), ("", 0), ("b", 3)] {
+        *world.controls.index_place.lock().expect("sound") = place.to_owned();
+        world = world.reopen().await;
+        world.drain().await;
+        assert_eq!((indexed(&world), embedded(&world)), (turns, before), "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_lost_everything_is_filled_again() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha", "beta"]).await;
+    world.drain().await;
+    world.controls.indexed.store(0, Ordering::SeqCst);
+    for _ in 0..2 {
+        world.controls.index_emptied.notify_one();
+        within("the index to be told", async {
+            while world.controls.indexed.load(Ordering::SeqCst) < 2 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        world.drain().await;
+        assert_eq!(world.controls.indexed.swap(0, Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_rebuild_keeps_nobody_from_appending() {
+    let limits = Limits { outbox_turns: 3, ..Limits::default() };
+    let mut world = World::with(StoreKind::Sled, limits).await;
+    let c = world.create("c").await;
+    world.say(&c, &["a", "b", "c"]).await;
+    world.drain().await;
+    world.model = "other".into();
+    world.controls.embedder_down.store(true, Ordering::SeqCst);
+    let world = world.reopen().await;
+    assert_eq!(world.engine.outbox_backlog(), 3);
+    world.say(&c, &["d", "e", "f"]).await;
+    let beyond = world.engine.append_turns(&tenant(), &c, vec![named("g", "g")], None).await;
+    assert!(matches!(beyond, Err(EngineError::LimitReached { limit: "outbox_turns", .. })));
+    world.controls.embedder_down.store(false, Ordering::SeqCst);
+    world.settle(&c).await;
+}
+
+#[tokio::test]
 async fn a_rebuild_derives_every_turn_of_every_tenant() {
     let world = World::new().await;
     let c = world.create("c").await;

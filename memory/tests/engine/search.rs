@@ -196,6 +196,30 @@ async fn an_index_that_is_down_is_named() {
 }
 
 #[tokio::test]
+async fn an_index_that_refuses_fails_no_read() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["alpha"]).await;
+    world.settle(&c).await;
+    world.controls.index_refuses.store(true, Ordering::SeqCst);
+    // One turn that waits, so that the index is given its words too.
+    world.say(&c, &["beta"]).await;
+    let search = search_in(&c, "alpha", SearchMethod::Hybrid);
+    let outcome = world.engine.search(&tenant(), search).await.expect("an answer all the same");
+    let down = |shortfall: &Shortfall| match shortfall {
+        Shortfall::IndexUnavailable(cause) => !cause.contains("secret"),
+        _ => false,
+    };
+    assert!(outcome.shortfalls.iter().any(down), "{:?}", outcome.shortfalls);
+    let window = world.window(&c, "alpha").await;
+    assert!(window.shortfalls.iter().any(down), "{:?}", window.shortfalls);
+    assert!(words(&window).contains("alpha"), "recent turns stand all the same");
+    world.controls.index_refuses.store(false, Ordering::SeqCst);
+    world.settle(&c).await;
+    assert_eq!(world.found(&c, "alpha", SearchMethod::Hybrid).await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_full_outbox_refuses_and_recovers() {
     let limits = Limits { outbox_turns: 3, ..Limits::default() };
     let world = World::with(StoreKind::Sled, limits).await;

@@ -47,12 +47,14 @@ pub(crate) struct Double {
     state: Arc<Mutex<State>>,
     /// While set, an update waits for a permit after it has told of itself.
     gate: Arc<Mutex<Option<Gate>>>,
+    /// The same for whoever looks for a collection.
+    lookups: Arc<Mutex<Option<Gate>>>,
 }
 
-/// Holds updates back.
+/// Holds calls back.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    /// Told when an update has come to the gate.
+    /// Told when a call has come to the gate.
     pub(crate) reached: Arc<Notify>,
     /// A permit lets one through.
     pub(crate) open: Arc<Semaphore>,
@@ -107,6 +109,13 @@ impl Double {
     pub(crate) fn hold_updates(&self) -> Gate {
         let gate = Gate { reached: Arc::default(), open: Arc::new(Semaphore::new(0)) };
         *self.gate.lock() = Some(gate.clone());
+        gate
+    }
+
+    /// Holds back, from here on, who looks for a collection.
+    pub(crate) fn hold_lookups(&self) -> Gate {
+        let gate = Gate { reached: Arc::default(), open: Arc::new(Semaphore::new(0)) };
+        *self.lookups.lock() = Some(gate.clone());
         gate
     }
 
@@ -202,6 +211,11 @@ impl Double {
         request: wire::CollectionExistsRequest,
     ) -> Result<wire::CollectionExistsResponse, Status> {
         self.healthy()?;
+        let gate = self.lookups.lock().clone();
+        if let Some(gate) = gate {
+            gate.reached.notify_one();
+            gate.open.acquire().await.expect("open").forget();
+        }
         let exists = self.state.lock().collections.contains_key(&request.collection_name);
         let result = Some(wire::CollectionExists { exists });
         Ok(wire::CollectionExistsResponse { result, ..Default::default() })

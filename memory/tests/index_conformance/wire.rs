@@ -42,6 +42,7 @@ pub(crate) fn options() -> QdrantOptions {
         collection_prefix: "throughline_test".to_owned(),
         search_deadline: Duration::from_secs(30),
         backoff: Duration::from_millis(1),
+        pause_after_failure: Duration::ZERO,
         ..QdrantOptions::default()
     }
 }
@@ -230,6 +231,71 @@ async fn a_dropped_collection_is_made_again() {
     assert!(matches!(outcome, Err(IndexError::Refused(_))), "{outcome:?}");
     index.upsert(&tenant, &id("c1"), "u", vec![turn(1, "harbour")]).await.expect("upsert");
     assert_eq!(double.points(), 2);
+}
+
+#[tokio::test]
+async fn whoever_feeds_it_learns_that_the_collection_is_new() {
+    let world = World::new();
+    let double = Double::default();
+    let url = double.serve().await;
+    let index = connect(&url, &world).await;
+    index.emptied().await;
+    let tenant = world.tenant("acme");
+    index.upsert(&tenant, &id("c1"), "u", vec![turn(1, "harbour")]).await.expect("upsert");
+    // One that is there already, and one that was dropped under us.
+    let second = connect(&url, &world).await;
+    assert_eq!(second.place(), index.place());
+    assert!(index.place().is_some_and(|place| place.ends_with(index.collection())));
+    let told = tokio::time::timeout(Duration::from_millis(50), second.emptied()).await;
+    assert!(told.is_err(), "it was there");
+    double.drop_collections();
+    found(&second, &tenant, "harbour").await.expect_err("refused");
+    assert_eq!(found(&second, &tenant, "harbour").await.expect("search"), []);
+    second.emptied().await;
+}
+
+#[tokio::test]
+async fn searches_do_not_queue_behind_a_server_that_is_down() {
+    let world = World::new();
+    let double = Double::default();
+    double.set_down(true);
+    let url = double.serve().await;
+    let source = Arc::new(world.source());
+    let options = QdrantOptions { pause_after_failure: Duration::from_secs(3_600), ..options() };
+    let connected = QdrantIndex::connect(&url, None, &model(DIMENSIONS), source, options).await;
+    let index = connected.expect("connect");
+    double.take_calls();
+    double.set_down(false);
+    // The server would answer; what was learnt of it stands for the searches,
+    // and for the writes, which are tried again later.
+    let tenant = world.tenant("acme");
+    for _ in 0..3 {
+        let outcome = found(&index, &tenant, "harbour").await;
+        assert!(matches!(outcome, Err(IndexError::Unavailable(_))), "{outcome:?}");
+    }
+    let outcome = index.upsert(&tenant, &id("c1"), "u", vec![turn(1, "harbour")]).await;
+    assert!(matches!(outcome, Err(IndexError::Unavailable(_))), "{outcome:?}");
+    assert!(double.take_calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_does_not_wait_for_another_that_looks_for_the_collection() {
+    let world = World::new();
+    let double = Double::default();
+    double.set_down(true);
+    let index = Arc::new(connect(&double.serve().await, &world).await);
+    double.set_down(false);
+    let gate = double.hold_lookups();
+    let tenant = world.tenant("acme");
+    let first = tokio::spawn({
+        let (index, tenant) = (index.clone(), tenant.clone());
+        async move { found(&index, &tenant, "harbour").await }
+    });
+    gate.reached.notified().await;
+    let outcome = found(&index, &tenant, "harbour").await;
+    assert!(matches!(outcome, Err(IndexError::Unavailable(_))), "{outcome:?}");
+    gate.open.add_permits(2);
+    assert_eq!(first.await.expect("joined").expect("search"), []);
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! mount -t tmpfs -o size=64m tmpfs /mnt/small
-//! THROUGHLINE_TEST_SMALL_DIR=/mnt/small cargo test --test store_full_disk -- --ignored
+//! THROUGHLINE_TEST_SMALL_DIR=/mnt/small \
+//!     cargo test -p throughline-memory --test store full_disk -- --ignored
 //! ```
 
 use std::fs;

@@ -1,8 +1,12 @@
 //! The committing thread in front of engines that count, stall and fail.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use throughline_memory::store::{
@@ -17,6 +21,8 @@ struct Scripted {
     outcomes: Mutex<Vec<Outcome>>,
     gate: Mutex<Gate>,
     changed: Condvar,
+    /// What is tried without anything to write finds no space.
+    full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -97,7 +103,10 @@ impl ConversationStore for Scripted {
             self.changed.wait(&mut gate);
         }
         drop(gate);
-        let outcome = self.outcomes.lock().pop();
+        if batch.is_empty() && self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Full { path: "d".to_owned() });
+        }
+        let outcome = if batch.is_empty() { None } else { self.outcomes.lock().pop() };
         match outcome {
             Some(Outcome::Full) => return Err(StoreError::Full { path: "d".to_owned() }),
             Some(Outcome::Poisoned) => {
@@ -260,7 +269,9 @@ async fn a_failed_commit_answers_every_waiter_and_a_failed_sync_is_for_good() {
 
 #[tokio::test]
 async fn a_full_disk_shows_in_the_health_until_a_commit_works() {
-    let store = store(&Scripted::failing(&[Outcome::Full, Outcome::Full]), 10);
+    let engine = Scripted::failing(&[Outcome::Full, Outcome::Full]);
+    engine.full.store(true, Ordering::SeqCst);
+    let store = store(&engine, 10);
     for _ in 0..2 {
         assert!(matches!(store.commit(one(1)).await, Err(StoreError::Full { .. })));
         assert_eq!(store.health(), StoreHealth::Full);
@@ -268,4 +279,25 @@ async fn a_full_disk_shows_in_the_health_until_a_commit_works() {
     }
     store.commit(one(1)).await.unwrap();
     assert_eq!(store.health(), StoreHealth::Serving);
+}
+
+#[test]
+fn a_full_disk_ends_in_the_health_without_a_commit() {
+    let engine = Scripted::failing(&[Outcome::Full]);
+    engine.full.store(true, Ordering::SeqCst);
+    let store = store(&engine, 10);
+    assert!(matches!(store.commit_blocking(one(1)), Err(StoreError::Full { .. })));
+    // Tried once more, in vain.
+    engine.wait_entered(2);
+    assert_eq!(store.health(), StoreHealth::Full);
+    engine.full.store(false, Ordering::SeqCst);
+    let limit = Instant::now() + Duration::from_secs(30);
+    while store.health() != StoreHealth::Serving {
+        assert!(Instant::now() < limit, "still {:?}", store.health());
+        std::thread::yield_now();
+    }
+    // Nothing is tried any more.
+    let tried = engine.commits();
+    store.commit_blocking(one(2)).unwrap();
+    assert_eq!(engine.commits(), tried + 1);
 }

@@ -174,7 +174,7 @@ async fn play(stub: &Stub, turns: Vec<Turn>) -> anyhow::Result<String> {
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(200));
     loop {
         tick.tick().await;
-        let request = GetConversationRequest { name: name.clone() };
+        let request = GetConversationRequest { name: name.clone(), min_revision: 0 };
         let now = stub.conversations().get_conversation(request).await?.into_inner();
         let indexed = now.conversation.map_or(0, |now| now.indexed_sequence);
         bar.set_position(indexed);

@@ -182,6 +182,20 @@ impl Call {
         let _ = draining.wait_for(|draining| *draining).await;
     }
 
+    /// Waits until the conversation has this revision, or for the deadline; not at
+    /// all for 0.
+    pub(crate) async fn at_revision(
+        &self,
+        id: &ConversationId,
+        min_revision: u64,
+    ) -> Result<(), ApiError> {
+        if min_revision == 0 {
+            return Ok(());
+        }
+        let wait = self.engine.wait_revision(&self.tenant, id, min_revision);
+        self.until_revision(Some(id), min_revision, wait).await
+    }
+
     /// Waits for `work` until the deadline; then says that the revision was not
     /// reached, and where the conversation stands.
     pub(crate) async fn until_revision<T>(

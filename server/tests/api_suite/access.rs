@@ -150,7 +150,7 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
             "GetConversation",
             Named,
             c.conversations().get_conversation,
-            |t| pb::GetConversationRequest { name: t.conversation }
+            |t| pb::GetConversationRequest { name: t.conversation, min_revision: 0 }
         ),
         row!(
             "ConversationService",
@@ -221,7 +221,10 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
             Named,
             (|client, target| {
                 async move {
-                    let request = pb::ExportConversationRequest { name: target.conversation };
+                    let request = pb::ExportConversationRequest {
+                        name: target.conversation,
+                        min_revision: 0,
+                    };
                     let stream = client.conversations().export_conversation(request).await?;
                     let items: Vec<_> = stream.into_inner().collect().await;
                     let items: Result<Vec<_>, _> = items.into_iter().collect();
@@ -239,7 +242,11 @@ fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
                 use pb::import_conversation_request::Item;
                 let item = Some(Item::Conversation(pb::Conversation::default()));
                 let conversation_id = String::new();
-                futures::stream::iter([pb::ImportConversationRequest { item, conversation_id }])
+                futures::stream::iter([pb::ImportConversationRequest {
+                    item,
+                    conversation_id,
+                    request_id: String::new(),
+                }])
             }
         ),
     ]

@@ -181,7 +181,7 @@ async fn outcomes_are_carried_by_exports() {
     let c = acme.create("c").await;
     acme.append(&c, vec![user("Hello."), assistant("Hi.")]).await.unwrap();
     record(&acme, &format!("{c}/turns/2"), outcome("judge", 0.25)).await.unwrap();
-    let request = pb::ExportConversationRequest { name: c.clone() };
+    let request = pb::ExportConversationRequest { name: c.clone(), min_revision: 0 };
     let export = acme.conversations().export_conversation(request).await.unwrap().into_inner();
     let items: Vec<_> = export.map(|message| message.unwrap().item.unwrap()).collect().await;
     let import = items.into_iter().enumerate().map(|(at, item)| {
@@ -193,7 +193,7 @@ async fn outcomes_are_carried_by_exports() {
             Out::Fact(fact) => Item::Fact(fact),
             Out::Outcome(outcome) => Item::Outcome(outcome),
         });
-        pb::ImportConversationRequest { item, conversation_id }
+        pb::ImportConversationRequest { item, conversation_id, request_id: String::new() }
     });
     let import = futures::stream::iter(import.collect::<Vec<_>>());
     acme.conversations().import_conversation(import).await.unwrap();

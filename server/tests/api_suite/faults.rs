@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use throughline::pb;
@@ -23,11 +24,12 @@ use tonic_types::StatusExt as _;
 
 use crate::harness::{ACME, TestServer, opened, opened_over, text_of, user};
 
-/// A store in memory whose disk can be broken.
+/// A store in memory whose disk can be broken, or full.
 #[derive(Default)]
 struct Breakable {
     pairs: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     broken: AtomicBool,
+    full: AtomicBool,
 }
 
 const CAUSE: &str = "EIO on /secret/place";
@@ -64,6 +66,9 @@ impl ConversationStore for Breakable {
     fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Poisoned { cause: CAUSE.to_owned() });
+        }
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Full { path: "/secret/place".to_owned() });
         }
         let mut pairs = self.pairs.lock().unwrap();
         for write in batch {
@@ -112,6 +117,49 @@ async fn after_a_failed_sync_reads_go_on_and_health_says_so() {
     assert_eq!(second.status(), ServingStatus::NotServing);
     let texts: Vec<String> = acme.turns(&name).await.iter().map(text_of).collect();
     assert_eq!(texts, ["kept"]);
+    drop((watch, health));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_with_its_mend_and_health_comes_back_by_itself() {
+    let mut server = TestServer::starting().await;
+    let disk = Arc::new(Breakable::default());
+    let store = Store::with_engine(Arc::clone(&disk) as _, 64).unwrap();
+    let parts = opened_over(store, server.data.path(), Limits::default()).await;
+    server.server.open(parts).await;
+    let acme = server.client(ACME);
+    let name = acme.create("c").await;
+    acme.append(&name, vec![user("kept")]).await.unwrap();
+    let service = "throughline.v1.ConversationService".to_owned();
+    let mut health = HealthClient::new(server.channel.clone());
+    let watch = health.watch(HealthCheckRequest { service }).await.unwrap();
+    let mut watch = watch.into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+
+    disk.full.store(true, Ordering::SeqCst);
+    let create = pb::CreateConversationRequest::default();
+    let statuses = [
+        acme.append(&name, vec![user("lost")]).await.unwrap_err(),
+        acme.conversations().create_conversation(create).await.unwrap_err(),
+    ];
+    for status in statuses {
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "STORAGE_FULL");
+        assert!(status.message().contains("retry later"), "{}", status.message());
+        assert!(status.get_details_retry_info().is_some());
+        assert!(!status.message().contains("secret"), "{}", status.message());
+    }
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    let texts: Vec<String> = acme.turns(&name).await.iter().map(text_of).collect();
+    assert_eq!(texts, ["kept"], "reads go on");
+    assert_eq!(acme.search(&name, "kept").await, ["kept"]);
+
+    // Nobody writes to a server that does not serve.
+    disk.full.store(false, Ordering::SeqCst);
+    let back = tokio::time::timeout(Duration::from_secs(20), watch.message()).await.unwrap();
+    assert_eq!(back.unwrap().unwrap().status(), ServingStatus::Serving);
+    acme.append(&name, vec![user("again")]).await.unwrap();
     drop((watch, health));
     server.stop().await;
 }

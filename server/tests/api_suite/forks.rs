@@ -60,7 +60,7 @@ async fn a_forgotten_turn_is_gone_from_every_branch() {
         async move { conversations.forget_turns(request).await.unwrap().into_inner() }
     };
     let first = forget().await;
-    assert_eq!((first.turns_removed, first.facts_removed), (1, 1));
+    assert_eq!((first.turns_removed, first.facts_removed), (1, 2), "with the fork's copy");
     assert_eq!(forget().await.turns_removed, 0);
     for name in [&main, &branch] {
         let turns = acme.turns(name).await;
@@ -92,5 +92,29 @@ async fn a_deleted_conversation_leaves_its_forks_what_they_share() {
     let request = pb::DeleteConversationRequest { name: branch.clone() };
     let last = acme.conversations().delete_conversation(request).await.unwrap().into_inner();
     assert_eq!(last.turns_shared, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_required_pin_holds_in_the_fork() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let main = acme.create("main").await;
+    let pin = |text: &str| pb::PinFactRequest {
+        conversation: main.clone(),
+        fact: Some(pb::Fact { required: true, ..crate::harness::fact(text) }),
+        request_id: String::new(),
+    };
+    acme.append(&main, vec![user("hello")]).await.unwrap();
+    acme.memory().pin_fact(pin("allergic to nuts")).await.unwrap();
+    acme.append(&main, vec![user("what may I eat?")]).await.unwrap();
+    acme.memory().pin_fact(pin("pinned behind it")).await.unwrap();
+    let branch = fork(&acme, &main, 1, "branch").await.name;
+    acme.append(&branch, vec![user("what may I drink?")]).await.unwrap();
+    let request =
+        pb::BuildContextRequest { conversation: branch, ..pb::BuildContextRequest::default() };
+    let window = acme.context().build_context(request).await.unwrap().into_inner();
+    let said = format!("{window:?}");
+    assert!(said.contains("allergic to nuts") && !said.contains("pinned behind it"), "{said}");
     server.stop().await;
 }

@@ -150,7 +150,7 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, name: &str) -> Result<pb::Conversation, Status> {
-        let request = pb::GetConversationRequest { name: name.to_owned() };
+        let request = pb::GetConversationRequest { name: name.to_owned(), min_revision: 0 };
         let found = self.conversations().get_conversation(request).await?;
         Ok(found.into_inner().conversation.unwrap())
     }

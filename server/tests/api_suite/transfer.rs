@@ -10,7 +10,7 @@ use tonic_types::StatusExt as _;
 use crate::harness::{ACME, Client, TestServer, fact, turn, user, with_id};
 
 async fn export(client: &Client, name: &str) -> Vec<out::Item> {
-    let request = pb::ExportConversationRequest { name: name.to_owned() };
+    let request = pb::ExportConversationRequest { name: name.to_owned(), min_revision: 0 };
     let stream = client.conversations().export_conversation(request).await.unwrap().into_inner();
     stream.map(|message| message.unwrap().item.unwrap()).collect().await
 }
@@ -20,10 +20,20 @@ async fn import(
     id: &str,
     items: Vec<r#in::Item>,
 ) -> Result<pb::ImportConversationResponse, Status> {
-    let id = id.to_owned();
+    import_as(client, id, "", items).await
+}
+
+async fn import_as(
+    client: &Client,
+    id: &str,
+    request_id: &str,
+    items: Vec<r#in::Item>,
+) -> Result<pb::ImportConversationResponse, Status> {
+    let (id, request_id) = (id.to_owned(), request_id.to_owned());
     let messages = items.into_iter().enumerate().map(move |(at, item)| {
-        let conversation_id = if at == 0 { id.clone() } else { String::new() };
-        pb::ImportConversationRequest { item: Some(item), conversation_id }
+        let first = |text: &String| if at == 0 { text.clone() } else { String::new() };
+        let (conversation_id, request_id) = (first(&id), first(&request_id));
+        pb::ImportConversationRequest { item: Some(item), conversation_id, request_id }
     });
     let messages: Vec<_> = messages.collect();
     let answer = client.conversations().import_conversation(futures::stream::iter(messages)).await;
@@ -116,6 +126,49 @@ async fn an_import_of_an_export_exports_the_same() {
     // Ids are honoured: a retry of the original append is a repeat here too.
     let answer = acme.append(&copy.name, vec![named()]).await.unwrap();
     assert_eq!((answer.turns[0].sequence, answer.turns[0].repeated_append), (4, true));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_whose_answer_was_lost_is_repeated_without_a_second_conversation() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = source(&acme).await;
+    let items = back(&export(&acme, &name).await);
+    let first = import_as(&acme, "", "i-1", items.clone()).await.unwrap();
+    let made = first.conversation.clone().unwrap();
+    let again = import_as(&acme, "", "i-1", items.clone()).await.unwrap();
+    assert_eq!(again.conversation.unwrap().name, made.name);
+    assert_eq!((again.turns, again.facts), (first.turns, first.facts));
+    let request = pb::ListConversationsRequest::default();
+    let listed = acme.conversations().list_conversations(request).await.unwrap().into_inner();
+    assert_eq!(listed.conversations.len(), 2);
+
+    let mut other = items.clone();
+    other.pop();
+    for (id, items) in [("", other), ("elsewhere", items.clone())] {
+        let status = import_as(&acme, id, "i-1", items).await.unwrap_err();
+        assert_eq!(status.code(), Code::AlreadyExists, "{status}");
+        assert!(status.message().contains(&made.name), "{status}");
+    }
+    assert_eq!(acme.get(&made.name).await.unwrap().last_sequence, 600);
+    // Another call's request id is no import's.
+    let request = pb::CreateConversationRequest { request_id: "c".into(), ..Default::default() };
+    acme.conversations().create_conversation(request).await.unwrap();
+    let status = import_as(&acme, "", "c", items.clone()).await.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists);
+
+    // What failed can be tried again, and so can what was deleted.
+    let mut broken = items.clone();
+    broken.remove(300);
+    let status = import_as(&acme, "", "i-2", broken).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    let second = import_as(&acme, "", "i-2", items.clone()).await.unwrap().conversation.unwrap();
+    assert_ne!(second.name, made.name);
+    let request = pb::DeleteConversationRequest { name: made.name.clone() };
+    acme.conversations().delete_conversation(request).await.unwrap();
+    let third = import_as(&acme, "", "i-1", items).await.unwrap().conversation.unwrap();
+    assert_ne!(third.name, made.name);
     server.stop().await;
 }
 

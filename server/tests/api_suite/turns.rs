@@ -1,7 +1,10 @@
 //! What is appended comes back byte for byte, in order.
 
+use std::time::Duration;
+
 use prost_types::{Struct, Timestamp, Value, value::Kind};
 use throughline::pb::{self, part::Content};
+use tonic::Request;
 
 use crate::harness::{ACME, TestServer, text_of, turn, user, with_id};
 
@@ -101,5 +104,34 @@ async fn a_hundred_thousand_characters_and_a_thousand_turns_are_taken() {
     assert_eq!(text_of(&acme.turns(&name).await[0]), long);
     let many = (0..999).map(|_| user("x")).collect();
     assert_eq!(acme.append(&name, many).await.unwrap().last_sequence, 1_000);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_small_turns_stream_in() {
+    const MESSAGES: usize = 100;
+    const TURNS: usize = 1_000;
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = acme.create("long").await;
+    let conversation = name.clone();
+    let messages = (0..MESSAGES).map(move |_| pb::StreamTurnsRequest {
+        conversation: conversation.clone(),
+        turns: (0..TURNS).map(|_| user("x")).collect(),
+    });
+    let mut request = Request::new(futures::stream::iter(messages));
+    // Each turn costs the same, however many there are: far from it if not.
+    request.set_timeout(Duration::from_secs(120));
+    let answer = acme.conversations().stream_turns(request).await.unwrap().into_inner();
+    let all = (MESSAGES * TURNS) as u64;
+    assert_eq!((answer.appended, answer.last_sequence), (all, all));
+    let last = pb::ListTurnsRequest {
+        conversation: name,
+        page_size: 1,
+        descending: true,
+        ..pb::ListTurnsRequest::default()
+    };
+    let page = acme.conversations().list_turns(last).await.unwrap().into_inner();
+    assert_eq!(page.turns[0].sequence, all);
     server.stop().await;
 }

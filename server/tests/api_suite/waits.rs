@@ -37,7 +37,11 @@ async fn a_revision_that_does_not_come_is_told_before_the_deadline() {
         min_revision: ahead,
         ..Default::default()
     };
+    let get = pb::GetConversationRequest { name: name.clone(), min_revision: ahead };
+    let export = pb::ExportConversationRequest { name: name.clone(), min_revision: ahead };
     let statuses = [
+        acme.conversations().get_conversation(timed(get)).await.unwrap_err(),
+        acme.conversations().export_conversation(timed(export)).await.unwrap_err(),
         acme.conversations().list_turns(timed(list)).await.unwrap_err(),
         acme.memory().search_turns(timed(search)).await.unwrap_err(),
         acme.context().build_context(timed(build)).await.unwrap_err(),

@@ -45,7 +45,7 @@ pub(crate) async fn call(
             Err(error) => return Err(error),
         },
         "get_conversation" => {
-            let request = v1::GetConversationRequest { name: name(id) };
+            let request = v1::GetConversationRequest { name: name(id), min_revision: 0 };
             conversation(client.get_conversation(request).await?.conversation.unwrap())
         }
         "delete_conversation" => {
@@ -197,7 +197,7 @@ async fn search(client: &Client, given: &Value) -> Result<Value, Error> {
 /// Streams a conversation out, and in again under another id.
 async fn copy(client: &Client, from: &str, to: &str) -> Result<Value, Error> {
     use v1::{export_conversation_response::Item as Out, import_conversation_request::Item as In};
-    let request = v1::ExportConversationRequest { name: name(from) };
+    let request = v1::ExportConversationRequest { name: name(from), min_revision: 0 };
     let exported = client.conversations().export_conversation(request).await?.into_inner();
     let items: Vec<_> = exported.collect().await;
     let mut conversation_id = to.to_owned();
@@ -210,7 +210,11 @@ async fn copy(client: &Client, from: &str, to: &str) -> Result<Value, Error> {
             Out::Outcome(outcome) => In::Outcome(outcome),
         });
         let conversation_id = std::mem::take(&mut conversation_id);
-        uploads.push(v1::ImportConversationRequest { item, conversation_id });
+        uploads.push(v1::ImportConversationRequest {
+            item,
+            conversation_id,
+            request_id: String::new(),
+        });
     }
     let sent = client.conversations().import_conversation(futures::stream::iter(uploads)).await?;
     Ok(json!({"turns": sent.into_inner().turns}))

@@ -67,6 +67,9 @@ pub struct QdrantOptions {
     /// Pause before the second attempt at most; doubled for each further one,
     /// up to 2 s, and drawn at random below that.
     pub backoff: Duration,
+    /// How long a failure to find or make the collection stands for the calls
+    /// after it, which are answered at once.
+    pub pause_after_failure: Duration,
     /// Turns that are kept until the server acknowledges them. Those beyond are
     /// found only when it has.
     pub max_pending: usize,
@@ -84,6 +87,7 @@ impl Default for QdrantOptions {
             write_deadline: Duration::from_secs(30),
             max_attempts: 5,
             backoff: Duration::from_millis(50),
+            pause_after_failure: Duration::from_secs(1),
             max_pending: 10_000,
             average_length: 40.0,
         }
@@ -117,7 +121,11 @@ impl QdrantIndex {
     ) -> Result<Self, IndexError> {
         let index = Self {
             server: Server::new(url, api_key, &options)?,
-            collection: Collection::new(&options.collection_prefix, model),
+            collection: Collection::new(
+                &options.collection_prefix,
+                model,
+                options.pause_after_failure,
+            ),
             languages: Languages::new(source),
             pending: Pending::new(options.max_pending),
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
@@ -212,6 +220,14 @@ impl TurnIndex for QdrantIndex {
         "qdrant"
     }
 
+    fn place(&self) -> Option<String> {
+        Some(format!("qdrant/{}", self.collection.name()))
+    }
+
+    async fn emptied(&self) {
+        self.collection.made().await;
+    }
+
     async fn upsert(
         &self,
         tenant: &TenantId,
@@ -246,7 +262,7 @@ impl TurnIndex for QdrantIndex {
         if branches.is_empty() {
             return Ok(Vec::new());
         }
-        self.collection.ensure(&self.server).await?;
+        self.collection.ensure_now(&self.server).await?;
         let mut tenants: BTreeMap<&TenantId, Vec<(usize, &Branch)>> = BTreeMap::new();
         for (at, branch) in branches.iter().enumerate() {
             tenants.entry(&branch.tenant).or_default().push((at, branch));

@@ -1,9 +1,15 @@
 //! The collection: one for each embedding model, because vectors of different
 //! models cannot be compared. Made on first use.
+//!
+//! Invariants: a server that does not answer is asked for the collection by one
+//! caller at a time, and again only after a pause; a search waits for nobody
+//! else's asking; a collection that was made here is told of, because it is
+//! empty.
 
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use qdrant_client::qdrant::{
@@ -12,7 +18,10 @@ use qdrant_client::qdrant::{
     SparseVectorParams, VectorParams, VectorParamsMap, VectorsConfig,
     payload_index_params::IndexParams, vectors_config::Config,
 };
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, MutexGuard, Notify},
+    time::Instant,
+};
 
 use super::{calls::Server, filters};
 use crate::{embed::EmbeddingModel, index::IndexError};
@@ -30,16 +39,28 @@ pub(super) struct Collection {
     name: String,
     dimensions: u64,
     ready: AtomicBool,
-    making: Mutex<()>,
+    making: Mutex<Making>,
+    /// How long a failure to make it stands for the next attempts.
+    pause: Duration,
+    /// It was made here, with nothing in it.
+    made: Notify,
+}
+
+/// What became of the last attempt to make the collection.
+#[derive(Default)]
+struct Making {
+    failed: Option<(Instant, IndexError)>,
 }
 
 impl Collection {
-    pub(super) fn new(prefix: &str, model: &EmbeddingModel) -> Self {
+    pub(super) fn new(prefix: &str, model: &EmbeddingModel, pause: Duration) -> Self {
         Self {
             name: name(prefix, model),
             dimensions: model.dimensions as u64,
             ready: AtomicBool::new(false),
             making: Mutex::default(),
+            pause,
+            made: Notify::new(),
         }
     }
 
@@ -47,28 +68,66 @@ impl Collection {
         &self.name
     }
 
-    /// Makes the collection and its indexes where they are missing.
+    /// Makes the collection and its indexes where they are missing. Waits for
+    /// whoever is about it.
     pub(super) async fn ensure(&self, server: &Server) -> Result<(), IndexError> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
-        let _making = self.making.lock().await;
+        self.ensure_holding(self.making.lock().await, server).await
+    }
+
+    /// The same for a search: while somebody else is about it the index is
+    /// unavailable, so that searches do not queue behind a server that is down.
+    pub(super) async fn ensure_now(&self, server: &Server) -> Result<(), IndexError> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
+        match self.making.try_lock() {
+            Ok(making) => self.ensure_holding(making, server).await,
+            Err(_) => Err(IndexError::Unavailable("its collection is being looked for".to_owned())),
+        }
+    }
+
+    async fn ensure_holding(
+        &self,
+        mut making: MutexGuard<'_, Making>,
+        server: &Server,
+    ) -> Result<(), IndexError> {
+        if self.ready.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if let Some((at, error)) = &making.failed
+            && at.elapsed() < self.pause
+        {
+            return Err(error.clone());
+        }
+        let outcome = self.make(server).await;
+        making.failed = outcome.as_ref().err().map(|error| (Instant::now(), error.clone()));
+        self.ready.store(outcome.is_ok(), Ordering::Release);
+        outcome
+    }
+
+    async fn make(&self, server: &Server) -> Result<(), IndexError> {
         if !server.collection_exists(&self.name).await? {
             let made = server.create(self.definition()).await;
-            // Another server of ours may have been quicker.
+            // An answer that was lost, or another server of ours that was
+            // quicker. It is as new then.
             if made.is_err() && !server.collection_exists(&self.name).await? {
                 return made;
             }
+            self.made.notify_one();
         }
         self.check_dimensions(server).await?;
         for index in self.indexes() {
             server.create_index(index).await?;
         }
-        self.ready.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Returns when the collection had to be made.
+    pub(super) async fn made(&self) {
+        self.made.notified().await;
     }
 
     /// After a refusal the collection is looked at again: it may have been

@@ -16,10 +16,13 @@ pub(crate) struct TurnCell {
     owner: u64,
 }
 
+#[derive(Clone)]
 pub(crate) struct Fact {
     pub(crate) id: FactId,
     pub(crate) text: String,
     source: Option<Sequence>,
+    /// Newest turn when it was pinned.
+    known: usize,
 }
 
 #[derive(Default)]
@@ -87,7 +90,8 @@ impl Model {
         if free {
             let parent = self.of(of);
             let (user, turns) = (parent.user.clone(), parent.turns[..at].to_vec());
-            self.insert(name, Conversation { user, turns, ..Default::default() });
+            let facts = parent.facts.iter().filter(|fact| fact.known <= at).cloned().collect();
+            self.insert(name, Conversation { user, turns, facts, ..Default::default() });
         }
         free
     }
@@ -182,7 +186,7 @@ impl Model {
         });
         if let Some(id) = id {
             one.revision += 1;
-            one.facts.push(Fact { id, text: text.to_owned(), source });
+            one.facts.push(Fact { id, text: text.to_owned(), source, known: one.turns.len() });
         }
         fits
     }

@@ -33,6 +33,7 @@ pub(super) async fn handle(
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("name", &request.name));
     let id = violations.finish(id)?;
+    call.at_revision(&id, request.min_revision).await?;
     let header = call.engine.get_conversation(&call.tenant, &id).await?;
     let last = header.last_sequence;
     let (sender, receiver) = mpsc::channel(BUFFER);

@@ -2,15 +2,16 @@
 //!
 //! Works in a task of its own, so that a caller who hangs up does not leave half
 //! a conversation behind: whatever goes wrong, the new conversation is deleted
-//! again.
+//! again. A repeat waits for the import that is under way and brings nothing in.
 
 use jiff::Timestamp;
 use throughline_memory::{
-    engine::{Conversation, EngineError, FieldViolation},
+    engine::{Conversation, EngineError, FieldViolation, Imported, NewConversation},
     turn::{Sequence, Turn},
 };
 use tonic::{Code, Streaming};
 
+use super::given::Given;
 use crate::{
     grpc::{ApiError, Call, gate::transport_status, status::Failure},
     pb::{self, import_conversation_request::Item},
@@ -29,9 +30,16 @@ pub(super) async fn handle(
     mut requests: Streaming<pb::ImportConversationRequest>,
 ) -> Result<pb::ImportConversationResponse, ApiError> {
     let work = tokio::spawn(async move {
-        let created = create(&call, &mut requests).await?;
+        let mut header = Header::read(&call, &mut requests).await?;
+        let request_id = std::mem::take(&mut header.request_id);
+        let _one = call.engine.lock_import(&call.tenant, &request_id).await;
+        if let Some(known) = call.engine.imported(&call.tenant, &request_id)? {
+            return repeated(known, &request_id, header.given, &mut requests).await;
+        }
+        let created = call.engine.create_conversation(&call.tenant, header.new).await?;
         let id = created.id.clone();
-        let outcome = Import::new(&call, &created).run(&mut requests).await;
+        let import = Import::new(&call, &created, header.given);
+        let outcome = import.run(&request_id, &mut requests).await;
         if outcome.is_err()
             && let Err(error) = call.engine.delete_conversation(&call.tenant, &id).await
         {
@@ -45,6 +53,31 @@ pub(super) async fn handle(
     })
 }
 
+/// The answer to an import that was whole before, if this one brings the same.
+async fn repeated(
+    known: Imported,
+    request_id: &str,
+    mut given: Given,
+    requests: &mut Streaming<pb::ImportConversationRequest>,
+) -> Result<pb::ImportConversationResponse, ApiError> {
+    while let Some(request) = next(requests).await? {
+        request.item.iter().for_each(|item| given.item(item));
+    }
+    if known.given != Some(given.hash()) {
+        return Err(EngineError::AlreadyExists {
+            kind: "request id",
+            id: request_id.to_owned(),
+            existing: format!("conversations/{}", known.conversation.id),
+        }
+        .into());
+    }
+    Ok(pb::ImportConversationResponse {
+        conversation: Some(conversation_to_proto(known.conversation)),
+        turns: given.turns,
+        facts: given.facts,
+    })
+}
+
 async fn next(
     requests: &mut Streaming<pb::ImportConversationRequest>,
 ) -> Result<Option<pb::ImportConversationRequest>, ApiError> {
@@ -55,24 +88,36 @@ fn invalid(field: &str, why: &str) -> ApiError {
     EngineError::Invalid(vec![FieldViolation::new(field, why)]).into()
 }
 
-/// Reads the header and creates the conversation.
-async fn create(
-    call: &Call,
-    requests: &mut Streaming<pb::ImportConversationRequest>,
-) -> Result<Conversation, ApiError> {
-    let header = next(requests).await?;
-    let Some(pb::ImportConversationRequest {
-        item: Some(Item::Conversation(header)),
-        conversation_id,
-    }) = header
-    else {
-        return Err(invalid("conversation", "the first message must carry the header"));
-    };
-    let mut violations = Violations::new();
-    let (limits, request_id) = (call.limits(), String::new());
-    let new = new_conversation(Some(header), &conversation_id, request_id, limits, &mut violations);
-    let new = violations.finish(new)?;
-    Ok(call.engine.create_conversation(&call.tenant, new).await?)
+/// What the first message says.
+struct Header {
+    new: NewConversation,
+    request_id: String,
+    given: Given,
+}
+
+impl Header {
+    async fn read(
+        call: &Call,
+        requests: &mut Streaming<pb::ImportConversationRequest>,
+    ) -> Result<Self, ApiError> {
+        let first = next(requests).await?;
+        let Some(pb::ImportConversationRequest {
+            item: Some(Item::Conversation(header)),
+            conversation_id,
+            request_id,
+        }) = first
+        else {
+            return Err(invalid("conversation", "the first message must carry the header"));
+        };
+        let given = Given::new(&header, &conversation_id);
+        let mut violations = Violations::new();
+        let (header, limits) = (Some(header), call.limits());
+        let new = new_conversation(header, &conversation_id, request_id, limits, &mut violations);
+        let mut new = violations.finish(new)?;
+        // Noted when the import is whole: half of one answers no repeat.
+        let request_id = std::mem::take(&mut new.request_id);
+        Ok(Self { new, request_id, given })
+    }
 }
 
 struct Import<'a> {
@@ -81,32 +126,37 @@ struct Import<'a> {
     batch: Vec<Turn>,
     batch_bytes: usize,
     next: Sequence,
-    facts: u64,
+    given: Given,
     /// Something came that stands behind the turns.
     behind_turns: bool,
 }
 
 impl<'a> Import<'a> {
-    fn new(call: &'a Call, created: &'a Conversation) -> Self {
+    fn new(call: &'a Call, created: &'a Conversation, given: Given) -> Self {
         Self {
             call,
             created,
             batch: Vec::new(),
             batch_bytes: 0,
             next: 1,
-            facts: 0,
+            given,
             behind_turns: false,
         }
     }
 
     async fn run(
         mut self,
+        request_id: &str,
         requests: &mut Streaming<pb::ImportConversationRequest>,
     ) -> Result<pb::ImportConversationResponse, ApiError> {
         while let Some(request) = next(requests).await? {
             if !request.conversation_id.is_empty() {
                 return Err(invalid("conversation_id", "belongs to the first message"));
             }
+            if !request.request_id.is_empty() {
+                return Err(invalid("request_id", "belongs to the first message"));
+            }
+            request.item.iter().for_each(|item| self.given.item(item));
             match request.item {
                 Some(Item::Turn(turn)) => self.turn(turn).await?,
                 Some(Item::Fact(fact)) => self.fact(fact).await?,
@@ -120,11 +170,12 @@ impl<'a> Import<'a> {
         self.flush().await?;
         let (call, id) = (self.call, &self.created.id);
         call.engine.check_imported_facts(&call.tenant, id).await?;
+        call.engine.finish_import(&call.tenant, id, request_id, self.given.hash()).await?;
         let conversation = call.engine.get_conversation(&call.tenant, id).await?;
         Ok(pb::ImportConversationResponse {
             conversation: Some(conversation_to_proto(conversation)),
-            turns: self.next - 1,
-            facts: self.facts,
+            turns: self.given.turns,
+            facts: self.given.facts,
         })
     }
 
@@ -150,7 +201,6 @@ impl<'a> Import<'a> {
         let fact = imported_fact(fact, self.call.limits(), &mut violations);
         let (fact, kept) = violations.finish(fact)?;
         self.call.engine.import_fact(&self.call.tenant, &self.created.id, fact, kept).await?;
-        self.facts += 1;
         self.behind_turns = true;
         Ok(())
     }

@@ -24,13 +24,7 @@ pub(super) async fn handle(
     let from = pages.open_token(&scope, &request.page_token).and_then(cursor);
     let from = violations.take(from);
     let ((id, limit), from) = violations.finish(id.zip(limit).zip(from))?;
-    let wait = async {
-        if request.min_revision > 0 {
-            call.engine.wait_revision(&call.tenant, &id, request.min_revision).await?;
-        }
-        Ok(())
-    };
-    call.until_revision(Some(&id), request.min_revision, wait).await?;
+    call.at_revision(&id, request.min_revision).await?;
     let which = ListTurns {
         from: from.unwrap_or(request.from_sequence),
         descending: request.descending,

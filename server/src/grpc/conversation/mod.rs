@@ -15,6 +15,7 @@ mod export;
 mod forget;
 mod fork;
 mod get;
+mod given;
 mod import;
 mod list;
 mod list_turns;

@@ -29,10 +29,12 @@ class CreateConversationResponse(_message.Message):
     def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ...) -> None: ...
 
 class GetConversationRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "min_revision")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    min_revision: int
+    def __init__(self, name: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class GetConversationResponse(_message.Message):
     __slots__ = ("conversation",)
@@ -205,10 +207,12 @@ class ForgetTurnsResponse(_message.Message):
     def __init__(self, turns_removed: _Optional[int] = ..., facts_removed: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ExportConversationRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "min_revision")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    min_revision: int
+    def __init__(self, name: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class ExportConversationResponse(_message.Message):
     __slots__ = ("conversation", "turn", "fact", "outcome")
@@ -223,18 +227,20 @@ class ExportConversationResponse(_message.Message):
     def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ...) -> None: ...
 
 class ImportConversationRequest(_message.Message):
-    __slots__ = ("conversation", "turn", "fact", "outcome", "conversation_id")
+    __slots__ = ("conversation", "turn", "fact", "outcome", "conversation_id", "request_id")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     conversation: _resources_pb2.Conversation
     turn: _resources_pb2.Turn
     fact: _resources_pb2.Fact
     outcome: _resources_pb2.Outcome
     conversation_id: str
-    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., conversation_id: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., conversation_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ImportConversationResponse(_message.Message):
     __slots__ = ("conversation", "turns", "facts")

@@ -322,7 +322,10 @@ export type Turn = Message<"throughline.v1.Turn"> & {
 
   /**
    * What was said: 1 to 256 parts; together at most the turn limit of
-   * `GetServerInfo` (default 1 MiB).
+   * `GetServerInfo` (default 1 MiB). Every word is searched; by meaning a turn
+   * is known through at most 64 passages of about 200 word pieces. One of more
+   * than some 7,000 words has gaps between them, evenly from its beginning to
+   * its end.
    *
    * @generated from field: repeated throughline.v1.Part parts = 6;
    */
