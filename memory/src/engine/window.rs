@@ -9,6 +9,7 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    TurnFilter,
     asked::query_sequence,
     degradation::Built,
     late_marks,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     context::{self, Query, TurnCost, WindowInput, WindowOptions},
     degradation::WindowFacts,
+    retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
@@ -152,7 +154,13 @@ impl Engine {
             let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
             gathered.shortfalls = shortfalls.filter_map(without_query).collect();
         }
-        let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
+        let excluded: Vec<Sequence> = query_sequence(&query).into_iter().collect();
+        let (method, wanted) = (SearchMethod::Hybrid, proposals(request));
+        let mut ranking = self.ranking(&gathered, &search_query, method, &excluded, wanted)?;
+        let all = TurnFilter::default();
+        let missing = self.rerank(&gathered, &search_query, &all, &mut ranking).await?;
+        gathered.shortfalls.extend(missing);
+        let mut outcome = self.assemble((&gathered, &ranking), request, &query, search_query, &key)?;
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
@@ -170,7 +178,7 @@ impl Engine {
 
     fn assemble(
         &self,
-        gathered: &Gathered,
+        (gathered, ranking): (&Gathered, &Ranking),
         request: &ContextRequest,
         query: &Query,
         search_query: String,
@@ -182,11 +190,7 @@ impl Engine {
             .get(&request.tokenizer)
             .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
         let last = own.head.last_sequence;
-        let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
-        let wanted = proposals(request);
-        let method = SearchMethod::Hybrid;
-        let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
-        let retrieved = self.proposed(gathered, &ranking, counter.as_ref())?;
+        let retrieved = self.proposed(gathered, ranking, counter.as_ref())?;
         let best_scores = match &*retrieved {
             [best, second, ..] => Some((best.score, second.score)),
             _ => None,
@@ -242,7 +246,7 @@ impl Engine {
         };
         let mut window = context::assemble(&options, &input)?;
         late.failed()?;
-        name_components(&mut window, gathered, &ranking);
+        name_components(&mut window, gathered, ranking);
         let mut shortfalls = gathered.shortfalls.clone();
         shortfalls.extend(self.left_out(own, &pins, &window, request.as_of == 0));
         if request.as_of == 0 {

@@ -141,7 +141,12 @@ impl Windows {
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {
         let down = |shortfall: &Shortfall| {
-            matches!(shortfall, Shortfall::IndexUnavailable(_) | Shortfall::EmbeddingUnavailable(_))
+            matches!(
+                shortfall,
+                Shortfall::IndexUnavailable(_)
+                    | Shortfall::EmbeddingUnavailable(_)
+                    | Shortfall::RerankerUnavailable(_)
+            )
         };
         let whole = !key.user_history && !outcome.shortfalls.iter().any(down);
         let known = Known {
