@@ -8,6 +8,7 @@ mod llm;
 mod paths;
 mod pins;
 mod prices;
+mod rerank;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -19,6 +20,7 @@ pub use limits::limits;
 pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
 pub use prices::Prices;
+pub use rerank::RerankSettings;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -131,6 +133,8 @@ pub struct Config {
     pub ranking_weights: Option<PathBuf>,
     /// The same for staleness: a file or a directory.
     pub staleness_weights: Option<PathBuf>,
+    /// What reorders the best of a ranking, if anything does.
+    pub reranker: Option<RerankSettings>,
     /// Conversations are folded into summaries.
     pub summaries: bool,
     /// What writes them, if it is a language model.
@@ -196,6 +200,7 @@ impl Config {
                 settings.index_memory_mb,
             )?,
             ranking_weights: settings.ranking_weights,
+            reranker: rerank::rerank(settings.reranker, settings.rerank_top)?,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
             llm: llm::llm(llm::Given {
