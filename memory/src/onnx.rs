@@ -22,7 +22,7 @@ static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
 /// The library cannot be loaded. Operator.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("ONNX Runtime {}: {detail}", library.display())]
+#[error("ONNX Runtime {library}: {detail}")]
 pub struct RuntimeError {
     library: PathBuf,
     detail: String,

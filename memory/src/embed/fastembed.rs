@@ -29,8 +29,8 @@ pub struct FastEmbedder {
 /// [`EmbedError::Model`] for a missing or damaged file or library.
 pub fn open(files: &ModelFiles, threads: usize) -> Result<FastEmbedder, EmbedError> {
     let onnx = files.onnx.as_ref().ok_or_else(|| files.error("it has no ONNX file"))?;
-    let environment = onnx::environment(files.runtime_library.as_deref())
-        .map_err(|error| files.error(error))?;
+    let environment =
+        onnx::environment(files.runtime_library.as_deref()).map_err(|error| files.error(error))?;
     let (_, pad_token) = files.padding(&files.open_tokenizer()?)?;
     let tokenizer_config =
         serde_json::json!({"model_max_length": files.max_tokens, "pad_token": pad_token});

@@ -62,9 +62,9 @@ impl Engine {
         let _ahead = self.embed.urgent();
         match reranker.scores(head(query, MAX_QUERY_BYTES).to_owned(), texts).await {
             Ok(scores) => {
-                let scored = places.into_iter().filter_map(|(place, text)| {
-                    scores.get(text).map(|score| (place, *score))
-                });
+                let scored = places
+                    .into_iter()
+                    .filter_map(|(place, text)| scores.get(text).map(|score| (place, *score)));
                 ranking.rerank(&scored.collect::<Vec<_>>());
                 Ok(None)
             }

@@ -160,7 +160,8 @@ impl Engine {
         let all = TurnFilter::default();
         let missing = self.rerank(&gathered, &search_query, &all, &mut ranking).await?;
         gathered.shortfalls.extend(missing);
-        let mut outcome = self.assemble((&gathered, &ranking), request, &query, search_query, &key)?;
+        let mut outcome =
+            self.assemble((&gathered, &ranking), request, &query, search_query, &key)?;
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());

@@ -39,9 +39,8 @@ pub trait Rerank: Send + Sync + 'static {
 pub enum RerankError {
     /// A directory that does not hold a whole model. Operator.
     #[error(
-        "reranker {}: there is no {missing}; copy it from where the model is published \
-         (docs/ranking.md, \"A reranker\")",
-        dir.display()
+        "reranker {dir}: there is no {missing}; copy it from where the model is published \
+         (docs/ranking.md, \"A reranker\")"
     )]
     Missing {
         /// The directory.
@@ -51,9 +50,8 @@ pub enum RerankError {
     },
     /// Files are damaged, or are no reranker's. Operator.
     #[error(
-        "reranker {}: {detail}; fetch it again, or choose another \
-         (docs/ranking.md, \"A reranker\")",
-        dir.display()
+        "reranker {dir}: {detail}; fetch it again, or choose another \
+         (docs/ranking.md, \"A reranker\")"
     )]
     Model {
         /// The directory.

@@ -120,11 +120,7 @@ impl RerankService {
     /// # Errors
     /// [`RerankError::Overloaded`], [`RerankError::TimedOut`],
     /// [`RerankError::Engine`], [`RerankError::Closed`].
-    pub async fn scores(
-        &self,
-        query: String,
-        texts: Vec<String>,
-    ) -> Result<Vec<f32>, RerankError> {
+    pub async fn scores(&self, query: String, texts: Vec<String>) -> Result<Vec<f32>, RerankError> {
         let (answer, scores) = oneshot::channel();
         self.push(Job { query, texts, answer })?;
         match timeout(self.options.deadline, scores).await {

@@ -202,10 +202,7 @@ async fn the_program_reranks_where_it_is_told_to() {
     let request = pb::BuildContextRequest {
         conversation,
         query: "cat".to_owned(),
-        options: Some(pb::ContextOptions {
-            token_budget: 2_000,
-            ..pb::ContextOptions::default()
-        }),
+        options: Some(pb::ContextOptions { token_budget: 2_000, ..pb::ContextOptions::default() }),
         ..pb::BuildContextRequest::default()
     };
     let built = context.build_context(request).await.unwrap().into_inner();
