@@ -6,6 +6,7 @@
 //! [`rerank`] where one is configured, and [`context`] assembly. No gRPC, no HTTP
 //! and no CLI here: the caller passes clock, ids and configuration in.
 
+pub mod background;
 pub mod context;
 pub mod degradation;
 pub mod embed;

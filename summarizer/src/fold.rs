@@ -1,14 +1,15 @@
 //! Folding as the engine asks for it: its turns to the composer, what was
 //! composed back to the engine.
 //!
-//! Invariant: composing blocks on embedding, so it runs where blocking is
-//! allowed; the same source gives the same draft.
+//! Invariant: composing blocks on embedding, so it runs on a thread of its own that
+//! gives way to requests; the same source gives the same draft.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use throughline_memory::summary::{
-    Draft, FoldSource, RejectedSentence, Summarize, SummarizeError, SummarySentence,
+use throughline_memory::{
+    background,
+    summary::{Draft, FoldSource, RejectedSentence, Summarize, SummarizeError, SummarySentence},
 };
 
 use crate::{
@@ -80,11 +81,15 @@ impl Summarize for Folder {
 
     async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {
         let (folder, source) = (self.clone(), source.clone());
-        let runtime = tokio::runtime::Handle::current();
-        let work = move || runtime.block_on(folder.fold(&source));
-        match tokio::task::spawn_blocking(work).await {
-            Ok(draft) => draft.map_err(|error| SummarizeError(error.to_string())),
-            Err(error) => Err(SummarizeError(error.to_string())),
+        let work = async move {
+            background::give_way();
+            folder.fold(&source).await
+        };
+        let failed = |error: &dyn std::fmt::Display| SummarizeError(error.to_string());
+        match background::spawn("summarize", work).map_err(|error| failed(&error))?.await {
+            Ok(Some(draft)) => draft.map_err(|error| failed(&error)),
+            Ok(None) => Err(failed(&"the thread panicked")),
+            Err(error) => Err(failed(&error)),
         }
     }
 }

@@ -18,6 +18,7 @@ mod health;
 mod outcome;
 mod probe;
 mod signal;
+mod tally;
 mod window;
 
 pub use cusum::Cusum;
@@ -27,4 +28,5 @@ pub use probe::{
     Cloze, PROBES_VERSION, ProbeRound, ProbeSettings, Probed, distances as probe_distances,
 };
 pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
+pub use tally::{Found, Shares, SignalTotals, TURN_SIGNALS, Tally, WINDOW_SHARES};
 pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowSignals, window_signals};

@@ -86,6 +86,13 @@ impl Catalog {
         }
     }
 
+    /// Turns up to `last` that [`Self::covering`] would have to read.
+    pub(super) fn missing(&self, last: Sequence, counter: &dyn TokenCounter) -> u64 {
+        let state = self.read();
+        let covered = state.traits.len().min(state.costs(counter.name()).len());
+        last.saturating_sub(covered as u64)
+    }
+
     /// What is covered so far.
     pub(crate) fn read(&self) -> Arc<State> {
         Arc::clone(&self.state.read())

@@ -114,6 +114,7 @@ impl Engine {
         let queued = self.enqueue(&mut batch, entry)?;
         self.commit(writer, batch, vec![queued.clone()], publish).await?;
         self.catalogs.invalidate_owner(tenant, id);
+        self.turn_cache.invalidate_owner(tenant, id);
         self.ledgers.invalidate_owner(tenant, id);
         self.folded.invalidate(tenant, id);
         self.uses.forget(tenant, id);

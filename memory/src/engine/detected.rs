@@ -18,6 +18,7 @@ use super::{
     fact_records::{delete_facts, put_fact},
     heads::Cell,
     records::{Head, decode, encode},
+    said::SaidTurns,
     turns::scan_turns,
 };
 use crate::{
@@ -100,6 +101,7 @@ impl Engine {
         let Some(head) = cell.stored().filter(|head| !head.deleted) else { return Ok(()) };
         let mut facts = self.read_facts(tenant, id)?;
         let before: Vec<Fact> = facts.clone();
+        let turns = SaidTurns::new(self, &cell, &head);
         let mut of_user = Vec::new();
         for proposal in proposals {
             let known = |fact: &Fact| covers(fact, &proposal) || same_words(fact, &proposal);
@@ -107,7 +109,8 @@ impl Engine {
             if full || facts.iter().any(known) || self.is_unpinned(&cell, &proposal)? {
                 continue;
             }
-            let Some(fact) = self.detected_fact(&cell, &head, until, proposal, &mut facts)? else {
+            let fact = self.detected_fact((&cell, &head, &turns), until, proposal, &mut facts)?;
+            let Some(fact) = fact else {
                 continue;
             };
             if fact.owner == Owner::User {
@@ -226,8 +229,7 @@ impl Engine {
     /// meanwhile.
     fn detected_fact(
         &self,
-        cell: &Cell,
-        head: &Head,
+        (cell, head, turns): (&Cell, &Head, &SaidTurns<'_>),
         until: Sequence,
         proposal: Proposal,
         facts: &mut [Fact],
@@ -257,7 +259,7 @@ impl Engine {
             owner,
             ..KeptFact::default()
         };
-        let mut fact = match self.new_fact(cell, head, new, Some(kept)) {
+        let mut fact = match self.new_fact(cell, head, turns, new, Some(kept)) {
             Ok(fact) => fact,
             // Forgotten since it was read.
             Err(EngineError::Invalid(_)) => return Ok(None),
@@ -266,8 +268,7 @@ impl Engine {
         draw_among(&mut fact, facts);
         // Turns that are still to be enriched hear the fact themselves.
         let heard = until.max(self.indexed_sequence(cell, head)).min(head.last_sequence);
-        let heard = Head { last_sequence: heard, ..head.clone() };
-        self.hear_all(cell, &heard, &mut fact, facts)?;
+        self.hear_all(turns, heard, &mut fact, facts)?;
         Ok(Some(fact))
     }
 

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Engine, EngineError, PinnedFact, search::Scope, staleness::ShownEdge};
+use super::{
+    Engine, EngineError, PinnedFact, search::Scope, staleness::ShownEdge, standing::StandingFacts,
+};
 use crate::{
-    context::Item,
-    facts::{self, Cause, Fact, FactEdge, TurnMark},
+    facts::{Cause, Fact, FactEdge, TurnMark},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{FactId, Sequence},
 };
@@ -27,13 +28,7 @@ impl Engine {
         }
         let (tenant, id) = (&scope.branch.tenant, &scope.branch.conversation);
         let pinned = self.facts_as_of(tenant, id, as_of)?;
-        let mut edges: Vec<ShownEdge> = Vec::new();
-        for PinnedFact { fact, .. } in &*pinned {
-            edges.extend(drawn(fact, as_of).map(|edge| shown(fact, edge)));
-        }
-        let marks = facts::turn_marks(pinned.iter().map(|one| (&one.fact, &one.standing)));
-        edges.extend(marks.iter().filter_map(marked));
-        Ok(edges)
+        Ok(edges(&pinned, as_of))
     }
 
     /// Those of them that an answer about some turns shows: with one of the turns
@@ -80,16 +75,24 @@ impl Engine {
     }
 }
 
-/// Which of the edges a pin or a turn of a window is marked with.
-pub(super) fn marks_item(edge: &ShownEdge, item: &Item) -> bool {
-    match (&item.fact, item.sequence) {
-        (Some(fact), _) => {
-            let is = |cause: &Cause| *cause == Cause::Fact(fact.clone());
-            is(&edge.earlier) || is(&edge.later) && edge.kind == EdgeKind::Contradicts
-        }
-        (None, Some(sequence)) => edge.earlier == Cause::Turn(sequence),
-        (None, None) => false,
+/// The edges of facts as they stood after a turn, in order of the facts.
+pub(super) fn edges(pinned: &StandingFacts, as_of: Sequence) -> Vec<ShownEdge> {
+    let mut edges: Vec<ShownEdge> = Vec::new();
+    for PinnedFact { fact, .. } in pinned.iter() {
+        edges.extend(drawn(fact, as_of).map(|edge| shown(fact, edge)));
     }
+    let mut marks: Vec<&TurnMark> = pinned.turn_marks().values().collect();
+    marks.sort_by_key(|mark| mark.turn);
+    edges.extend(marks.into_iter().filter_map(marked));
+    edges
+}
+
+/// The pins and turns of a window that an edge marks: what was replaced, and both
+/// sides of a contradiction.
+pub(super) fn marked_items(edge: &ShownEdge) -> impl Iterator<Item = Cause> {
+    let is_side = edge.kind == EdgeKind::Contradicts && matches!(edge.later, Cause::Fact(_));
+    let other = (is_side && edge.later != edge.earlier).then(|| edge.later.clone());
+    [Some(edge.earlier.clone()), other].into_iter().flatten()
 }
 
 /// The turn that an end is, if it is one.

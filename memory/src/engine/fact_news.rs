@@ -6,13 +6,16 @@
 //! turns and facts give the same edges however often they are compared.
 
 use super::{
-    Engine, EngineError, commit::Publish, detected_edges, fact_records::put_fact, heads::Cell,
-    records::Head, turns::scan_turns,
+    Engine, EngineError,
+    commit::Publish,
+    detected_edges,
+    fact_records::put_fact,
+    said::{Said, SaidTurns},
 };
 use crate::{
     facts::{self, Cause, Claim, Fact, Heard, Held},
-    store::{Batch, Direction},
-    turn::{ConversationId, Sequence, TenantId, Turn},
+    store::Batch,
+    turn::{ConversationId, Sequence, TenantId},
 };
 
 /// Turns that a fact is held against when it is pinned or drawn again, the
@@ -20,12 +23,6 @@ use crate::{
 const TURNS_HEARD: u64 = 256;
 /// Facts that one turn is held against, those with the most words in common.
 const MAX_HELD: usize = 64;
-
-/// A turn that was read, with what it says.
-struct Said {
-    turn: Turn,
-    heard: Heard,
-}
 
 impl Engine {
     /// Holds turns that were just embedded against the facts of their
@@ -49,13 +46,18 @@ impl Engine {
         let Some(head) = cell.stored().filter(|head| head.facts > 0) else { return Ok(()) };
         let mut facts = self.read_facts(tenant, id)?;
         let mut changed = vec![false; facts.len()];
-        for said in self.said(&cell, &head, from, until)? {
+        let turns = SaidTurns::new(self, &cell, &head);
+        let mut claims: Vec<Option<Claim>> = facts.iter().map(|_| None).collect();
+        for said in turns.range(from, until)? {
             for at in nearest(&facts, &said.heard) {
-                let (Some(fact), Some(changed)) = (facts.get(at), changed.get_mut(at)) else {
+                let (Some(fact), Some(changed), Some(claim)) =
+                    (facts.get(at), changed.get_mut(at), claims.get_mut(at))
+                else {
                     continue;
                 };
                 let mut fact = fact.clone();
-                if self.hear(&cell, &head, &mut fact, &facts, &said)? {
+                let claim = claim.get_or_insert_with(|| Claim::of(&fact));
+                if self.hear(&turns, (&mut fact, claim), &facts, &said)? {
                     *changed = true;
                     if let Some(place) = facts.get_mut(at) {
                         *place = fact;
@@ -74,20 +76,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Holds a fact against the turns behind those that told it.
+    /// Holds a fact against the turns behind those that told it, up to a last one.
     pub(super) fn hear_all(
         &self,
-        cell: &Cell,
-        head: &Head,
+        turns: &SaidTurns<'_>,
+        last: Sequence,
         fact: &mut Fact,
         others: &[Fact],
     ) -> Result<(), EngineError> {
-        let last = head.last_sequence;
         let told = fact.told().unwrap_or(fact.known_turn);
         let from = (told + 1).max(last.saturating_sub(TURNS_HEARD) + 1);
-        for said in self.said(cell, head, from, last)? {
+        let claim = Claim::of(fact);
+        for said in turns.range(from, last)? {
             if shares(&fact.sketch, said.heard.sketch()) > 0 {
-                self.hear(cell, head, fact, others, &said)?;
+                self.hear(turns, (fact, &claim), others, &said)?;
             }
         }
         Ok(())
@@ -107,6 +109,7 @@ impl Engine {
         let cell = self.heads.cell(tenant, id)?;
         let writer = cell.write().await;
         let Some(head) = cell.stored().filter(|head| head.facts > 0) else { return Ok(()) };
+        let turns = SaidTurns::new(self, &cell, &head);
         let mut drawn: Vec<Fact> = Vec::new();
         for mut fact in self.read_facts(tenant, id)? {
             let mut kept = Vec::new();
@@ -126,18 +129,18 @@ impl Engine {
             fact.turns.clear();
             fact.sketch.clear();
             let until = fact.known_turn;
-            self.link_turns(&cell, &head, &mut fact, until)?;
+            self.link_turns(&turns, &mut fact, until)?;
             if fact.origin.is_detector() {
                 detected_edges::draw_among(&mut fact, &mut drawn);
             } else {
                 let changed = facts::draw(&mut fact, &mut drawn);
-                self.relink(&cell, &head, &mut drawn, &changed)?;
+                self.relink(&turns, &mut drawn, &changed)?;
             }
             drawn.push(fact);
         }
         for at in 0..drawn.len() {
             let Some(mut fact) = drawn.get(at).cloned() else { continue };
-            self.hear_all(&cell, &head, &mut fact, &drawn)?;
+            self.hear_all(&turns, head.last_sequence, &mut fact, &drawn)?;
             if let Some(place) = drawn.get_mut(at) {
                 *place = fact;
             }
@@ -154,21 +157,19 @@ impl Engine {
     /// Holds one fact against one turn; whether it changed.
     fn hear(
         &self,
-        cell: &Cell,
-        head: &Head,
-        fact: &mut Fact,
+        turns: &SaidTurns<'_>,
+        (fact, claim): (&mut Fact, &Claim),
         others: &[Fact],
         said: &Said,
     ) -> Result<bool, EngineError> {
-        let claim = Claim::of(fact);
         let mut changed = false;
         let known = fact.turns.iter().any(|link| link.turn == said.heard.sequence);
-        let outdated = facts::link_outdated(&claim, &said.heard);
+        let outdated = facts::link_outdated(claim, &said.heard);
         let outdated = outdated.filter(|_| !known && !fact.origin.is_detector());
         if let Some(links) = outdated {
             fact.turns.extend(links);
             changed = true;
-        } else if !known && let Some(link) = facts::again(&claim, &said.heard) {
+        } else if !known && let Some(link) = facts::again(claim, &said.heard) {
             fact.turns.push(link);
             changed = true;
         }
@@ -180,46 +181,19 @@ impl Engine {
         }
         let mut told = Vec::new();
         for sequence in facts::told_in(fact) {
-            let turn = self.read_turn(&cell.branch(head), sequence)?;
-            told.extend(turn.filter(|turn| !turn.forgotten).map(|turn| read(&turn)));
+            told.extend(turns.get(sequence)?);
         }
+        let told: Vec<&Heard> = told.iter().map(|said| &said.heard).collect();
         let own = Cause::Fact(fact.id.clone());
         let replaced = others.iter().filter(|other| other.edges.iter().any(|e| e.later == own));
         let replaced: Vec<Claim> = replaced.map(Claim::of).collect();
-        let held = Held { fact, claim: &claim, told: &told, replaced: &replaced };
+        let held = Held { fact, claim, told: &told, replaced: &replaced };
         let news = facts::news(held, &said.heard, said.turn.said_at, (self.clock)());
         if let Some(edge) = news {
             changed |= facts::push_news(fact, edge);
         }
         Ok(changed)
     }
-
-    /// The turns of a range that were not forgotten, read.
-    fn said(
-        &self,
-        cell: &Cell,
-        head: &Head,
-        from: Sequence,
-        until: Sequence,
-    ) -> Result<Vec<Said>, EngineError> {
-        let mut all = Vec::new();
-        if from > until {
-            return Ok(all);
-        }
-        let branch = cell.branch(head);
-        scan_turns(&self.store, &branch, from, until, Direction::Forward, &mut |turn| {
-            if !turn.forgotten {
-                let heard = read(&turn);
-                all.push(Said { turn, heard });
-            }
-            std::ops::ControlFlow::Continue(())
-        })?;
-        Ok(all)
-    }
-}
-
-fn read(turn: &Turn) -> Heard {
-    Heard::of(turn.sequence, turn.role, &turn.searchable_text())
 }
 
 /// Positions of the facts that a turn may be about, in order.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Engine, EngineError, PinnedFact,
+    Engine, EngineError, PinnedFact, StandingFacts,
     fact_records::put_fact,
     facts::{fact_not_found, take_fact},
     heads::Cell,
@@ -158,24 +158,10 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
         as_of: Sequence,
-    ) -> Result<Arc<Vec<PinnedFact>>, EngineError> {
+    ) -> Result<Arc<StandingFacts>, EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         let head = cell.head()?;
         self.standing_facts(&cell, &head, as_of)
-    }
-
-    /// The turns whose statements facts have replaced, as of a turn.
-    ///
-    /// # Errors
-    /// `NotFound`, `Store`.
-    pub fn turns_replaced_by_facts(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        as_of: Sequence,
-    ) -> Result<Vec<facts::TurnMark>, EngineError> {
-        let pinned = self.facts_as_of(tenant, id, as_of)?;
-        Ok(facts::turn_marks(pinned.iter().map(|one| (&one.fact, &one.standing))))
     }
 
     /// Marks the pins of the detector that are not live; all of them where there

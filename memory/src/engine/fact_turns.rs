@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, NewFact, heads::Cell, records::Head};
+use super::{Engine, EngineError, NewFact, heads::Cell, records::Head, said::SaidTurns};
 use crate::{
-    facts::{self, Claim, Fact, Heard, TurnEdge, TurnLink},
+    facts::{self, Claim, Fact, TurnEdge, TurnLink},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
     turn::{Sequence, Turn},
 };
@@ -62,38 +62,36 @@ impl Engine {
     /// replaces.
     pub(super) fn link_turns(
         &self,
-        cell: &Cell,
-        head: &Head,
+        turns: &SaidTurns<'_>,
         fact: &mut Fact,
         until: Sequence,
     ) -> Result<(), EngineError> {
         let claim = Claim::of(fact);
-        let branch = cell.branch(head);
         let known = std::mem::take(&mut fact.turns);
         let from = until.saturating_sub(TURNS_READ) + 1;
         fact.turns.extend(known.into_iter().filter(|link| link.turn < from));
         let source = fact.source.filter(|source| fact.turns.iter().all(|l| l.turn != *source));
         for sequence in source.filter(|source| *source < from).into_iter().chain(from..=until) {
-            let Some(turn) = self.read_turn(&branch, sequence)? else { continue };
-            if turn.forgotten || fact.turns.len() >= facts::MAX_LINKS {
+            let Some(said) = turns.get(sequence)? else { continue };
+            if fact.turns.len() >= facts::MAX_LINKS {
                 continue;
             }
-            let heard = Heard::of(sequence, turn.role, &turn.searchable_text());
+            let heard = &said.heard;
             if fact.source == Some(sequence) {
-                let link = facts::link_source(&claim, &heard, fact.source_span);
+                let link = facts::link_source(&claim, heard, fact.source_span);
                 fact.sketch.extend(heard.sketch_at(link.span));
                 fact.turns.push(link);
                 continue;
             }
             let answers = |link: &TurnLink| link.turn + 1 == sequence && link.bears.is_none();
-            let echo = || facts::echo(&claim, &heard).filter(|_| fact.turns.iter().any(answers));
-            let link = facts::link(&claim, &heard).or_else(echo);
+            let echo = || facts::echo(&claim, heard).filter(|_| fact.turns.iter().any(answers));
+            let link = facts::link(&claim, heard).or_else(echo);
             // What was said after it may repeat it, and is not replaced by it.
             let later = sequence > fact.known_turn;
             let Some(link) = link.filter(|link| !later || link.bears.is_none()) else { continue };
             if link.bears.is_none() {
                 fact.sketch.extend(heard.sketch_at(link.span));
-                let outdated = facts::link_outdated(&claim, &heard);
+                let outdated = facts::link_outdated(&claim, heard);
                 fact.turns.extend(outdated.map(|[_, before]| before));
             }
             fact.turns.push(link);
@@ -111,8 +109,7 @@ impl Engine {
     /// go with them.
     pub(super) fn relink(
         &self,
-        cell: &Cell,
-        head: &Head,
+        turns: &SaidTurns<'_>,
         others: &mut [Fact],
         changed: &[usize],
     ) -> Result<(), EngineError> {
@@ -121,7 +118,7 @@ impl Engine {
                 && let Some(until) = other.edges.iter().map(|edge| edge.known_turn).max()
                 && until > other.known_turn
             {
-                self.link_turns(cell, head, other, until)?;
+                self.link_turns(turns, other, until)?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::{
     fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
     records::{Head, decode, encode},
+    said::SaidTurns,
     validate,
 };
 use crate::{
@@ -114,13 +115,14 @@ impl Engine {
         if kept.is_none() {
             check_dependencies(None, &new.says, &others)?;
         }
-        let mut fact = self.new_fact(&cell, &head, new, kept)?;
+        let turns = SaidTurns::new(self, &cell, &head);
+        let mut fact = self.new_fact(&cell, &head, &turns, new, kept)?;
         if others.iter().any(|other| other.id == fact.id) {
             return Err(EngineError::invalid("fact.name", format!("{} is taken", fact.id)));
         }
         let changed = facts::draw(&mut fact, &mut others);
-        self.relink(&cell, &head, &mut others, &changed)?;
-        self.hear_all(&cell, &head, &mut fact, &others)?;
+        self.relink(&turns, &mut others, &changed)?;
+        self.hear_all(&turns, head.last_sequence, &mut fact, &others)?;
         let mut next = self.touched(&head);
         next.facts = (next.facts + 1).saturating_sub(doubled.len() as u64);
         let mut batch = Batch::new();
@@ -179,10 +181,11 @@ impl Engine {
             changed.sketch.clear();
             changed.edges.retain(|edge| matches!(edge.later, Cause::Fact(_)));
             let until = changed.known_turn;
-            self.link_turns(&cell, &head, &mut changed, until)?;
+            let turns = SaidTurns::new(self, &cell, &head);
+            self.link_turns(&turns, &mut changed, until)?;
             let redrawn = facts::draw(&mut changed, &mut others);
-            self.relink(&cell, &head, &mut others, &redrawn)?;
-            self.hear_all(&cell, &head, &mut changed, &others)?;
+            self.relink(&turns, &mut others, &redrawn)?;
+            self.hear_all(&turns, head.last_sequence, &mut changed, &others)?;
             for at in redrawn {
                 if let Some(other) = others.get(at) {
                     put_fact(&mut batch, &cell, other)?;
@@ -231,6 +234,7 @@ impl Engine {
         &self,
         cell: &Cell,
         head: &Head,
+        turns: &SaidTurns<'_>,
         new: NewFact,
         kept: Option<KeptFact>,
     ) -> Result<Fact, EngineError> {
@@ -267,7 +271,7 @@ impl Engine {
         if !imported {
             check_expiry(&fact)?;
         }
-        self.link_turns(cell, head, &mut fact, known_turn)?;
+        self.link_turns(turns, &mut fact, known_turn)?;
         if let Some(turn) = kept.replaced_by.filter(|turn| *turn <= head.last_sequence) {
             let said_at = self.clock_at(cell, head, turn)?;
             fact.edges.push(replaced_by_turn(turn, said_at.unwrap_or(now), now));

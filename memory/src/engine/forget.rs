@@ -152,6 +152,7 @@ impl Engine {
         batch.put(mark.clone(), encode(&(tenant, owner, &erased))?);
         self.commit_head(writer, next, batch, Some(queued.clone())).await?;
         self.catalogs.invalidate_owner(tenant, owner);
+        self.turn_cache.invalidate_owner(tenant, owner);
         self.ledgers.invalidate_owner(tenant, owner);
         self.folded.invalidate(tenant, owner);
         self.uses.forget(tenant, owner);

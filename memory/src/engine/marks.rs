@@ -6,13 +6,12 @@
 //! that the dialogue stays whole. Of a contradiction both sides are brought, each
 //! with a note that names the other.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, late_marks::LateMarks, ledger::Ledger, search::Scope};
+use super::{
+    Engine, EngineError, late_marks::LateMarks, ledger::Ledger, search::Scope,
+    standing::StandingFacts,
+};
 use crate::{
     context::{
         Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost,
@@ -91,8 +90,8 @@ pub(super) struct Marked<'a> {
     as_of: Sequence,
     /// Another conversation of the user, or absent for the window's own.
     pub(super) of: Option<ConversationId>,
-    /// What facts have replaced, by turn.
-    by_facts: HashMap<Sequence, TurnMark>,
+    /// The facts, which may have replaced turns.
+    by_facts: Arc<StandingFacts>,
 }
 
 impl<'a> Marking<'a> {
@@ -125,8 +124,7 @@ impl<'a> Marking<'a> {
             let scored = engine.scored(scope)?;
             let ledger = engine.ledgers.of(&engine.store, &scope.branch, scored)?;
             let as_of = scope.head.last_sequence;
-            let by_facts = engine.turns_replaced_by_facts(&scope.branch.tenant, id, as_of)?;
-            let by_facts = by_facts.into_iter().map(|mark| (mark.turn, mark)).collect();
+            let by_facts = engine.facts_as_of(&scope.branch.tenant, id, as_of)?;
             let one = Marked { scope, ledger, scored, as_of, of, by_facts };
             let ledger = Arc::clone(&one.ledger);
             let timeline = ledger.covering(&engine.store, scored)?;
@@ -263,7 +261,7 @@ pub(super) fn mark_of(
     counter: &dyn TokenCounter,
 ) -> Result<Option<(Turn, Mark)>, EngineError> {
     let replaced = timeline.replaced_by(sequence, one.as_of);
-    let by_fact = one.by_facts.get(&sequence).filter(|_| replaced.is_none());
+    let by_fact = one.by_facts.turn_marks().get(&sequence).filter(|_| replaced.is_none());
     let mut sides = open_sides(one, timeline, sequence).peekable();
     if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
         return Ok(None);
@@ -306,7 +304,8 @@ fn open_sides<'a>(
     let holds = |at: Sequence, span: Option<(u32, u32)>| {
         let (start, end) = span.unwrap_or((0, u32::MAX));
         let apart = |mark: &TurnMark| mark.partly && (mark.span.1 <= start || end <= mark.span.0);
-        timeline.replaced_by(at, one.as_of).is_none() && one.by_facts.get(&at).is_none_or(apart)
+        timeline.replaced_by(at, one.as_of).is_none()
+            && one.by_facts.turn_marks().get(&at).is_none_or(apart)
     };
     let open = move |(other, edge): &(Sequence, &'a Edge)| {
         let (own_span, other_span) = if *other > sequence {

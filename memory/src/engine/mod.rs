@@ -45,11 +45,13 @@ mod reader;
 mod rebuild;
 pub(crate) mod records;
 mod rerank;
+mod said;
 mod search;
 pub(crate) mod source;
 mod staleness;
 mod standing;
 mod summaries;
+mod turn_cache;
 pub(crate) mod turns;
 mod usage;
 mod user_pins;
@@ -77,18 +79,20 @@ pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
 pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
+pub use standing::StandingFacts;
 pub use summaries::{ShownSummary, SummaryOutcome, SummaryView};
 pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
+    degradation::{ProbeSettings, Tally},
     embed::EmbedService,
-    enrich::{self, Deriver, Drawer, Folds, Outbox, Queued},
+    enrich::{self, Deriver, Drawer, Grown, Outbox, Queued},
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
     staleness::Detect,
-    store::{Direction, Store, StoreHealth, keys},
+    store::{Direction, Store, StoreError, StoreHealth, keys},
     summary::{Summarize, fold::FoldRules},
     turn::{ConversationId, Sequence, TenantId},
     usage::Meter,
@@ -126,6 +130,8 @@ pub struct EngineParts {
     pub fold_rules: FoldRules,
     /// What is pinned without the caller.
     pub pins: PinSettings,
+    /// Which conversations are probed.
+    pub probes: ProbeSettings,
     /// Limits in force.
     pub limits: Limits,
     /// Counts what is done.
@@ -151,6 +157,7 @@ pub struct Engine {
     derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
     catalogs: Arc<catalog::Catalogs>,
+    turn_cache: turn_cache::TurnCache,
     detector: Arc<dyn Detect>,
     pins: PinSettings,
     standing: standing::StandingCache,
@@ -167,8 +174,10 @@ pub struct Engine {
     recorder: Arc<degradation::Recorder>,
     meter: Arc<Meter>,
     healths: degradation::Healths,
+    probes: ProbeSettings,
+    tally: Tally,
     closing: watch::Sender<bool>,
-    workers: Mutex<Vec<JoinHandle<()>>>,
+    workers: Mutex<Vec<JoinHandle<Option<()>>>>,
 }
 
 impl Engine {
@@ -197,6 +206,7 @@ impl Engine {
             derivations: Arc::default(),
             outbox: Arc::default(),
             catalogs: Arc::default(),
+            turn_cache: turn_cache::TurnCache::default(),
             detector: parts.detector,
             pins: parts.pins,
             standing: standing::StandingCache::default(),
@@ -212,11 +222,14 @@ impl Engine {
             recorder: Arc::default(),
             meter: parts.meter,
             healths: degradation::Healths::default(),
+            probes: parts.probes,
+            tally: Tally::default(),
             closing: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
         });
         engine.resume_outbox()?;
-        let folds = engine.summarizer.is_some().then(Arc::<Folds>::default);
+        let folds = engine.summarizer.is_some().then(Arc::<Grown>::default);
+        let probes = (engine.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
             store: Arc::clone(&engine.store),
             embed: Arc::clone(&engine.embed),
@@ -230,20 +243,28 @@ impl Engine {
             uses: Arc::clone(&engine.uses),
             folded: Arc::clone(&engine.folded),
             folds: folds.clone(),
+            probes: probes.clone(),
             engine: Arc::downgrade(&engine),
         };
         let closing = || engine.closing.subscribe();
-        let mut workers = vec![enrich::spawn(deriver, Arc::clone(&engine.outbox), closing())];
+        let mut threads = vec![enrich::spawn(deriver, Arc::clone(&engine.outbox), closing())];
         if let Some(folds) = folds {
             let weak = Arc::downgrade(&engine);
-            workers.push(enrich::spawn_folding(weak, folds, closing()));
+            threads.push(enrich::spawn_folding(weak, folds, closing()));
         }
-        workers.push(degradation::spawn(
+        if let Some(probes) = probes {
+            let weak = Arc::downgrade(&engine);
+            threads.push(enrich::spawn_probing(weak, probes, closing()));
+        }
+        let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
+        let no_thread = |error| StoreError::Open(format!("no thread can be started: {error}"));
+        engine.workers.lock().extend(threads.map_err(no_thread)?);
+        let recorder = degradation::spawn(
             Arc::downgrade(&engine),
             (Arc::clone(&engine.recorder), Arc::clone(&engine.meter)),
             closing(),
-        ));
-        *engine.workers.lock() = workers;
+        );
+        engine.workers.lock().push(recorder);
         engine.rebuild_if_changed().await?;
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
@@ -288,6 +309,11 @@ impl Engine {
     /// What hybrid ranking weighs by.
     pub fn ranking_weights(&self) -> &RankingWeights {
         &self.ranking
+    }
+
+    /// How often signals of degradation were found since the start.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Whether the store takes writes.
@@ -394,8 +420,8 @@ impl Engine {
         self.closing.send_replace(true);
         let workers = std::mem::take(&mut *self.workers.lock());
         for worker in workers {
-            if let Err(error) = worker.await {
-                tracing::error!(%error, "enrichment ended badly");
+            if !matches!(worker.await, Ok(Some(()))) {
+                tracing::error!("what runs beside the requests ended badly");
             }
         }
         self.embed.close();

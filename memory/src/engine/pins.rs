@@ -5,6 +5,7 @@ use super::{Engine, EngineError, PinnedFact, search::Scope};
 use crate::{
     context::{Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},
+    retrieval::TurnTraits,
     turn::{Role, Sequence},
 };
 
@@ -62,6 +63,7 @@ impl Engine {
         // Now, nothing is left out that was pinned since the newest turn.
         let as_of = as_of.unwrap_or(Sequence::MAX);
         let facts = self.standing_facts(&cell, &own.head, as_of)?;
+        let turns = own.catalog.covering(&self.store, own.head.last_sequence, &*self.counter)?;
         let mut pins = Vec::with_capacity(facts.len());
         for pinned in facts.iter().rev() {
             let is_retired = pinned.standing.retired.is_some();
@@ -72,39 +74,37 @@ impl Engine {
                 continue;
             }
             let mark = mark(pinned, &facts);
-            pins.extend(self.pin_of(own, &pinned.fact, is_retired, mark)?);
+            pins.extend(pin_of(turns.traits(), &pinned.fact, is_retired, mark));
         }
         Ok(pins)
     }
+}
 
-    /// A fact as a pin; nothing if its source was forgotten meanwhile: without
-    /// it the pin has no authority.
-    pub(super) fn pin_of(
-        &self,
-        scope: &Scope,
-        fact: &Fact,
-        is_retired: bool,
-        mark: Option<PinMark>,
-    ) -> Result<Option<Pin>, EngineError> {
-        let source = match fact.source {
-            Some(sequence) => {
-                let turn = self.read_turn(&scope.branch, sequence)?;
-                let Some(turn) = turn.filter(|turn| !turn.forgotten) else { return Ok(None) };
-                Some(turn)
-            }
-            None => None,
-        };
-        let mut fact = fact.clone();
-        // What holds no more must not push out what does.
-        fact.required &= !is_retired;
-        Ok(Some(Pin {
-            authority: source.as_ref().map_or(Role::System, |turn| turn.role),
-            conversation: None,
-            said_at: source.map(|turn| turn.said_at),
-            mark,
-            fact,
-        }))
-    }
+/// A fact as a pin; nothing if its source was forgotten meanwhile: without it the pin
+/// has no authority. `turns` are those of its branch, by sequence - 1.
+pub(super) fn pin_of(
+    turns: &[TurnTraits],
+    fact: &Fact,
+    is_retired: bool,
+    mark: Option<PinMark>,
+) -> Option<Pin> {
+    let source = match fact.source {
+        Some(sequence) => {
+            let place = usize::try_from(sequence).ok()?.checked_sub(1)?;
+            Some(turns.get(place).filter(|turn| !turn.forgotten)?)
+        }
+        None => None,
+    };
+    let mut fact = fact.clone();
+    // What holds no more must not push out what does.
+    fact.required &= !is_retired;
+    Some(Pin {
+        authority: source.map_or(Role::System, |turn| turn.role),
+        conversation: None,
+        said_at: source.map(|turn| turn.said_at),
+        mark,
+        fact,
+    })
 }
 
 /// What is to be said of a fact beside its words.

@@ -20,6 +20,7 @@ use super::{
     turns::{scan_turns, segment_of},
 };
 use crate::{
+    context::TokenCounter,
     index::{Branch, BranchMatches, IndexError, IndexQuery, Segment},
     retrieval::{self, Candidates, Ranking},
     store::{Direction, keys, keys::Kind},
@@ -30,6 +31,8 @@ use crate::{
 /// Turns at the newest end that are searched by words while they wait to be
 /// embedded; a longer backlog is named as a shortfall.
 const FRESH_TURNS: u64 = 1_000;
+/// Turns of a catalog that are read on the caller's own thread: well under 1 ms.
+const READ_INLINE: u64 = 64;
 /// How long a search waits for those turns to be taken in.
 const REFRESH_WAIT: Duration = Duration::from_millis(250);
 
@@ -250,6 +253,26 @@ impl Engine {
         Ok(then)
     }
 
+    /// Makes the catalogs of scopes long enough, with costs by `counter`: much that is
+    /// missing is read where blocking is allowed.
+    pub(super) async fn cover(
+        &self,
+        scopes: &[Scope],
+        counter: &Arc<dyn TokenCounter>,
+    ) -> Result<(), EngineError> {
+        for scope in scopes {
+            let last = scope.head.last_sequence;
+            if scope.catalog.missing(last, counter.as_ref()) <= READ_INLINE {
+                continue;
+            }
+            let (store, catalog) = (Arc::clone(&self.store), Arc::clone(&scope.catalog));
+            let counter = Arc::clone(counter);
+            let read = move || catalog.covering(&store, last, counter.as_ref()).map(drop);
+            tokio::task::spawn_blocking(read).await.map_err(|_| EngineError::Closed)??;
+        }
+        Ok(())
+    }
+
     /// Asks the index. An index or embedder that is down becomes a shortfall.
     pub(super) async fn gather(
         &self,
@@ -282,6 +305,7 @@ impl Engine {
         if waiting > 0 {
             shortfalls.push(Shortfall::NotIndexed(waiting));
         }
+        self.cover(&scopes, &self.counter).await?;
         let branches: Vec<Branch> = scopes.iter().map(|scope| scope.branch.clone()).collect();
         let query = IndexQuery { text: query.to_owned(), vector, limit };
         let matches = match self.index.search(&branches, &query).await {

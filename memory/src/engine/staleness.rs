@@ -7,12 +7,13 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, fact_edges::marks_item, search::Scope};
+use super::{Engine, EngineError, search::Scope};
 use crate::{
     context::{Marks, Window},
     facts::Cause,
@@ -228,14 +229,18 @@ impl Engine {
         marks: &Marks<'_>,
     ) -> Result<Vec<(usize, ShownEdge)>, EngineError> {
         let mut edges = Vec::new();
-        let of_facts = match scopes.first() {
-            Some(own) => self.fact_edges(own, own.head.last_sequence)?,
-            None => Vec::new(),
+        let of_facts = match scopes.first().map(|own| (&own.branch, own.head.last_sequence)) {
+            Some((own, last)) => self.facts_as_of(&own.tenant, &own.conversation, last)?,
+            None => Arc::default(),
         };
         for (at, item) in window.items.iter().enumerate() {
             let of = item.conversation.as_ref();
-            if of.is_none() {
-                let marking = of_facts.iter().filter(|edge| marks_item(edge, item));
+            let cause = match (&item.fact, item.sequence) {
+                (Some(fact), _) => Some(Cause::Fact(fact.clone())),
+                (None, sequence) => sequence.map(Cause::Turn),
+            };
+            if let (None, Some(cause)) = (of, cause) {
+                let marking = of_facts.edges_of_item(&cause).iter();
                 edges.extend(marking.map(|edge| (at, edge.clone())));
             }
             let marked = item.sequence.filter(|sequence| marks.get(of, *sequence).is_some());

@@ -5,10 +5,20 @@
 //! conversation and its ledger is the same and covers as much, so that it equals
 //! what reading the store would give.
 
-use std::sync::{Arc, Weak};
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    sync::{Arc, OnceLock, Weak},
+};
 
-use super::{Engine, EngineError, PinnedFact, heads::Cell, ledger::Ledger, records::Head};
-use crate::turn::{ConversationId, Sequence, TenantId};
+use super::{
+    Engine, EngineError, PinnedFact, ShownEdge, fact_edges, heads::Cell, ledger::Ledger,
+    records::Head,
+};
+use crate::{
+    facts::{self, Cause, TurnMark},
+    turn::{ConversationId, Sequence, TenantId},
+};
 
 /// Facts kept, of about 1 KiB each.
 const CACHED_FACTS: u64 = 64 * 1_024;
@@ -31,7 +41,49 @@ impl PartialEq for Stamp {
 
 struct Known {
     stamp: Stamp,
-    facts: Arc<Vec<PinnedFact>>,
+    facts: Arc<StandingFacts>,
+}
+
+/// Facts as they stood after a turn, and what they say of turns and of each other,
+/// found out when it is first asked for.
+#[derive(Default)]
+pub struct StandingFacts {
+    facts: Vec<PinnedFact>,
+    as_of: Sequence,
+    turn_marks: OnceLock<HashMap<Sequence, TurnMark>>,
+    edges: OnceLock<HashMap<Cause, Vec<ShownEdge>>>,
+}
+
+impl Deref for StandingFacts {
+    type Target = [PinnedFact];
+
+    fn deref(&self) -> &[PinnedFact] {
+        &self.facts
+    }
+}
+
+impl StandingFacts {
+    /// What facts have replaced, by turn.
+    pub fn turn_marks(&self) -> &HashMap<Sequence, TurnMark> {
+        self.turn_marks.get_or_init(|| {
+            let marks = facts::turn_marks(self.facts.iter().map(|one| (&one.fact, &one.standing)));
+            marks.into_iter().map(|mark| (mark.turn, mark)).collect()
+        })
+    }
+
+    /// The edges that a pin or a turn of a window is marked with.
+    pub(super) fn edges_of_item(&self, item: &Cause) -> &[ShownEdge] {
+        let edges = self.edges.get_or_init(|| {
+            let mut by_item: HashMap<Cause, Vec<ShownEdge>> = HashMap::new();
+            for edge in fact_edges::edges(self, self.as_of) {
+                for item in fact_edges::marked_items(&edge) {
+                    by_item.entry(item).or_default().push(edge.clone());
+                }
+            }
+            by_item
+        });
+        edges.get(item).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Answers by conversation and the turn as of which they hold.
@@ -58,12 +110,12 @@ impl Engine {
         cell: &Cell,
         head: &Head,
         as_of: Sequence,
-    ) -> Result<Arc<Vec<PinnedFact>>, EngineError> {
+    ) -> Result<Arc<StandingFacts>, EngineError> {
         if head.facts == 0 {
             return Ok(Arc::default());
         }
         if as_of < head.last_sequence {
-            return Ok(Arc::new(self.read_standing(cell, head, as_of)?));
+            return Ok(Arc::new(self.read_facts_as_of(cell, head, as_of)?));
         }
         // Before anything is read, so that a write meanwhile makes it outdated.
         let write = cell.last_write();
@@ -75,8 +127,18 @@ impl Engine {
         if let Some(known) = self.standing.recent.get(&key).filter(|known| known.stamp == stamp) {
             return Ok(Arc::clone(&known.facts));
         }
-        let facts = Arc::new(self.read_standing(cell, head, as_of)?);
+        let facts = Arc::new(self.read_facts_as_of(cell, head, as_of)?);
         self.standing.recent.insert(key, Arc::new(Known { stamp, facts: Arc::clone(&facts) }));
         Ok(facts)
+    }
+
+    fn read_facts_as_of(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        as_of: Sequence,
+    ) -> Result<StandingFacts, EngineError> {
+        let facts = self.read_standing(cell, head, as_of)?;
+        Ok(StandingFacts { facts, as_of, ..StandingFacts::default() })
     }
 }

@@ -8,7 +8,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, Shortfall, search::Scope};
+use super::{Engine, EngineError, Shortfall, pins::pin_of, search::Scope};
 use crate::{
     context::{Pin, Window, Yielded},
     facts::{
@@ -124,6 +124,8 @@ impl Engine {
         let mut found: Vec<(f32, Pin)> = Vec::new();
         for other in &others {
             let cell = self.heads.cell(&other.branch.tenant, &other.branch.conversation)?;
+            let last = other.head.last_sequence;
+            let turns = other.catalog.covering(&self.store, last, &*self.counter)?;
             let then = if as_of.is_some() { other.head.last_sequence } else { Sequence::MAX };
             for pinned in self.standing_facts(&cell, &other.head, then)?.iter() {
                 let standing = &pinned.standing;
@@ -135,7 +137,7 @@ impl Engine {
                     Origin::Caller => 1.0,
                     Origin::Detector { probability, .. } => use_of(&pinned.fact, probability, then),
                 };
-                if let Some(mut pin) = self.pin_of(other, &pinned.fact, false, None)? {
+                if let Some(mut pin) = pin_of(turns.traits(), &pinned.fact, false, None) {
                     pin.conversation = Some(other.branch.conversation.clone());
                     found.push((used, pin));
                 }

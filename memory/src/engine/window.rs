@@ -8,8 +8,7 @@
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
-    AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
-    TurnFilter,
+    AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, Shortfall,
     asked::query_sequence,
     degradation::Built,
     late_marks,
@@ -21,7 +20,7 @@ use super::{
     windows::WindowKey,
 };
 use crate::{
-    context::{self, Query, TurnCost, WindowInput, WindowOptions},
+    context::{self, Query, TokenCounter, TurnCost, WindowInput, WindowOptions},
     degradation::WindowFacts,
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
@@ -154,14 +153,11 @@ impl Engine {
             let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
             gathered.shortfalls = shortfalls.filter_map(without_query).collect();
         }
-        let excluded: Vec<Sequence> = query_sequence(&query).into_iter().collect();
-        let (method, wanted) = (SearchMethod::Hybrid, proposals(request));
-        let mut ranking = self.ranking(&gathered, &search_query, method, &excluded, wanted)?;
-        let all = TurnFilter::default();
-        let missing = self.rerank(&gathered, &search_query, &all, &mut ranking).await?;
-        gathered.shortfalls.extend(missing);
-        let mut outcome =
-            self.assemble((&gathered, &ranking), request, &query, search_query, &key)?;
+        let ranking = self.ordered(&mut gathered, request, &query, &search_query).await?;
+        self.cover(gathered.scopes.get(..1).unwrap_or_default(), &self.counter_of(request)?)
+            .await?;
+        let ranked = (&gathered, &ranking);
+        let mut outcome = self.assemble(ranked, request, &query, search_query, &key)?;
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
@@ -177,7 +173,7 @@ impl Engine {
         Ok(outcome)
     }
 
-    fn assemble(
+    pub(super) fn assemble(
         &self,
         (gathered, ranking): (&Gathered, &Ranking),
         request: &ContextRequest,
@@ -186,10 +182,7 @@ impl Engine {
         key: &WindowKey,
     ) -> Result<ContextOutcome, EngineError> {
         let own = gathered.scopes.first().ok_or(EngineError::Closed)?;
-        let counter = self
-            .tokenizers
-            .get(&request.tokenizer)
-            .map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))?;
+        let counter = self.counter_of(request)?;
         let last = own.head.last_sequence;
         let retrieved = self.proposed(gathered, ranking, counter.as_ref())?;
         let best_scores = match &*retrieved {
@@ -268,6 +261,11 @@ impl Engine {
             assembly_micros: 0,
             window: Arc::new(window),
         })
+    }
+
+    fn counter_of(&self, request: &ContextRequest) -> Result<Arc<dyn TokenCounter>, EngineError> {
+        let counter = self.tokenizers.get(&request.tokenizer);
+        counter.map_err(|unknown| EngineError::invalid("options.tokenizer", unknown.to_string()))
     }
 
     /// Has a window recorded, beside the request.

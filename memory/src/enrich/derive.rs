@@ -6,9 +6,8 @@ use std::{
 };
 
 use super::{
-    Queued,
+    Grown, Queued,
     events::{Drawer, Drawn},
-    folding::Folds,
     strike::{strike_degradation, strike_events, strike_summaries},
 };
 use crate::{
@@ -54,7 +53,9 @@ pub(crate) struct Deriver {
     pub(crate) folded: Arc<FoldedCache>,
     /// Conversations that may have something to fold; absent where nothing
     /// folds.
-    pub(crate) folds: Option<Arc<Folds>>,
+    pub(crate) folds: Option<Arc<Grown>>,
+    /// Conversations that may be due to be probed; absent where none is.
+    pub(crate) probes: Option<Arc<Grown>>,
     /// Whose facts the turns are held against.
     pub(crate) engine: Weak<Engine>,
 }
@@ -144,12 +145,18 @@ impl Deriver {
         self.folded.invalidate(tenant, owner);
     }
 
-    /// Conversations that have grown, or lost a summary with its turns, may have
-    /// something to fold. To be called when the outbox knows that they are scored.
-    pub(super) fn fold_soon(&self, done: &[Queued]) {
-        let Some(folds) = &self.folds else { return };
-        let left = done.iter().filter(|queued| !matches!(queued.entry.task, Task::Drop { .. }));
-        left.for_each(|queued| folds.push(&queued.entry.tenant, &queued.entry.owner));
+    /// Conversations that have grown may be due to be probed; those, and such as lost
+    /// a summary with its turns, may have something to fold. To be called when the
+    /// outbox knows that they are scored.
+    pub(super) fn follow(&self, done: &[Queued]) {
+        for Queued { entry, .. } in done {
+            if let (Some(folds), false) = (&self.folds, matches!(entry.task, Task::Drop { .. })) {
+                folds.push(&entry.tenant, &entry.owner);
+            }
+            if let (Some(probes), Task::Derive { .. }) = (&self.probes, &entry.task) {
+                probes.push(&entry.tenant, &entry.owner);
+            }
+        }
     }
 
     /// Draws the events of turns again, from the turns and vectors in the store.
@@ -314,6 +321,7 @@ impl Deriver {
         for kind in [
             Kind::Derived,
             Kind::Events,
+            Kind::Probes,
             Kind::Rejection,
             Kind::Signals,
             Kind::Summary,

@@ -8,13 +8,17 @@
 mod derive;
 mod events;
 mod folding;
+mod grown;
 mod outbox;
+mod probing;
 mod strike;
 mod worker;
 
 pub(crate) use derive::{Deriver, delete_derived, passage_texts};
 pub(crate) use events::Drawer;
-pub(crate) use folding::{Folds, spawn as spawn_folding};
+pub(crate) use folding::spawn as spawn_folding;
+pub(crate) use grown::Grown;
 pub(crate) use outbox::{Outbox, Queued};
+pub(crate) use probing::spawn as spawn_probing;
 pub(crate) use strike::{strike_degradation, strike_events, strike_summaries};
 pub(crate) use worker::spawn;

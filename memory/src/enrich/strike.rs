@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 
 use crate::{
+    degradation::ProbeRound,
     engine::records::{decode, encode},
     staleness::{Event, TurnEvents},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
@@ -120,7 +121,42 @@ pub(crate) fn strike_degradation(
             })?;
         }
     }
-    Ok(())
+    strike_probes(store, batch, tenant, conversation, erased)
+}
+
+/// Rounds of probes at an erased turn go, and so does what was found of one.
+fn strike_probes(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let start = keys::at_sequence(tenant, conversation, Kind::Probes, *first);
+    let end = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Probes)).1;
+    let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let struck = decode::<ProbeRound>(key, &value).and_then(|mut round| {
+            let before = round.probes.len();
+            round.probes.retain(|probed| !is_erased(probed.source));
+            if is_erased(round.at) || round.probes.is_empty() {
+                batch.delete(key.to_vec());
+            } else if round.probes.len() != before {
+                batch.put(key.to_vec(), encode(&round)?);
+            }
+            Ok(())
+        });
+        match struck {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Strikes erased turns from a record; whether it has changed.

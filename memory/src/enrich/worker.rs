@@ -8,13 +8,14 @@
 //! append, and a text that the embedder fails on holds up its own conversation,
 //! never others.
 
-use std::{iter::Peekable, sync::Arc, time::Duration};
+use std::{io, iter::Peekable, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::Instant};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Deriver, Outbox, Queued};
 use crate::{
+    background,
     embed::EmbedError,
     engine::{EngineError, records::Task},
     store::keys,
@@ -51,13 +52,15 @@ impl Backoff {
 }
 
 /// Starts emptying the outbox until `closing` turns true.
+///
+/// # Errors
+/// No thread can be had.
 pub(crate) fn spawn(
     deriver: Deriver,
     outbox: Arc<Outbox>,
     closing: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(empty(&deriver, &outbox, closing)))
+) -> io::Result<JoinHandle<Option<()>>> {
+    background::spawn("enrich", async move { empty(&deriver, &outbox, closing).await })
 }
 
 async fn empty(deriver: &Deriver, outbox: &Outbox, mut closing: watch::Receiver<bool>) {
@@ -166,7 +169,7 @@ async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) 
         match done {
             Ok(()) => {
                 outbox.finish(&covered);
-                deriver.fold_soon(&covered);
+                deriver.follow(&covered);
             }
             Err(error) if matches!(error, EngineError::Embed(EmbedError::Engine(_))) => {
                 let conversation = &whole.entry.owner;

@@ -191,7 +191,7 @@ fn has_any(words: &Words, wanted: &[&str]) -> bool {
 }
 
 /// "The final plan is to rent" after a tentative "we buy".
-pub(super) fn settles(claim: &Claim, told: &[Heard], clause: &Clause) -> Option<Found> {
+pub(super) fn settles(claim: &Claim, told: &[&Heard], clause: &Clause) -> Option<Found> {
     let value = claim.value.as_ref().filter(|_| !claim.additive)?;
     let open = clause.leaves_open() || clause.words.said.has(Cue::Negates);
     let tentative = has_any(&claim.text, &TENTATIVE)
@@ -244,7 +244,7 @@ pub(super) fn takes_back(claim: &Claim, clause: &Clause) -> Option<Found> {
 /// is labelled with, where the fact is that statement and no value of its own.
 pub(super) fn takes_back_of(
     claim: &Claim,
-    told: &[Heard],
+    told: &[&Heard],
     clause: &Clause,
     at: Sequence,
 ) -> Option<Found> {

@@ -47,7 +47,7 @@ pub struct Held<'a> {
     /// The same, read.
     pub claim: &'a Claim,
     /// The last turns that told it.
-    pub told: &'a [Heard],
+    pub told: &'a [&'a Heard],
     /// The facts that it replaced.
     pub replaced: &'a [Claim],
 }

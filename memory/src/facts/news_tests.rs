@@ -45,6 +45,7 @@ fn pinned(spec: &str, told: &str) -> (Fact, Vec<Heard>) {
 fn found(spec: &str, told: &str, role: Role, text: &str) -> Option<FactEdge> {
     let (pinned, told) = pinned(spec, told);
     let claim = Claim::of(&pinned);
+    let told: Vec<&Heard> = told.iter().collect();
     let held = Held { fact: &pinned, claim: &claim, told: &told, replaced: &[] };
     let then = Timestamp::UNIX_EPOCH;
     news(held, &Heard::of(5, role, text), then, then)
@@ -287,6 +288,7 @@ fn going_back_to_what_was_replaced_replaces() {
     let (list, told) = pinned("layout = two columns", "Let's try two columns.");
     let (old, _) = pinned("layout = one wide column", "");
     let (claim, replaced) = (Claim::of(&list), [Claim::of(&old)]);
+    let told: Vec<&Heard> = told.iter().collect();
     let held = Held { fact: &list, claim: &claim, told: &told, replaced: &replaced };
     let then = Timestamp::UNIX_EPOCH;
     let draw = |text| news(held, &Heard::of(5, Role::User, text), then, then);

@@ -11,6 +11,7 @@
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'B' day:u32                 what the tenant used on a day
 //! len tenant 'D' len conv kind ...       everything of one conversation:
+//!     'A' seq:u64                        what probes found when a turn was the newest
 //!     'B'                                what the conversation used
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
@@ -41,6 +42,8 @@ pub type Key = Vec<u8>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
+    /// What probes found.
+    Probes = b'A',
     /// What the conversation used.
     Usage = b'B',
     /// Staleness events that a turn brought.

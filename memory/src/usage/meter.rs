@@ -1,35 +1,24 @@
 //! Amounts in memory: those that wait to be written, and those since the start.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Usage;
+use super::{TenantTotals, Usage};
 use crate::turn::{ConversationId, TenantId};
 
 /// Conversations with amounts that are not written yet.
 const MAX_WAITING: usize = 100_000;
-/// Tenants whose totals are told apart; all others are told together.
-const MAX_TENANTS: usize = 256;
 
 /// Amounts that wait: by tenant, and by conversation within it; those of the empty
 /// place belong to no conversation.
 pub(crate) type Waiting = HashMap<(TenantId, Option<ConversationId>), Usage>;
 
-/// Totals since the start: of so many tenants, and of all others together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TenantTotals {
-    /// By tenant.
-    pub tenants: BTreeMap<TenantId, Usage>,
-    /// Of the tenants beyond the bound.
-    pub others: Usage,
-}
-
 #[derive(Default)]
 struct State {
     waiting: Waiting,
-    totals: TenantTotals,
+    totals: TenantTotals<Usage>,
 }
 
 /// Counts.
@@ -44,16 +33,13 @@ impl Meter {
     pub fn add(&self, tenant: &TenantId, id: Option<&ConversationId>, amounts: &Usage) {
         let mut state = self.state.lock();
         state.wait(tenant, id, amounts);
-        let TenantTotals { tenants, others } = &mut state.totals;
-        let has_room = tenants.len() < MAX_TENANTS || tenants.contains_key(tenant);
-        let totals = if has_room { tenants.entry(tenant.clone()).or_default() } else { others };
-        totals.add(amounts);
+        state.totals.of(tenant).add(amounts);
         drop(state);
         self.grown.notify_one();
     }
 
     /// Totals since the start.
-    pub fn totals(&self) -> TenantTotals {
+    pub fn totals(&self) -> TenantTotals<Usage> {
         self.state.lock().totals.clone()
     }
 
@@ -86,7 +72,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::totals::MAX_TENANTS, *};
 
     fn turns(turns: u64) -> Usage {
         Usage { turns, ..Usage::default() }

@@ -5,10 +5,12 @@
 //! for the tenant alone.
 
 mod meter;
+mod totals;
 
 use serde::{Deserialize, Serialize};
 
-pub use meter::{Meter, TenantTotals};
+pub use meter::Meter;
+pub use totals::TenantTotals;
 
 pub(crate) use meter::Waiting;
 

@@ -3,14 +3,17 @@
 
 use crate::fixture::*;
 use throughline_memory::{
-    degradation::{Outcome, Signal},
+    degradation::{Outcome, Probed, Signal},
     engine::*,
     turn::*,
 };
 
 async fn known(world: &World, id: &ConversationId) -> DegradationOutcome {
-    let request = DegradationRequest { after: 0, limit: 1_000, min_revision: 0 };
-    world.engine.degradation(&tenant(), id, request).await.expect("read")
+    world.engine.degradation(&tenant(), id, all_turns()).await.expect("read")
+}
+
+fn all_turns() -> DegradationRequest {
+    DegradationRequest { after: 0, limit: 1_000, min_revision: 0 }
 }
 
 fn outcome(id: &str, sequence: Sequence) -> Outcome {
@@ -127,4 +130,64 @@ async fn without_an_answer_nothing_is_measurable() {
         let named = signals.named();
         assert!(named.iter().all(|(_, signal)| **signal == Signal::NotMeasurable), "{signals:?}");
     }
+}
+
+const DENTIST: &str = "My dentist appointment was moved to 14:30 on the ground floor.";
+const TRAM: &str = "The tram to our new office leaves at 8:05 in the morning.";
+
+/// What was asked when a turn was the newest, once it was.
+async fn probed_at(world: &World, id: &ConversationId, at: Sequence) -> Vec<Probed> {
+    within("a round of probes", async {
+        loop {
+            let probes = known(world, id).await.turns.remove(&at).map(|turn| turn.probes);
+            if let Some(probes) = probes.filter(|probes| !probes.is_empty()) {
+                return probes;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_probed_conversation_asks_its_own_windows_for_what_was_said() {
+    let world = World::with_probes().await;
+    let c = world.create("c").await;
+    world.say(&c, &[DENTIST, TRAM]).await;
+    world.settle(&c).await;
+    world.window(&c, "").await;
+    world.say(&c, &["fine"]).await;
+    world.settle(&c).await;
+    // The round is due at the fourth turn, and there is a window of its own by now.
+    world.say(&c, &["so be it"]).await;
+    let all = [Probed { source: 2, recalled: true }, Probed { source: 1, recalled: true }];
+    assert_eq!(probed_at(&world, &c, 4).await, all);
+    let probes = world.engine.tally().totals().tenants[&tenant()].probes;
+    assert_eq!((probes.measured, probes.present), (2, 2));
+    let request = CohortRequest { metric: CohortMetric::Recall, ..CohortRequest::default() };
+    let cohort = world.engine.cohort_degradation(&tenant(), request).await.expect("measured");
+    let by_distance = cohort.cohort.by_distance.iter();
+    let by_distance: Vec<_> = by_distance.map(|point| (point.from, point.level.mean)).collect();
+    assert_eq!(by_distance, [(2, 1.0)], "distances 2 and 3 are one point");
+    // What was erased is in no curve.
+    world.engine.forget_turns(&tenant(), &c, &[1]).await.expect("forgotten");
+    world.drain().await;
+    assert_eq!(probed_at(&world, &c, 4).await, all[..1]);
+    // No window, no use, nothing but the records.
+    assert_eq!(known(&world, &c).await.turns[&2].windows.len(), 1);
+    assert!(known(&world, &c).await.turns[&4].windows.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_replaced_is_not_asked_for() {
+    let world = World::with_probes().await;
+    let c = world.create("c").await;
+    world
+        .say(&c, &[DENTIST, "Now at 15:30 on the first floor, says the dentist [replaces 1]"])
+        .await;
+    world.settle(&c).await;
+    world.window(&c, "").await;
+    world.say(&c, &["fine", "so be it"]).await;
+    let probes = probed_at(&world, &c, 4).await;
+    assert!(probes.iter().all(|probed| probed.source != 1), "{probes:?}");
 }

@@ -8,18 +8,20 @@ mod llm;
 mod paths;
 mod pins;
 mod prices;
+mod probes;
 mod rerank;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use throughline_memory::engine::Limits;
+use throughline_memory::{degradation::ProbeSettings, engine::Limits};
 
 pub use file::load;
 pub use limits::limits;
 pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
 pub use prices::Prices;
+pub use probes::ProbeTable;
 pub use rerank::RerankSettings;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
@@ -145,6 +147,8 @@ pub struct Config {
     pub pins: PinOptions,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
+    /// Which conversations are probed.
+    pub probes: ProbeSettings,
     /// What usage costs.
     pub prices: Prices,
     /// What a request may need.
@@ -212,6 +216,7 @@ impl Config {
             pin_weights: settings.pin_weights,
             pins: pins::pins(&settings.pins, settings.no_pins.unwrap_or(false))?,
             tokenizers_dir: settings.tokenizers_dir,
+            probes: probes::probes(&settings.probes)?,
             prices: settings.prices.checked()?,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, bad};
+use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, ProbeTable, bad};
 use crate::auth::KeyEntry;
 
 /// Memory of the embedded index.
@@ -279,6 +279,12 @@ pub struct Settings {
     #[serde(default)]
     pub pins: PinTable,
 
+    /// `[probes]`: which conversations ask their own windows for what was said;
+    /// file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub probes: ProbeTable,
+
     /// `[prices]`: what usage costs; file only.
     #[arg(skip)]
     #[serde(default)]
@@ -331,6 +337,7 @@ impl Settings {
             log_format: self.log_format.or(lower.log_format),
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
+            probes: if self.probes == ProbeTable::default() { lower.probes } else { self.probes },
             prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },
         }

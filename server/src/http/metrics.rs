@@ -1,7 +1,9 @@
-//! The metrics: amounts by tenant since the start, and how the server itself is.
+//! The metrics: amounts and signals of degradation by tenant since the start, and
+//! how the server itself is.
 //!
-//! Invariants: the only label is the tenant, of at most so many as the engine tells
-//! apart, all others together as `other`; no content, no conversation, no user.
+//! Invariants: the only labels are the tenant, of at most so many as the engine tells
+//! apart, all others together as `OTHER`, and the name of a signal; no content, no
+//! conversation, no user.
 
 use std::{fmt, sync::atomic::AtomicU64};
 
@@ -10,7 +12,12 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use throughline_memory::{engine::Engine, store::StoreHealth, usage::Usage};
+use throughline_memory::{
+    degradation::{SignalTotals, TURN_SIGNALS, WINDOW_SHARES},
+    engine::Engine,
+    store::StoreHealth,
+    usage::{TenantTotals, Usage},
+};
 
 /// OpenMetrics, as Prometheus asks for it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -76,6 +83,7 @@ const TIMES: [Amount; 2] = [
 pub(super) fn text(engine: &Engine) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("throughline");
     by_tenant(&mut registry, engine);
+    signals_by_tenant(&mut registry, engine);
     of_server(&mut registry, engine);
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -83,15 +91,7 @@ pub(super) fn text(engine: &Engine) -> Result<String, fmt::Error> {
 }
 
 fn by_tenant(registry: &mut Registry, engine: &Engine) {
-    let totals = engine.meter().totals();
-    let mut rows: Vec<(Labels, Usage)> = totals
-        .tenants
-        .into_iter()
-        .map(|(tenant, usage)| (vec![("tenant", tenant.to_string())], usage))
-        .collect();
-    if totals.others != Usage::default() {
-        rows.push((vec![("tenant", OTHERS.to_owned())], totals.others));
-    }
+    let rows = rows(engine.meter().totals());
     for amount in AMOUNTS {
         let family = Family::<Labels, Counter>::default();
         for (labels, usage) in &rows {
@@ -106,6 +106,50 @@ fn by_tenant(registry: &mut Registry, engine: &Engine) {
         }
         registry.register_with_unit(time.name, time.help, Unit::Seconds, family);
     }
+}
+
+/// The totals with their label.
+fn rows<T: Default + PartialEq>(totals: TenantTotals<T>) -> Vec<(Labels, T)> {
+    let of_tenant = |(tenant, total): (_, T)| (label(&tenant), total);
+    let mut rows: Vec<_> = totals.tenants.into_iter().map(of_tenant).collect();
+    if totals.others != T::default() {
+        rows.push((label(&OTHERS), totals.others));
+    }
+    rows
+}
+
+fn label(tenant: &dyn fmt::Display) -> Labels {
+    vec![("tenant", tenant.to_string())]
+}
+
+/// Each signal as how often it could be told and how often, or how much, it was there:
+/// rates and means are for the query to make, over any time.
+fn signals_by_tenant(registry: &mut Registry, engine: &Engine) {
+    let counters = Family::<Labels, Counter>::default;
+    let (measured, present) = (counters(), counters());
+    let (windows, shares) = (counters(), Family::<Labels, Counter<f64, AtomicU64>>::default());
+    let (asked, recalled) = (counters(), counters());
+    for (tenant, SignalTotals { turns, windows: of_windows, probes }) in
+        rows(engine.tally().totals())
+    {
+        let named = |name: &str| [tenant.clone(), vec![("signal", name.to_owned())]].concat();
+        for (name, found) in TURN_SIGNALS.into_iter().zip(turns) {
+            measured.get_or_create(&named(name)).inc_by(found.measured);
+            present.get_or_create(&named(name)).inc_by(found.present);
+        }
+        for (name, share) in WINDOW_SHARES.into_iter().zip(of_windows) {
+            windows.get_or_create(&named(name)).inc_by(share.measured);
+            shares.get_or_create(&named(name)).inc_by(share.sum);
+        }
+        asked.get_or_create(&tenant).inc_by(probes.measured);
+        recalled.get_or_create(&tenant).inc_by(probes.present);
+    }
+    registry.register("turn_signals_measured", "Turns of which a signal could be told", measured);
+    registry.register("turn_signals_present", "Turns with a signal", present);
+    registry.register("window_shares_measured", "Windows of which a share could be told", windows);
+    registry.register("window_shares_sum", "Sum of a share over these windows", shares);
+    registry.register("probes_asked", "Facts that conversations asked their windows for", asked);
+    registry.register("probes_recalled", "Those that the window held", recalled);
 }
 
 fn of_server(registry: &mut Registry, engine: &Engine) {

@@ -31,6 +31,7 @@ pub fn cohort_request(
         Ok(pb::CohortMetric::Unspecified | pb::CohortMetric::Quality) => CohortMetric::Quality,
         Ok(pb::CohortMetric::Success) => CohortMetric::Success,
         Ok(pb::CohortMetric::Friction) => CohortMetric::Friction,
+        Ok(pb::CohortMetric::Recall) => CohortMetric::Recall,
         Err(_) => {
             violations.add("metric", format!("{metric} is not known here"));
             return None;

@@ -1,7 +1,9 @@
 //! What was measured of a conversation, on the way out.
 
 use throughline_memory::{
-    degradation::{Action, Evidence, Health, HealthReason, Signal, TurnSignals, WindowSignals},
+    degradation::{
+        Action, Evidence, Health, HealthReason, Probed, Signal, TurnSignals, WindowSignals,
+    },
     engine::TurnDegradation,
     turn::{ConversationId, Sequence},
 };
@@ -30,6 +32,19 @@ pub fn degradation_to_proto(
         signals: signals.map(|one| signals_to_proto(conversation, one)).unwrap_or_default(),
         windows: known.windows.iter().map(window_to_proto).collect(),
         outcomes: outcomes.collect(),
+        probes: known
+            .probes
+            .iter()
+            .map(|probed| probe_to_proto(conversation, sequence, *probed))
+            .collect(),
+    }
+}
+
+fn probe_to_proto(conversation: &ConversationId, at: Sequence, probed: Probed) -> pb::LiveProbe {
+    pb::LiveProbe {
+        turn: turn_name(conversation, probed.source),
+        distance: at.saturating_sub(probed.source),
+        recalled: probed.recalled,
     }
 }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::{
     degradation::{
-        Outcome, TurnSignals,
+        Outcome, ProbeRound, TurnSignals, WindowSignals,
         cohort::{
             Change, ChangeDetector, Comparison, Curve, CurvePoint, Histogram, Level, compare,
         },
@@ -39,6 +39,8 @@ pub enum CohortMetric {
     /// Whether the user repeats or corrects, of the user turns of which that can be
     /// told; less is better.
     Friction,
+    /// Whether the windows of probed conversations recall what was said.
+    Recall,
 }
 
 /// Which conversations belong together.
@@ -118,6 +120,14 @@ struct Member {
     id: ConversationId,
     labels: BTreeMap<String, String>,
     last: Sequence,
+}
+
+/// A value of a turn.
+struct Value {
+    turn: Sequence,
+    value: f64,
+    /// Turns between it and its evidence, where there is some.
+    distance: Option<u64>,
 }
 
 /// A cohort as it is gathered.
@@ -220,21 +230,20 @@ impl Engine {
             let fits: Vec<&Outcome> =
                 outcomes.iter().filter(|outcome| is_of(outcome, filter)).collect();
             let by_outcome = !filter.model.is_empty() || !filter.prompt_version.is_empty();
-            if fits.is_empty() && (by_outcome || metric != CohortMetric::Friction) {
+            let needs_none = matches!(metric, CohortMetric::Friction | CohortMetric::Recall);
+            if fits.is_empty() && (by_outcome || !needs_none) {
                 continue;
             }
             let signals = self.own_signals(tenant, &member.id)?;
-            let values = values(metric, &fits, &signals);
-            if values.is_empty() {
-                continue;
+            let values = if metric == CohortMetric::Recall {
+                recalls(&self.rounds_of(tenant, &member.id, 1, member.last)?)
+            } else {
+                let windows = self.windows_of(tenant, &member.id, 1, member.last)?;
+                with_distances(values(metric, &fits, &signals), &windows)
+            };
+            if !values.is_empty() {
+                gathering.take_in(member, metric, &values, &signals);
             }
-            let windows = self.windows_of(tenant, &member.id, 1, member.last)?;
-            let distances: HashMap<Sequence, f32> = windows
-                .iter()
-                .filter(|window| window.in_chat)
-                .filter_map(|window| Some((window.at, window.evidence_distance?)))
-                .collect();
-            gathering.take_in(member, metric, &values, &signals, &distances);
         }
         Ok(gathering)
     }
@@ -297,7 +306,38 @@ fn values(
                 Some((one.sequence, f64::from(worst)))
             })
             .collect(),
+        // Its values are of probes: see `recalls`.
+        CohortMetric::Recall => Vec::new(),
     }
+}
+
+/// The values of probes.
+fn recalls(rounds: &[ProbeRound]) -> Vec<Value> {
+    let of_round = |round: &ProbeRound| {
+        let turn = round.at;
+        let value = |(distance, recalled): (Sequence, bool)| Value {
+            turn,
+            value: if recalled { 1.0 } else { 0.0 },
+            distance: Some(distance),
+        };
+        round.by_distance().map(value).collect::<Vec<_>>()
+    };
+    rounds.iter().flat_map(of_round).collect()
+}
+
+/// Values with the distance of the evidence in the turn's window. An answer has the
+/// window of the turn before it.
+fn with_distances(values: Vec<(Sequence, f64)>, windows: &[WindowSignals]) -> Vec<Value> {
+    let distances: HashMap<Sequence, f32> = windows
+        .iter()
+        .filter(|window| window.in_chat)
+        .filter_map(|window| Some((window.at, window.evidence_distance?)))
+        .collect();
+    let with_distance = |(turn, value)| {
+        let distance = distances.get(&turn).or_else(|| distances.get(&(turn - 1)));
+        Value { turn, value, distance: distance.map(|distance| *distance as u64) }
+    };
+    values.into_iter().map(with_distance).collect()
 }
 
 impl Gathering {
@@ -305,21 +345,18 @@ impl Gathering {
         &mut self,
         member: &Member,
         metric: CohortMetric,
-        values: &[(Sequence, f64)],
+        values: &[Value],
         signals: &BTreeMap<Sequence, TurnSignals>,
-        distances: &HashMap<Sequence, f32>,
     ) {
         let mut sum = 0.0;
-        for (turn, value) in values {
+        for Value { turn, value, distance } in values {
             sum += value;
             self.by_turn.add(*turn, *value);
             if let Some(signals) = signals.get(turn) {
                 self.by_history.add(signals.history_tokens, *value);
             }
-            // An answer has the window of the turn before it.
-            let window = distances.get(turn).or_else(|| distances.get(&(turn - 1)));
-            if let Some(distance) = window {
-                self.by_distance.add(*distance as u64, *value);
+            if let Some(distance) = distance {
+                self.by_distance.add(*distance, *value);
             }
         }
         let mean = sum / values.len() as f64;

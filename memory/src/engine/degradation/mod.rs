@@ -1,6 +1,7 @@
 //! What is measured of a conversation: [`turns`] as they are scored, windows by
 //! the [`recorder`] beside the request, [`outcomes`] as the application gives
-//! them; [`read`] gives it back, [`health`] says what it comes to, [`handover`]
+//! them; [`live_probes`] asks the windows of some conversations for what was said;
+//! [`read`] gives it back, [`health`] says what it comes to, [`handover`]
 //! what a fresh session has to know, [`cohorts`] how many conversations are together.
 //!
 //! Invariants: no window and no append waits for a record; a record that finds
@@ -9,6 +10,7 @@
 mod cohorts;
 mod handover;
 mod health;
+mod live_probes;
 mod outcomes;
 mod read;
 mod recorder;

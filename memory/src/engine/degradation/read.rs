@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use crate::{
-    degradation::{Outcome, TurnSignals, WindowSignals},
+    degradation::{Outcome, Probed, TurnSignals, WindowSignals},
     engine::{Engine, EngineError, catalog::part_of, records::decode, source::scan_sequences},
     store::{Direction, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
@@ -30,6 +30,8 @@ pub struct TurnDegradation {
     pub windows: Vec<WindowSignals>,
     /// What the application said of it.
     pub outcomes: Vec<Outcome>,
+    /// What probes found when it was the newest.
+    pub probes: Vec<Probed>,
 }
 
 /// A page of a conversation's degradation.
@@ -76,6 +78,9 @@ impl Engine {
             }
             for outcome in self.outcomes(tenant, id, from, until)? {
                 turns.entry(outcome.sequence).or_default().outcomes.push(outcome);
+            }
+            for round in self.rounds_of(tenant, id, from, until)? {
+                turns.entry(round.at).or_default().probes = round.probes;
             }
         }
         Ok(DegradationOutcome {

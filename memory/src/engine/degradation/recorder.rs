@@ -144,7 +144,7 @@ pub(in crate::engine) fn spawn(
     engine: Weak<Engine>,
     (recorder, meter): (Arc<Recorder>, Arc<Meter>),
     mut closing: watch::Receiver<bool>,
-) -> JoinHandle<()> {
+) -> JoinHandle<Option<()>> {
     tokio::spawn(async move {
         // Whatever ends the task: who waits for a record must not wait for ever.
         let _ends = Ends(Arc::clone(&recorder));
@@ -161,6 +161,7 @@ pub(in crate::engine) fn spawn(
                 break;
             }
         }
+        Some(())
     })
 }
 
@@ -275,6 +276,7 @@ impl Engine {
             window_signals(&built.window, &built.facts, &|turn| timeline.is_stale(turn, at));
         drop(timeline);
         let micros = signals.built_at.as_microsecond().try_into().unwrap_or(0);
+        self.tally.window(&built.tenant, &signals);
         self.thin_windows(batch, &built.tenant, &built.id, (at, coming))?;
         batch.put(keys::window(&built.tenant, &built.id, at, micros), encode(&signals)?);
         Ok(())

@@ -87,6 +87,7 @@ impl Engine {
                 instruction_broken: detect::instructions::breaks(turn, &known),
             };
             let (tenant, id) = (&branch.tenant, &branch.conversation);
+            self.tally.turn(tenant, &signals);
             let key = keys::at_sequence(tenant, id, Kind::Signals, turn.sequence);
             batch.put(key, encode(&signals)?);
         }
