@@ -117,6 +117,11 @@ pub(crate) fn describe(info: &GetServerInfoResponse) -> Value {
             "weights_sha256": ranking.weights_sha256,
             "trained_on": ranking.trained_on,
         },
+        "reranker": info.reranker.as_ref().map(|reranker| json!({
+            "name": reranker.name,
+            "sha256": reranker.sha256,
+            "top": reranker.top,
+        })),
         "staleness": {
             "scorer": scorer.scorer,
             "version": scorer.version,

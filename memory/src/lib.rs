@@ -2,9 +2,9 @@
 //!
 //! Data flows one way: [`engine`] takes turns in and commits them to the
 //! [`store`]; [`enrich`] derives from the outbox what searching needs
-//! ([`embed`], [`index`]); a context window is [`retrieval`] followed by
-//! [`context`] assembly. No gRPC, no HTTP and no CLI here: the caller passes
-//! clock, ids and configuration in.
+//! ([`embed`], [`index`]); a context window is [`retrieval`], then a model of
+//! [`rerank`] where one is configured, and [`context`] assembly. No gRPC, no HTTP
+//! and no CLI here: the caller passes clock, ids and configuration in.
 
 pub mod background;
 pub mod context;
@@ -14,6 +14,8 @@ pub mod engine;
 pub mod enrich;
 pub mod facts;
 pub mod index;
+mod onnx;
+pub mod rerank;
 pub mod retrieval;
 pub mod staleness;
 pub mod store;

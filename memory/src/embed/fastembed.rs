@@ -1,37 +1,18 @@
 //! The default engine: ONNX Runtime through fastembed.
-//!
-//! `libonnxruntime` is loaded once in a process, from the first model's
-//! [`ModelFiles::runtime_library`]; later models use the same.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use fastembed::{
     AutoDevicePolicy, InitOptionsUserDefined, QuantizationMode, TextEmbedding, TokenizerFiles,
     UserDefinedEmbeddingModel,
 };
-use ort::environment::Environment;
 use parking_lot::Mutex;
 
 use super::{EmbedError, Embedder, EmbeddingModel, ModelFiles, Pooling, Precision, Vector};
+use crate::onnx;
 
 /// Texts that are embedded together at most.
 const MAX_BATCH: usize = 32;
-
-/// The library's name where no path is given.
-const SYSTEM_LIBRARY: &str = if cfg!(target_os = "macos") {
-    "libonnxruntime.dylib"
-} else if cfg!(target_os = "windows") {
-    "onnxruntime.dll"
-} else {
-    "libonnxruntime.so"
-};
-
-/// ONNX Runtime's environment: one for the process, and it must not be dropped
-/// while a session lives.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
 /// One model in one session of ONNX Runtime.
 pub struct FastEmbedder {
@@ -48,7 +29,8 @@ pub struct FastEmbedder {
 /// [`EmbedError::Model`] for a missing or damaged file or library.
 pub fn open(files: &ModelFiles, threads: usize) -> Result<FastEmbedder, EmbedError> {
     let onnx = files.onnx.as_ref().ok_or_else(|| files.error("it has no ONNX file"))?;
-    let environment = environment(files)?;
+    let environment =
+        onnx::environment(files.runtime_library.as_deref()).map_err(|error| files.error(error))?;
     let (_, pad_token) = files.padding(&files.open_tokenizer()?)?;
     let tokenizer_config =
         serde_json::json!({"model_max_length": files.max_tokens, "pad_token": pad_token});
@@ -94,34 +76,6 @@ pub fn open(files: &ModelFiles, threads: usize) -> Result<FastEmbedder, EmbedErr
             Precision::Int8 => Some(1),
         },
     })
-}
-
-/// The environment, made on the first call.
-fn environment(files: &ModelFiles) -> Result<Environment, EmbedError> {
-    let mut slot = ENVIRONMENT.lock();
-    if let Some(environment) = slot.as_ref() {
-        return Ok(environment.clone());
-    }
-    let library = files.runtime_library.clone().unwrap_or_else(system_library);
-    // `init_from` and not the environment variable: it answers with an error
-    // where ort's own first use would panic.
-    let environment = ort::init_from(&library)
-        .map_err(|error| files.error(library_error(&library, &error.to_string())))?
-        .with_telemetry(false)
-        .build()
-        .map_err(|error| files.error(library_error(&library, &error.to_string())))?;
-    Ok(slot.insert(environment).clone())
-}
-
-fn system_library() -> PathBuf {
-    match std::env::var_os("ORT_DYLIB_PATH") {
-        Some(path) if !path.is_empty() => path.into(),
-        _ => SYSTEM_LIBRARY.into(),
-    }
-}
-
-fn library_error(library: &Path, detail: &str) -> String {
-    format!("ONNX Runtime {}: {detail}", library.display())
 }
 
 impl Embedder for FastEmbedder {

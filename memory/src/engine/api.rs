@@ -307,6 +307,8 @@ pub enum Shortfall {
     IndexUnavailable(String),
     /// The embedder did not answer.
     EmbeddingUnavailable(String),
+    /// The reranker did not answer.
+    RerankerUnavailable(String),
     /// These pins were over their share.
     PinsYielded(Vec<(ConversationId, FactId)>),
     /// The last user turn, of so many tokens, did not fit.

@@ -4,7 +4,8 @@
 //! change, fork, with [`fork_facts`]), [`turns`] and [`imports`] (read, import),
 //! [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
-//! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`]. Behind them: [`heads`] orders the
+//! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`], both
+//! with [`rerank`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built,
 //! [`degradation`] measures turns and windows, [`rebuild`] derives everything again.
@@ -46,6 +47,7 @@ mod proposals;
 mod reader;
 mod rebuild;
 pub(crate) mod records;
+mod rerank;
 mod said;
 mod search;
 pub(crate) mod source;
@@ -91,6 +93,7 @@ use crate::{
     embed::EmbedService,
     enrich::{self, Deriver, Drawer, Grown, Outbox, Queued},
     index::TurnIndex,
+    rerank::RerankService,
     retrieval::RankingWeights,
     staleness::Detect,
     store::{Direction, Store, StoreError, StoreHealth, keys},
@@ -121,6 +124,8 @@ pub struct EngineParts {
     pub tokenizers: Arc<Tokenizers>,
     /// What hybrid ranking weighs by.
     pub ranking: RankingWeights,
+    /// Reorders the best of a hybrid ranking; they stay as they are without.
+    pub reranker: Option<Arc<RerankService>>,
     /// Draws the staleness events of new turns.
     pub detector: Arc<dyn Detect>,
     /// Writes summaries; nothing is folded without.
@@ -147,6 +152,7 @@ pub struct Engine {
     tokenizers: Arc<Tokenizers>,
     counter: Arc<dyn TokenCounter>,
     ranking: RankingWeights,
+    reranker: Option<Arc<RerankService>>,
     limits: Limits,
     clock: Clock,
     heads: heads::Heads,
@@ -198,6 +204,7 @@ impl Engine {
             tokenizers: parts.tokenizers,
             counter,
             ranking: parts.ranking,
+            reranker: parts.reranker,
             limits: parts.limits,
             clock: parts.clock,
             creations: locks::Locks::default(),
@@ -426,8 +433,14 @@ impl Engine {
             }
         }
         self.embed.close();
-        let store = Arc::clone(&self.store);
-        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+        let (reranker, store) = (self.reranker.clone(), Arc::clone(&self.store));
+        let closing = move || {
+            if let Some(reranker) = reranker {
+                reranker.close();
+            }
+            store.close();
+        };
+        if let Err(error) = tokio::task::spawn_blocking(closing).await {
             tracing::error!(%error, "the store did not close in order");
         }
     }

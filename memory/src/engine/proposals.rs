@@ -1,10 +1,14 @@
 //! What retrieval proposes to context assembly, with what it costs, and what the
 //! chosen are told of their scores.
 
-use super::{ContextRequest, Engine, EngineError, search::Gathered};
+use super::{
+    ContextRequest, Engine, EngineError, SearchMethod, TurnFilter, asked::query_sequence,
+    search::Gathered,
+};
 use crate::{
-    context::{RetrievedTurn, Section, TokenCounter, Window},
+    context::{Query, RetrievedTurn, Section, TokenCounter, Window},
     retrieval::Ranking,
+    turn::Sequence,
 };
 
 /// Proposals given to assembly: so many for so many tokens of the budget, since
@@ -19,6 +23,24 @@ pub(super) fn proposals(request: &ContextRequest) -> usize {
 }
 
 impl Engine {
+    /// The order of what was gathered for a window. A reranker that is missing is
+    /// added to the shortfalls.
+    pub(super) async fn ordered(
+        &self,
+        gathered: &mut Gathered,
+        request: &ContextRequest,
+        query: &Query,
+        search_query: &str,
+    ) -> Result<Ranking, EngineError> {
+        let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
+        let (method, wanted) = (SearchMethod::Hybrid, proposals(request));
+        let mut ranking = self.ranking(gathered, search_query, method, &excluded, wanted)?;
+        let all = TurnFilter::default();
+        let missing = self.rerank(gathered, search_query, &all, &mut ranking).await?;
+        gathered.shortfalls.extend(missing);
+        Ok(ranking)
+    }
+
     /// The proposals, best first.
     pub(super) fn proposed(
         &self,

@@ -1,5 +1,5 @@
-//! Search: gather what the index says of one or several branches, rank it, and
-//! check every hit against the store.
+//! Search: gather what the index says of one or several branches, rank it, have the
+//! best reordered where there is a reranker, and check every hit against the store.
 
 use std::{
     collections::HashSet,
@@ -97,11 +97,20 @@ impl Engine {
             SearchScope::User(user_id) => (self.user_scopes(tenant, user_id)?, 0),
         };
         let query = self.clip_query(&request.query);
-        let limit = request.offset.saturating_add(request.limit);
-        let gathered = self.gather(scopes, query, limit).await?;
-        let mut ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
         // The other methods are there to compare with.
-        if request.method == super::SearchMethod::Hybrid && !request.ignore_staleness {
+        let hybrid = request.method == super::SearchMethod::Hybrid;
+        let mut limit = request.offset.saturating_add(request.limit);
+        if hybrid {
+            // Every page has to see the same best ones.
+            limit = limit.max(self.rerank_top());
+        }
+        let mut gathered = self.gather(scopes, query, limit).await?;
+        let mut ranking = self.ranking(&gathered, query, request.method, &[], usize::MAX)?;
+        if hybrid {
+            let missing = self.rerank(&gathered, query, &request.filter, &mut ranking).await?;
+            gathered.shortfalls.extend(missing);
+        }
+        if hybrid && !request.ignore_staleness {
             self.current_first(&gathered, &mut ranking)?;
         }
         let mut outcome = SearchOutcome {
@@ -430,12 +439,12 @@ fn missing(error: IndexError) -> Result<String, EngineError> {
     }
 }
 
-fn within(filter: &TurnFilter, sequence: Sequence) -> bool {
+pub(super) fn within(filter: &TurnFilter, sequence: Sequence) -> bool {
     sequence >= filter.from_sequence
         && (filter.until_sequence == 0 || sequence <= filter.until_sequence)
 }
 
-fn passes(filter: &TurnFilter, turn: &crate::turn::Turn) -> bool {
+pub(super) fn passes(filter: &TurnFilter, turn: &crate::turn::Turn) -> bool {
     (filter.roles.is_empty() || filter.roles.contains(&turn.role))
         && (filter.speaker.is_empty() || filter.speaker == turn.speaker)
         && filter.from_time.is_none_or(|from| turn.said_at >= from)

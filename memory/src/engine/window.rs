@@ -8,7 +8,7 @@
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use super::{
-    AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, SearchMethod, Shortfall,
+    AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, Shortfall,
     asked::query_sequence,
     degradation::Built,
     late_marks,
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     context::{self, Query, TokenCounter, TurnCost, WindowInput, WindowOptions},
     degradation::WindowFacts,
+    retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
 
@@ -152,9 +153,11 @@ impl Engine {
             let shortfalls = std::mem::take(&mut gathered.shortfalls).into_iter();
             gathered.shortfalls = shortfalls.filter_map(without_query).collect();
         }
+        let ranking = self.ordered(&mut gathered, request, &query, &search_query).await?;
         self.cover(gathered.scopes.get(..1).unwrap_or_default(), &self.counter_of(request)?)
             .await?;
-        let mut outcome = self.assemble(&gathered, request, &query, search_query, &key)?;
+        let ranked = (&gathered, &ranking);
+        let mut outcome = self.assemble(ranked, request, &query, search_query, &key)?;
         let beyond_embedding = started.elapsed().saturating_sub(gathered.embedding);
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
@@ -172,7 +175,7 @@ impl Engine {
 
     pub(super) fn assemble(
         &self,
-        gathered: &Gathered,
+        (gathered, ranking): (&Gathered, &Ranking),
         request: &ContextRequest,
         query: &Query,
         search_query: String,
@@ -181,11 +184,7 @@ impl Engine {
         let own = gathered.scopes.first().ok_or(EngineError::Closed)?;
         let counter = self.counter_of(request)?;
         let last = own.head.last_sequence;
-        let excluded: Vec<Sequence> = query_sequence(query).into_iter().collect();
-        let wanted = proposals(request);
-        let method = SearchMethod::Hybrid;
-        let ranking = self.ranking(gathered, &search_query, method, &excluded, wanted)?;
-        let retrieved = self.proposed(gathered, &ranking, counter.as_ref())?;
+        let retrieved = self.proposed(gathered, ranking, counter.as_ref())?;
         let best_scores = match &*retrieved {
             [best, second, ..] => Some((best.score, second.score)),
             _ => None,
@@ -241,7 +240,7 @@ impl Engine {
         };
         let mut window = context::assemble(&options, &input)?;
         late.failed()?;
-        name_components(&mut window, gathered, &ranking);
+        name_components(&mut window, gathered, ranking);
         let mut shortfalls = gathered.shortfalls.clone();
         shortfalls.extend(self.left_out(own, &pins, &window, request.as_of == 0));
         if request.as_of == 0 {

@@ -185,7 +185,12 @@ impl Windows {
 
     pub(super) fn remember(&self, key: WindowKey, outcome: &ContextOutcome) {
         let down = |shortfall: &Shortfall| {
-            matches!(shortfall, Shortfall::IndexUnavailable(_) | Shortfall::EmbeddingUnavailable(_))
+            matches!(
+                shortfall,
+                Shortfall::IndexUnavailable(_)
+                    | Shortfall::EmbeddingUnavailable(_)
+                    | Shortfall::RerankerUnavailable(_)
+            )
         };
         let bytes = bytes_of(outcome);
         let whole =

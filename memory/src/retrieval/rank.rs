@@ -37,6 +37,8 @@ pub struct Ranked {
     pub score: f32,
     /// Byte range of its best passage.
     pub passage: Option<(u32, u32)>,
+    /// What a reranker gave it, on that model's own scale.
+    pub rerank: Option<f32>,
     row: usize,
 }
 
@@ -69,14 +71,36 @@ impl Ranking {
         }
     }
 
-    /// The named components of a score: raw signals, then every feature that is
-    /// not zero.
+    /// Orders the turns at these places among themselves by a reranker's scores,
+    /// best first; equal ones keep their order, and no other turn moves. Each takes
+    /// over the score of the place that it comes to: scores fall as before, and mean
+    /// the same to whoever cuts by them.
+    pub fn rerank(&mut self, scored: &[(usize, f32)]) {
+        let mut scored: Vec<(usize, f32)> =
+            scored.iter().copied().filter(|(place, _)| *place < self.order.len()).collect();
+        scored.sort_by_key(|(place, _)| *place);
+        scored.dedup_by_key(|(place, _)| *place);
+        let mut best: Vec<(Ranked, f32)> = scored
+            .iter()
+            .filter_map(|(place, score)| Some((*self.order.get(*place)?, *score)))
+            .collect();
+        best.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        for ((place, _), (ranked, rerank)) in scored.iter().zip(best) {
+            if let Some(slot) = self.order.get_mut(*place) {
+                *slot = Ranked { score: slot.score, rerank: Some(rerank), ..ranked };
+            }
+        }
+    }
+
+    /// The named components of a score: raw signals, what a reranker gave, then every
+    /// feature that is not zero.
     pub fn components(&self, ranked: &Ranked) -> Vec<(&'static str, f32)> {
         let mut components = Vec::with_capacity(12);
         if let Some(found) = self.signals.get(ranked.row) {
             components.extend(found.dense.map(|cosine| ("cosine", cosine)));
             components.push(("bm25", found.bm25));
         }
+        components.extend(ranked.rerank.map(|score| ("rerank", score)));
         if let Some(row) = self.rows.get(ranked.row) {
             let named = FEATURES.into_iter().zip(*row);
             components.extend(named.filter(|(_, value)| *value != 0.0));
@@ -134,6 +158,7 @@ pub fn rank(
             sequence: found.sequence,
             score: if hybrid { (score - best).exp() } else { score },
             passage: found.passage,
+            rerank: None,
             row: ranking.signals.len(),
         });
         ranking.signals.push(found);
@@ -324,6 +349,28 @@ mod tests {
         assert!(scores.is_sorted_by(|a, b| a >= b) && scores.first() == Some(&1.0), "{scores:?}");
         let best = hybrid.order().first().expect("a best one");
         assert!(hybrid.components(best).iter().any(|(name, _)| *name == "bm25"));
+    }
+
+    #[test]
+    fn a_reranker_moves_those_it_scored_and_the_scores_stay_where_they_are() {
+        let matches = [1, 3, 4, 5].map(|at| found(at, Some(at as f32 / 10.0), 1.0));
+        let mut ranking = order(SearchMethod::Hybrid, &[matches.to_vec()]);
+        let sequences = |ranking: &Ranking| -> Vec<Sequence> {
+            ranking.order().iter().map(|one| one.sequence).collect()
+        };
+        let scores =
+            |ranking: &Ranking| ranking.order().iter().map(|one| one.score).collect::<Vec<_>>();
+        let (before, fused) = (sequences(&ranking), scores(&ranking));
+        // The third is not scored; one place does not exist.
+        ranking.rerank(&[(3, 2.0), (0, -1.0), (1, 2.0), (9, 5.0)]);
+        let expected = [1, 3, 2, 0].map(|place| before[place]);
+        assert_eq!(sequences(&ranking), expected);
+        assert_eq!(scores(&ranking), fused);
+        let named = |at: usize| {
+            let components = ranking.components(&ranking.order()[at]);
+            components.into_iter().find(|(name, _)| *name == "rerank").map(|(_, score)| score)
+        };
+        assert_eq!([named(0), named(2), named(3)], [Some(2.0), None, Some(-1.0)]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod fixture;
 mod forks;
 mod marks;
 mod pins;
+mod rerank;
 mod restart;
 mod search;
 mod soak;

@@ -9,6 +9,7 @@ mod paths;
 mod pins;
 mod prices;
 mod probes;
+mod rerank;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -21,6 +22,7 @@ pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
 pub use prices::Prices;
 pub use probes::ProbeTable;
+pub use rerank::RerankSettings;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -133,6 +135,8 @@ pub struct Config {
     pub ranking_weights: Option<PathBuf>,
     /// The same for staleness: a file or a directory.
     pub staleness_weights: Option<PathBuf>,
+    /// What reorders the best of a ranking, if anything does.
+    pub reranker: Option<RerankSettings>,
     /// Conversations are folded into summaries.
     pub summaries: bool,
     /// What writes them, if it is a language model.
@@ -200,6 +204,7 @@ impl Config {
                 settings.index_memory_mb,
             )?,
             ranking_weights: settings.ranking_weights,
+            reranker: rerank::rerank(settings.reranker, settings.rerank_top)?,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
             llm: llm::llm(llm::Given {

@@ -158,6 +158,19 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranking_weights: Option<PathBuf>,
 
+    /// Directory of a reranker [default: none]: a cross-encoder as ONNX with its
+    /// tokenizer (docs/ranking.md). It reads each question with the best of its
+    /// ranking and reorders them: searches and windows take that much longer.
+    #[arg(long, env = "THROUGHLINE_RERANKER", value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reranker: Option<PathBuf>,
+
+    /// How many turns the reranker reorders, 1 to 256 [default: 32]. The time grows
+    /// with it.
+    #[arg(long, env = "THROUGHLINE_RERANK_TOP", value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank_top: Option<usize>,
+
     /// Staleness weights instead of those that ship: a file with the weights of
     /// replacements, or a directory with `staleness.json` (the same),
     /// `contradiction.json`, or both. Other weights than before draw the staleness
@@ -303,6 +316,8 @@ impl Settings {
             qdrant_url: self.qdrant_url.or(lower.qdrant_url),
             qdrant_api_key_file: self.qdrant_api_key_file.or(lower.qdrant_api_key_file),
             ranking_weights: self.ranking_weights.or(lower.ranking_weights),
+            reranker: self.reranker.or(lower.reranker),
+            rerank_top: self.rerank_top.or(lower.rerank_top),
             staleness_weights: self.staleness_weights.or(lower.staleness_weights),
             llm: self.llm.or(lower.llm),
             llm_device: self.llm_device.or(lower.llm_device),

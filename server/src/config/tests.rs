@@ -25,6 +25,7 @@ fn defaults_are_loopback_and_embedded() {
     assert_eq!(config.embedding.model, DEFAULT_EMBEDDING_MODEL);
     assert_eq!(config.limits, Limits::default());
     assert!(config.pull && !config.dev);
+    assert_eq!(config.reranker, None);
     assert_eq!(config.auth().err(), Some(KeyError::None));
 }
 
@@ -32,7 +33,7 @@ fn defaults_are_loopback_and_embedded() {
 fn the_file_is_read_by_the_names_of_the_flags() {
     let config = config(
         "listen = ['0.0.0.0:1', '[::1]:2']\nstore = 'redb'\nno-pull = true\ndrain = 3\n\
-         embedding-engine = 'candle'\n[limits]\nturn_bytes = 9\n[[keys]]\ntenant = 'acme'\n\
+         embedding-engine = 'candle'\nreranker = 'r'\n[limits]\nturn_bytes = 9\n[[keys]]\ntenant = 'acme'\n\
          sha256 = '0000000000000000000000000000000000000000000000000000000000000000'\n\
          scopes = ['read', 'admin']\n",
     )
@@ -41,6 +42,7 @@ fn the_file_is_read_by_the_names_of_the_flags() {
     assert_eq!(config.store, StoreKind::Redb);
     assert_eq!(config.embedding.engine, EmbeddingEngine::Candle);
     assert_eq!(config.limits.turn_bytes, 9);
+    assert_eq!(config.reranker, Some(RerankSettings { dir: "r".into(), top: 32 }));
     assert_eq!(config.wire.drain, Duration::from_secs(3));
     assert!(!config.pull);
     assert!(config.auth().is_ok());
@@ -63,6 +65,9 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("embedding-threads = 0", "embedding-threads");
     check_refused("index-memory-mb = 0", "index-memory-mb");
     check_refused("max-streams = 0", "max-streams");
+    check_refused("reranker = '/r'\nrerank-top = 0", "1 to 256");
+    check_refused("reranker = '/r'\nrerank-top = 257", "1 to 256");
+    check_refused("rerank-top = 3", "needs reranker");
     check_refused("drain = 0", "drain");
     check_refused("qdrant-url = 'localhost:6334'", "http://");
     check_refused("qdrant-api-key-file = '/k'", "needs qdrant-url");
@@ -88,12 +93,12 @@ fn every_setting_of_the_file_survives_merging() {
         models-dir = 'm'\nno-pull = true\nembedding-model = 'e'\nembedding-engine = 'candle'\n\
         embedding-precision = 'int8'\nembedding-threads = 1\nindex-memory-mb = 2\n\
         qdrant-url = 'http://q'\nqdrant-api-key-file = 'k'\nranking-weights = 'w'\n\
-        staleness-weights = 's'\npin-weights = 'p'\nno-pins = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
+        reranker = 'r'\nrerank-top = 9\nstaleness-weights = 's'\npin-weights = 'p'\nno-pins = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
         max-streams = 4\nmax-in-flight = 5\nlog = 'debug'\nlog-format = 'json'\n\
         [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n[probes]\nshare = 0.5\nevery = 4\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 42, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 44, "a setting is missing in:\n{shown}");
 }

@@ -18,7 +18,7 @@ pub mod usage;
 
 mod state;
 
-pub use state::{About, ApiState, Opened, Pins, Ranking, Scorer, Summaries};
+pub use state::{About, ApiState, Opened, Pins, Ranking, Reranker, Scorer, Summaries};
 
 pub(crate) use state::Call;
 pub(crate) use status::ApiError;

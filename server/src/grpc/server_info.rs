@@ -62,6 +62,11 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
                 .unwrap_or(u32::MAX),
         }),
         summaries: Some(summaries(&about.summaries)),
+        reranker: about.reranker.as_ref().map(|reranker| pb::RerankerInfo {
+            name: reranker.name.clone(),
+            sha256: reranker.sha256.clone(),
+            top: u32::try_from(reranker.top).unwrap_or(u32::MAX),
+        }),
         outbox_backlog: engine.outbox_backlog(),
         tenant: call.tenant.to_string(),
         commits: Some(pb::CommitCounts {

@@ -26,6 +26,8 @@ pub struct About {
     pub embedding: EmbeddingModel,
     /// The ranking in force.
     pub ranking: Ranking,
+    /// What reorders the best of it, if anything does.
+    pub reranker: Option<Reranker>,
     /// What draws staleness events.
     pub scorer: Scorer,
     /// What pins without the caller.
@@ -80,6 +82,17 @@ pub struct Ranking {
     pub weights_sha256: String,
     /// What the weights were learnt on.
     pub trained_on: String,
+}
+
+/// What reorders the best of a ranking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reranker {
+    /// Name of its directory.
+    pub name: String,
+    /// SHA-256 of the weights, hex.
+    pub sha256: String,
+    /// How many it reorders.
+    pub top: usize,
 }
 
 /// The parts of a server that is ready.

@@ -22,7 +22,7 @@ mod registry;
 mod testing;
 mod wheel;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use throughline_memory::embed::{ModelFile, ModelFiles, Precision};
 
@@ -129,7 +129,6 @@ pub fn embedding_files(
         Precision::Fp32 => model.file(Role::OnnxFp32).ok(),
         Precision::Int8 => Some(model.file(Role::OnnxInt8)?),
     };
-    let library = dir.join(pull::library_path(registry));
     Ok(ModelFiles {
         name: name.to_owned(),
         dimensions: model.dimensions,
@@ -140,10 +139,16 @@ pub fn embedding_files(
         safetensors: model.file(Role::Weights).ok().and_then(place),
         tokenizer: needed(Role::Tokenizer)?,
         config: needed(Role::Config)?,
-        runtime_library: library.exists().then_some(library),
+        runtime_library: runtime_library(registry, dir),
         query_prefix: model.query_prefix.clone(),
         passage_prefix: model.passage_prefix.clone(),
     })
+}
+
+/// ONNX Runtime's library in a directory, if it was pulled.
+pub fn runtime_library(registry: &Registry, dir: &Path) -> Option<PathBuf> {
+    let library = dir.join(pull::library_path(registry));
+    library.exists().then_some(library)
 }
 
 /// Where a language model's file lies: the one that was made over, if it has

@@ -3,7 +3,8 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use throughline_memory::{
-    embed::EmbedError, engine::EngineError, index::IndexError, store::StoreError,
+    embed::EmbedError, engine::EngineError, index::IndexError, rerank::RerankError,
+    store::StoreError,
 };
 
 use throughline_summarizer::llm::LlmError;
@@ -56,6 +57,9 @@ pub enum ServeError {
     /// The embedding model does not run.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The reranker is not whole, or does not run.
+    #[error(transparent)]
+    Rerank(#[from] RerankError),
     /// The language model cannot be used.
     #[error("language model: {0}")]
     Llm(#[from] LlmError),

@@ -1,7 +1,7 @@
 //! From a configuration to a server that answers, and back to a closed store.
 //!
 //! Order: keys → sockets → health (not serving) → data directory → store →
-//! models → embedder → index → engine → serving. Sockets come early so that a
+//! models → embedder → reranker → index → engine → serving. Sockets come early so that a
 //! taken port is told before a model is fetched, and so that health can say
 //! "not yet". On SIGTERM or SIGINT: health (not serving) → open calls → engine
 //! → store.
@@ -12,6 +12,7 @@ mod listen;
 mod llm;
 mod metered;
 mod model;
+mod rerank;
 mod server;
 mod signals;
 mod transport;

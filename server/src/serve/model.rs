@@ -24,18 +24,24 @@ pub(super) struct Embedding {
 /// Makes the model ready.
 pub(super) async fn open(config: &Config) -> Result<Embedding, ServeError> {
     let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
+    // A reranker runs on ONNX Runtime too.
+    let onnx = settings.engine == EmbeddingEngine::Fastembed || config.reranker.is_some();
     blocking(move || {
-        let files = files(&settings, &dir, pull)?;
+        let files = files(&settings, &dir, pull, onnx)?;
         start(&settings, &files)
     })
     .await
 }
 
-fn files(settings: &EmbeddingSettings, dir: &Path, pull: bool) -> Result<ModelFiles, ModelsError> {
+fn files(
+    settings: &EmbeddingSettings,
+    dir: &Path,
+    pull: bool,
+    onnx: bool,
+) -> Result<ModelFiles, ModelsError> {
     let registry = models::built_in()?;
     let name = settings.model.as_str();
     if pull {
-        let onnx = settings.engine == EmbeddingEngine::Fastembed;
         let options = PullOptions { onnx, ..PullOptions::default() };
         models::pull(&registry, &[name], dir, &options, &Progress::auto())?;
     } else {

@@ -28,7 +28,7 @@ use throughline_summarizer::{
     check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
 };
 
-use super::{ServeError, llm, model};
+use super::{ServeError, llm, model, rerank};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
     grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
@@ -42,8 +42,10 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let ranking = ranking(config.ranking_weights.as_deref())?;
     let (detector, scorer) = detector(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
+    let reranker_files = rerank::files(config)?;
     let embedding = model::open(config).await?;
     let embed = embedding.service;
+    let reranker = rerank::open(config, reranker_files).await?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
     let (summarizer, summaries) = summarizer(config, embedding.bulk, &store, &meter).await?;
@@ -54,6 +56,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
             weights_sha256: ranking.sha256.clone(),
             trained_on: ranking.trained_on.clone(),
         },
+        reranker: reranker.as_deref().map(rerank::about),
         scorer,
         pins: pins_about,
         summaries,
@@ -64,6 +67,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         index,
         tokenizers,
         ranking,
+        reranker,
         detector,
         summarizer,
         fold_rules: FoldRules::default(),

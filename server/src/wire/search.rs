@@ -133,6 +133,11 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
             0,
             format!("the query was not embedded ({cause}) and was searched by words alone"),
         ),
+        Shortfall::RerankerUnavailable(cause) => (
+            Reason::RerankerUnavailable,
+            0,
+            format!("the reranker did not answer ({cause}): the order is the one without it"),
+        ),
         Shortfall::PinsYielded(pins) => (
             Reason::PinsYielded,
             pins.len() as u64,
@@ -190,6 +195,14 @@ mod tests {
         );
         let from_time = Some(prost_types::Timestamp { seconds: 0, nanos: -1 });
         check(pb::TurnFilter { from_time, ..none() }, &one, &["filter.from_time"]);
+    }
+
+    #[test]
+    fn a_missing_reranker_is_named_with_its_cause() {
+        let shortfall = Shortfall::RerankerUnavailable("it is closed".to_owned());
+        let shown = shortfall_to_proto(&shortfall);
+        assert_eq!(shown.reason(), pb::ShortfallReason::RerankerUnavailable);
+        assert!(shown.detail.contains("it is closed"), "{}", shown.detail);
     }
 
     #[test]

@@ -291,6 +291,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         index,
         tokenizers: Arc::new(Tokenizers::builtin()),
         ranking: RankingWeights::built_in().unwrap(),
+        reranker: None,
         detector: Arc::new(Scripted(Arc::default())),
         pins: PinSettings::off(),
         probes: Default::default(),
@@ -301,7 +302,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     let engine = Engine::start(parts).await.unwrap();
     let (ranking, scorer, pins) = Default::default();
     let summaries = Summaries { enabled: true, model: None, check_version };
-    let about = About { embedding, ranking, scorer, pins, summaries };
+    let about = About { embedding, ranking, reranker: None, scorer, pins, summaries };
     Opened { engine, pages: PageTokens::new([3; 32]), about, prices: prices() }
 }
 

@@ -61,6 +61,9 @@ fn each_fault_at_the_start_names_its_mend() {
     let damaged = weights.join("contradiction.json");
     fs::write(&damaged, "{}").unwrap();
     check_refused(&serve_with, &["staleness-weights", path(&damaged), "missing field"]);
+    let given = ["--dev", "--no-pull", "--reranker", path(&weights)];
+    let reranked = [&serve[..], &given].concat();
+    check_refused(&reranked, &["reranker", path(&weights), "model.onnx", "docs/ranking.md"]);
     check_refused(&["serve", "--config", path(&dir.path().join("none"))], &["cannot read"]);
     check_refused(&["serve", "--dev", "--store", "mysql"], &["sled", "redb"]);
 

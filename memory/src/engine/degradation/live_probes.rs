@@ -110,9 +110,10 @@ impl Engine {
         };
         let own = self.scope(tenant, id)?.stood_after(round.at)?;
         let key = WindowKey::new(&own, &request, None, round.at, 0, 0, false);
-        let gathered = self.gather(vec![own], &question, proposals(&request)).await?;
+        let mut gathered = self.gather(vec![own], &question, proposals(&request)).await?;
         let query = Query::Text(question.clone());
-        Ok(self.assemble(&gathered, &request, &query, question, &key)?.window)
+        let ranking = self.ordered(&mut gathered, &request, &query, &question).await?;
+        Ok(self.assemble((&gathered, &ranking), &request, &query, question, &key)?.window)
     }
 
     /// Writes a round, without what was erased meanwhile.

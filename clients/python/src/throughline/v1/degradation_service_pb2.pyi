@@ -35,6 +35,7 @@ class CohortMetric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COHORT_METRIC_QUALITY: _ClassVar[CohortMetric]
     COHORT_METRIC_SUCCESS: _ClassVar[CohortMetric]
     COHORT_METRIC_FRICTION: _ClassVar[CohortMetric]
+    COHORT_METRIC_RECALL: _ClassVar[CohortMetric]
 TURN_SIGNAL_KIND_UNSPECIFIED: TurnSignalKind
 TURN_SIGNAL_KIND_USER_REPEATS: TurnSignalKind
 TURN_SIGNAL_KIND_USER_CORRECTS: TurnSignalKind
@@ -50,6 +51,7 @@ COHORT_METRIC_UNSPECIFIED: CohortMetric
 COHORT_METRIC_QUALITY: CohortMetric
 COHORT_METRIC_SUCCESS: CohortMetric
 COHORT_METRIC_FRICTION: CohortMetric
+COHORT_METRIC_RECALL: CohortMetric
 
 class GetDegradationRequest(_message.Message):
     __slots__ = ("conversation", "page_size", "page_token", "min_revision")
@@ -80,7 +82,7 @@ class GetDegradationResponse(_message.Message):
     def __init__(self, turns: _Optional[_Iterable[_Union[TurnDegradation, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., health: _Optional[_Union[Health, _Mapping]] = ..., handover: _Optional[_Union[Handover, _Mapping]] = ..., measured_sequence: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class TurnDegradation(_message.Message):
-    __slots__ = ("turn", "role", "history_tokens", "stale_history_share", "signals", "windows", "outcomes")
+    __slots__ = ("turn", "role", "history_tokens", "stale_history_share", "signals", "windows", "outcomes", "probes")
     TURN_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     HISTORY_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +90,7 @@ class TurnDegradation(_message.Message):
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
     turn: str
     role: _resources_pb2.Role
     history_tokens: int
@@ -95,7 +98,18 @@ class TurnDegradation(_message.Message):
     signals: _containers.RepeatedCompositeFieldContainer[TurnSignal]
     windows: _containers.RepeatedCompositeFieldContainer[WindowDegradation]
     outcomes: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Outcome]
-    def __init__(self, turn: _Optional[str] = ..., role: _Optional[_Union[_resources_pb2.Role, str]] = ..., history_tokens: _Optional[int] = ..., stale_history_share: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[TurnSignal, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[WindowDegradation, _Mapping]]] = ..., outcomes: _Optional[_Iterable[_Union[_resources_pb2.Outcome, _Mapping]]] = ...) -> None: ...
+    probes: _containers.RepeatedCompositeFieldContainer[LiveProbe]
+    def __init__(self, turn: _Optional[str] = ..., role: _Optional[_Union[_resources_pb2.Role, str]] = ..., history_tokens: _Optional[int] = ..., stale_history_share: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[TurnSignal, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[WindowDegradation, _Mapping]]] = ..., outcomes: _Optional[_Iterable[_Union[_resources_pb2.Outcome, _Mapping]]] = ..., probes: _Optional[_Iterable[_Union[LiveProbe, _Mapping]]] = ...) -> None: ...
+
+class LiveProbe(_message.Message):
+    __slots__ = ("turn", "distance", "recalled")
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    RECALLED_FIELD_NUMBER: _ClassVar[int]
+    turn: str
+    distance: int
+    recalled: bool
+    def __init__(self, turn: _Optional[str] = ..., distance: _Optional[int] = ..., recalled: bool = ...) -> None: ...
 
 class TurnSignal(_message.Message):
     __slots__ = ("kind", "present", "confidence", "reason", "evidence")

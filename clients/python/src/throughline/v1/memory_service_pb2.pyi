@@ -34,6 +34,7 @@ class ShortfallReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHORTFALL_REASON_PINS_YIELDED: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_QUERY_TURN_TOO_LARGE: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: _ClassVar[ShortfallReason]
+    SHORTFALL_REASON_RERANKER_UNAVAILABLE: _ClassVar[ShortfallReason]
 
 class EdgeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +64,7 @@ SHORTFALL_REASON_INDEX_UNAVAILABLE: ShortfallReason
 SHORTFALL_REASON_PINS_YIELDED: ShortfallReason
 SHORTFALL_REASON_QUERY_TURN_TOO_LARGE: ShortfallReason
 SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: ShortfallReason
+SHORTFALL_REASON_RERANKER_UNAVAILABLE: ShortfallReason
 EDGE_KIND_UNSPECIFIED: EdgeKind
 EDGE_KIND_SUPERSEDES: EdgeKind
 EDGE_KIND_CONTRADICTS: EdgeKind

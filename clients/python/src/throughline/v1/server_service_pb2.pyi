@@ -11,7 +11,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "embedding_model", "store", "index", "tokenizers", "limits", "ranking", "outbox_backlog", "tenant", "commits", "staleness", "pins", "summaries")
+    __slots__ = ("version", "embedding_model", "store", "index", "tokenizers", "limits", "ranking", "outbox_backlog", "tenant", "commits", "staleness", "pins", "summaries", "reranker")
     class LimitsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class GetServerInfoResponse(_message.Message):
     STALENESS_FIELD_NUMBER: _ClassVar[int]
     PINS_FIELD_NUMBER: _ClassVar[int]
     SUMMARIES_FIELD_NUMBER: _ClassVar[int]
+    RERANKER_FIELD_NUMBER: _ClassVar[int]
     version: str
     embedding_model: EmbeddingModelInfo
     store: str
@@ -45,7 +46,18 @@ class GetServerInfoResponse(_message.Message):
     staleness: StalenessInfo
     pins: PinInfo
     summaries: SummaryInfo
-    def __init__(self, version: _Optional[str] = ..., embedding_model: _Optional[_Union[EmbeddingModelInfo, _Mapping]] = ..., store: _Optional[str] = ..., index: _Optional[str] = ..., tokenizers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., ranking: _Optional[_Union[RankingInfo, _Mapping]] = ..., outbox_backlog: _Optional[int] = ..., tenant: _Optional[str] = ..., commits: _Optional[_Union[CommitCounts, _Mapping]] = ..., staleness: _Optional[_Union[StalenessInfo, _Mapping]] = ..., pins: _Optional[_Union[PinInfo, _Mapping]] = ..., summaries: _Optional[_Union[SummaryInfo, _Mapping]] = ...) -> None: ...
+    reranker: RerankerInfo
+    def __init__(self, version: _Optional[str] = ..., embedding_model: _Optional[_Union[EmbeddingModelInfo, _Mapping]] = ..., store: _Optional[str] = ..., index: _Optional[str] = ..., tokenizers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Mapping[str, int]] = ..., ranking: _Optional[_Union[RankingInfo, _Mapping]] = ..., outbox_backlog: _Optional[int] = ..., tenant: _Optional[str] = ..., commits: _Optional[_Union[CommitCounts, _Mapping]] = ..., staleness: _Optional[_Union[StalenessInfo, _Mapping]] = ..., pins: _Optional[_Union[PinInfo, _Mapping]] = ..., summaries: _Optional[_Union[SummaryInfo, _Mapping]] = ..., reranker: _Optional[_Union[RerankerInfo, _Mapping]] = ...) -> None: ...
+
+class RerankerInfo(_message.Message):
+    __slots__ = ("name", "sha256", "top")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    sha256: str
+    top: int
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., top: _Optional[int] = ...) -> None: ...
 
 class SummaryInfo(_message.Message):
     __slots__ = ("enabled", "model", "model_sha256", "engine", "device", "threads", "check_version")

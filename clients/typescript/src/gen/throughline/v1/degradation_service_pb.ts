@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/degradation_service.proto.
  */
 export const file_throughline_v1_degradation_service: GenFile = /*@__PURE__*/
-  fileDesc("Cih0aHJvdWdobGluZS92MS9kZWdyYWRhdGlvbl9zZXJ2aWNlLnByb3RvEg50aHJvdWdobGluZS52MSJqChVHZXREZWdyYWRhdGlvblJlcXVlc3QSFAoMY29udmVyc2F0aW9uGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgEIAEoBCLiAQoWR2V0RGVncmFkYXRpb25SZXNwb25zZRIuCgV0dXJucxgBIAMoCzIfLnRocm91Z2hsaW5lLnYxLlR1cm5EZWdyYWRhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJgoGaGVhbHRoGAMgASgLMhYudGhyb3VnaGxpbmUudjEuSGVhbHRoEioKCGhhbmRvdmVyGAQgASgLMhgudGhyb3VnaGxpbmUudjEuSGFuZG92ZXISGQoRbWVhc3VyZWRfc2VxdWVuY2UYBSABKAQSEAoIcmV2aXNpb24YBiABKAQioQIKD1R1cm5EZWdyYWRhdGlvbhIMCgR0dXJuGAEgASgJEiIKBHJvbGUYAiABKA4yFC50aHJvdWdobGluZS52MS5Sb2xlEhYKDmhpc3RvcnlfdG9rZW5zGAMgASgEEiAKE3N0YWxlX2hpc3Rvcnlfc2hhcmUYBCABKAJIAIgBARIrCgdzaWduYWxzGAUgAygLMhoudGhyb3VnaGxpbmUudjEuVHVyblNpZ25hbBIyCgd3aW5kb3dzGAYgAygLMiEudGhyb3VnaGxpbmUudjEuV2luZG93RGVncmFkYXRpb24SKQoIb3V0Y29tZXMYByADKAsyFy50aHJvdWdobGluZS52MS5PdXRjb21lQhYKFF9zdGFsZV9oaXN0b3J5X3NoYXJlIoEBCgpUdXJuU2lnbmFsEiwKBGtpbmQYASABKA4yHi50aHJvdWdobGluZS52MS5UdXJuU2lnbmFsS2luZBIPCgdwcmVzZW50GAIgASgIEhIKCmNvbmZpZGVuY2UYAyABKAISDgoGcmVhc29uGAQgASgJEhAKCGV2aWRlbmNlGAUgASgJIp4FChFXaW5kb3dEZWdyYWRhdGlvbhIuCgpidWlsZF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdpbl9jaGF0GAIgASgIEhQKDHRva2VuX2J1ZGdldBgDIAEoDRIUCgx0b3RhbF90b2tlbnMYBCABKA0SDAoEZmlsbBgFIAEoAhIbChNmdWxsX2hpc3RvcnlfdG9rZW5zGAYgASgEEhQKDHNhdmVkX3Rva2VucxgHIAEoBBIYCgtzdGFsZV9zaGFyZRgIIAEoAkgAiAEBEhkKDG1pZGRsZV9zaGFyZRgJIAEoAkgBiAEBEh8KEmRpc3RyYWN0b3JfZGVuc2l0eRgKIAEoAkgCiAEBEhkKDHBpbl9jb3ZlcmFnZRgLIAEoAkgDiAEBEh0KEHJldHJpZXZhbF9tYXJnaW4YDCABKAJIBIgBARIeChFldmlkZW5jZV9kaXN0YW5jZRgNIAEoAkgFiAEBEiAKE2NhY2hlZF9wcmVmaXhfc2hhcmUYDiABKAJIBogBARIaChJzdXBlcnNlZGVkX2Ryb3BwZWQYDyABKA0SHgoRc3VtbWFyeV9hZ2VfdHVybnMYECABKARIB4gBARIXCg9hc3NlbWJseV9taWNyb3MYESABKAQSEgoKcmVhbmNob3JlZBgSIAEoCEIOCgxfc3RhbGVfc2hhcmVCDwoNX21pZGRsZV9zaGFyZUIVChNfZGlzdHJhY3Rvcl9kZW5zaXR5Qg8KDV9waW5fY292ZXJhZ2VCEwoRX3JldHJpZXZhbF9tYXJnaW5CFAoSX2V2aWRlbmNlX2Rpc3RhbmNlQhYKFF9jYWNoZWRfcHJlZml4X3NoYXJlQhQKEl9zdW1tYXJ5X2FnZV90dXJucyKMAQoGSGVhbHRoEg0KBXNjb3JlGAEgASgCEiwKBmFjdGlvbhgCIAEoDjIcLnRocm91Z2hsaW5lLnYxLkhlYWx0aEFjdGlvbhItCgdyZWFzb25zGAMgAygLMhwudGhyb3VnaGxpbmUudjEuSGVhbHRoUmVhc29uEhYKDmFzX29mX3NlcXVlbmNlGAQgASgEIkwKDEhlYWx0aFJlYXNvbhIOCgZzaWduYWwYASABKAkSDAoEdHVybhgCIAEoCRIOCgZ3ZWlnaHQYAyABKAISDgoGcmVhc29uGAQgASgJIn4KCEhhbmRvdmVyEjAKCG1lc3NhZ2VzGAEgAygLMh4udGhyb3VnaGxpbmUudjEuQ29udGV4dE1lc3NhZ2USKgoFaXRlbXMYAiADKAsyGy50aHJvdWdobGluZS52MS5Db250ZXh0SXRlbRIUCgx0b3RhbF90b2tlbnMYAyABKA0iTgoUUmVjb3JkT3V0Y29tZVJlcXVlc3QSDAoEdHVybhgBIAEoCRIoCgdvdXRjb21lGAIgASgLMhcudGhyb3VnaGxpbmUudjEuT3V0Y29tZSJaChVSZWNvcmRPdXRjb21lUmVzcG9uc2USKAoHb3V0Y29tZRgBIAEoCzIXLnRocm91Z2hsaW5lLnYxLk91dGNvbWUSFwoPcmVwZWF0ZWRfcmVjb3JkGAIgASgIIioKEldhdGNoSGVhbHRoUmVxdWVzdBIUCgxjb252ZXJzYXRpb24YASABKAkiaQoTV2F0Y2hIZWFsdGhSZXNwb25zZRImCgZoZWFsdGgYASABKAsyFi50aHJvdWdobGluZS52MS5IZWFsdGgSKgoIaGFuZG92ZXIYAiABKAsyGC50aHJvdWdobGluZS52MS5IYW5kb3ZlciKeAQoMQ29ob3J0RmlsdGVyEg0KBW1vZGVsGAEgASgJEhYKDnByb21wdF92ZXJzaW9uGAIgASgJEjgKBmxhYmVscxgDIAMoCzIoLnRocm91Z2hsaW5lLnYxLkNvaG9ydEZpbHRlci5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIogCChtHZXRDb2hvcnREZWdyYWRhdGlvblJlcXVlc3QSLAoGbWV0cmljGAEgASgOMhwudGhyb3VnaGxpbmUudjEuQ29ob3J0TWV0cmljEiwKBmNvaG9ydBgCIAEoCzIcLnRocm91Z2hsaW5lLnYxLkNvaG9ydEZpbHRlchIuCghiYXNlbGluZRgDIAEoCzIcLnRocm91Z2hsaW5lLnYxLkNvaG9ydEZpbHRlchItCglmcm9tX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVudGlsX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIrMBChxHZXRDb2hvcnREZWdyYWRhdGlvblJlc3BvbnNlEiYKBmNvaG9ydBgBIAEoCzIWLnRocm91Z2hsaW5lLnYxLkNvaG9ydBIoCghiYXNlbGluZRgCIAEoCzIWLnRocm91Z2hsaW5lLnYxLkNvaG9ydBI0Cgpjb21wYXJpc29uGAMgASgLMiAudGhyb3VnaGxpbmUudjEuQ29ob3J0Q29tcGFyaXNvbhILCgNjdXQYBCABKAgiqQIKBkNvaG9ydBIVCg1jb252ZXJzYXRpb25zGAEgASgEEioKBWxldmVsGAIgASgLMhsudGhyb3VnaGxpbmUudjEuQ29ob3J0TGV2ZWwSKwoHYnlfdHVybhgDIAMoCzIaLnRocm91Z2hsaW5lLnYxLkN1cnZlUG9pbnQSNQoRYnlfaGlzdG9yeV90b2tlbnMYBCADKAsyGi50aHJvdWdobGluZS52MS5DdXJ2ZVBvaW50Ei8KC2J5X2Rpc3RhbmNlGAUgAygLMhoudGhyb3VnaGxpbmUudjEuQ3VydmVQb2ludBIsCgZjaGFuZ2UYBiABKAsyHC50aHJvdWdobGluZS52MS5Db2hvcnRDaGFuZ2USGQoRY2hhbmdlX21lYXN1cmFibGUYByABKAgiaQoLQ29ob3J0TGV2ZWwSDQoFY291bnQYASABKAQSDAoEbWVhbhgCIAEoARILCgNsb3cYAyABKAESDAoEaGlnaBgEIAEoARIVCg11bnJlbGlhYmlsaXR5GAUgASgBEgsKA2dhcBgGIAEoASJhCgpDdXJ2ZVBvaW50EhIKCmZyb21fcGxhY2UYASABKAQSEwoLdW50aWxfcGxhY2UYAiABKAQSKgoFbGV2ZWwYAyABKAsyGy50aHJvdWdobGluZS52MS5Db2hvcnRMZXZlbCKfAQoMQ29ob3J0Q2hhbmdlEhoKEnNpbmNlX2NvbnZlcnNhdGlvbhgBIAEoCRIuCgpzaW5jZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaChJhbGFybV9jb252ZXJzYXRpb24YAyABKAkSEwoLbWVhbl9iZWZvcmUYBCABKAESEgoKbWVhbl9zaW5jZRgFIAEoASJNChBDb2hvcnRDb21wYXJpc29uEhIKCmRpZmZlcmVuY2UYASABKAESDwoHcF92YWx1ZRgCIAEoARIUCgxjbGlmZnNfZGVsdGEYAyABKAEq9QEKDlR1cm5TaWduYWxLaW5kEiAKHFRVUk5fU0lHTkFMX0tJTkRfVU5TUEVDSUZJRUQQABIhCh1UVVJOX1NJR05BTF9LSU5EX1VTRVJfUkVQRUFUUxABEiIKHlRVUk5fU0lHTkFMX0tJTkRfVVNFUl9DT1JSRUNUUxACEiUKIVRVUk5fU0lHTkFMX0tJTkRfQVNTSVNUQU5UX1JFQVNLUxADEioKJlRVUk5fU0lHTkFMX0tJTkRfQVNTSVNUQU5UX0NPTlRSQURJQ1RTEAQSJwojVFVSTl9TSUdOQUxfS0lORF9JTlNUUlVDVElPTl9CUk9LRU4QBSqVAQoMSGVhbHRoQWN0aW9uEh0KGUhFQUxUSF9BQ1RJT05fVU5TUEVDSUZJRUQQABIWChJIRUFMVEhfQUNUSU9OX05PTkUQARIaChZIRUFMVEhfQUNUSU9OX1JFQU5DSE9SEAISGQoVSEVBTFRIX0FDVElPTl9DT01QQUNUEAMSFwoTSEVBTFRIX0FDVElPTl9SRVNFVBAEKn8KDENvaG9ydE1ldHJpYxIdChlDT0hPUlRfTUVUUklDX1VOU1BFQ0lGSUVEEAASGQoVQ09IT1JUX01FVFJJQ19RVUFMSVRZEAESGQoVQ09IT1JUX01FVFJJQ19TVUNDRVNTEAISGgoWQ09IT1JUX01FVFJJQ19GUklDVElPThADMqADChJEZWdyYWRhdGlvblNlcnZpY2USXwoOR2V0RGVncmFkYXRpb24SJS50aHJvdWdobGluZS52MS5HZXREZWdyYWRhdGlvblJlcXVlc3QaJi50aHJvdWdobGluZS52MS5HZXREZWdyYWRhdGlvblJlc3BvbnNlElwKDVJlY29yZE91dGNvbWUSJC50aHJvdWdobGluZS52MS5SZWNvcmRPdXRjb21lUmVxdWVzdBolLnRocm91Z2hsaW5lLnYxLlJlY29yZE91dGNvbWVSZXNwb25zZRJxChRHZXRDb2hvcnREZWdyYWRhdGlvbhIrLnRocm91Z2hsaW5lLnYxLkdldENvaG9ydERlZ3JhZGF0aW9uUmVxdWVzdBosLnRocm91Z2hsaW5lLnYxLkdldENvaG9ydERlZ3JhZGF0aW9uUmVzcG9uc2USWAoLV2F0Y2hIZWFsdGgSIi50aHJvdWdobGluZS52MS5XYXRjaEhlYWx0aFJlcXVlc3QaIy50aHJvdWdobGluZS52MS5XYXRjaEhlYWx0aFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_throughline_v1_context_service, file_throughline_v1_resources]);
+  fileDesc("Cih0aHJvdWdobGluZS92MS9kZWdyYWRhdGlvbl9zZXJ2aWNlLnByb3RvEg50aHJvdWdobGluZS52MSJqChVHZXREZWdyYWRhdGlvblJlcXVlc3QSFAoMY29udmVyc2F0aW9uGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEhQKDG1pbl9yZXZpc2lvbhgEIAEoBCLiAQoWR2V0RGVncmFkYXRpb25SZXNwb25zZRIuCgV0dXJucxgBIAMoCzIfLnRocm91Z2hsaW5lLnYxLlR1cm5EZWdyYWRhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSJgoGaGVhbHRoGAMgASgLMhYudGhyb3VnaGxpbmUudjEuSGVhbHRoEioKCGhhbmRvdmVyGAQgASgLMhgudGhyb3VnaGxpbmUudjEuSGFuZG92ZXISGQoRbWVhc3VyZWRfc2VxdWVuY2UYBSABKAQSEAoIcmV2aXNpb24YBiABKAQizAIKD1R1cm5EZWdyYWRhdGlvbhIMCgR0dXJuGAEgASgJEiIKBHJvbGUYAiABKA4yFC50aHJvdWdobGluZS52MS5Sb2xlEhYKDmhpc3RvcnlfdG9rZW5zGAMgASgEEiAKE3N0YWxlX2hpc3Rvcnlfc2hhcmUYBCABKAJIAIgBARIrCgdzaWduYWxzGAUgAygLMhoudGhyb3VnaGxpbmUudjEuVHVyblNpZ25hbBIyCgd3aW5kb3dzGAYgAygLMiEudGhyb3VnaGxpbmUudjEuV2luZG93RGVncmFkYXRpb24SKQoIb3V0Y29tZXMYByADKAsyFy50aHJvdWdobGluZS52MS5PdXRjb21lEikKBnByb2JlcxgIIAMoCzIZLnRocm91Z2hsaW5lLnYxLkxpdmVQcm9iZUIWChRfc3RhbGVfaGlzdG9yeV9zaGFyZSI9CglMaXZlUHJvYmUSDAoEdHVybhgBIAEoCRIQCghkaXN0YW5jZRgCIAEoBBIQCghyZWNhbGxlZBgDIAEoCCKBAQoKVHVyblNpZ25hbBIsCgRraW5kGAEgASgOMh4udGhyb3VnaGxpbmUudjEuVHVyblNpZ25hbEtpbmQSDwoHcHJlc2VudBgCIAEoCBISCgpjb25maWRlbmNlGAMgASgCEg4KBnJlYXNvbhgEIAEoCRIQCghldmlkZW5jZRgFIAEoCSKeBQoRV2luZG93RGVncmFkYXRpb24SLgoKYnVpbGRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHaW5fY2hhdBgCIAEoCBIUCgx0b2tlbl9idWRnZXQYAyABKA0SFAoMdG90YWxfdG9rZW5zGAQgASgNEgwKBGZpbGwYBSABKAISGwoTZnVsbF9oaXN0b3J5X3Rva2VucxgGIAEoBBIUCgxzYXZlZF90b2tlbnMYByABKAQSGAoLc3RhbGVfc2hhcmUYCCABKAJIAIgBARIZCgxtaWRkbGVfc2hhcmUYCSABKAJIAYgBARIfChJkaXN0cmFjdG9yX2RlbnNpdHkYCiABKAJIAogBARIZCgxwaW5fY292ZXJhZ2UYCyABKAJIA4gBARIdChByZXRyaWV2YWxfbWFyZ2luGAwgASgCSASIAQESHgoRZXZpZGVuY2VfZGlzdGFuY2UYDSABKAJIBYgBARIgChNjYWNoZWRfcHJlZml4X3NoYXJlGA4gASgCSAaIAQESGgoSc3VwZXJzZWRlZF9kcm9wcGVkGA8gASgNEh4KEXN1bW1hcnlfYWdlX3R1cm5zGBAgASgESAeIAQESFwoPYXNzZW1ibHlfbWljcm9zGBEgASgEEhIKCnJlYW5jaG9yZWQYEiABKAhCDgoMX3N0YWxlX3NoYXJlQg8KDV9taWRkbGVfc2hhcmVCFQoTX2Rpc3RyYWN0b3JfZGVuc2l0eUIPCg1fcGluX2NvdmVyYWdlQhMKEV9yZXRyaWV2YWxfbWFyZ2luQhQKEl9ldmlkZW5jZV9kaXN0YW5jZUIWChRfY2FjaGVkX3ByZWZpeF9zaGFyZUIUChJfc3VtbWFyeV9hZ2VfdHVybnMijAEKBkhlYWx0aBINCgVzY29yZRgBIAEoAhIsCgZhY3Rpb24YAiABKA4yHC50aHJvdWdobGluZS52MS5IZWFsdGhBY3Rpb24SLQoHcmVhc29ucxgDIAMoCzIcLnRocm91Z2hsaW5lLnYxLkhlYWx0aFJlYXNvbhIWCg5hc19vZl9zZXF1ZW5jZRgEIAEoBCJMCgxIZWFsdGhSZWFzb24SDgoGc2lnbmFsGAEgASgJEgwKBHR1cm4YAiABKAkSDgoGd2VpZ2h0GAMgASgCEg4KBnJlYXNvbhgEIAEoCSJ+CghIYW5kb3ZlchIwCghtZXNzYWdlcxgBIAMoCzIeLnRocm91Z2hsaW5lLnYxLkNvbnRleHRNZXNzYWdlEioKBWl0ZW1zGAIgAygLMhsudGhyb3VnaGxpbmUudjEuQ29udGV4dEl0ZW0SFAoMdG90YWxfdG9rZW5zGAMgASgNIk4KFFJlY29yZE91dGNvbWVSZXF1ZXN0EgwKBHR1cm4YASABKAkSKAoHb3V0Y29tZRgCIAEoCzIXLnRocm91Z2hsaW5lLnYxLk91dGNvbWUiWgoVUmVjb3JkT3V0Y29tZVJlc3BvbnNlEigKB291dGNvbWUYASABKAsyFy50aHJvdWdobGluZS52MS5PdXRjb21lEhcKD3JlcGVhdGVkX3JlY29yZBgCIAEoCCIqChJXYXRjaEhlYWx0aFJlcXVlc3QSFAoMY29udmVyc2F0aW9uGAEgASgJImkKE1dhdGNoSGVhbHRoUmVzcG9uc2USJgoGaGVhbHRoGAEgASgLMhYudGhyb3VnaGxpbmUudjEuSGVhbHRoEioKCGhhbmRvdmVyGAIgASgLMhgudGhyb3VnaGxpbmUudjEuSGFuZG92ZXIingEKDENvaG9ydEZpbHRlchINCgVtb2RlbBgBIAEoCRIWCg5wcm9tcHRfdmVyc2lvbhgCIAEoCRI4CgZsYWJlbHMYAyADKAsyKC50aHJvdWdobGluZS52MS5Db2hvcnRGaWx0ZXIuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKIAgobR2V0Q29ob3J0RGVncmFkYXRpb25SZXF1ZXN0EiwKBm1ldHJpYxgBIAEoDjIcLnRocm91Z2hsaW5lLnYxLkNvaG9ydE1ldHJpYxIsCgZjb2hvcnQYAiABKAsyHC50aHJvdWdobGluZS52MS5Db2hvcnRGaWx0ZXISLgoIYmFzZWxpbmUYAyABKAsyHC50aHJvdWdobGluZS52MS5Db2hvcnRGaWx0ZXISLQoJZnJvbV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1bnRpbF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKzAQocR2V0Q29ob3J0RGVncmFkYXRpb25SZXNwb25zZRImCgZjb2hvcnQYASABKAsyFi50aHJvdWdobGluZS52MS5Db2hvcnQSKAoIYmFzZWxpbmUYAiABKAsyFi50aHJvdWdobGluZS52MS5Db2hvcnQSNAoKY29tcGFyaXNvbhgDIAEoCzIgLnRocm91Z2hsaW5lLnYxLkNvaG9ydENvbXBhcmlzb24SCwoDY3V0GAQgASgIIqkCCgZDb2hvcnQSFQoNY29udmVyc2F0aW9ucxgBIAEoBBIqCgVsZXZlbBgCIAEoCzIbLnRocm91Z2hsaW5lLnYxLkNvaG9ydExldmVsEisKB2J5X3R1cm4YAyADKAsyGi50aHJvdWdobGluZS52MS5DdXJ2ZVBvaW50EjUKEWJ5X2hpc3RvcnlfdG9rZW5zGAQgAygLMhoudGhyb3VnaGxpbmUudjEuQ3VydmVQb2ludBIvCgtieV9kaXN0YW5jZRgFIAMoCzIaLnRocm91Z2hsaW5lLnYxLkN1cnZlUG9pbnQSLAoGY2hhbmdlGAYgASgLMhwudGhyb3VnaGxpbmUudjEuQ29ob3J0Q2hhbmdlEhkKEWNoYW5nZV9tZWFzdXJhYmxlGAcgASgIImkKC0NvaG9ydExldmVsEg0KBWNvdW50GAEgASgEEgwKBG1lYW4YAiABKAESCwoDbG93GAMgASgBEgwKBGhpZ2gYBCABKAESFQoNdW5yZWxpYWJpbGl0eRgFIAEoARILCgNnYXAYBiABKAEiYQoKQ3VydmVQb2ludBISCgpmcm9tX3BsYWNlGAEgASgEEhMKC3VudGlsX3BsYWNlGAIgASgEEioKBWxldmVsGAMgASgLMhsudGhyb3VnaGxpbmUudjEuQ29ob3J0TGV2ZWwinwEKDENvaG9ydENoYW5nZRIaChJzaW5jZV9jb252ZXJzYXRpb24YASABKAkSLgoKc2luY2VfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSYWxhcm1fY29udmVyc2F0aW9uGAMgASgJEhMKC21lYW5fYmVmb3JlGAQgASgBEhIKCm1lYW5fc2luY2UYBSABKAEiTQoQQ29ob3J0Q29tcGFyaXNvbhISCgpkaWZmZXJlbmNlGAEgASgBEg8KB3BfdmFsdWUYAiABKAESFAoMY2xpZmZzX2RlbHRhGAMgASgBKvUBCg5UdXJuU2lnbmFsS2luZBIgChxUVVJOX1NJR05BTF9LSU5EX1VOU1BFQ0lGSUVEEAASIQodVFVSTl9TSUdOQUxfS0lORF9VU0VSX1JFUEVBVFMQARIiCh5UVVJOX1NJR05BTF9LSU5EX1VTRVJfQ09SUkVDVFMQAhIlCiFUVVJOX1NJR05BTF9LSU5EX0FTU0lTVEFOVF9SRUFTS1MQAxIqCiZUVVJOX1NJR05BTF9LSU5EX0FTU0lTVEFOVF9DT05UUkFESUNUUxAEEicKI1RVUk5fU0lHTkFMX0tJTkRfSU5TVFJVQ1RJT05fQlJPS0VOEAUqlQEKDEhlYWx0aEFjdGlvbhIdChlIRUFMVEhfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFgoSSEVBTFRIX0FDVElPTl9OT05FEAESGgoWSEVBTFRIX0FDVElPTl9SRUFOQ0hPUhACEhkKFUhFQUxUSF9BQ1RJT05fQ09NUEFDVBADEhcKE0hFQUxUSF9BQ1RJT05fUkVTRVQQBCqZAQoMQ29ob3J0TWV0cmljEh0KGUNPSE9SVF9NRVRSSUNfVU5TUEVDSUZJRUQQABIZChVDT0hPUlRfTUVUUklDX1FVQUxJVFkQARIZChVDT0hPUlRfTUVUUklDX1NVQ0NFU1MQAhIaChZDT0hPUlRfTUVUUklDX0ZSSUNUSU9OEAMSGAoUQ09IT1JUX01FVFJJQ19SRUNBTEwQBDKgAwoSRGVncmFkYXRpb25TZXJ2aWNlEl8KDkdldERlZ3JhZGF0aW9uEiUudGhyb3VnaGxpbmUudjEuR2V0RGVncmFkYXRpb25SZXF1ZXN0GiYudGhyb3VnaGxpbmUudjEuR2V0RGVncmFkYXRpb25SZXNwb25zZRJcCg1SZWNvcmRPdXRjb21lEiQudGhyb3VnaGxpbmUudjEuUmVjb3JkT3V0Y29tZVJlcXVlc3QaJS50aHJvdWdobGluZS52MS5SZWNvcmRPdXRjb21lUmVzcG9uc2UScQoUR2V0Q29ob3J0RGVncmFkYXRpb24SKy50aHJvdWdobGluZS52MS5HZXRDb2hvcnREZWdyYWRhdGlvblJlcXVlc3QaLC50aHJvdWdobGluZS52MS5HZXRDb2hvcnREZWdyYWRhdGlvblJlc3BvbnNlElgKC1dhdGNoSGVhbHRoEiIudGhyb3VnaGxpbmUudjEuV2F0Y2hIZWFsdGhSZXF1ZXN0GiMudGhyb3VnaGxpbmUudjEuV2F0Y2hIZWFsdGhSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp, file_throughline_v1_context_service, file_throughline_v1_resources]);
 
 /**
  * Request of GetDegradation.
@@ -174,6 +174,14 @@ export type TurnDegradation = Message<"throughline.v1.TurnDegradation"> & {
    * @generated from field: repeated throughline.v1.Outcome outcomes = 7;
    */
   outcomes: Outcome[];
+
+  /**
+   * Of a conversation in the sample: what it asked its own window when this was
+   * the newest turn, the nearest fact first.
+   *
+   * @generated from field: repeated throughline.v1.LiveProbe probes = 8;
+   */
+  probes: LiveProbe[];
 };
 
 /**
@@ -182,6 +190,42 @@ export type TurnDegradation = Message<"throughline.v1.TurnDegradation"> & {
  */
 export const TurnDegradationSchema: GenMessage<TurnDegradation> = /*@__PURE__*/
   messageDesc(file_throughline_v1_degradation_service, 2);
+
+/**
+ * A fact that a sampled conversation asked its own window for, by the words that
+ * stood around it, without a language model.
+ *
+ * @generated from message throughline.v1.LiveProbe
+ */
+export type LiveProbe = Message<"throughline.v1.LiveProbe"> & {
+  /**
+   * `conversations/{id}/turns/{sequence}`: the turn that told it.
+   *
+   * @generated from field: string turn = 1;
+   */
+  turn: string;
+
+  /**
+   * Turns between that and the newest.
+   *
+   * @generated from field: uint64 distance = 2;
+   */
+  distance: bigint;
+
+  /**
+   * The window held it.
+   *
+   * @generated from field: bool recalled = 3;
+   */
+  recalled: boolean;
+};
+
+/**
+ * Describes the message throughline.v1.LiveProbe.
+ * Use `create(LiveProbeSchema)` to create a new message.
+ */
+export const LiveProbeSchema: GenMessage<LiveProbe> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_degradation_service, 3);
 
 /**
  * A signal that was looked for in a turn.
@@ -230,7 +274,7 @@ export type TurnSignal = Message<"throughline.v1.TurnSignal"> & {
  * Use `create(TurnSignalSchema)` to create a new message.
  */
 export const TurnSignalSchema: GenMessage<TurnSignal> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 3);
+  messageDesc(file_throughline_v1_degradation_service, 4);
 
 /**
  * What was measured of a built window. Shares are 0 to 1; what is unset is not
@@ -372,7 +416,7 @@ export type WindowDegradation = Message<"throughline.v1.WindowDegradation"> & {
  * Use `create(WindowDegradationSchema)` to create a new message.
  */
 export const WindowDegradationSchema: GenMessage<WindowDegradation> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 4);
+  messageDesc(file_throughline_v1_degradation_service, 5);
 
 /**
  * How a conversation is.
@@ -416,7 +460,7 @@ export type Health = Message<"throughline.v1.Health"> & {
  * Use `create(HealthSchema)` to create a new message.
  */
 export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 5);
+  messageDesc(file_throughline_v1_degradation_service, 6);
 
 /**
  * Something that counted against the health.
@@ -459,7 +503,7 @@ export type HealthReason = Message<"throughline.v1.HealthReason"> & {
  * Use `create(HealthReasonSchema)` to create a new message.
  */
 export const HealthReasonSchema: GenMessage<HealthReason> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 6);
+  messageDesc(file_throughline_v1_degradation_service, 7);
 
 /**
  * What a fresh session has to know of a conversation.
@@ -494,7 +538,7 @@ export type Handover = Message<"throughline.v1.Handover"> & {
  * Use `create(HandoverSchema)` to create a new message.
  */
 export const HandoverSchema: GenMessage<Handover> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 7);
+  messageDesc(file_throughline_v1_degradation_service, 8);
 
 /**
  * Request of RecordOutcome.
@@ -524,7 +568,7 @@ export type RecordOutcomeRequest = Message<"throughline.v1.RecordOutcomeRequest"
  * Use `create(RecordOutcomeRequestSchema)` to create a new message.
  */
 export const RecordOutcomeRequestSchema: GenMessage<RecordOutcomeRequest> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 8);
+  messageDesc(file_throughline_v1_degradation_service, 9);
 
 /**
  * Response of RecordOutcome.
@@ -552,7 +596,7 @@ export type RecordOutcomeResponse = Message<"throughline.v1.RecordOutcomeRespons
  * Use `create(RecordOutcomeResponseSchema)` to create a new message.
  */
 export const RecordOutcomeResponseSchema: GenMessage<RecordOutcomeResponse> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 9);
+  messageDesc(file_throughline_v1_degradation_service, 10);
 
 /**
  * Request of WatchHealth.
@@ -573,7 +617,7 @@ export type WatchHealthRequest = Message<"throughline.v1.WatchHealthRequest"> & 
  * Use `create(WatchHealthRequestSchema)` to create a new message.
  */
 export const WatchHealthRequestSchema: GenMessage<WatchHealthRequest> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 10);
+  messageDesc(file_throughline_v1_degradation_service, 11);
 
 /**
  * Response of WatchHealth.
@@ -601,7 +645,7 @@ export type WatchHealthResponse = Message<"throughline.v1.WatchHealthResponse"> 
  * Use `create(WatchHealthResponseSchema)` to create a new message.
  */
 export const WatchHealthResponseSchema: GenMessage<WatchHealthResponse> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 11);
+  messageDesc(file_throughline_v1_degradation_service, 12);
 
 /**
  * Which conversations belong together.
@@ -636,7 +680,7 @@ export type CohortFilter = Message<"throughline.v1.CohortFilter"> & {
  * Use `create(CohortFilterSchema)` to create a new message.
  */
 export const CohortFilterSchema: GenMessage<CohortFilter> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 12);
+  messageDesc(file_throughline_v1_degradation_service, 13);
 
 /**
  * Request of GetCohortDegradation.
@@ -686,7 +730,7 @@ export type GetCohortDegradationRequest = Message<"throughline.v1.GetCohortDegra
  * Use `create(GetCohortDegradationRequestSchema)` to create a new message.
  */
 export const GetCohortDegradationRequestSchema: GenMessage<GetCohortDegradationRequest> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 13);
+  messageDesc(file_throughline_v1_degradation_service, 14);
 
 /**
  * Response of GetCohortDegradation.
@@ -728,7 +772,7 @@ export type GetCohortDegradationResponse = Message<"throughline.v1.GetCohortDegr
  * Use `create(GetCohortDegradationResponseSchema)` to create a new message.
  */
 export const GetCohortDegradationResponseSchema: GenMessage<GetCohortDegradationResponse> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 14);
+  messageDesc(file_throughline_v1_degradation_service, 15);
 
 /**
  * A cohort.
@@ -791,7 +835,7 @@ export type Cohort = Message<"throughline.v1.Cohort"> & {
  * Use `create(CohortSchema)` to create a new message.
  */
 export const CohortSchema: GenMessage<Cohort> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 15);
+  messageDesc(file_throughline_v1_degradation_service, 16);
 
 /**
  * A level with its spread.
@@ -847,7 +891,7 @@ export type CohortLevel = Message<"throughline.v1.CohortLevel"> & {
  * Use `create(CohortLevelSchema)` to create a new message.
  */
 export const CohortLevelSchema: GenMessage<CohortLevel> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 16);
+  messageDesc(file_throughline_v1_degradation_service, 17);
 
 /**
  * A point of a curve.
@@ -882,7 +926,7 @@ export type CurvePoint = Message<"throughline.v1.CurvePoint"> & {
  * Use `create(CurvePointSchema)` to create a new message.
  */
 export const CurvePointSchema: GenMessage<CurvePoint> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 17);
+  messageDesc(file_throughline_v1_degradation_service, 18);
 
 /**
  * That a cohort became worse.
@@ -931,7 +975,7 @@ export type CohortChange = Message<"throughline.v1.CohortChange"> & {
  * Use `create(CohortChangeSchema)` to create a new message.
  */
 export const CohortChangeSchema: GenMessage<CohortChange> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 18);
+  messageDesc(file_throughline_v1_degradation_service, 19);
 
 /**
  * How a cohort differs from its baseline, over the means of conversations.
@@ -967,7 +1011,7 @@ export type CohortComparison = Message<"throughline.v1.CohortComparison"> & {
  * Use `create(CohortComparisonSchema)` to create a new message.
  */
 export const CohortComparisonSchema: GenMessage<CohortComparison> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_degradation_service, 19);
+  messageDesc(file_throughline_v1_degradation_service, 20);
 
 /**
  * Sorts of signals of a turn.
@@ -1106,6 +1150,14 @@ export enum CohortMetric {
    * @generated from enum value: COHORT_METRIC_FRICTION = 3;
    */
   FRICTION = 3,
+
+  /**
+   * Whether the windows of probed conversations recall what was said; its curve
+   * over the distance is the degradation curve. Needs no outcomes.
+   *
+   * @generated from enum value: COHORT_METRIC_RECALL = 4;
+   */
+  RECALL = 4,
 }
 
 /**

@@ -650,7 +650,9 @@ export const TextSpanSchema: GenMessage<TextSpan> = /*@__PURE__*/
 export type Score = Message<"throughline.v1.Score"> & {
   /**
    * What the items are ranked by. HYBRID: 0 to 1, the odds of being evidence
-   * against those of the best turn; DENSE: cosine; BM25 and RRF: their own.
+   * against those of the best turn; DENSE: cosine; BM25 and RRF: their own. Where
+   * the server has a reranker, the best of HYBRID stand in its order and take over
+   * the totals of the places that they come to.
    *
    * @generated from field: float total = 1;
    */
@@ -658,7 +660,8 @@ export type Score = Message<"throughline.v1.Score"> & {
 
   /**
    * Named components: `cosine` (-1 to 1) and `bm25` (>= 0) as they were
-   * measured, and for HYBRID the features of the ranking that are not zero.
+   * measured, and for HYBRID the features of the ranking that are not zero;
+   * `rerank` as the reranker gave it, on its own scale, for those that it read.
    *
    * @generated from field: map<string, float> components = 2;
    */

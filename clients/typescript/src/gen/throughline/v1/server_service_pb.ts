@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/server_service.proto.
  */
 export const file_throughline_v1_server_service: GenFile = /*@__PURE__*/
-  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QilwQKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxIuCglzdW1tYXJpZXMYDSABKAsyGy50aHJvdWdobGluZS52MS5TdW1tYXJ5SW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIosBCgtTdW1tYXJ5SW5mbxIPCgdlbmFibGVkGAEgASgIEg0KBW1vZGVsGAIgASgJEhQKDG1vZGVsX3NoYTI1NhgDIAEoCRIOCgZlbmdpbmUYBCABKAkSDgoGZGV2aWNlGAUgASgJEg8KB3RocmVhZHMYBiABKA0SFQoNY2hlY2tfdmVyc2lvbhgHIAEoCSJzCgdQaW5JbmZvEg8KB2VuYWJsZWQYASABKAgSEAoIZGV0ZWN0b3IYAiABKAkSDwoHdmVyc2lvbhgDIAEoDRIWCg53ZWlnaHRzX3NoYTI1NhgEIAEoCRIcChRtYXhfcGVyX2NvbnZlcnNhdGlvbhgFIAEoDSI+CgxDb21taXRDb3VudHMSDgoGZ3JvdXBzGAEgASgEEg8KB2JhdGNoZXMYAiABKAQSDQoFYnl0ZXMYAyABKAQieQoSRW1iZWRkaW5nTW9kZWxJbmZvEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgJEhIKCmRpbWVuc2lvbnMYAyABKA0SDgoGZW5naW5lGAQgASgJEhEKCXByZWNpc2lvbhgFIAEoCRIOCgZkZXZpY2UYBiABKAkiSgoLUmFua2luZ0luZm8SDwoHdmVyc2lvbhgBIAEoCRIWCg53ZWlnaHRzX3NoYTI1NhgCIAEoCRISCgp0cmFpbmVkX29uGAMgASgJIrABCg1TdGFsZW5lc3NJbmZvEg4KBnNjb3JlchgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEkgKDndlaWdodHNfc2hhMjU2GAMgAygLMjAudGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mby5XZWlnaHRzU2hhMjU2RW50cnkaNAoSV2VpZ2h0c1NoYTI1NkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEybQoNU2VydmVyU2VydmljZRJcCg1HZXRTZXJ2ZXJJbmZvEiQudGhyb3VnaGxpbmUudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaJS50aHJvdWdobGluZS52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QixwQKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxIuCglzdW1tYXJpZXMYDSABKAsyGy50aHJvdWdobGluZS52MS5TdW1tYXJ5SW5mbxIuCghyZXJhbmtlchgOIAEoCzIcLnRocm91Z2hsaW5lLnYxLlJlcmFua2VySW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIjkKDFJlcmFua2VySW5mbxIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRILCgN0b3AYAyABKA0iiwEKC1N1bW1hcnlJbmZvEg8KB2VuYWJsZWQYASABKAgSDQoFbW9kZWwYAiABKAkSFAoMbW9kZWxfc2hhMjU2GAMgASgJEg4KBmVuZ2luZRgEIAEoCRIOCgZkZXZpY2UYBSABKAkSDwoHdGhyZWFkcxgGIAEoDRIVCg1jaGVja192ZXJzaW9uGAcgASgJInMKB1BpbkluZm8SDwoHZW5hYmxlZBgBIAEoCBIQCghkZXRlY3RvchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDndlaWdodHNfc2hhMjU2GAQgASgJEhwKFG1heF9wZXJfY29udmVyc2F0aW9uGAUgASgNIj4KDENvbW1pdENvdW50cxIOCgZncm91cHMYASABKAQSDwoHYmF0Y2hlcxgCIAEoBBINCgVieXRlcxgDIAEoBCJ5ChJFbWJlZGRpbmdNb2RlbEluZm8SDAoEbmFtZRgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKZGltZW5zaW9ucxgDIAEoDRIOCgZlbmdpbmUYBCABKAkSEQoJcHJlY2lzaW9uGAUgASgJEg4KBmRldmljZRgGIAEoCSJKCgtSYW5raW5nSW5mbxIPCgd2ZXJzaW9uGAEgASgJEhYKDndlaWdodHNfc2hhMjU2GAIgASgJEhIKCnRyYWluZWRfb24YAyABKAkisAEKDVN0YWxlbmVzc0luZm8SDgoGc2NvcmVyGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SSAoOd2VpZ2h0c19zaGEyNTYYAyADKAsyMC50aHJvdWdobGluZS52MS5TdGFsZW5lc3NJbmZvLldlaWdodHNTaGEyNTZFbnRyeRo0ChJXZWlnaHRzU2hhMjU2RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJtCg1TZXJ2ZXJTZXJ2aWNlElwKDUdldFNlcnZlckluZm8SJC50aHJvdWdobGluZS52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBolLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Request of GetServerInfo.
@@ -123,6 +123,13 @@ export type GetServerInfoResponse = Message<"throughline.v1.GetServerInfoRespons
    * @generated from field: throughline.v1.SummaryInfo summaries = 13;
    */
   summaries?: SummaryInfo;
+
+  /**
+   * What reorders the best of a hybrid ranking; absent if nothing does.
+   *
+   * @generated from field: throughline.v1.RerankerInfo reranker = 14;
+   */
+  reranker?: RerankerInfo;
 };
 
 /**
@@ -131,6 +138,41 @@ export type GetServerInfoResponse = Message<"throughline.v1.GetServerInfoRespons
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
   messageDesc(file_throughline_v1_server_service, 1);
+
+/**
+ * What reorders the best of a hybrid ranking.
+ *
+ * @generated from message throughline.v1.RerankerInfo
+ */
+export type RerankerInfo = Message<"throughline.v1.RerankerInfo"> & {
+  /**
+   * Name of its directory.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of its weights file, hex.
+   *
+   * @generated from field: string sha256 = 2;
+   */
+  sha256: string;
+
+  /**
+   * How many of a ranking it reorders.
+   *
+   * @generated from field: uint32 top = 3;
+   */
+  top: number;
+};
+
+/**
+ * Describes the message throughline.v1.RerankerInfo.
+ * Use `create(RerankerInfoSchema)` to create a new message.
+ */
+export const RerankerInfoSchema: GenMessage<RerankerInfo> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_server_service, 2);
 
 /**
  * What writes summaries. Every sentence is checked against its turns, whoever
@@ -195,7 +237,7 @@ export type SummaryInfo = Message<"throughline.v1.SummaryInfo"> & {
  * Use `create(SummaryInfoSchema)` to create a new message.
  */
 export const SummaryInfoSchema: GenMessage<SummaryInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 2);
+  messageDesc(file_throughline_v1_server_service, 3);
 
 /**
  * What pins without the caller.
@@ -245,7 +287,7 @@ export type PinInfo = Message<"throughline.v1.PinInfo"> & {
  * Use `create(PinInfoSchema)` to create a new message.
  */
 export const PinInfoSchema: GenMessage<PinInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 3);
+  messageDesc(file_throughline_v1_server_service, 4);
 
 /**
  * What the store has committed since the server started: the derived records
@@ -281,7 +323,7 @@ export type CommitCounts = Message<"throughline.v1.CommitCounts"> & {
  * Use `create(CommitCountsSchema)` to create a new message.
  */
 export const CommitCountsSchema: GenMessage<CommitCounts> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 4);
+  messageDesc(file_throughline_v1_server_service, 5);
 
 /**
  * The embedding model in use.
@@ -337,7 +379,7 @@ export type EmbeddingModelInfo = Message<"throughline.v1.EmbeddingModelInfo"> & 
  * Use `create(EmbeddingModelInfoSchema)` to create a new message.
  */
 export const EmbeddingModelInfoSchema: GenMessage<EmbeddingModelInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 5);
+  messageDesc(file_throughline_v1_server_service, 6);
 
 /**
  * The ranking in force.
@@ -372,7 +414,7 @@ export type RankingInfo = Message<"throughline.v1.RankingInfo"> & {
  * Use `create(RankingInfoSchema)` to create a new message.
  */
 export const RankingInfoSchema: GenMessage<RankingInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 6);
+  messageDesc(file_throughline_v1_server_service, 7);
 
 /**
  * What draws staleness events.
@@ -409,7 +451,7 @@ export type StalenessInfo = Message<"throughline.v1.StalenessInfo"> & {
  * Use `create(StalenessInfoSchema)` to create a new message.
  */
 export const StalenessInfoSchema: GenMessage<StalenessInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 7);
+  messageDesc(file_throughline_v1_server_service, 8);
 
 /**
  * Says what this server is and does.

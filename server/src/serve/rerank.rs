@@ -1,0 +1,40 @@
+//! The reranker, if one is configured: its files looked for before anything is
+//! fetched, its model opened after what fetches ONNX Runtime.
+
+use std::sync::Arc;
+
+use throughline_memory::rerank::{RerankOptions, RerankService, RerankerFiles, fastembed};
+
+use super::{ServeError, wiring::blocking};
+use crate::{config::Config, grpc::Reranker, models};
+
+/// Looks whether the directory holds a model.
+pub(super) fn files(config: &Config) -> Result<Option<RerankerFiles>, ServeError> {
+    let dir = config.reranker.as_ref().map(|reranker| &reranker.dir);
+    Ok(dir.map(|dir| RerankerFiles::find(dir)).transpose()?)
+}
+
+/// Makes it ready.
+pub(super) async fn open(
+    config: &Config,
+    files: Option<RerankerFiles>,
+) -> Result<Option<Arc<RerankService>>, ServeError> {
+    let (Some(files), Some(settings)) = (files, &config.reranker) else { return Ok(None) };
+    let options = RerankOptions { top: settings.top, ..RerankOptions::default() };
+    let models_dir = config.models_dir.clone();
+    blocking(move || {
+        let library = models::runtime_library(&models::built_in()?, &models_dir);
+        let engine = fastembed::open(&files, library.as_deref(), options.threads)?;
+        Ok(Some(Arc::new(RerankService::start(Arc::new(engine), options)?)))
+    })
+    .await
+}
+
+/// What is said of it.
+pub(super) fn about(reranker: &RerankService) -> Reranker {
+    Reranker {
+        name: reranker.name().to_owned(),
+        sha256: reranker.version().to_owned(),
+        top: reranker.top(),
+    }
+}
