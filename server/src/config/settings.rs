@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, bad};
+use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, ProxyTable, bad};
 use crate::auth::KeyEntry;
 
 /// Memory of the embedded index.
@@ -266,6 +266,11 @@ pub struct Settings {
     #[serde(default)]
     pub pins: PinTable,
 
+    /// `[proxy]`: the chat proxy; in the file all of it, as flags what begins with
+    /// `--proxy`.
+    #[command(flatten)]
+    pub proxy: ProxyTable,
+
     /// `[prices]`: what usage costs; file only.
     #[arg(skip)]
     #[serde(default)]
@@ -316,6 +321,7 @@ impl Settings {
             log_format: self.log_format.or(lower.log_format),
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
+            proxy: self.proxy.over(lower.proxy),
             prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },
         }

@@ -8,7 +8,7 @@ use throughline_memory::{
 
 use throughline_summarizer::llm::LlmError;
 
-use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
+use crate::{proxy::UpstreamError, auth::KeyError, models::ModelsError, page_token::PageKeyError};
 
 /// A server that does not start: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,9 @@ pub enum ServeError {
     /// The language model cannot be used.
     #[error("language model: {0}")]
     Llm(#[from] LlmError),
+    /// The chat proxy's upstream cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The index refuses.
     #[error("{0}; check --qdrant-url and --qdrant-api-key-file")]
     Index(#[from] IndexError),
