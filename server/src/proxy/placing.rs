@@ -10,7 +10,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use throughline_memory::{
-    engine::{Engine, EngineError, ListTurns, NewConversation},
+    engine::{Engine, EngineError, Limits, ListTurns, NewConversation},
     turn::{ConversationId, NewTurn, Part, Role, Sequence, TenantId},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -31,6 +31,8 @@ const ATTEMPTS: usize = 4;
 const MAX_DEPTH: usize = 64;
 /// Other answers to one turn that are looked through.
 const MAX_ANSWERS: u32 = 64;
+/// Bytes of the turns of one append.
+const MAX_APPEND_BYTES: usize = 4 << 20;
 /// Turns that are searched for the call of a tool's result.
 const CALLS_WITHIN: usize = 100;
 /// Two conversations wait for each other with this probability at most: 1 in 256.
@@ -179,6 +181,7 @@ impl Placing<'_> {
             let (kind, id) = ("conversation", root.to_string());
             return Err(EngineError::NotFound { kind, id }.into());
         }
+        self.request.check_sizes(0, self.engine.limits())?;
         self.request.check_order(0, &HashSet::new())?;
         let new = NewConversation {
             id: Some(root.clone()),
@@ -273,6 +276,7 @@ impl Placing<'_> {
                 }
             }
         }
+        self.request.check_sizes(known, self.engine.limits())?;
         self.request.check_order(known, &stored)
     }
 
@@ -286,8 +290,7 @@ impl Placing<'_> {
         let new: Vec<(usize, &Said)> =
             // An assistant that said nothing that is stored leaves no turn.
             said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.parts.is_empty()).collect();
-        let most = usize::try_from(self.engine.limits().turns_per_append).unwrap_or(usize::MAX);
-        for batch in new.chunks(most) {
+        for batch in batches(&new, self.engine.limits()) {
             let turns: Result<Vec<NewTurn>, EngineError> = (last + 1..)
                 .zip(batch)
                 .map(|(sequence, (at, said))| {
@@ -330,6 +333,27 @@ impl Placing<'_> {
             metadata: violations.finish(Some(encoded))?,
         })
     }
+}
+
+/// Turns in appends that are not too large, in order.
+fn batches<'a, 'b>(
+    new: &'a [(usize, &'b Said)],
+    limits: &Limits,
+) -> Vec<&'a [(usize, &'b Said)]> {
+    let most = usize::try_from(limits.turns_per_append).unwrap_or(usize::MAX);
+    let (mut batches, mut rest) = (Vec::new(), new);
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fits = rest.iter().take(most).take_while(|(_, said)| {
+            bytes += said.bytes();
+            bytes <= MAX_APPEND_BYTES
+        });
+        // One always goes: its own limit is checked before.
+        let (batch, after) = rest.split_at(fits.count().max(1).min(rest.len()));
+        batches.push(batch);
+        rest = after;
+    }
+    batches
 }
 
 /// Forks; a branch that exists already is the same one.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use throughline_memory::turn::Role;
+use throughline_memory::{engine::Limits, turn::Role};
 
 use super::{error::ProxyError, said::Said};
 
@@ -84,8 +84,33 @@ impl Request {
         }
     }
 
-    /// Ids of results among the messages from `known` on whose calls are not in the
-    /// request.
+    /// Whether the messages from `known` on are within the limits of turns.
+    ///
+    /// # Errors
+    /// [`ProxyError::Malformed`] with the message.
+    pub(super) fn check_sizes(&self, known: usize, limits: &Limits) -> Result<(), ProxyError> {
+        for (at, said) in self.said.iter().enumerate().skip(known) {
+            let place = || format!("messages[{}]", at + self.instructions.len());
+            for (is, limit, max) in [
+                (said.bytes(), "turn_bytes", limits.turn_bytes),
+                (said.parts.len(), "parts_per_turn", limits.parts_per_turn),
+                (said.speaker.len(), "name_bytes", limits.name_bytes),
+            ] {
+                if is as u64 > max {
+                    let why = format!("is over the limit {limit}: {is}, at most {max}");
+                    return Err(ProxyError::malformed(place(), why));
+                }
+            }
+            let mut names = said.calls().chain(said.results());
+            if names.any(|id| id.is_empty() || id.len() as u64 > limits.name_bytes) {
+                let why = format!("has a call id of no or over {} bytes", limits.name_bytes);
+                return Err(ProxyError::malformed(place(), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether results among the messages from `known` on have their calls elsewhere.
     pub(super) fn calls_elsewhere(&self, known: usize) -> bool {
         let mut called: HashSet<&str> = HashSet::new();
         self.said.iter().enumerate().any(|(at, said)| {

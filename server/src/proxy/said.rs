@@ -64,6 +64,11 @@ impl Said {
         text_of(&self.parts)
     }
 
+    /// Bytes that it takes as a turn.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts.iter().map(part_bytes).sum()
+    }
+
     /// Ids of the tool calls that it makes.
     pub(super) fn calls(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
@@ -78,6 +83,18 @@ impl Said {
             Part::ToolResult { call_id, .. } => Some(call_id.as_str()),
             _ => None,
         })
+    }
+}
+
+fn part_bytes(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.len(),
+        Part::ToolCall { call_id, name, arguments_json } => {
+            call_id.len() + name.len() + arguments_json.len()
+        }
+        Part::ToolResult { call_id, content } => call_id.len() + content.len(),
+        Part::Opaque { source: OpaqueSource::Data(data), .. } => data.len(),
+        Part::Opaque { source: OpaqueSource::Uri(uri), .. } => uri.len(),
     }
 }
 
