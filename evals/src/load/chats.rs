@@ -184,7 +184,8 @@ fn figures(mut added: Added) -> Figures {
         for (percent, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
             if !values.is_empty() {
                 let value = percentile(values, share);
-                figures.insert(format!("{name}_{percent}_ms"), Estimate::exact(value, values.len()));
+                figures
+                    .insert(format!("{name}_{percent}_ms"), Estimate::exact(value, values.len()));
             }
         }
     }

@@ -218,15 +218,17 @@ pub(super) fn proxy(given: ProxyTable) -> Result<Option<ProxySettings>, ConfigEr
         }
         return Ok(None);
     };
-    let listen = listen.trim().parse().or_else(|_| {
-        bad("proxy", format!("{listen:?} is not IP:PORT, such as 127.0.0.1:7422"))
-    })?;
+    let listen = listen
+        .trim()
+        .parse()
+        .or_else(|_| bad("proxy", format!("{listen:?} is not IP:PORT, such as 127.0.0.1:7422")))?;
     let openai = upstream("proxy-upstream", given.upstream.as_deref(), || {
         key("proxy-upstream-key-file", given.upstream_key_file, given.upstream_key_env)
     })?;
-    let anthropic = upstream("proxy-anthropic-upstream", given.anthropic_upstream.as_deref(), || {
-        key("proxy-anthropic-key-file", given.anthropic_key_file, given.anthropic_key_env)
-    })?;
+    let anthropic =
+        upstream("proxy-anthropic-upstream", given.anthropic_upstream.as_deref(), || {
+            key("proxy-anthropic-key-file", given.anthropic_key_file, given.anthropic_key_env)
+        })?;
     if openai.is_none() && anthropic.is_none() {
         return bad("proxy", "needs --proxy-upstream or --proxy-anthropic-upstream");
     }
@@ -246,7 +248,11 @@ pub(super) fn proxy(given: ProxyTable) -> Result<Option<ProxySettings>, ConfigEr
         token_budget,
         tokenizers: ModelTokenizers(given.tokenizers),
         create_conversations: given.create_conversations.unwrap_or(true),
-        connect_timeout: seconds("connect_timeout", given.connect_timeout, DEFAULT_CONNECT_SECONDS)?,
+        connect_timeout: seconds(
+            "connect_timeout",
+            given.connect_timeout,
+            DEFAULT_CONNECT_SECONDS,
+        )?,
         answer_timeout: seconds("answer_timeout", given.answer_timeout, DEFAULT_ANSWER_SECONDS)?,
         idle_timeout: seconds("idle_timeout", given.idle_timeout, DEFAULT_IDLE_SECONDS)?,
         max_body_bytes,

@@ -139,7 +139,8 @@ impl Answer {
             if call.name.is_empty() {
                 continue;
             }
-            let call_id = if call.id.is_empty() { format!("call_{index}") } else { call.id.clone() };
+            let call_id =
+                if call.id.is_empty() { format!("call_{index}") } else { call.id.clone() };
             parts.push(Part::ToolCall {
                 call_id,
                 name: call.name.clone(),

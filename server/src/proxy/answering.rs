@@ -14,8 +14,9 @@ use throughline_memory::{
 
 use super::{
     answer::Answer,
-    branch::{ANSWERS, CUT_OFF, FINISH_REASON, Noted},
-    placing::{Place, Places, answered_again, fork, truth, turn_id},
+    branch::{ANSWERS, CUT_OFF, FINISH_REASON, Noted, truth},
+    naming::{answered_again, turn_id},
+    placing::{Place, Places, fork},
     said::{print_of, print_of_parts},
 };
 use crate::wire::{Violations, encode_metadata};

@@ -125,6 +125,11 @@ fn mark(id: &ConversationId, turn: &Turn) -> Result<Mark, EngineError> {
     Ok(Mark { role: turn.role, kind, with_history: noted.history })
 }
 
+/// A truth value as metadata.
+pub(super) fn truth(value: bool) -> prost_types::Value {
+    prost_types::Value { kind: Some(ValueKind::BoolValue(value)) }
+}
+
 /// What the metadata of a turn says to the proxy.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Noted {

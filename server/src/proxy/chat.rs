@@ -61,8 +61,7 @@ pub(super) async fn answer(
     let up = headers::upward(&parts.headers);
     let (exchange, built) = remembered.unzip();
     let relay = relay(proxy, dialect, exchange, admitted.room);
-    let sent =
-        proxy.upstreams.send(dialect, (Method::POST, dialect.path()), up, key, Some(body));
+    let sent = proxy.upstreams.send(dialect, (Method::POST, dialect.path()), up, key, Some(body));
     let response = tokio::select! {
         response = sent => response?,
         () = proxy.cut.cancelled() => {

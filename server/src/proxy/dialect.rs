@@ -3,14 +3,8 @@
 use axum::http::HeaderName;
 
 use super::{
-    anthropic,
-    answer::Answer,
-    body::Body,
-    error::ProxyError,
-    headers::X_API_KEY,
-    openai,
-    request::Request,
-    window::Placed,
+    answer::Answer, anthropic, body::Body, error::ProxyError, headers::X_API_KEY, openai,
+    request::Request, window::Placed,
 };
 
 /// An API.

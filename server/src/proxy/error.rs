@@ -54,7 +54,9 @@ pub enum ProxyError {
     #[error("the API key lacks the scope {}", .0.as_str())]
     Scope(Scope),
     /// No such path. Caller.
-    #[error("no such path: the proxy answers POST /v1/chat/completions, POST /v1/messages and GET /v1/models")]
+    #[error(
+        "no such path: the proxy answers POST /v1/chat/completions, POST /v1/messages and GET /v1/models"
+    )]
     NoPath,
     /// Nothing to send it to. Operator.
     #[error("no upstream for this API is configured: set {0}")]
@@ -123,9 +125,7 @@ impl ProxyError {
             }
             Self::Scope(_) => told(StatusCode::FORBIDDEN, "permission_error", "scope_missing"),
             Self::NoPath => told(StatusCode::NOT_FOUND, "not_found_error", "unknown_path"),
-            Self::NoUpstream(_) => {
-                told(StatusCode::NOT_IMPLEMENTED, "api_error", "no_upstream")
-            }
+            Self::NoUpstream(_) => told(StatusCode::NOT_IMPLEMENTED, "api_error", "no_upstream"),
             Self::Busy(_) => Told {
                 retry_after: Some(1),
                 ..told(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "overloaded")
@@ -144,12 +144,11 @@ impl ProxyError {
                 told(StatusCode::BAD_GATEWAY, "api_error", "upstream_refused_key")
             }
             Self::Upstream(status) => {
-                let status = StatusCode::from_u16(*status).ok().filter(|status| !status.is_success());
+                let status =
+                    StatusCode::from_u16(*status).ok().filter(|status| !status.is_success());
                 told(status.unwrap_or(StatusCode::BAD_GATEWAY), "api_error", "upstream_error")
             }
-            Self::BrokeOff(_) => {
-                told(StatusCode::BAD_GATEWAY, "api_error", "upstream_broke_off")
-            }
+            Self::BrokeOff(_) => told(StatusCode::BAD_GATEWAY, "api_error", "upstream_broke_off"),
         }
     }
 

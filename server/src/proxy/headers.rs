@@ -118,9 +118,7 @@ mod tests {
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         headers
             .iter()
-            .map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            })
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect()
     }
 

@@ -12,9 +12,9 @@
 //! key and no text stands in a log.
 
 mod admit;
-mod anthropic;
 mod answer;
 mod answering;
+mod anthropic;
 mod body;
 mod branch;
 mod chat;
@@ -22,6 +22,7 @@ mod dialect;
 mod error;
 pub mod headers;
 mod models;
+mod naming;
 mod openai;
 mod options;
 mod placing;
@@ -111,10 +112,7 @@ impl Proxy {
     }
 }
 
-async fn chat_completions(
-    State(proxy): State<Arc<Proxy>>,
-    request: HttpRequest,
-) -> Response<Body> {
+async fn chat_completions(State(proxy): State<Arc<Proxy>>, request: HttpRequest) -> Response<Body> {
     told(Dialect::OpenAi, chat::answer(&proxy, Dialect::OpenAi, request).await)
 }
 

@@ -7,9 +7,7 @@ use throughline_memory::turn::ConversationId;
 use super::{
     body::Body,
     error::ProxyError,
-    headers::{
-        self, BUDGET, CONVERSATION, CREATE, HISTORY, PROMPT_VERSION, USER,
-    },
+    headers::{self, BUDGET, CONVERSATION, CREATE, HISTORY, PROMPT_VERSION, USER},
     recognise::Habit,
 };
 
@@ -105,7 +103,8 @@ mod tests {
 
     #[test]
     fn headers_come_before_metadata() {
-        let body = r#"{"model":"m","metadata":{"throughline_conversation":"b","throughline_user":"u"}}"#;
+        let body =
+            r#"{"model":"m","metadata":{"throughline_conversation":"b","throughline_user":"u"}}"#;
         let options = read(&[("x-throughline-conversation", "a")], body).unwrap();
         assert_eq!(options.conversation, ConversationId::new("a").ok());
         assert_eq!((options.user_id.as_str(), options.model.as_str()), ("u", "m"));

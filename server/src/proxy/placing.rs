@@ -1,8 +1,8 @@
 //! Finds the place of a request: the conversation or the branch that it goes on, and
 //! stores what of it is new.
 //!
-//! Branches are named by what they branch for, so that the same edit finds the same
-//! branch again, also after a restart: nothing beside the conversations is stored.
+//! Branches are found again by their names ([`super::naming`]): nothing beside the
+//! conversations is stored.
 //!
 //! Invariants: one request at a time is placed in a conversation; what is stored is
 //! stored before the model is asked; a request that is refused stores nothing.
@@ -16,12 +16,13 @@ use throughline_memory::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
-    branch::{Branch, Branches, HISTORY},
+    branch::{Branch, Branches, HISTORY, truth},
     error::ProxyError,
+    naming::{answered_again, edited, turn_id},
     options::Options,
     recognise::{Mark, Recognised, begins_with, habit, recognise},
     request::Request,
-    said::{Print, Said},
+    said::Said,
 };
 use crate::wire::{Violations, encode_metadata};
 
@@ -263,12 +264,8 @@ impl Placing<'_> {
     async fn check(&self, branch: &Branch, known: usize) -> Result<(), ProxyError> {
         let mut stored = HashSet::new();
         if self.request.calls_elsewhere(known) {
-            let which = ListTurns {
-                from: 0,
-                descending: true,
-                limit: CALLS_WITHIN,
-                max_bytes: usize::MAX,
-            };
+            let which =
+                ListTurns { from: 0, descending: true, limit: CALLS_WITHIN, max_bytes: usize::MAX };
             let page = self.engine.list_turns(self.tenant, &branch.id, which).await?;
             for part in page.turns.iter().flat_map(|turn| &turn.parts) {
                 if let Part::ToolCall { call_id, .. } = part {
@@ -298,10 +295,8 @@ impl Placing<'_> {
                     self.turn(said, sequence, is_user.then_some(has_history))
                 })
                 .collect();
-            let appended = self
-                .engine
-                .append_turns(self.tenant, &found.branch, turns?, Some(last))
-                .await?;
+            let appended =
+                self.engine.append_turns(self.tenant, &found.branch, turns?, Some(last)).await?;
             for ((at, _), turn) in batch.iter().zip(&appended.turns) {
                 if let Some(place) = places.get_mut(*at) {
                     *place = turn.sequence;
@@ -336,10 +331,7 @@ impl Placing<'_> {
 }
 
 /// Turns in appends that are not too large, in order.
-fn batches<'a, 'b>(
-    new: &'a [(usize, &'b Said)],
-    limits: &Limits,
-) -> Vec<&'a [(usize, &'b Said)]> {
+fn batches<'a, 'b>(new: &'a [(usize, &'b Said)], limits: &Limits) -> Vec<&'a [(usize, &'b Said)]> {
     let most = usize::try_from(limits.turns_per_append).unwrap_or(usize::MAX);
     let (mut batches, mut rest) = (Vec::new(), new);
     while !rest.is_empty() {
@@ -370,31 +362,4 @@ pub(super) async fn fork(
         ..NewConversation::default()
     };
     engine.fork_conversation(tenant, parent, at, new).await.map(|_| ())
-}
-
-/// The branch behind `at` that begins with a message of this print.
-fn edited(parent: &ConversationId, at: Sequence, print: &Print) -> ConversationId {
-    branch_id(&format!("{parent}/{at}/{}", hex::encode(print)))
-}
-
-/// The branch behind `at` for another answer to it.
-pub(super) fn answered_again(parent: &ConversationId, at: Sequence, number: u32) -> ConversationId {
-    branch_id(&format!("{parent}/{at}/answer {number}"))
-}
-
-fn branch_id(of: &str) -> ConversationId {
-    let hash = blake3::hash(of.as_bytes()).to_hex();
-    let id = format!("branch-{}", hash.get(..32).unwrap_or_default());
-    // Hex digits and a dash: always an id.
-    ConversationId::new(&id).unwrap_or_else(|_| ConversationId::generate())
-}
-
-/// Names a turn by its place and what it says: written twice, it stands once.
-pub(super) fn turn_id(sequence: Sequence, print: &Print) -> String {
-    format!("proxy-{sequence}-{}", hex::encode(print))
-}
-
-/// A truth value as metadata.
-pub(super) fn truth(value: bool) -> prost_types::Value {
-    prost_types::Value { kind: Some(prost_types::value::Kind::BoolValue(value)) }
 }

@@ -4,7 +4,10 @@
 //! soon as they are here; what came is stored, whether the answer ended, broke off,
 //! or the client went; the end of a stream is passed on when the answer is durable.
 
-use std::{io, time::{Duration, Instant}};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use axum::body::Body;
 use bytes::Bytes;

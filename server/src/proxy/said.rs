@@ -282,7 +282,8 @@ mod tests {
 
     #[test]
     fn only_small_attachments_are_stored_themselves() {
-        let urls = [300 << 10, 200 << 10, 200 << 10, 200 << 10].map(|n| data_url("a/b", &vec![1; n]));
+        let urls =
+            [300 << 10, 200 << 10, 200 << 10, 200 << 10].map(|n| data_url("a/b", &vec![1; n]));
         let pieces: Vec<Piece<'_>> = urls
             .iter()
             .map(|url| Piece::Media { media_type: "a/b".into(), url: url.into() })

@@ -8,7 +8,7 @@ use throughline_memory::{
 
 use throughline_summarizer::llm::LlmError;
 
-use crate::{proxy::UpstreamError, auth::KeyError, models::ModelsError, page_token::PageKeyError};
+use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError, proxy::UpstreamError};
 
 /// A server that does not start: the operator's to mend.
 #[derive(Debug, thiserror::Error)]

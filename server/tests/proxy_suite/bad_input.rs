@@ -13,7 +13,7 @@ use throughline::proxy::Dialect;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
-    client::{KEY, Setup, body},
+    client::{KEY, Setup, WithJson as _, body},
     upstream::{Script, UPSTREAM_KEY},
 };
 
@@ -207,7 +207,8 @@ async fn a_body_over_the_limit_is_told_with_the_limit() {
         let response = setup.post(dialect, &says("hello")).json(&json).send().await.unwrap();
         check(dialect, response, 413, "1000 bytes").await;
         // Without a length that could be looked at first.
-        let chunks = futures::stream::iter(vec![Ok::<_, io::Error>(vec![b' '; 600]); 2]);
+        let chunk = || Ok::<_, io::Error>(vec![b' '; 600]);
+        let chunks = futures::stream::iter([chunk(), chunk()]);
         let request = setup.post(dialect, &says("hello")).body(reqwest::Body::wrap_stream(chunks));
         check(dialect, request.send().await.unwrap(), 413, "1000 bytes").await;
     }
@@ -230,7 +231,8 @@ async fn an_upstream_that_fails_loses_nothing() {
             (request.send().await.unwrap(), id)
         };
         for streams in [true, false] {
-            let (late, id) = ask("silent", Script { silent: true, ..Script::default() }, streams).await;
+            let (late, id) =
+                ask("silent", Script { silent: true, ..Script::default() }, streams).await;
             check(dialect, late, 504, "within 1 seconds").await;
             assert_eq!(setup.stored(&id).await, ["u:hi"]);
         }
@@ -268,9 +270,15 @@ async fn streams_that_are_none_pass_as_they_are() {
         ("data: {not json\n\n", &["u:hi"][..]),
         ("garbage", &["u:hi"]),
         ("", &["u:hi"]),
-        ("data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\ndata: {\"cho", &["u:hi", "a~:hel"]),
+        (
+            "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\ndata: {\"cho",
+            &["u:hi", "a~:hel"],
+        ),
         ("data: [DONE]\n\n", &["u:hi"]),
-        ("data: {\"choices\":7}\n\ndata: [1]\n\ndata: {\"choices\":[{\"delta\":7}]}\n\n", &["u:hi"]),
+        (
+            "data: {\"choices\":7}\n\ndata: [1]\n\ndata: {\"choices\":[{\"delta\":7}]}\n\n",
+            &["u:hi"],
+        ),
     ]
     .into_iter()
     .enumerate()

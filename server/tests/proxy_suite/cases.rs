@@ -6,7 +6,7 @@ use serde::Deserialize;
 use throughline::{pb, proxy::Dialect};
 
 use crate::{
-    client::{Setup, body, conversation_of},
+    client::{Setup, WithJson as _, body, conversation_of},
     upstream::{Script, events, whole},
 };
 

@@ -106,7 +106,8 @@ impl Setup {
         streams: bool,
     ) -> Response {
         let said: Vec<String> = said.iter().map(|words| (*words).to_owned()).collect();
-        let request = self.post(Dialect::OpenAi, script).json(&body(Dialect::OpenAi, &said, streams));
+        let request =
+            self.post(Dialect::OpenAi, script).json(&body(Dialect::OpenAi, &said, streams));
         request.header("x-throughline-conversation", conversation).send().await.unwrap()
     }
 
@@ -123,23 +124,22 @@ impl Setup {
         self.client().turns(&name).await.iter().map(words::of_turn).collect()
     }
 
-    /// Waits until this is stored.
-    pub(crate) async fn wait_stored(&self, conversation: &str, expected: &[&str]) {
-        let reached = async {
-            while self.stored(conversation).await != expected {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        if tokio::time::timeout(Duration::from_secs(10), reached).await.is_err() {
-            assert_eq!(self.stored(conversation).await, expected, "{conversation}");
-        }
-    }
-
     /// How many conversations the tenant has.
     pub(crate) async fn conversations(&self) -> usize {
         let request = pb::ListConversationsRequest { page_size: 1_000, ..Default::default() };
         let page = self.client().conversations().list_conversations(request).await.unwrap();
         page.into_inner().conversations.len()
+    }
+}
+
+/// Requests with JSON.
+pub(crate) trait WithJson {
+    fn json(self, body: &Value) -> Self;
+}
+
+impl WithJson for RequestBuilder {
+    fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
     }
 }
 

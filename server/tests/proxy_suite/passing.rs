@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use throughline::{pb, proxy::Dialect};
 
 use crate::{
-    client::{KEY, Setup, body, conversation_of},
+    client::{KEY, Setup, WithJson as _, body, conversation_of},
     upstream::{Script, UPSTREAM_KEY, events, models, whole},
 };
 
@@ -85,7 +85,8 @@ async fn the_window_stands_in_the_place_of_the_history_and_all_else_stays() {
     let request = setup.post(Dialect::OpenAi, &says("the harbour")).json(&json);
     let request = request.header("x-throughline-conversation", "long");
     let response = request.header("x-throughline-budget", "1000").send().await.unwrap();
-    let number = |name: &str| -> u64 { response.headers()[name].to_str().unwrap().parse().unwrap() };
+    let number =
+        |name: &str| -> u64 { response.headers()[name].to_str().unwrap().parse().unwrap() };
     let (window, history) =
         (number("x-throughline-window-tokens"), number("x-throughline-history-tokens"));
     assert!(window <= 1_000 && history > 2_000, "{window} {history}");
@@ -93,7 +94,8 @@ async fn the_window_stands_in_the_place_of_the_history_and_all_else_stays() {
     for field in ["model", "seed", "vendor_field", "tools", "stream"] {
         assert_eq!(asked[field], json[field], "{field}");
     }
-    let (sent, given) = (asked["messages"].as_array().unwrap(), json["messages"].as_array().unwrap());
+    let (sent, given) =
+        (asked["messages"].as_array().unwrap(), json["messages"].as_array().unwrap());
     assert!(sent.len() < given.len() / 2, "{}", sent.len());
     assert_eq!((sent.first(), sent.last()), (given.first(), given.last()));
     assert_eq!(setup.stored("long").await.len(), 122);
@@ -125,7 +127,8 @@ async fn recent_messages_pass_as_they_came() {
 async fn a_program_that_cannot_set_headers_names_the_conversation_in_the_metadata() {
     let setup = Setup::start().await;
     let mut json = body(Dialect::OpenAi, &["u:hi".to_owned()], false);
-    json["metadata"] = json!({ "throughline_conversation": "meta", "throughline_user": "ada", "k": "v" });
+    json["metadata"] =
+        json!({ "throughline_conversation": "meta", "throughline_user": "ada", "k": "v" });
     let response = setup.post(Dialect::OpenAi, &says("hello")).json(&json).send().await.unwrap();
     assert_eq!(conversation_of(&response), "meta");
     assert_eq!(setup.upstream.last().await.json()["metadata"], json!({ "k": "v" }));
@@ -201,7 +204,8 @@ async fn what_is_pinned_reaches_the_model() {
     setup.client().create("pinned").await;
     setup.client().pin("conversations/pinned", "The user is allergic to nuts.").await;
     for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
-        let json = body(dialect, &["s:Be brief.".to_owned(), "u:what can I eat?".to_owned()], false);
+        let json =
+            body(dialect, &["s:Be brief.".to_owned(), "u:what can I eat?".to_owned()], false);
         let request = setup.post(dialect, &says("apples")).json(&json);
         let request = request.header("x-throughline-conversation", "pinned");
         assert_eq!(request.send().await.unwrap().status(), 200);

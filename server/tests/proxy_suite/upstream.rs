@@ -109,7 +109,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let script = parts.headers.get("x-script").map_or("{}", |script| script.to_str().unwrap());
     let script: Script = serde_json::from_str(script).unwrap();
     let dialect = if path == "/v1/messages" { Dialect::Anthropic } else { Dialect::OpenAi };
-    shared.asked.lock().await.push(Asked { path: path.clone(), headers: parts.headers, body: body.clone() });
+    shared.asked.lock().await.push(Asked {
+        path: path.clone(),
+        headers: parts.headers,
+        body: body.clone(),
+    });
     shared.seen.send_modify(|seen| *seen += 1);
     if script.gate > 0 {
         let mut let_go = shared.let_go.subscribe();
@@ -179,7 +183,11 @@ fn respond(status: u16, kind: &str, body: Body) -> Response<Body> {
 }
 
 fn json_response(status: u16, body: String) -> Response<Body> {
-    respond(status, "application/json", Body::from_stream(stream::iter([Ok::<_, Infallible>(body)])))
+    respond(
+        status,
+        "application/json",
+        Body::from_stream(stream::iter([Ok::<_, Infallible>(body)])),
+    )
 }
 
 /// An answer that is not streamed.
@@ -247,9 +255,8 @@ fn openai_events(answer: &str, ends: bool) -> Vec<String> {
 }
 
 fn anthropic_events(answer: &str, ends: bool) -> Vec<String> {
-    let event = |value: Value| {
-        format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap())
-    };
+    let event =
+        |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
     let start = json!({ "type": "message_start", "message": { "model": "m-1", "content": [] } });
     let mut events = vec![event(start)];
     let mut finish = "end_turn";
@@ -267,10 +274,13 @@ fn anthropic_events(answer: &str, ends: bool) -> Vec<String> {
             (block, pieces(answer).into_iter().map(delta).collect())
         }
     };
-    events.push(event(json!({ "type": "content_block_start", "index": 0, "content_block": block })));
-    events.extend(deltas.into_iter().map(|delta| {
-        event(json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
-    }));
+    events
+        .push(event(json!({ "type": "content_block_start", "index": 0, "content_block": block })));
+    events.extend(
+        deltas.into_iter().map(|delta| {
+            event(json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
+        }),
+    );
     if ends {
         events.push(event(json!({ "type": "content_block_stop", "index": 0 })));
         events.push(event(json!({ "type": "message_delta", "delta": { "stop_reason": finish } })));

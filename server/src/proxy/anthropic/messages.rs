@@ -85,7 +85,8 @@ pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
 }
 
 fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
-    let bad = |field: &str, why: String| ProxyError::malformed(format!("messages[{at}]{field}"), why);
+    let bad =
+        |field: &str, why: String| ProxyError::malformed(format!("messages[{at}]{field}"), why);
     let message: Message<'_> =
         serde_json::from_slice(raw).map_err(|error| bad("", format!("cannot be read: {error}")))?;
     let pieces = contents(message.content.get()).map_err(|why| bad(".content", why))?;
@@ -179,8 +180,10 @@ mod tests {
         let roles: Vec<Role> = request.said.iter().map(|said| said.role).collect();
         assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool]);
         assert_eq!(request.user, 0);
-        assert!(matches!(&request.said[2].parts[..], [Part::ToolResult { content, .. }, Part::Text(_)]
-            if content == "ok\n[image]"));
+        assert!(
+            matches!(&request.said[2].parts[..], [Part::ToolResult { content, .. }, Part::Text(_)]
+            if content == "ok\n[image]")
+        );
     }
 
     #[test]

@@ -168,7 +168,8 @@ mod tests {
             assert_eq!(body["messages"].as_array().map(Vec::len), Some(1));
         }
         assert!(written(r#"{"system":7,"messages":[]}"#, window()).is_err());
-        let untouched = written(r#"{"system":7,"messages":[]}"#, vec![remembered(Role::User, "hi")]);
+        let untouched =
+            written(r#"{"system":7,"messages":[]}"#, vec![remembered(Role::User, "hi")]);
         assert_eq!(untouched.unwrap()["system"], 7);
     }
 

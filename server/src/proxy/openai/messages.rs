@@ -120,7 +120,10 @@ pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
         return Err(ProxyError::malformed("messages", why));
     }
     if body.number("n").is_some_and(|n| n > 1) {
-        return Err(ProxyError::malformed("n", "must be 1: a conversation goes on with one answer"));
+        return Err(ProxyError::malformed(
+            "n",
+            "must be 1: a conversation goes on with one answer",
+        ));
     }
     let (mut instructions, mut said) = (Vec::new(), Vec::new());
     for (at, raw) in messages.into_iter().enumerate() {
@@ -135,7 +138,8 @@ pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
 }
 
 fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
-    let bad = |field: &str, why: String| ProxyError::malformed(format!("messages[{at}]{field}"), why);
+    let bad =
+        |field: &str, why: String| ProxyError::malformed(format!("messages[{at}]{field}"), why);
     let message: Message<'_> =
         serde_json::from_slice(raw).map_err(|error| bad("", format!("cannot be read: {error}")))?;
     let role = match message.role.as_ref() {
@@ -167,7 +171,9 @@ fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
         let (name, arguments) = match (call.function, call.custom) {
             (Some(function), _) => (function.name, function.arguments),
             (None, Some(custom)) => (custom.name, custom.input),
-            (None, None) => return Err(bad(".tool_calls", "holds one of no known type".to_owned())),
+            (None, None) => {
+                return Err(bad(".tool_calls", "holds one of no known type".to_owned()));
+            }
         };
         let id = if call.id.is_empty() { format!("call_{index}").into() } else { call.id };
         pieces.push(Piece::Call { id, name, arguments });
@@ -243,7 +249,10 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (json, words) in [
             (r#"{"messages":7}"#, "messages"),
-            (r#"{"messages":[{"content":"x"}]}"#, "messages[0] cannot be read: missing field `role`"),
+            (
+                r#"{"messages":[{"content":"x"}]}"#,
+                "messages[0] cannot be read: missing field `role`",
+            ),
             (r#"{"messages":[{"role":"robot"}]}"#, "messages[0].role is \"robot\""),
             (r#"{"messages":[{"role":"user","content":7}]}"#, "messages[0].content"),
             (r#"{"messages":[{"role":"user","content":[{"text":"x"}]}]}"#, "messages[0].content"),

@@ -118,18 +118,16 @@ mod tests {
 
     #[test]
     fn tools_and_attachments_keep_their_form() {
-        let call = Part::ToolCall {
-            call_id: "c".into(),
-            name: "f".into(),
-            arguments_json: "{}".into(),
-        };
+        let call =
+            Part::ToolCall { call_id: "c".into(), name: "f".into(), arguments_json: "{}".into() };
         let shown = rendered(&message(Role::Assistant, "", vec![call]));
         assert_eq!(shown[0]["content"], Value::Null);
         assert_eq!(shown[0]["tool_calls"][0]["function"]["name"], "f");
         let result = |id: &str| Part::ToolResult { call_id: id.into(), content: "x".into() };
         let shown = rendered(&message(Role::Tool, "", vec![result("a"), result("b")]));
         assert_eq!((shown.len(), &shown[1]["tool_call_id"]), (2, &json!("b")));
-        let opaque = |source| Part::Opaque { media_type: "image/png".into(), source, token_cost: 1 };
+        let opaque =
+            |source| Part::Opaque { media_type: "image/png".into(), source, token_cost: 1 };
         let parts = vec![
             opaque(OpaqueSource::Data(vec![1])),
             opaque(OpaqueSource::Uri("urn:blake3:00".into())),
