@@ -105,6 +105,14 @@ impl Dialect {
         line.strip_prefix(name).is_some_and(|rest| rest.trim_ascii() == value)
     }
 
+    /// How an answer ends where its upstream gives no reason.
+    pub(super) fn usual_end(self) -> &'static str {
+        match self {
+            Self::OpenAi => "stop",
+            Self::Anthropic => "end_turn",
+        }
+    }
+
     /// An error as an event of a stream, behind whatever was sent.
     pub(super) fn error_event(self, error: &ProxyError) -> String {
         let shaped = error.shaped(self);

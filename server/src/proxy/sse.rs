@@ -71,6 +71,9 @@ impl EventReader {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if self.dialect.is_end(line) {
             self.dispatch();
+            if self.answer.finish_reason().is_none() && !self.answer.has_failed() {
+                self.answer.finish(self.dialect.usual_end());
+            }
             return true;
         }
         if line.is_empty() {

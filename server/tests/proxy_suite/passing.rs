@@ -201,13 +201,13 @@ async fn tool_rounds_stand_behind_the_window_as_they_came() {
 #[tokio::test]
 async fn what_is_pinned_reaches_the_model() {
     let setup = Setup::start().await;
-    setup.client().create("pinned").await;
-    setup.client().pin("conversations/pinned", "The user is allergic to nuts.").await;
     for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
-        let json =
-            body(dialect, &["s:Be brief.".to_owned(), "u:what can I eat?".to_owned()], false);
-        let request = setup.post(dialect, &says("apples")).json(&json);
-        let request = request.header("x-throughline-conversation", "pinned");
+        let id = format!("pinned-{dialect:?}").to_lowercase();
+        let name = setup.client().create(&id).await;
+        setup.client().pin(&name, "The user is allergic to nuts.").await;
+        let said = ["s:Be brief.".to_owned(), "u:what can I eat?".to_owned()];
+        let request = setup.post(dialect, &says("apples")).json(&body(dialect, &said, false));
+        let request = request.header("x-throughline-conversation", &id);
         assert_eq!(request.send().await.unwrap().status(), 200);
         let asked = setup.upstream.last().await.json().to_string();
         assert!(asked.contains("allergic to nuts") && asked.contains("Be brief."), "{asked}");
