@@ -53,7 +53,8 @@ pub(crate) enum Command {
     Pins(PinArgs),
     /// What is left of something as the conversation goes on?
     Degradation(Box<DegradationArgs>),
-    /// Durable appends per second, or the latency of windows.
+    /// Durable appends per second, the latency of windows, or what the chat proxy
+    /// adds.
     Load(LoadArgs),
     /// Every measurement with its defaults into one folder, and the report.
     All(AllArgs),
@@ -265,6 +266,10 @@ pub(crate) struct LoadArgs {
     /// Measure BuildContext at the lengths of `--turns` instead.
     #[arg(long)]
     pub(crate) build_context: bool,
+    /// Measure what the chat proxy adds to a streamed answer instead, in a
+    /// conversation of the most of `--turns`, with `--windows` questions.
+    #[arg(long, conflicts_with = "build_context")]
+    pub(crate) chats: bool,
     /// Turns of the conversations that windows are built from.
     #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [100u32, 5000, 10_000])]
     pub(crate) turns: Vec<u32>,

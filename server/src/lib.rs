@@ -6,7 +6,7 @@
 //! and turned into domain values by [`wire`], answered by the engine, and its
 //! errors become one gRPC status each in [`grpc::status`]. [`serve`] opens the
 //! parts in order and closes them again; only `serve::wiring` knows which parts
-//! there are.
+//! there are. [`proxy`] answers programs that speak to a model by themselves.
 
 pub mod auth;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod grpc;
 pub mod http;
 pub mod models;
 pub mod page_token;
+pub mod proxy;
 pub mod serve;
 pub mod telemetry;
 pub mod usage;

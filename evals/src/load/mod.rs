@@ -1,10 +1,11 @@
-//! `load`: how fast and how late. Two measurements: durable appends with the
+//! `load`: how fast and how late. Three measurements: durable appends with the
 //! enrichment running behind them, beside a bare write-and-fdatasync loop on
 //! the same disk (`appends`, `bare`); and the latency of windows over
-//! conversations of growing length (`windows`).
+//! conversations of growing length (`windows`); what the chat proxy adds (`chats`).
 
 mod appends;
 mod bare;
+mod chats;
 pub(crate) mod text;
 mod windows;
 
@@ -15,5 +16,11 @@ use crate::cli::LoadArgs;
 /// # Errors
 /// The server does not start or answer, or the disk cannot be written.
 pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
-    if args.build_context { windows::run(args).await } else { appends::run(args).await }
+    if args.chats {
+        chats::run(args).await
+    } else if args.build_context {
+        windows::run(args).await
+    } else {
+        appends::run(args).await
+    }
 }

@@ -10,6 +10,7 @@ mod pins;
 mod prices;
 mod probes;
 mod rerank;
+mod proxy;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -23,6 +24,7 @@ pub use pins::{PinOptions, PinTable};
 pub use prices::Prices;
 pub use probes::ProbeTable;
 pub use rerank::RerankSettings;
+pub use proxy::{ModelTokenizers, ProxySettings, ProxyTable, UpstreamSettings};
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
@@ -115,6 +117,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where to answer HTTP, if at all.
     pub http_listen: Option<SocketAddr>,
+    /// The chat proxy, if there is one.
+    pub proxy: Option<ProxySettings>,
     /// Everybody is the tenant `dev`.
     pub dev: bool,
     /// API keys.
@@ -185,6 +189,7 @@ impl Config {
         let config = Self {
             listen: settings::listen(settings.listen.as_deref())?,
             http_listen: settings::http_listen(settings.http_listen.as_deref())?,
+            proxy: proxy::proxy(settings.proxy)?,
             dev: settings.dev.unwrap_or(false),
             data_dir: paths::data_dir(settings.data_dir)?,
             store: settings.store.unwrap_or_default(),
@@ -237,7 +242,8 @@ impl Config {
 
     /// Without a key only this machine may come in.
     fn check_access(&self) -> Result<(), ConfigError> {
-        let open = self.listen.iter().find(|address| !address.ip().is_loopback());
+        let of_proxy = self.proxy.iter().map(|proxy| &proxy.listen);
+        let open = self.listen.iter().chain(of_proxy).find(|address| !address.ip().is_loopback());
         if let (true, Some(address)) = (self.dev, open) {
             return bad(
                 "dev",

@@ -9,7 +9,9 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, ProbeTable, bad};
+use super::{
+    ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, ProbeTable, ProxyTable, bad,
+};
 use crate::auth::KeyEntry;
 
 /// Memory of the embedded index.
@@ -285,6 +287,11 @@ pub struct Settings {
     #[serde(default)]
     pub probes: ProbeTable,
 
+    /// `[proxy]`: the chat proxy; in the file all of it, as flags what begins with
+    /// `--proxy`.
+    #[command(flatten)]
+    pub proxy: ProxyTable,
+
     /// `[prices]`: what usage costs; file only.
     #[arg(skip)]
     #[serde(default)]
@@ -338,6 +345,7 @@ impl Settings {
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
             probes: if self.probes == ProbeTable::default() { lower.probes } else { self.probes },
+            proxy: self.proxy.over(lower.proxy),
             prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },
         }

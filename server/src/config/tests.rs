@@ -73,6 +73,9 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("qdrant-api-key-file = '/k'", "needs qdrant-url");
     check_refused("[limits]\nturns = 1", "turn_bytes");
     check_refused("[pins]\nmax_per_conversation = 0", "enabled = false");
+    let proxy = "dev = true\n[proxy]\nupstream = 'http://u/v1'\nlisten = ";
+    check_refused(&format!("{proxy}'0.0.0.0:2'"), "loopback");
+    check_refused(&format!("{proxy}'7422'"), "IP:PORT");
     check_refused("[pins]\nmin_probability = 1.5", "0 to 1");
     check_refused("[probes]\nshare = 1.5", "0 to 1");
     check_refused("[probes]\nevery = 0", "share = 0");
@@ -95,10 +98,14 @@ fn every_setting_of_the_file_survives_merging() {
         qdrant-url = 'http://q'\nqdrant-api-key-file = 'k'\nranking-weights = 'w'\n\
         reranker = 'r'\nrerank-top = 9\nstaleness-weights = 's'\npin-weights = 'p'\nno-pins = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
         max-streams = 4\nmax-in-flight = 5\nlog = 'debug'\nlog-format = 'json'\n\
-        [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n[probes]\nshare = 0.5\nevery = 4\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
+        [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n\
+        [proxy]\nlisten = '127.0.0.1:3'\nupstream = 'u'\nupstream_key_file = 'k'\nupstream_key_env = 'e'\n\
+        anthropic_upstream = 'a'\nanthropic_key_file = 'k'\nanthropic_key_env = 'e'\ntoken_budget = 1\n\
+        create_conversations = false\nconnect_timeout = 1\nanswer_timeout = 1\nidle_timeout = 1\n\
+        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 44, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 58, "a setting is missing in:\n{shown}");
 }

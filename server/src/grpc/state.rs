@@ -141,7 +141,7 @@ impl ApiState {
     ///
     /// # Errors
     /// UNAVAILABLE with a delay.
-    pub(super) fn opened(&self) -> Result<&Opened, Status> {
+    pub(crate) fn opened(&self) -> Result<&Opened, Status> {
         let unavailable = |reason, message: &str| {
             Failure::new(Code::Unavailable, reason, message).retry_restart().status()
         };

@@ -9,7 +9,7 @@ use throughline_memory::{
 
 use throughline_summarizer::llm::LlmError;
 
-use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError};
+use crate::{auth::KeyError, models::ModelsError, page_token::PageKeyError, proxy::UpstreamError};
 
 /// A server that does not start: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,9 @@ pub enum ServeError {
     /// The language model cannot be used.
     #[error("language model: {0}")]
     Llm(#[from] LlmError),
+    /// The chat proxy's upstream cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The index refuses.
     #[error("{0}; check --qdrant-url and --qdrant-api-key-file")]
     Index(#[from] IndexError),

@@ -13,6 +13,7 @@ mod llm;
 mod metered;
 mod model;
 mod rerank;
+mod proxy;
 mod server;
 mod signals;
 mod transport;
@@ -37,8 +38,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let mut ends = signals::listen()?;
     let listeners = bind(&config.listen).await?;
     let http = bind(config.http_listen.as_slice()).await?;
+    let chats = bind(&config.proxy.iter().map(|proxy| proxy.listen).collect::<Vec<_>>()).await?;
     let mut server = Server::listen(listeners, auth, &config.wire).await?;
     server.answer_http(http);
+    if let Some(proxy) = &config.proxy {
+        server.take_chats(chats, config.auth()?, proxy, config.wire.max_in_flight)?;
+    }
     let opened = tokio::select! {
         opened = wiring::open(&config) => opened,
         signal = ends.next() => {

@@ -7,11 +7,12 @@ use throughline_memory::engine::Engine;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic_health::server::HealthReporter;
 
-use super::{ServeError, http::Http, transport::Transport};
+use super::{ServeError, http::Http, proxy::ProxySocket, transport::Transport};
 use crate::{
     auth::Auth,
-    config::WireSettings,
+    config::{ProxySettings, WireSettings},
     grpc::{ApiState, Opened, health},
+    proxy::Proxy,
 };
 
 /// A server that listens.
@@ -21,6 +22,7 @@ pub struct Server {
     reporter: HealthReporter,
     opened: Option<(Arc<Engine>, JoinHandle<()>)>,
     http: Vec<Http>,
+    proxies: Vec<ProxySocket>,
 }
 
 impl Server {
@@ -36,13 +38,36 @@ impl Server {
         let (state, reporter) = (ApiState::starting(), HealthReporter::new());
         health::report(&reporter, false).await;
         let transport = Transport::start(listeners, auth, wire, &state, &reporter)?;
-        Ok(Self { transport, state, reporter, opened: None, http: Vec::new() })
+        Ok(Self { transport, state, reporter, opened: None, http: Vec::new(), proxies: Vec::new() })
     }
 
     /// Answers HTTP too: metrics.
     pub fn answer_http(&mut self, listeners: Vec<TcpListener>) {
         let start = |listener| Http::start(listener, Arc::clone(&self.state));
         self.http.extend(listeners.into_iter().map(start));
+    }
+
+    /// Takes chat requests in too.
+    ///
+    /// # Errors
+    /// [`ServeError::Upstream`].
+    pub fn take_chats(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        auth: Auth,
+        settings: &ProxySettings,
+        max_in_flight: usize,
+    ) -> Result<(), ServeError> {
+        let state = Arc::clone(&self.state);
+        let proxy = Proxy::new(state, auth, settings.clone(), max_in_flight)?;
+        let start = |listener| ProxySocket::start(listener, Arc::clone(&proxy));
+        self.proxies.extend(listeners.into_iter().map(start));
+        Ok(())
+    }
+
+    /// Where it takes chat requests in.
+    pub fn proxy_addresses(&self) -> Vec<SocketAddr> {
+        self.proxies.iter().filter_map(|proxy| proxy.address).collect()
     }
 
     /// Where it answers HTTP.
@@ -72,7 +97,9 @@ impl Server {
         }
         health::report(&self.reporter, false).await;
         self.state.drain();
-        self.transport.stop(drain).await;
+        let proxies = self.proxies.into_iter().map(|proxy| proxy.stop(drain));
+        // Side by side: each may take as long as the drain.
+        futures::future::join(self.transport.stop(drain), futures::future::join_all(proxies)).await;
         for http in self.http {
             http.stop(drain).await;
         }

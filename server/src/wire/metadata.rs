@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 24;
 const EMPTY_STRUCT: [u8; 1] = [0];
 
 /// Encodes metadata; empty if absent.
-pub(super) fn encode(
+pub(crate) fn encode(
     metadata: Option<&Struct>,
     path: &str,
     limits: &Limits,

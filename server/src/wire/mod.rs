@@ -29,6 +29,8 @@ mod window;
 pub use cohort::{cohort_comparison_to_proto, cohort_request, cohort_to_proto};
 pub use conversation::{conversation_patch, conversation_to_proto, new_conversation};
 pub use degradation::{degradation_to_proto, health_to_proto};
+pub(crate) use metadata::encode as encode_metadata;
+
 pub use fact::{cause_to_proto, fact_patch, fact_to_proto, imported_fact, new_fact};
 pub use name::{
     conversation_name, fact_name, new_id, parse_cause, parse_conversation, parse_fact, parse_turn,

@@ -253,7 +253,7 @@ impl TestServer {
     }
 }
 
-fn auth() -> Auth {
+pub(crate) fn auth() -> Auth {
     let entry = |tenant: &str, key: &str, scopes: &[Scope]| KeyEntry {
         tenant: tenant.to_owned(),
         sha256: key_sha256(key),

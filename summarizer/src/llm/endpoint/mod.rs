@@ -98,6 +98,11 @@ impl ApiKey {
         }
         Ok(Self(key.to_owned()))
     }
+
+    /// The key itself, for the header that carries it and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for ApiKey {

@@ -1,0 +1,196 @@
+//! The model's answer as it comes: whole, or piece by piece.
+
+use std::collections::BTreeMap;
+
+use throughline_memory::turn::Part;
+
+use super::dialect::Dialect;
+
+/// Tool calls of one answer at most.
+const MAX_CALLS: usize = 128;
+
+/// A tool call as it grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) arguments: String,
+}
+
+/// An answer as it grows; of several choices the first.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    dialect: Dialect,
+    text: String,
+    refusal: String,
+    calls: BTreeMap<u64, Call>,
+    finish: Option<String>,
+    model: Option<String>,
+    /// Bytes that it may still grow by.
+    room: usize,
+    /// It grew beyond what a turn may hold.
+    over: bool,
+    /// The upstream told an error instead of an end.
+    failed: bool,
+}
+
+impl Answer {
+    /// Nothing yet; `most` are the bytes that a turn may hold.
+    pub(super) fn new(dialect: Dialect, most: usize) -> Self {
+        Self {
+            dialect,
+            text: String::new(),
+            refusal: String::new(),
+            calls: BTreeMap::new(),
+            finish: None,
+            model: None,
+            room: most,
+            over: false,
+            failed: false,
+        }
+    }
+
+    /// Words.
+    pub(super) fn add_text(&mut self, text: &str) {
+        if self.takes(text.len()) {
+            self.text.push_str(text);
+        }
+    }
+
+    /// Words of a refusal.
+    pub(super) fn add_refusal(&mut self, text: &str) {
+        if self.takes(text.len()) {
+            self.refusal.push_str(text);
+        }
+    }
+
+    /// A piece of the tool call with this index.
+    pub(super) fn add_call(&mut self, index: u64, id: &str, name: &str, arguments: &str) {
+        let is_known = self.calls.contains_key(&index);
+        if (!is_known && self.calls.len() == MAX_CALLS)
+            || !self.takes(id.len() + name.len() + arguments.len())
+        {
+            return;
+        }
+        let call = self.calls.entry(index).or_default();
+        if !id.is_empty() {
+            id.clone_into(&mut call.id);
+        }
+        call.name.push_str(name);
+        call.arguments.push_str(arguments);
+    }
+
+    /// How it ended.
+    pub(super) fn finish(&mut self, reason: &str) {
+        self.finish = Some(reason.chars().take(64).collect());
+    }
+
+    /// The upstream told an error.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// Whether the upstream told an error.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Which model answers.
+    pub(super) fn set_model(&mut self, model: &str) {
+        if self.model.is_none() {
+            self.model = Some(model.chars().take(256).collect());
+        }
+    }
+
+    /// Which model answered.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The upstream's word for how it ended.
+    pub(super) fn finish_reason(&self) -> Option<&str> {
+        self.finish.as_deref()
+    }
+
+    /// It came to an end.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish.is_some() && !self.over
+    }
+
+    /// It is not whole: it broke off, or the model was not let to its end.
+    pub(super) fn is_cut_off(&self) -> bool {
+        let whole = self.finish.as_deref().is_some_and(|finish| self.dialect.is_whole(finish));
+        !whole || self.over
+    }
+
+    /// Its parts as they are stored, behind the beginning that the caller gave; empty
+    /// if nothing came.
+    pub(super) fn parts(&self, prefill: &str) -> Vec<Part> {
+        let mut parts = Vec::new();
+        // What the caller gave is no answer by itself.
+        if !self.text.is_empty() {
+            parts.push(Part::Text(format!("{prefill}{}", self.text)));
+        }
+        if !self.refusal.is_empty() {
+            parts.push(Part::Text(self.refusal.clone()));
+        }
+        for (index, call) in &self.calls {
+            // A call that broke off before it had a name cannot be stored or made.
+            if call.name.is_empty() {
+                continue;
+            }
+            let call_id =
+                if call.id.is_empty() { format!("call_{index}") } else { call.id.clone() };
+            parts.push(Part::ToolCall {
+                call_id,
+                name: call.name.clone(),
+                arguments_json: call.arguments.clone(),
+            });
+        }
+        parts
+    }
+
+    fn takes(&mut self, bytes: usize) -> bool {
+        if self.over {
+            return false;
+        }
+        match self.room.checked_sub(bytes) {
+            Some(left) => self.room = left,
+            None => self.over = true,
+        }
+        !self.over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_larger_than_a_turn_is_kept_as_far_as_it_fits() {
+        let mut answer = Answer::new(Dialect::OpenAi, 8);
+        answer.add_text("12345");
+        answer.add_text("6789");
+        answer.add_text("0");
+        answer.finish("stop");
+        assert!(answer.is_cut_off() && !answer.is_finished());
+        assert_eq!(answer.parts(""), [Part::Text("12345".to_owned())]);
+    }
+
+    #[test]
+    fn the_given_beginning_belongs_to_the_answer() {
+        let mut answer = Answer::new(Dialect::Anthropic, 99);
+        assert!(answer.parts("The").is_empty());
+        answer.add_text(" end");
+        assert_eq!(answer.parts("The"), [Part::Text("The end".to_owned())]);
+    }
+
+    #[test]
+    fn calls_without_an_id_get_one() {
+        let mut answer = Answer::new(Dialect::OpenAi, 99);
+        answer.add_call(0, "", "f", "{}");
+        answer.add_call(1, "x", "", "");
+        let [Part::ToolCall { call_id, .. }] = &answer.parts("")[..] else { panic!() };
+        assert_eq!(call_id, "call_0");
+    }
+}

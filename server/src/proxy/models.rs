@@ -1,0 +1,34 @@
+//! `GET /v1/models`: the upstream's.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{Method, Response},
+};
+
+use super::{Dialect, Proxy, ProxyError, admit::admit, chat, headers};
+use crate::auth::Scope;
+
+/// Asks the upstream.
+pub(super) async fn answer(
+    proxy: &Proxy,
+    dialect: Dialect,
+    request: Request,
+) -> Result<Response<Body>, ProxyError> {
+    let admitted = admit(proxy, request.headers(), Scope::Read)?;
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = format!("{}{query}", dialect.models_path());
+    let key = chat::own_key(dialect, request.headers())?;
+    let has_own_key = key.is_some();
+    let up = headers::upward(request.headers());
+    let response = proxy.upstreams.send(dialect, (Method::GET, &path), up, key, None).await?;
+    if !response.status().is_success() {
+        return chat::refused(proxy, response, has_own_key).await;
+    }
+    let head = headers::downward(response.headers());
+    let relay = chat::relay(proxy, dialect, None, admitted.room);
+    let body = relay.whole(&proxy.tracker, response).await?;
+    let mut answer = Response::new(Body::from(body));
+    *answer.headers_mut() = head;
+    Ok(answer)
+}

@@ -1,0 +1,263 @@
+//! Which of a request's messages are stored already, and what becomes of the others.
+//! A function of values: what is stored as marks, what was sent as prints.
+//!
+//! The rules, in this order (`server/tests/proxy_suite/cases.json` has the cases):
+//!
+//! 1. the messages begin as the branch does and come to its end: it goes on;
+//! 2. the newest stored exchange is among them (a client that keeps the last
+//!    messages, behind a summary of its own or not): it goes on;
+//! 3. they part from the branch somewhere: a new branch from there; they end where
+//!    the branch has an answer: another answer is wanted;
+//! 4. they have nothing in common with it: without an answer among them they are
+//!    new (a client that sends the newest only), else they are a branch from the
+//!    very beginning.
+//!
+//! An answer that was cut off may be missing, or be shorter than it is stored: the
+//! client may never have had it.
+
+use std::sync::Arc;
+
+use throughline_memory::turn::{Role, Sequence};
+
+use super::said::{Print, Said};
+
+/// What is known of a stored turn; its sequence is its place, from 1.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) role: Role,
+    pub(super) kind: Kind,
+    /// The request that brought it had a history; of user turns that came through
+    /// the proxy.
+    pub(super) with_history: Option<bool>,
+}
+
+/// How a stored turn is compared.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// By what it says.
+    Whole(Print),
+    /// An answer that did not come to its end, with its text.
+    CutOff(Print, Arc<str>),
+    /// Its content was erased: whatever stood there.
+    Forgotten,
+}
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// Every message, or the last ones.
+    History,
+    /// The newest message alone.
+    Newest,
+    /// Not known yet.
+    Unknown,
+}
+
+/// What a request means for a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Recognised {
+    /// It goes on: messages from `known` on are new.
+    GoesOn {
+        /// Messages that are stored, or stand for what is.
+        known: usize,
+        /// Sequence of each known message; 0 for what is not stored as such.
+        places: Vec<Sequence>,
+    },
+    /// It parts from it behind turn `at`: messages from `known` on are new there.
+    Parts { known: usize, at: Sequence, places: Vec<Sequence> },
+    /// All is stored up to turn `at`, and answered: another answer is wanted.
+    AnswerAgain { at: Sequence, places: Vec<Sequence> },
+}
+
+/// The habit that a branch tells of.
+pub(super) fn habit(stored: &[Mark]) -> Habit {
+    match stored.iter().rev().find_map(|mark| mark.with_history) {
+        Some(true) => Habit::History,
+        // The first message has no history in any case.
+        Some(false) if stored.len() > 2 => Habit::Newest,
+        _ => Habit::Unknown,
+    }
+}
+
+/// Compares. `retry`: the client says that it sends the request again.
+pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: bool) -> Recognised {
+    if stored.is_empty() {
+        return Recognised::GoesOn { known: 0, places: Vec::new() };
+    }
+    let has_history = said.iter().any(|said| said.role == Role::Assistant);
+    if !has_history && (habit == Habit::Newest || (said.len() == 1 && habit == Habit::Unknown)) {
+        let first_again = habit == Habit::Unknown && stored.len() <= 2;
+        let run = Run::forward(stored, said, 0);
+        if !(first_again && run.ended(said)) {
+            return newest(stored, said, retry);
+        }
+    }
+    let first = Run::forward(stored, said, 0);
+    if first.met > 0 && first.reached(stored) {
+        return first.goes_on();
+    }
+    if let Some(known) = tail(stored, said) {
+        return known;
+    }
+    let best = middle(stored, said, first);
+    match best.filter(|run| run.met > 0) {
+        Some(run) if run.ended(said) => {
+            Recognised::AnswerAgain { at: run.turn as Sequence, places: run.places }
+        }
+        Some(run) if has_history || habit == Habit::History => {
+            Recognised::Parts { known: run.message, at: run.turn as Sequence, places: run.places }
+        }
+        _ if has_history || habit == Habit::History => {
+            Recognised::Parts { known: 0, at: 0, places: Vec::new() }
+        }
+        _ => newest(stored, said, retry),
+    }
+}
+
+/// Whether stored turns begin with a message.
+pub(super) fn begins_with(stored: &[Mark], said: &Said) -> bool {
+    Run::forward(stored, std::slice::from_ref(said), 0).met == 1
+}
+
+/// A client that sends no history: what stands at the end without an answer may be
+/// sent again.
+fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
+    let is_answer = |mark: &Mark| mark.role == Role::Assistant && !mark.is_cut_off();
+    let open = stored.iter().rposition(is_answer).map_or(0, |at| at + 1);
+    for from in open..stored.len() {
+        let run = Run::forward(stored, said, from);
+        if run.ended(said) || (run.met > 0 && run.reached(stored)) {
+            return run.goes_on();
+        }
+    }
+    if retry && let Some(answer) = open.checked_sub(1) {
+        for from in (answer.saturating_sub(said.len())..answer).rev() {
+            let run = Run::forward(stored, said, from);
+            if run.ended(said) && run.turn == answer {
+                return Recognised::AnswerAgain { at: answer as Sequence, places: run.places };
+            }
+        }
+    }
+    Recognised::GoesOn { known: 0, places: Vec::new() }
+}
+
+/// The newest stored exchange among the messages.
+fn tail(stored: &[Mark], said: &[Said]) -> Option<Recognised> {
+    (1..=said.len()).rev().find_map(|until| {
+        let run = Run::backward(stored, said, until);
+        let answered = |place: &usize| said.get(*place).is_some_and(is_assistant);
+        let has_answer = (run.message..until).any(|at| answered(&at));
+        let enough = has_answer && (run.met > 1 || run.message == 0);
+        enough.then_some(Recognised::GoesOn { known: until, places: run.places })
+    })
+}
+
+/// The longest run that begins with the first message, `first` or a later one.
+fn middle(stored: &[Mark], said: &[Said], first: Run) -> Option<Run> {
+    let later = (1..stored.len())
+        .map(|from| Run::forward(stored, said, from))
+        .filter(|run| run.met > 1 && said.iter().take(run.message).any(is_assistant));
+    // The later of two that are as long, but the very beginning before all.
+    later.chain([first]).max_by_key(|run| run.met)
+}
+
+fn is_assistant(said: &Said) -> bool {
+    said.role == Role::Assistant
+}
+
+impl Mark {
+    /// An answer that broke off.
+    pub(super) fn is_cut_off(&self) -> bool {
+        matches!(self.kind, Kind::CutOff(..))
+    }
+
+    fn is(&self, said: &Said) -> bool {
+        if self.role != said.role {
+            return false;
+        }
+        match &self.kind {
+            Kind::Whole(print) => *print == said.print,
+            Kind::CutOff(print, text) => {
+                *print == said.print || {
+                    let had = said.text();
+                    !had.is_empty() && text.starts_with(&had)
+                }
+            }
+            Kind::Forgotten => true,
+        }
+    }
+}
+
+/// Messages that stand on a branch one after another.
+#[derive(Debug)]
+struct Run {
+    /// How many.
+    met: usize,
+    /// The message behind the last one; going backward, the first one.
+    message: usize,
+    /// The turns up to the last one, those that may be missing behind it included.
+    turn: usize,
+    /// Sequences of the messages up to the last one.
+    places: Vec<Sequence>,
+}
+
+impl Run {
+    /// From turn `from` (as an index) and the first message on.
+    fn forward(stored: &[Mark], said: &[Said], from: usize) -> Self {
+        let (mut message, mut turn, mut places) = (0, from, Vec::new());
+        while let (Some(mark), Some(next)) = (stored.get(turn), said.get(message)) {
+            if mark.is(next) {
+                places.push(turn as Sequence + 1);
+                message += 1;
+            } else if !mark.is_cut_off() {
+                break;
+            }
+            turn += 1;
+        }
+        if message == said.len() {
+            while stored.get(turn).is_some_and(Mark::is_cut_off) {
+                turn += 1;
+            }
+        }
+        Self { met: message, message, turn, places }
+    }
+
+    /// From the end of the branch and message `until` (not included) back.
+    fn backward(stored: &[Mark], said: &[Said], until: usize) -> Self {
+        let (mut message, mut turn, mut places) = (until, stored.len(), Vec::new());
+        while let (Some(mark), Some(before)) = (
+            turn.checked_sub(1).and_then(|at| stored.get(at)),
+            message.checked_sub(1).and_then(|at| said.get(at)),
+        ) {
+            if mark.is(before) {
+                places.push(turn as Sequence);
+                message -= 1;
+            } else if !mark.is_cut_off() {
+                break;
+            }
+            turn -= 1;
+        }
+        let met = places.len();
+        places.resize(until, 0);
+        places.reverse();
+        Self { met, message, turn, places }
+    }
+
+    /// Every message stands on the branch.
+    fn ended(&self, said: &[Said]) -> bool {
+        self.message == said.len()
+    }
+
+    /// It comes to the end of the branch.
+    fn reached(&self, stored: &[Mark]) -> bool {
+        stored.get(self.turn..).unwrap_or_default().iter().all(Mark::is_cut_off)
+    }
+
+    fn goes_on(self) -> Recognised {
+        Recognised::GoesOn { known: self.message, places: self.places }
+    }
+}
+
+#[cfg(test)]
+#[path = "recognise_tests.rs"]
+mod tests;

@@ -1,0 +1,95 @@
+//! What the table of cases cannot show: the rules on marks alone.
+
+use bytes::Bytes;
+use throughline_memory::turn::{Part, Role};
+
+use super::*;
+use crate::proxy::said::{Piece, print_of_parts};
+
+fn role(word: &str) -> (Role, &str) {
+    let (role, text) = word.split_once(':').unwrap();
+    let role = if role.starts_with('u') { Role::User } else { Role::Assistant };
+    (role, text)
+}
+
+fn said(words: &[&str]) -> Vec<Said> {
+    let one = |word: &&str| {
+        let (role, text) = role(word);
+        Said::new(Bytes::new(), role, String::new(), &[Piece::Text(text.into())])
+    };
+    words.iter().map(one).collect()
+}
+
+/// `a~:` was cut off, `u-:` and `a-:` are forgotten.
+fn stored(words: &[&str]) -> Vec<Mark> {
+    let one = |word: &&str| {
+        let (role, text) = role(word);
+        let print = print_of_parts(role, &[Part::Text(text.to_owned())]);
+        let kind = match word.as_bytes()[1] {
+            b'~' => Kind::CutOff(print, text.into()),
+            b'-' => Kind::Forgotten,
+            _ => Kind::Whole(print),
+        };
+        Mark { role, kind, with_history: None }
+    };
+    words.iter().map(one).collect()
+}
+
+#[track_caller]
+fn check(branch: &[&str], request: &[&str], habit: Habit, expected: &str) {
+    let found = match recognise(&stored(branch), &said(request), habit, false) {
+        Recognised::GoesOn { known, places } => format!("goes on {known} {places:?}"),
+        Recognised::Parts { known, at, places } => format!("parts {known} at {at} {places:?}"),
+        Recognised::AnswerAgain { at, places } => format!("again at {at} {places:?}"),
+    };
+    assert_eq!(found, expected, "{branch:?} {request:?}");
+}
+
+#[test]
+fn places_tell_which_turn_a_message_is() {
+    check(&[], &["u:a"], Habit::Unknown, "goes on 0 []");
+    check(&["u:a", "a:b"], &["u:a", "a:b", "u:c"], Habit::Unknown, "goes on 2 [1, 2]");
+    let long = ["u:a", "a:b", "u:c", "a:d"];
+    check(&long, &["u:x", "u:c", "a:d", "u:e"], Habit::History, "goes on 3 [0, 3, 4]");
+    check(&long, &["a:d", "u:e"], Habit::History, "goes on 1 [4]");
+    check(&long, &["u:c", "a:d", "u:e"], Habit::Newest, "goes on 2 [3, 4]");
+}
+
+#[test]
+fn what_was_cut_off_may_be_missing_or_shorter() {
+    let cut = ["u:a", "a~:hello", "a:hello you", "u:b"];
+    check(&cut, &["u:a", "a:hello you", "u:b"], Habit::History, "goes on 3 [1, 3, 4]");
+    check(&["u:a", "a~:hello"], &["u:a", "a:hel", "u:b"], Habit::History, "goes on 2 [1, 2]");
+    check(&["u:a", "a~:hello"], &["u:a"], Habit::Unknown, "goes on 1 [1]");
+    check(&["u:a", "a~:hello"], &["u:a", "a:help", "u:b"], Habit::History, "goes on 1 [1]");
+}
+
+#[test]
+fn what_was_forgotten_is_whatever_stood_there() {
+    let branch = ["u-:", "a:b"];
+    check(&branch, &["u:secret", "a:b", "u:c"], Habit::Unknown, "goes on 2 [1, 2]");
+}
+
+#[test]
+fn one_message_alone_is_read_by_the_habit() {
+    let branch = ["u:a", "a:b", "u:c", "a:d"];
+    check(&branch, &["u:a"], Habit::Newest, "goes on 0 []");
+    check(&branch, &["u:a"], Habit::Unknown, "goes on 0 []");
+    check(&branch, &["u:a"], Habit::History, "again at 1 [1]");
+    check(&branch, &["u:z"], Habit::Newest, "goes on 0 []");
+    check(&branch, &["u:z"], Habit::History, "parts 0 at 0 []");
+    check(&["u:a", "a:b"], &["u:a"], Habit::Unknown, "again at 1 [1]");
+    check(&["u:a", "a:b"], &["u:z"], Habit::Unknown, "goes on 0 []");
+}
+
+#[test]
+fn a_history_that_is_another_is_a_branch_from_the_beginning() {
+    check(&["u:a", "a:b"], &["u:x", "a:y", "u:z"], Habit::Unknown, "parts 0 at 0 []");
+}
+
+#[test]
+fn equal_answers_mislead_nobody() {
+    let branch = ["u:one", "a:ok", "u:two", "a:ok"];
+    check(&branch, &["u:one", "a:ok", "u:two"], Habit::History, "again at 3 [1, 2, 3]");
+    check(&branch, &["u:one", "a:ok", "u:zwei"], Habit::History, "parts 2 at 2 [1, 2]");
+}

@@ -1,0 +1,195 @@
+//! Passes an answer on while it comes, and reads along.
+//!
+//! Invariants: the client gets the upstream's bytes, all of them and no others, as
+//! soon as they are here; what came is stored, whether the answer ended, broke off,
+//! or the client went; the end of a stream is passed on when the answer is durable.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    answer::Answer, answering::Exchange, answering::Stored, dialect::Dialect, error::ProxyError,
+    sse::EventReader, upstream::cause,
+};
+
+/// Chunks that wait for a slow client; then the upstream waits.
+const WAITING_CHUNKS: usize = 16;
+
+/// What every relay needs.
+pub(super) struct Relay {
+    pub(super) dialect: Dialect,
+    /// Nothing is stored without.
+    pub(super) exchange: Option<Exchange>,
+    /// Bytes of an answer that are kept.
+    pub(super) most: usize,
+    /// Largest answer that is not streamed, in bytes.
+    pub(super) max_bytes: usize,
+    /// Longest pause of the upstream.
+    pub(super) idle: Duration,
+    /// When the request went out.
+    pub(super) started: Instant,
+    /// The server ends.
+    pub(super) cut: CancellationToken,
+    /// Room among the requests in flight, given back at the end.
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The upstream closed it.
+    Closed,
+    /// The upstream broke off, in these words.
+    Broke(&'static str),
+    /// The client went.
+    Left,
+}
+
+impl Relay {
+    /// A stream: the body for the client. The work goes on in a task of its own.
+    pub(super) fn stream(self, tracker: &TaskTracker, response: Response) -> Body {
+        let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
+        tracker.spawn(self.pass(response, sender));
+        Body::from_stream(ReceiverStream::new(receiver))
+    }
+
+    async fn pass(self, mut response: Response, sender: mpsc::Sender<io::Result<Bytes>>) {
+        let answer = Answer::new(self.dialect, self.most);
+        let mut reader = EventReader::new(self.dialect, answer);
+        let mut stored = None;
+        let end = loop {
+            let chunk = tokio::select! {
+                chunk = tokio::time::timeout(self.idle, response.chunk()) => chunk,
+                () = sender.closed() => break End::Left,
+                () = self.cut.cancelled() => break End::Broke("the server is shutting down"),
+            };
+            let chunk = match chunk {
+                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(None)) => break End::Closed,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = cause(&error), "an upstream broke off");
+                    break End::Broke("the connection was lost");
+                }
+                Err(_) => break End::Broke("nothing came for too long"),
+            };
+            let (now, last) = match reader.feed(&chunk) {
+                Some(at) if stored.is_none() => (chunk.slice(..at), chunk.slice(at..)),
+                _ => (chunk, Bytes::new()),
+            };
+            if !now.is_empty() && sender.send(Ok(now)).await.is_err() {
+                break End::Left;
+            }
+            if !last.is_empty() {
+                stored = Some(self.store(&reader.answer).await);
+                if sender.send(Ok(last)).await.is_err() {
+                    break End::Left;
+                }
+            }
+        };
+        drop(response);
+        reader.end();
+        let took = self.started.elapsed();
+        let stored = match stored {
+            Some(stored) => stored,
+            None => self.store(&reader.answer).await,
+        };
+        if let Some(error) = left_open(end, &reader.answer) {
+            let event = self.dialect.error_event(&error);
+            // The client may have gone meanwhile.
+            let _ = sender.send(Ok(event.into())).await;
+        }
+        drop(sender);
+        drop(self.room);
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
+            && reader.answer.is_finished()
+        {
+            exchange.record(&stored, &reader.answer, took).await;
+        }
+    }
+
+    /// A whole answer: read to its end, stored, then given.
+    ///
+    /// # Errors
+    /// [`ProxyError::BrokeOff`].
+    pub(super) async fn whole(
+        self,
+        tracker: &TaskTracker,
+        mut response: Response,
+    ) -> Result<Bytes, ProxyError> {
+        let mut body = Vec::new();
+        loop {
+            let chunk = tokio::select! {
+                chunk = tokio::time::timeout(self.idle, response.chunk()) => chunk,
+                () = self.cut.cancelled() => {
+                    return Err(ProxyError::Unavailable("the server is shutting down"));
+                }
+            };
+            match chunk {
+                Ok(Ok(Some(chunk))) if body.len() + chunk.len() > self.max_bytes => {
+                    return Err(ProxyError::BrokeOff("it is larger than proxy.max_body_bytes"));
+                }
+                Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
+                Ok(Ok(None)) => break,
+                Ok(Err(error)) => {
+                    tracing::warn!(error = cause(&error), "an upstream broke off");
+                    return Err(ProxyError::BrokeOff("the connection was lost"));
+                }
+                Err(_) => return Err(ProxyError::BrokeOff("nothing came for too long")),
+            }
+        }
+        let body = Bytes::from(body);
+        let json = body.clone();
+        let (durable, is_durable) = tokio::sync::oneshot::channel();
+        // In a task of its own: a client that goes now must not break it off.
+        tracker.spawn(async move {
+            let took = self.started.elapsed();
+            let mut answer = Answer::new(self.dialect, self.most);
+            self.dialect.read_answer(&json, &mut answer);
+            let stored = self.store(&answer).await;
+            // The client may have gone.
+            let _ = durable.send(());
+            drop(self.room);
+            if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
+                && answer.is_finished()
+            {
+                exchange.record(&stored, &answer, took).await;
+            }
+        });
+        // An error would mean that the task panicked; the answer is here all the same.
+        let _ = is_durable.await;
+        Ok(body)
+    }
+
+    /// Stores what came. That it could not be is told in the log: the answer goes to
+    /// the client in any case, and comes back with its history.
+    async fn store(&self, answer: &Answer) -> Option<Stored> {
+        let exchange = self.exchange.as_ref()?;
+        match exchange.store(answer).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                tracing::error!(%error, "an answer was not stored");
+                None
+            }
+        }
+    }
+}
+
+/// What a client has to be told behind a stream that did not come to its end.
+fn left_open(end: End, answer: &Answer) -> Option<ProxyError> {
+    match end {
+        End::Left => None,
+        _ if answer.has_failed() => None,
+        End::Broke(_) | End::Closed if answer.finish_reason().is_some() => None,
+        End::Broke(why) => Some(ProxyError::BrokeOff(why)),
+        End::Closed => Some(ProxyError::BrokeOff("it has no end")),
+    }
+}

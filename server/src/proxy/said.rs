@@ -1,0 +1,297 @@
+//! What a message of a request says, whatever its format: a role and pieces, and
+//! the print by which it is recognised when it is sent again.
+//!
+//! Invariants: a print is a function of role and content alone. White space
+//! around texts, the form of a content (text or parts), ids of tool calls, names
+//! and the spelling of JSON do not change it.
+
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use throughline_memory::turn::{OpaqueSource, Part, Role, Turn};
+
+/// Tokens that an image or another attachment costs in a window: what an image of
+/// a million pixels costs at the hosted models.
+const MEDIA_TOKENS: u32 = 1_000;
+/// Largest attachment that is stored itself, in bytes; of a larger one the hash is.
+const MAX_KEPT_MEDIA: usize = 256 << 10;
+/// Attachments of one message that are stored themselves, in bytes: with texts they
+/// stay far below the usual limit of a turn.
+const MAX_KEPT_OF_TURN: usize = 512 << 10;
+/// Begins the address of what is not stored itself.
+const HASH_URN: &str = "urn:blake3:";
+
+/// Half of a BLAKE3 hash: what a message says.
+pub(super) type Print = [u8; 16];
+
+/// A piece of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    /// Words.
+    Text(Cow<'a, str>),
+    /// A call of a tool; `arguments` is JSON.
+    Call { id: Cow<'a, str>, name: Cow<'a, str>, arguments: Cow<'a, str> },
+    /// What a tool answered.
+    Result { id: Cow<'a, str>, content: Cow<'a, str> },
+    /// An image, sound or file: an address, or a `data:` URL.
+    Media { media_type: Cow<'a, str>, url: Cow<'a, str> },
+}
+
+/// A message of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    /// The message as it came.
+    pub(super) raw: Bytes,
+    /// Who says it.
+    pub(super) role: Role,
+    /// Name of the speaker, or empty.
+    pub(super) speaker: String,
+    /// What it says.
+    pub(super) print: Print,
+    /// Its parts as they are stored; empty if it says nothing that is.
+    pub(super) parts: Vec<Part>,
+}
+
+impl Said {
+    /// A message with its pieces.
+    pub(super) fn new(raw: Bytes, role: Role, speaker: String, pieces: &[Piece<'_>]) -> Self {
+        Self { raw, role, speaker, print: print(role, pieces), parts: parts(pieces) }
+    }
+
+    /// Its text, as it is compared.
+    pub(super) fn text(&self) -> String {
+        text_of(&self.parts)
+    }
+
+    /// Bytes that it takes as a turn.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts.iter().map(part_bytes).sum()
+    }
+
+    /// Ids of the tool calls that it makes.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::ToolCall { call_id, .. } => Some(call_id.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Ids of the tool calls that it answers.
+    pub(super) fn results(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::ToolResult { call_id, .. } => Some(call_id.as_str()),
+            _ => None,
+        })
+    }
+}
+
+fn part_bytes(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.len(),
+        Part::ToolCall { call_id, name, arguments_json } => {
+            call_id.len() + name.len() + arguments_json.len()
+        }
+        Part::ToolResult { call_id, content } => call_id.len() + content.len(),
+        Part::Opaque { source: OpaqueSource::Data(data), .. } => data.len(),
+        Part::Opaque { source: OpaqueSource::Uri(uri), .. } => uri.len(),
+    }
+}
+
+/// The texts of a turn as one.
+pub(super) fn text_of(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The print of a stored turn.
+pub(super) fn print_of(turn: &Turn) -> Print {
+    print_of_parts(turn.role, &turn.parts)
+}
+
+/// The print of stored parts.
+pub(super) fn print_of_parts(role: Role, parts: &[Part]) -> Print {
+    let pieces: Vec<Piece<'_>> = parts.iter().map(piece_of).collect();
+    print(role, &pieces)
+}
+
+fn piece_of(part: &Part) -> Piece<'_> {
+    match part {
+        Part::Text(text) => Piece::Text(text.into()),
+        Part::ToolCall { call_id, name, arguments_json } => {
+            Piece::Call { id: call_id.into(), name: name.into(), arguments: arguments_json.into() }
+        }
+        Part::ToolResult { call_id, content } => {
+            Piece::Result { id: call_id.into(), content: content.into() }
+        }
+        Part::Opaque { media_type, source, .. } => {
+            let url = match source {
+                OpaqueSource::Uri(uri) => Cow::Borrowed(uri.as_str()),
+                OpaqueSource::Data(data) => Cow::Owned(data_url(media_type, data)),
+            };
+            Piece::Media { media_type: media_type.into(), url }
+        }
+    }
+}
+
+/// A `data:` URL of bytes.
+pub(super) fn data_url(media_type: &str, data: &[u8]) -> String {
+    format!("data:{media_type};base64,{}", STANDARD.encode(data))
+}
+
+/// Whether an address stands for bytes that are not kept here.
+pub(super) fn is_hash(url: &str) -> bool {
+    url.starts_with(HASH_URN)
+}
+
+fn print(role: Role, pieces: &[Piece<'_>]) -> Print {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |kind: &str, content: &[u8]| {
+        hasher.update(kind.as_bytes());
+        hasher.update(&(content.len() as u64).to_le_bytes());
+        hasher.update(content);
+    };
+    add("role", role.as_str().as_bytes());
+    let texts = pieces.iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(text.as_ref()),
+        _ => None,
+    });
+    let text = texts.collect::<Vec<_>>().join("\n");
+    add("text", text.trim().as_bytes());
+    for piece in pieces {
+        match piece {
+            Piece::Text(_) => {}
+            Piece::Call { name, arguments, .. } => {
+                add("call", name.as_bytes());
+                add("arguments", canonical(arguments).as_bytes());
+            }
+            Piece::Result { content, .. } => add("result", content.trim().as_bytes()),
+            Piece::Media { url, .. } => add("media", hash_urn(url).as_bytes()),
+        }
+    }
+    let mut print = Print::default();
+    hasher.finalize_xof().fill(&mut print);
+    print
+}
+
+/// JSON in one spelling; what is no JSON as it is.
+fn canonical(json: &str) -> Cow<'_, str> {
+    let value = serde_json::from_str::<serde_json::Value>(json);
+    value.map_or(Cow::Borrowed(json.trim()), |value| Cow::Owned(value.to_string()))
+}
+
+fn hash_urn(url: &str) -> String {
+    if is_hash(url) {
+        return url.to_owned();
+    }
+    format!("{HASH_URN}{}", blake3::hash(url.as_bytes()).to_hex())
+}
+
+fn parts(pieces: &[Piece<'_>]) -> Vec<Part> {
+    let mut kept = 0;
+    let mut parts = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        parts.push(match piece {
+            Piece::Text(text) if text.is_empty() => continue,
+            Piece::Text(text) => Part::Text(text.clone().into_owned()),
+            Piece::Call { id, name, arguments } => Part::ToolCall {
+                call_id: id.clone().into_owned(),
+                name: name.clone().into_owned(),
+                arguments_json: arguments.clone().into_owned(),
+            },
+            Piece::Result { id, content } => Part::ToolResult {
+                call_id: id.clone().into_owned(),
+                content: content.clone().into_owned(),
+            },
+            Piece::Media { media_type, url } => media(media_type, url, &mut kept),
+        });
+    }
+    parts
+}
+
+/// An attachment as it is stored: small ones themselves, addresses as they are, of
+/// large ones the hash.
+fn media(media_type: &str, url: &str, kept: &mut usize) -> Part {
+    let opaque = |media_type: &str, source| Part::Opaque {
+        media_type: media_type.to_owned(),
+        source,
+        token_cost: MEDIA_TOKENS,
+    };
+    let Some(inline) = url.strip_prefix("data:") else {
+        return opaque(media_type, OpaqueSource::Uri(url.to_owned()));
+    };
+    let (head, encoded) = inline.split_once(',').unwrap_or((inline, ""));
+    let given = head.strip_suffix(";base64").unwrap_or(head);
+    let media_type = if given.is_empty() { media_type } else { given };
+    let most = MAX_KEPT_MEDIA.min(MAX_KEPT_OF_TURN.saturating_sub(*kept));
+    if encoded.len() / 4 * 3 <= most
+        && let Ok(data) = STANDARD.decode(encoded)
+        // What would come back in another spelling would not be recognised.
+        && data_url(media_type, &data) == url
+    {
+        *kept += data.len();
+        return opaque(media_type, OpaqueSource::Data(data));
+    }
+    opaque(media_type, OpaqueSource::Uri(hash_urn(url)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(role: Role, pieces: &[Piece<'_>]) -> Said {
+        Said::new(Bytes::new(), role, String::new(), pieces)
+    }
+
+    fn text(text: &str) -> Piece<'_> {
+        Piece::Text(text.into())
+    }
+
+    #[test]
+    fn form_and_white_space_change_no_print() {
+        let call = |id: &'static str, arguments: &'static str| Piece::Call {
+            id: id.into(),
+            name: "look".into(),
+            arguments: arguments.into(),
+        };
+        let same: [(&[Piece<'_>], &[Piece<'_>]); 3] = [
+            (&[text("a\nb")], &[text("a"), text("b")]),
+            (&[text(" a\n")], &[text("a")]),
+            (&[call("1", "{\"b\":1,\"a\":2}")], &[call("2", "{ \"a\": 2, \"b\": 1 }")]),
+        ];
+        for (one, other) in same {
+            assert_eq!(of(Role::User, one).print, of(Role::User, other).print, "{one:?}");
+            assert_ne!(of(Role::User, one).print, of(Role::Assistant, other).print);
+        }
+        assert_ne!(of(Role::User, &[text("a")]).print, of(Role::User, &[text("b")]).print);
+    }
+
+    #[test]
+    fn stored_turns_have_the_print_of_their_message() {
+        let small = data_url("image/png", &[7; 100]);
+        let large = data_url("image/png", &vec![7; 2 << 20]);
+        for url in [small.as_str(), large.as_str(), "https://example.org/a.png", "data:,x"] {
+            let media = Piece::Media { media_type: "image/*".into(), url: url.into() };
+            let said = of(Role::User, &[text("look"), media]);
+            assert_eq!(print_of_parts(Role::User, &said.parts), said.print, "{:.40}", url);
+        }
+    }
+
+    #[test]
+    fn only_small_attachments_are_stored_themselves() {
+        let urls =
+            [300 << 10, 200 << 10, 200 << 10, 200 << 10].map(|n| data_url("a/b", &vec![1; n]));
+        let pieces: Vec<Piece<'_>> = urls
+            .iter()
+            .map(|url| Piece::Media { media_type: "a/b".into(), url: url.into() })
+            .collect();
+        let kept: Vec<bool> = parts(&pieces)
+            .iter()
+            .map(|part| matches!(part, Part::Opaque { source: OpaqueSource::Data(_), .. }))
+            .collect();
+        assert_eq!(kept, [false, true, true, false]);
+    }
+}

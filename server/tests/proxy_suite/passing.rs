@@ -1,0 +1,216 @@
+//! What passes through: what goes up and comes down, and what does not.
+
+use serde_json::{Value, json};
+use throughline::{pb, proxy::Dialect};
+
+use crate::{
+    client::{KEY, Setup, WithJson as _, body, conversation_of},
+    upstream::{Script, UPSTREAM_KEY, events, models, whole},
+};
+
+fn says(answer: &str) -> Script {
+    Script { answer: answer.to_owned(), ..Script::default() }
+}
+
+#[tokio::test]
+async fn without_a_conversation_nothing_is_touched_or_stored() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        for streams in [true, false] {
+            let json = format!(
+                "{{ \"model\" : \"m\", \"stream\":{streams},\n \"messages\":[ {{\"role\":\"robot\"}} ], \"n\": 3 }}"
+            );
+            let request = setup.post(dialect, &says("hello")).body(json.clone());
+            let response = request.send().await.unwrap();
+            assert_eq!(response.headers()["x-throughline-memory"], "off");
+            assert!(!response.headers().contains_key("x-throughline-conversation"));
+            let got = response.text().await.unwrap();
+            let sent = if streams {
+                events(dialect, "hello", true).concat()
+            } else {
+                whole(dialect, "hello")
+            };
+            assert_eq!(got, sent);
+            assert_eq!(setup.upstream.last().await.body, json);
+        }
+    }
+    assert_eq!(setup.conversations().await, 0);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_exchanged_and_other_headers_pass() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let json = body(dialect, &["u:hi".to_owned()], false);
+        let request = setup.post(dialect, &says("hello")).json(&json);
+        let request = request.header("x-throughline-conversation", "trip").header("x-kept", "yes");
+        let response = request.header("cookie", "c=1").send().await.unwrap();
+        assert_eq!(response.headers()["x-request-id"], "up-1");
+        assert!(!response.headers().contains_key("set-cookie"));
+        let asked = setup.upstream.last().await;
+        let shown = format!("{:?}", asked.headers);
+        assert!(!shown.contains(KEY) && !shown.contains("x-throughline"), "{shown}");
+        assert_eq!(asked.headers["x-kept"], "yes");
+        assert!(!asked.headers.contains_key("cookie"));
+        match dialect {
+            Dialect::OpenAi => {
+                assert_eq!(asked.path, "/v1/chat/completions");
+                assert_eq!(asked.headers["authorization"], format!("Bearer {UPSTREAM_KEY}"));
+            }
+            Dialect::Anthropic => {
+                assert_eq!(asked.path, "/v1/messages");
+                assert_eq!(asked.headers["x-api-key"], UPSTREAM_KEY);
+                assert_eq!(asked.headers["anthropic-version"], "2023-06-01");
+            }
+        }
+    }
+    let response = setup.get("/v1/models").send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), models());
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_window_stands_in_the_place_of_the_history_and_all_else_stays() {
+    let setup = Setup::start().await;
+    let mut said: Vec<String> = Vec::new();
+    for number in 0..60 {
+        said.push(format!("u:question {number}: {}", "tell me of the harbour ".repeat(5)));
+        said.push(format!("a:answer {number}: {}", "the harbour is old ".repeat(5)));
+    }
+    said.insert(0, "s:You are a guide.".to_owned());
+    said.push("u:what did I ask last?".to_owned());
+    let mut json = body(Dialect::OpenAi, &said, false);
+    json["tools"] = json!([{ "type": "function", "function": { "name": "f" } }]);
+    let request = setup.post(Dialect::OpenAi, &says("the harbour")).json(&json);
+    let request = request.header("x-throughline-conversation", "long");
+    let response = request.header("x-throughline-budget", "1000").send().await.unwrap();
+    let number =
+        |name: &str| -> u64 { response.headers()[name].to_str().unwrap().parse().unwrap() };
+    let (window, history) =
+        (number("x-throughline-window-tokens"), number("x-throughline-history-tokens"));
+    assert!(window <= 1_000 && history > 2_000, "{window} {history}");
+    let asked = setup.upstream.last().await.json();
+    for field in ["model", "seed", "vendor_field", "tools", "stream"] {
+        assert_eq!(asked[field], json[field], "{field}");
+    }
+    let (sent, given) =
+        (asked["messages"].as_array().unwrap(), json["messages"].as_array().unwrap());
+    assert!(sent.len() < given.len() / 2, "{}", sent.len());
+    assert_eq!((sent.first(), sent.last()), (given.first(), given.last()));
+    assert_eq!(setup.stored("long").await.len(), 122);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn recent_messages_pass_as_they_came() {
+    let setup = Setup::start().await;
+    let odd = r#"{"role": "user" , "content":"one", "x_vendor":{"a" : 1.50}}"#;
+    let thought = r#"{"role":"assistant","content":"1","reasoning_content":"h\u00fcm"}"#;
+    let newest = r#"{"content":"two","role":"user","cache":[ ]}"#;
+    let ask = async |messages: String| {
+        let request = setup.post(Dialect::OpenAi, &says("1"));
+        let request = request.body(format!("{{\"model\":\"m\",\"messages\":[{messages}]}}"));
+        let request = request.header("x-throughline-conversation", "odd");
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    };
+    ask(odd.to_owned()).await;
+    ask(format!("{odd},\n{thought}, {newest}")).await;
+    let asked = setup.upstream.last().await;
+    let up = std::str::from_utf8(&asked.body).unwrap();
+    assert_eq!(up, format!("{{\"model\":\"m\",\"messages\":[{odd},{thought},{newest}]}}"));
+    assert_eq!(setup.stored("odd").await, ["u:one", "a:1", "u:two", "a:1"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_set_headers_names_the_conversation_in_the_metadata() {
+    let setup = Setup::start().await;
+    let mut json = body(Dialect::OpenAi, &["u:hi".to_owned()], false);
+    json["metadata"] =
+        json!({ "throughline_conversation": "meta", "throughline_user": "ada", "k": "v" });
+    let response = setup.post(Dialect::OpenAi, &says("hello")).json(&json).send().await.unwrap();
+    assert_eq!(conversation_of(&response), "meta");
+    assert_eq!(setup.upstream.last().await.json()["metadata"], json!({ "k": "v" }));
+    let found = setup.client().get("conversations/meta").await.unwrap();
+    assert_eq!(found.user_id, "ada");
+    assert_eq!(setup.stored("meta").await, ["u:hi", "a:hello"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_beginning_of_an_answer_that_the_caller_gives_belongs_to_it() {
+    let setup = Setup::start().await;
+    let json = body(Dialect::Anthropic, &["u:hi".to_owned(), "a:The an".to_owned()], false);
+    let request = setup.post(Dialect::Anthropic, &says("swer")).json(&json);
+    let response = request.header("x-throughline-conversation", "begun").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let asked = setup.upstream.last().await.json();
+    assert_eq!(asked["messages"].as_array().unwrap().last().unwrap()["role"], "assistant");
+    assert_eq!(setup.stored("begun").await, ["u:hi", "a:The answer"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn outcomes_are_recorded_with_latency_model_and_prompt() {
+    let setup = Setup::start().await;
+    for (id, streams) in [("whole", false), ("streamed", true)] {
+        let json = body(Dialect::OpenAi, &["u:hi".to_owned()], streams);
+        let request = setup.post(Dialect::OpenAi, &says("hello")).json(&json);
+        let request = request.header("x-throughline-conversation", id);
+        let request = request.header("x-throughline-prompt-version", "p7");
+        request.send().await.unwrap().text().await.unwrap();
+        let outcome = wait_outcome(&setup, id).await;
+        assert_eq!((outcome.model.as_str(), outcome.prompt_version.as_str()), ("m-1", "p7"));
+        assert!(outcome.latency.is_some());
+        assert_eq!(outcome.turn, format!("conversations/{id}/turns/2"));
+    }
+    setup.server.stop().await;
+}
+
+async fn wait_outcome(setup: &Setup, id: &str) -> pb::Outcome {
+    for _ in 0..500 {
+        let request = pb::GetDegradationRequest {
+            conversation: format!("conversations/{id}"),
+            ..pb::GetDegradationRequest::default()
+        };
+        let answer = setup.client().degradation().get_degradation(request).await.unwrap();
+        let turns = answer.into_inner().turns;
+        if let Some(outcome) = turns.iter().flat_map(|turn| &turn.outcomes).next() {
+            return outcome.clone();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("no outcome of {id}");
+}
+
+#[tokio::test]
+async fn tool_rounds_stand_behind_the_window_as_they_came() {
+    let setup = Setup::start().await;
+    let call = "call:c1:look:{\"at\":\"Vienna\"}";
+    setup.say("tools", &["u:weather?"], &says(call), true).await.text().await.unwrap();
+    let said = ["u:weather?", call, "t:c1:rain"];
+    setup.say("tools", &said, &says("it rains"), true).await.text().await.unwrap();
+    let asked = setup.upstream.last().await.json();
+    let roles: Vec<&Value> =
+        asked["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
+    assert_eq!(roles, ["user", "assistant", "tool"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_pinned_reaches_the_model() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let id = format!("pinned-{dialect:?}").to_lowercase();
+        let name = setup.client().create(&id).await;
+        setup.client().pin(&name, "The user is allergic to nuts.").await;
+        let said = ["s:Be brief.".to_owned(), "u:what can I eat?".to_owned()];
+        let request = setup.post(dialect, &says("apples")).json(&body(dialect, &said, false));
+        let request = request.header("x-throughline-conversation", &id);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        let asked = setup.upstream.last().await.json().to_string();
+        assert!(asked.contains("allergic to nuts") && asked.contains("Be brief."), "{asked}");
+    }
+    setup.server.stop().await;
+}
