@@ -13,6 +13,7 @@ pub mod engine;
 pub mod enrich;
 pub mod facts;
 pub mod index;
+pub mod items;
 pub mod retrieval;
 pub mod staleness;
 pub mod store;

@@ -77,7 +77,7 @@ impl Engine {
     /// `Invalid` for an empty query, `NotFound`, `Store`, `Index` other than
     /// unavailable (then the answer names it as a shortfall).
     pub async fn search(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         request: SearchRequest,
     ) -> Result<SearchOutcome, EngineError> {
@@ -106,8 +106,12 @@ impl Engine {
             more: false,
             revision,
             shortfalls: gathered.shortfalls.clone(),
+            items: Vec::new(),
         };
         self.fill_hits(&gathered, &ranking, &request, &mut outcome)?;
+        if !request.items_below.is_empty() && request.offset == 0 {
+            self.items_beside(tenant, request, &mut outcome).await?;
+        }
         Ok(outcome)
     }
 

@@ -87,6 +87,10 @@ impl Deriver {
                 let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
                 engine.pin_again(tenant, owner, *from, *until).await?;
             }
+            Task::Items { namespace, key } => {
+                let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+                engine.embed_items(tenant, namespace, key.as_ref()).await?;
+            }
             Task::Forget { sequences } => self.forget(tenant, owner, sequences).await?,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
@@ -141,8 +145,8 @@ impl Deriver {
     /// something to fold. To be called when the outbox knows that they are scored.
     pub(super) fn fold_soon(&self, done: &[Queued]) {
         let Some(folds) = &self.folds else { return };
-        let left = done.iter().filter(|queued| !matches!(queued.entry.task, Task::Drop { .. }));
-        left.for_each(|queued| folds.push(&queued.entry.tenant, &queued.entry.owner));
+        let grown = done.iter().filter(|queued| queued.grows());
+        grown.for_each(|queued| folds.push(&queued.entry.tenant, &queued.entry.owner));
     }
 
     /// Draws the events of turns again, from the turns and vectors in the store.
