@@ -119,7 +119,8 @@ impl Corpus {
     /// words can score, 0 to 1.
     pub(crate) fn score(&self, asked: &Asked<'_>, words: &Words) -> (f32, f32) {
         let average = self.length as f32 / self.items.max(1) as f32;
-        let idf = |place| bm25::idf(self.items, self.df.get(place).copied().unwrap_or_default());
+        let idf =
+            |place: &usize| bm25::idf(self.items, self.df.get(place).copied().unwrap_or_default());
         let worth = |(place, tf): &(usize, u32)| {
             idf(place) * bm25::saturation(*tf as f32, words.length as f32, average)
         };

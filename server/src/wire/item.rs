@@ -66,7 +66,7 @@ pub fn namespaces_beside(
 }
 
 /// Checks a key.
-pub fn item_key(key: String, limits: &Limits, violations: &mut Violations) -> Option<ItemKey> {
+fn item_key(key: String, limits: &Limits, violations: &mut Violations) -> Option<ItemKey> {
     violations.check_bytes("key", &key, "item_key_bytes", limits.item_key_bytes);
     violations.take(ItemKey::new(key).map_err(|error| bad("key", &error)))
 }

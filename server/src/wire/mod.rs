@@ -32,7 +32,7 @@ pub use conversation::{conversation_patch, conversation_to_proto, new_conversati
 pub use degradation::{degradation_to_proto, health_to_proto};
 pub use fact::{cause_to_proto, fact_patch, fact_to_proto, imported_fact, new_fact};
 pub use item::{
-    item_filter, item_hit_to_proto, item_key, item_name, item_to_proto, max_depth, namespace,
+    item_filter, item_hit_to_proto, item_name, item_to_proto, max_depth, namespace,
     namespace_conditions, namespace_prefix, namespaces_beside, new_item, skip,
 };
 pub use name::{

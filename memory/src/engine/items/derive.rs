@@ -91,9 +91,10 @@ impl Engine {
         let mut records: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             records.push((key.to_vec(), value));
-            match records.len() < ITEMS_PER_STEP {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            if records.len() < ITEMS_PER_STEP {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         })?;
         let mut read = Vec::with_capacity(records.len());
@@ -144,9 +145,9 @@ impl Engine {
                 batch.put(key, encode(&stored)?);
             }
         }
-        match batch.is_empty() {
-            true => Ok(()),
-            false => self.commit_items(held, batch, None).await,
+        if batch.is_empty() {
+            return Ok(());
         }
+        self.commit_items(held, batch, None).await
     }
 }

@@ -93,9 +93,10 @@ impl Engine {
         if let Some(after) = &request.after {
             // All that a cut one stands for lies behind it.
             let cut = request.depth > 0 && after.labels().len() == request.depth;
-            let shown = match cut {
-                true => keys::namespaces_below(tenant, after.labels()),
-                false => keys::namespace(tenant, after),
+            let shown = if cut {
+                keys::namespaces_below(tenant, after.labels())
+            } else {
+                keys::namespace(tenant, after)
             };
             start = start.max(keys::prefix_range(&shown).1);
         }

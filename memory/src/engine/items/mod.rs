@@ -94,9 +94,10 @@ impl Engine {
         };
         let embed = record.indexed != Indexed::Nothing
             && !(same && self.is_embedded(tenant, &namespace, &key)?);
-        let queued = match embed {
-            true => Some(self.enqueue_item(&mut batch, tenant, &namespace, Some(&key))?),
-            false => None,
+        let queued = if embed {
+            Some(self.enqueue_item(&mut batch, tenant, &namespace, Some(&key))?)
+        } else {
+            None
         };
         if !batch.is_empty() {
             let bytes = batch.bytes() as u64;
@@ -171,10 +172,10 @@ impl Engine {
             Err(error) => return invalid("value_json", format!("is no JSON: {error}")),
         }
         if new.unindexed {
-            return match new.index_paths.is_empty() {
-                true => Ok(Indexed::Nothing),
-                false => invalid("index_paths", "contradicts unindexed: give one alone".to_owned()),
-            };
+            if new.index_paths.is_empty() {
+                return Ok(Indexed::Nothing);
+            }
+            return invalid("index_paths", "contradicts unindexed: give one alone".to_owned());
         }
         let paths = new.index_paths.len();
         if paths > MAX_PATHS {

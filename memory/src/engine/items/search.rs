@@ -156,7 +156,7 @@ impl Engine {
             )?;
         }
         if let Some(vector) = vector {
-            let waiting = self.measure(tenant, search, vector, &mut scanned.candidates)?;
+            let waiting = self.measure_items(tenant, search, vector, &mut scanned.candidates)?;
             if waiting > 0 {
                 shortfalls.push(Shortfall::ItemsNotIndexed(waiting));
             }
@@ -221,7 +221,7 @@ impl Engine {
 
     /// Notes the cosine of every candidate's best passage. Returns how many have
     /// no vectors of the model in use.
-    fn measure(
+    fn measure_items(
         &self,
         tenant: &TenantId,
         search: &ItemSearch,
