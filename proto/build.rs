@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "throughline/v1/resources.proto",
         "throughline/v1/conversation_service.proto",
         "throughline/v1/memory_service.proto",
+        "throughline/v1/item_service.proto",
         "throughline/v1/context_service.proto",
         "throughline/v1/degradation_service.proto",
         "throughline/v1/server_service.proto",

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod index;
 mod onnx;
 pub mod rerank;
+pub mod items;
 pub mod retrieval;
 pub mod staleness;
 pub mod store;

@@ -19,8 +19,8 @@ const VERSION: u8 = 1;
 const MAC_BYTES: usize = 16;
 const KEY_BYTES: usize = 32;
 const KEY_FILE: &str = "page_token.key";
-/// Longest token that is looked at: no cursor is longer than an id.
-const MAX_TOKEN_BYTES: usize = 256;
+/// Longest token that is looked at: the longest cursor is a namespace of items.
+const MAX_TOKEN_BYTES: usize = 4_096;
 
 /// The key file cannot be used: the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +231,7 @@ mod tests {
             let forged = URL_SAFE_NO_PAD.encode(forged);
             assert!(tokens().open_token(&scope, &forged).is_err(), "byte {at}");
         }
-        for bad in ["x", "!!", "AAAA", &"A".repeat(400)] {
+        for bad in ["x", "!!", "AAAA", &"A".repeat(5_000)] {
             assert!(tokens().open_token(&scope, bad).is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 
 use throughline_proto::v1::{
     context_service_client::ContextServiceClient,
-    conversation_service_client::ConversationServiceClient,
+    conversation_service_client::ConversationServiceClient, item_service_client::ItemServiceClient,
     memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
 };
 use tokio::time::Instant;
@@ -126,6 +126,11 @@ impl Client {
 
     pub(crate) fn memory(&self) -> MemoryServiceClient<Keyed> {
         MemoryServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub(crate) fn items(&self) -> ItemServiceClient<Keyed> {
+        ItemServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 

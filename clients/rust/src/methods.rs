@@ -90,6 +90,24 @@ methods! {
     /// Folds all that is not folded yet; a repeat goes on where it was.
     summarize(SummarizeRequest) -> SummarizeResponse in memory,
         repeatable: true, keys: |_| {};
+    /// Stores an item, or replaces it.
+    put_item(PutItemRequest) -> PutItemResponse in items,
+        repeatable: true, keys: |_| {};
+    /// Reads one item.
+    get_item(GetItemRequest) -> GetItemResponse in items,
+        repeatable: true, keys: |_| {};
+    /// Erases an item with its vectors.
+    delete_item(DeleteItemRequest) -> DeleteItemResponse in items,
+        repeatable: false, keys: |_| {};
+    /// Finds items below a namespace.
+    search_items(SearchItemsRequest) -> SearchItemsResponse in items,
+        repeatable: true, keys: |_| {};
+    /// Lists the items of a namespace.
+    list_items(ListItemsRequest) -> ListItemsResponse in items,
+        repeatable: true, keys: |_| {};
+    /// Lists the namespaces that hold items.
+    list_namespaces(ListNamespacesRequest) -> ListNamespacesResponse in items,
+        repeatable: true, keys: |_| {};
     /// Builds a window for a query, or for the last user turn.
     build_context(BuildContextRequest) -> BuildContextResponse in context,
         repeatable: true, keys: |_| {};

@@ -13,6 +13,7 @@ import {
   ConversationService,
   CreateConversationRequestSchema,
   ForkConversationRequestSchema,
+  ItemService,
   MemoryService,
   PinFactRequestSchema,
   PrepareTurnRequestSchema,
@@ -30,6 +31,7 @@ const ONCE: ReadonlySet<unknown> = new Set([
   MemoryService.method.updateFact,
   MemoryService.method.unpinFact,
   MemoryService.method.rejectEdge,
+  ItemService.method.deleteItem,
 ]);
 
 /** Whether sending the same request again changes nothing more. */

@@ -4,6 +4,7 @@
 export * from "./gen/throughline/v1/context_service_pb.js";
 export * from "./gen/throughline/v1/conversation_service_pb.js";
 export * from "./gen/throughline/v1/degradation_service_pb.js";
+export * from "./gen/throughline/v1/item_service_pb.js";
 export * from "./gen/throughline/v1/memory_service_pb.js";
 export * from "./gen/throughline/v1/resources_pb.js";
 export * from "./gen/throughline/v1/server_service_pb.js";

@@ -33,6 +33,7 @@ test("generated messages are fresh: else run `npm run generate`", () => {
 const services: DescService[] = [
   v1.ConversationService,
   v1.MemoryService,
+  v1.ItemService,
   v1.ContextService,
   v1.DegradationService,
   v1.UsageService,
@@ -48,7 +49,7 @@ test("every service of the protocol is known", () => {
   expect(known.sort()).toEqual(exported.sort());
 });
 
-test("what is sent twice is a read, or carries a key, or goes on where it was", () => {
+test("what is sent twice is a read, carries a key, goes on where it was, or leaves the same", () => {
   const unsafe = unary.filter((method) => isRepeatable(method) && !isRead(method.name));
   expect(unsafe.map((method) => method.name).sort()).toEqual([
     "AppendTurns",
@@ -56,6 +57,7 @@ test("what is sent twice is a read, or carries a key, or goes on where it was", 
     "ForkConversation",
     "PinFact",
     "PrepareTurn",
+    "PutItem",
     "RecordOutcome",
     "Summarize",
   ]);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::{
     context::{TemplateOverhead, Window},
     facts::{Authority, Cause, Fact, FactKind, Owner, Standing, Statement},
+    items::{ItemHit, NamespacePrefix},
     turn::{ConversationId, FactId, Role, Sequence, Turn},
 };
 
@@ -268,6 +269,8 @@ pub struct SearchRequest {
     pub min_revision: u64,
     /// Leave the order as the ranking has it, replaced turns or not.
     pub ignore_staleness: bool,
+    /// Namespaces of items to search beside the turns.
+    pub items_below: Vec<NamespacePrefix>,
 }
 
 /// A turn that was found.
@@ -296,6 +299,8 @@ pub struct SearchOutcome {
     pub revision: u64,
     /// What was missing.
     pub shortfalls: Vec<Shortfall>,
+    /// Items that were asked for, best first; with the first hits alone.
+    pub items: Vec<ItemHit>,
 }
 
 /// Something that an answer had to do without.
@@ -313,6 +318,10 @@ pub enum Shortfall {
     PinsYielded(Vec<(ConversationId, FactId)>),
     /// The last user turn, of so many tokens, did not fit.
     QueryTurnTooLarge(u64),
+    /// So many items are not embedded yet.
+    ItemsNotIndexed(u64),
+    /// There are more items than a search looks at; how many were looked at.
+    ItemsLeftOut(u64),
 }
 
 /// Whether pins are restated right before the query.

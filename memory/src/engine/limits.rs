@@ -53,6 +53,16 @@ pub struct Limits {
     pub token_budget: u64,
     /// Conversations watched at the same time.
     pub watches: u64,
+    /// Bytes of an item's value.
+    pub item_bytes: u64,
+    /// Bytes of an item's key.
+    pub item_key_bytes: u64,
+    /// Bytes of all labels of a namespace.
+    pub item_namespace_bytes: u64,
+    /// Items of one namespace, without those below it.
+    pub items_per_namespace: u64,
+    /// Items that a search looks at.
+    pub items_per_search: u64,
 }
 
 impl Default for Limits {
@@ -82,13 +92,18 @@ impl Default for Limits {
             outbox_turns: 1_000_000,
             token_budget: 2_000_000,
             watches: 1_000,
+            item_bytes: 256 << 10,
+            item_key_bytes: 256,
+            item_namespace_bytes: 512,
+            items_per_namespace: 100_000,
+            items_per_search: 10_000,
         }
     }
 }
 
 impl Limits {
     /// Every limit by its name.
-    pub fn named(&self) -> [(&'static str, u64); 24] {
+    pub fn named(&self) -> [(&'static str, u64); 29] {
         [
             ("turn_bytes", self.turn_bytes),
             ("parts_per_turn", self.parts_per_turn),
@@ -114,6 +129,11 @@ impl Limits {
             ("outbox_turns", self.outbox_turns),
             ("token_budget", self.token_budget),
             ("watches", self.watches),
+            ("item_bytes", self.item_bytes),
+            ("item_key_bytes", self.item_key_bytes),
+            ("item_namespace_bytes", self.item_namespace_bytes),
+            ("items_per_namespace", self.items_per_namespace),
+            ("items_per_search", self.items_per_search),
         ]
     }
 }

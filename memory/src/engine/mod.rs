@@ -5,7 +5,7 @@
 //! [`forget`] and [`delete`] (erase),
 //! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
 //! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`], both
-//! with [`rerank`]. Behind them: [`heads`] orders the
+//! with [`rerank`], and [`items`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
 //! turns without reading them, [`windows`] remembers what was built,
 //! [`degradation`] measures turns and windows, [`rebuild`] derives everything again.
@@ -36,6 +36,7 @@ pub(crate) mod forget;
 mod fork_facts;
 mod heads;
 mod imports;
+mod items;
 mod late_marks;
 pub(crate) mod ledger;
 mod limits;
@@ -60,6 +61,7 @@ mod usage;
 mod user_pins;
 pub(crate) mod uses;
 mod validate;
+mod waiting;
 mod watching;
 mod window;
 mod windows;
@@ -79,6 +81,9 @@ pub use degradation::{
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
 pub use imports::{ImportLock, Imported};
+pub use items::{
+    ItemPage, ItemSearch, ItemSearchOutcome, NamespacePage, NamespaceRequest, NewItem, PutItem,
+};
 pub use limits::Limits;
 pub use marks::SupersededTurns;
 pub use source::StoreTurnSource;
@@ -98,7 +103,6 @@ use crate::{
     staleness::Detect,
     store::{Direction, Store, StoreError, StoreHealth, keys},
     summary::{Summarize, fold::FoldRules},
-    turn::{ConversationId, Sequence, TenantId},
     usage::Meter,
 };
 
@@ -157,6 +161,8 @@ pub struct Engine {
     clock: Clock,
     heads: heads::Heads,
     creations: locks::Locks,
+    /// A namespace of items has one writer at a time.
+    namespaces: locks::Locks,
     /// Order what the index is told of a conversation; see [`Deriver`].
     derivations: Arc<locks::Locks>,
     outbox: Arc<Outbox>,
@@ -208,6 +214,7 @@ impl Engine {
             limits: parts.limits,
             clock: parts.clock,
             creations: locks::Locks::default(),
+            namespaces: locks::Locks::default(),
             derivations: Arc::default(),
             outbox: Arc::default(),
             catalogs: Arc::default(),
@@ -349,7 +356,7 @@ impl Engine {
         self.embed.model()
     }
 
-    /// Turns that are not searchable by meaning yet.
+    /// Turns and items that are not searchable by meaning yet.
     pub fn outbox_backlog(&self) -> u64 {
         self.outbox.backlog()
     }
@@ -364,62 +371,6 @@ impl Engine {
     /// Names that a context request may use.
     pub fn tokenizer_names(&self) -> Vec<String> {
         self.tokenizers.names().map(str::to_owned).collect()
-    }
-
-    /// Returns when the conversation has this revision. The caller bounds the
-    /// wait.
-    ///
-    /// # Errors
-    /// `NotFound`, also when it is deleted meanwhile; `Store`.
-    pub async fn wait_revision(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        revision: u64,
-    ) -> Result<(), EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        cell.head()?;
-        let mut revisions = cell.watch();
-        let reached = revisions.wait_for(|current| *current >= revision).await;
-        reached.map_err(|_| EngineError::Closed)?;
-        cell.head().map(|_| ())
-    }
-
-    /// Returns when every turn up to `sequence` is searchable. The caller bounds
-    /// the wait.
-    ///
-    /// # Errors
-    /// `NotFound`, `Store`.
-    pub async fn wait_indexed(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        sequence: Sequence,
-    ) -> Result<(), EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        cell.head()?;
-        self.outbox
-            .wait_until(|| match cell.head() {
-                Ok(head) => self.indexed_sequence(&cell, &head) >= sequence,
-                Err(_) => true,
-            })
-            .await;
-        cell.head().map(|_| ())
-    }
-
-    /// Waits for a revision and for its turns to be searchable; 0 does not wait.
-    async fn wait_searchable(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        min_revision: u64,
-    ) -> Result<(), EngineError> {
-        if min_revision == 0 {
-            return Ok(());
-        }
-        self.wait_revision(tenant, id, min_revision).await?;
-        let last: Sequence = self.heads.cell(tenant, id)?.head()?.last_sequence;
-        self.wait_indexed(tenant, id, last).await
     }
 
     /// Stops enrichment (what is left resumes from the outbox), drains accepted

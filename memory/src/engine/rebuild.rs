@@ -1,4 +1,4 @@
-//! Deriving everything again from the turns: on demand, and when the embedding
+//! Deriving everything again from turns and items: on demand, and when the embedding
 //! model has changed; giving another index, or one that lost what it had,
 //! everything again.
 //!
@@ -34,8 +34,9 @@ const REFILL_RETRY: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
 impl Engine {
-    /// Derives everything again from the turns and returns how many there were.
-    /// `progress` gets turns done and turns in all, a few times a second.
+    /// Derives everything again from turns and items and returns how many turns
+    /// and namespaces of items there were. `progress` gets those done and those in
+    /// all, a few times a second.
     ///
     /// # Errors
     /// `Store`.
@@ -235,9 +236,10 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
-    /// Queues the derivation of every turn of every tenant.
+    /// Queues the derivation of every turn and every item of every tenant.
     async fn queue_everything(&self) -> Result<(), EngineError> {
-        self.queue(&|from, until| Task::Rebuild { from, until }).await.map(|_| ())
+        self.queue(&|from, until| Task::Rebuild { from, until }).await?;
+        self.queue_items().await
     }
 
     /// Queues a task over every turn of every tenant. Returns how many turns.
@@ -272,9 +274,7 @@ impl Engine {
     /// Every conversation of every tenant, deleted ones that forks share too.
     fn all_conversations(&self) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
         let mut found = Vec::new();
-        // Keys begin with the length of the tenant's id: 1 to 64.
-        let mut next = vec![1];
-        while let Some(tenant) = self.first_tenant(&next)? {
+        for tenant in self.tenants()? {
             let prefix = keys::heads_prefix(&tenant);
             let (start, end) = keys::prefix_range(&prefix);
             let mut failed = None;
@@ -288,7 +288,18 @@ impl Engine {
             if let Some(error) = failed {
                 return Err(error.into());
             }
+        }
+        Ok(found)
+    }
+
+    /// Every tenant that has records.
+    pub(super) fn tenants(&self) -> Result<Vec<TenantId>, EngineError> {
+        let mut found = Vec::new();
+        // Keys begin with the length of the tenant's id: 1 to 64.
+        let mut next = vec![1];
+        while let Some(tenant) = self.first_tenant(&next)? {
             next = keys::prefix_range(&keys::tenant_prefix(&tenant)).1;
+            found.push(tenant);
         }
         Ok(found)
     }

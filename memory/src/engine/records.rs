@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     context::TurnCost,
     index::{Branch, Segment},
+    items::{ItemKey, Namespace},
     retrieval::TurnTraits,
     store::StoreError,
     turn::{ConversationId, Sequence, TenantId},
@@ -168,7 +169,8 @@ pub(crate) struct Used {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutboxEntry {
     pub tenant: TenantId,
-    /// The conversation that stores the turns.
+    /// The conversation that stores the turns; of items an id that stands for
+    /// their namespace.
     pub owner: ConversationId,
     pub task: Task,
 }
@@ -192,6 +194,8 @@ pub(crate) enum Task {
     Rebuild { from: Sequence, until: Sequence },
     /// Give the index these turns again, with the vectors in the store.
     Index { from: Sequence, until: Sequence },
+    /// Embed an item, or all of its namespace.
+    Items { namespace: Namespace, key: Option<ItemKey> },
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl Engine {
     /// `Invalid` for an empty query, `NotFound`, `Store`. An index that is down or
     /// refuses is named in the answer as a shortfall.
     pub async fn search(
-        &self,
+        self: &Arc<Self>,
         tenant: &TenantId,
         request: SearchRequest,
     ) -> Result<SearchOutcome, EngineError> {
@@ -118,8 +118,12 @@ impl Engine {
             more: false,
             revision,
             shortfalls: gathered.shortfalls.clone(),
+            items: Vec::new(),
         };
         self.fill_hits(&gathered, &ranking, &request, &mut outcome)?;
+        if !request.items_below.is_empty() && request.offset == 0 {
+            self.items_beside(tenant, request, &mut outcome).await?;
+        }
         Ok(outcome)
     }
 

@@ -96,6 +96,10 @@ impl Deriver {
                 let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
                 engine.pin_again(tenant, owner, *from, *until).await?;
             }
+            Task::Items { namespace, key } => {
+                let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+                engine.embed_items(tenant, namespace, key.as_ref()).await?;
+            }
             Task::Forget { sequences } => self.forget(tenant, owner, sequences).await?,
             Task::Drop { from } => {
                 self.drop_derived(tenant, owner, *from).await?;
@@ -150,8 +154,9 @@ impl Deriver {
     /// a summary with its turns, may have something to fold. To be called when the
     /// outbox knows that they are scored.
     pub(super) fn follow(&self, done: &[Queued]) {
-        for Queued { entry, .. } in done {
-            if let (Some(folds), false) = (&self.folds, matches!(entry.task, Task::Drop { .. })) {
+        for queued in done {
+            let entry = &queued.entry;
+            if let (Some(folds), true) = (&self.folds, queued.grows()) {
                 folds.push(&entry.tenant, &entry.owner);
             }
             if let (Some(probes), Task::Derive { .. }) = (&self.probes, &entry.task) {

@@ -25,7 +25,7 @@ pub(crate) struct Queued {
 }
 
 impl Queued {
-    /// Turns that it stands for.
+    /// Turns that it stands for; an item counts as one, and so does a namespace.
     pub(crate) fn turns(&self) -> u64 {
         match &self.entry.task {
             Task::Derive { from, until }
@@ -33,7 +33,7 @@ impl Queued {
             | Task::Rebuild { from, until }
             | Task::Index { from, until } => until.saturating_add(1).saturating_sub(*from),
             Task::Forget { sequences } => sequences.len() as u64,
-            Task::Drop { .. } | Task::Facts | Task::Pins { .. } => 1,
+            Task::Drop { .. } | Task::Facts | Task::Pins { .. } | Task::Items { .. } => 1,
         }
     }
 
@@ -48,9 +48,14 @@ impl Queued {
         matches!(self.entry.task, Task::Forget { .. } | Task::Drop { .. })
     }
 
+    /// Its conversation may have something to fold when it is done.
+    pub(crate) fn grows(&self) -> bool {
+        !matches!(self.entry.task, Task::Drop { .. } | Task::Items { .. })
+    }
+
     /// What it is known by while it waits: the first sequence that is not
     /// searchable before it is done, and its id. Removals hold nothing up, and
-    /// neither does drawing events or edges again.
+    /// neither do items or drawing events or edges again.
     fn place(&self) -> (Sequence, u64) {
         match &self.entry.task {
             Task::Derive { from, .. } | Task::Rebuild { from, .. } | Task::Index { from, .. } => {
@@ -60,7 +65,8 @@ impl Queued {
             | Task::Drop { .. }
             | Task::Draw { .. }
             | Task::Facts
-            | Task::Pins { .. } => (Sequence::MAX, self.id),
+            | Task::Pins { .. }
+            | Task::Items { .. } => (Sequence::MAX, self.id),
         }
     }
 }

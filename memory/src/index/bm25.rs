@@ -3,20 +3,20 @@
 //! the backends.
 
 /// How fast further occurrences of a term stop counting.
-pub(super) const K1: f32 = 1.2;
+pub(crate) const K1: f32 = 1.2;
 /// How much long turns are held back, 0 to 1.
 pub(super) const B: f32 = 0.75;
 
 /// Weight of a term that `df` of `turns` turns hold:
 /// `ln(1 + (N - df + 0.5) / (df + 0.5))`.
-pub(super) fn idf(turns: usize, df: usize) -> f32 {
+pub(crate) fn idf(turns: usize, df: usize) -> f32 {
     let (n, df) = (turns as f64, df as f64);
     (1.0 + ((n - df).max(0.0) + 0.5) / (df + 0.5)).ln() as f32
 }
 
 /// What `tf` occurrences in a turn of `length` terms are worth, 0 to
 /// [`K1`] + 1.
-pub(super) fn saturation(tf: f32, length: f32, average_length: f32) -> f32 {
+pub(crate) fn saturation(tf: f32, length: f32, average_length: f32) -> f32 {
     saturated(tf, norm(length, average_length))
 }
 

@@ -5,7 +5,7 @@
 //! the store, and it can be rebuilt from there at any time.
 
 pub mod analyse;
-mod bm25;
+pub(crate) mod bm25;
 pub mod exact;
 mod matches;
 pub mod qdrant;

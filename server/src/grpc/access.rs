@@ -23,7 +23,7 @@ const fn stream(path: &'static str, scope: Scope) -> Method {
 }
 
 /// Every method that needs a key.
-pub const METHODS: [Method; 30] = [
+pub const METHODS: [Method; 36] = [
     unary("/throughline.v1.ConversationService/CreateConversation", Scope::Write),
     unary("/throughline.v1.ConversationService/GetConversation", Scope::Read),
     unary("/throughline.v1.ConversationService/ListConversations", Scope::Read),
@@ -46,6 +46,12 @@ pub const METHODS: [Method; 30] = [
     unary("/throughline.v1.MemoryService/RejectEdge", Scope::Write),
     unary("/throughline.v1.MemoryService/GetSummary", Scope::Read),
     unary("/throughline.v1.MemoryService/Summarize", Scope::Write),
+    unary("/throughline.v1.ItemService/PutItem", Scope::Write),
+    unary("/throughline.v1.ItemService/GetItem", Scope::Read),
+    unary("/throughline.v1.ItemService/DeleteItem", Scope::Write),
+    unary("/throughline.v1.ItemService/SearchItems", Scope::Read),
+    unary("/throughline.v1.ItemService/ListItems", Scope::Read),
+    unary("/throughline.v1.ItemService/ListNamespaces", Scope::Read),
     unary("/throughline.v1.ContextService/BuildContext", Scope::Read),
     unary("/throughline.v1.ContextService/PrepareTurn", Scope::Write),
     unary("/throughline.v1.DegradationService/GetDegradation", Scope::Read),

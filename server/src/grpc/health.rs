@@ -10,10 +10,11 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 const POLL: Duration = Duration::from_millis(250);
 
 /// The services that have a health of their own; `""` is the whole server.
-pub const SERVICES: [&str; 7] = [
+pub const SERVICES: [&str; 8] = [
     "",
     "throughline.v1.ConversationService",
     "throughline.v1.MemoryService",
+    "throughline.v1.ItemService",
     "throughline.v1.ContextService",
     "throughline.v1.DegradationService",
     "throughline.v1.UsageService",

@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod degradation;
 pub mod gate;
 pub mod health;
+pub mod items;
 pub mod memory;
 pub mod server_info;
 pub mod status;

@@ -86,14 +86,14 @@ fn announce(server: &Server) -> Result<(), ServeError> {
         .map_err(|cause| ServeError::Stdout { cause })
 }
 
-/// Derives everything again from the turns, without serving.
+/// Derives everything again from turns and items, without serving.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn rebuild(config: Config) -> Result<(), ServeError> {
     let opened = wiring::open(&config).await?;
     let bar = ProgressBar::new(0).with_style(
-        ProgressStyle::with_template("{bar:40} {pos}/{len} turns, {eta} left")
+        ProgressStyle::with_template("{bar:40} {pos}/{len} turns and namespaces, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     let shown = bar.clone();
@@ -104,6 +104,7 @@ pub async fn rebuild(config: Config) -> Result<(), ServeError> {
     let rebuilt = opened.engine.rebuild(&progress).await;
     bar.finish_and_clear();
     opened.engine.close().await;
-    let turns = rebuilt?;
-    writeln!(io::stdout(), "rebuilt {turns} turns").map_err(|cause| ServeError::Stdout { cause })
+    let rebuilt = rebuilt?;
+    writeln!(io::stdout(), "rebuilt {rebuilt} turns and namespaces of items")
+        .map_err(|cause| ServeError::Stdout { cause })
 }

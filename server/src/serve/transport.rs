@@ -25,6 +25,7 @@ use crate::{
         conversation::ConversationApi,
         degradation::DegradationApi,
         gate::{Gate, GateLayer},
+        items::ItemApi,
         memory::MemoryApi,
         server_info::ServerApi,
         usage::UsageApi,
@@ -130,6 +131,7 @@ fn routes(
             ConversationApi
         ))
         .add_service(service!(memory_service_server, MemoryServiceServer, MemoryApi))
+        .add_service(service!(item_service_server, ItemServiceServer, ItemApi))
         .add_service(service!(context_service_server, ContextServiceServer, ContextApi))
         .add_service(service!(degradation_service_server, DegradationServiceServer, DegradationApi))
         .add_service(service!(usage_service_server, UsageServiceServer, UsageApi))

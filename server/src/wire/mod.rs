@@ -10,6 +10,7 @@ mod conversation;
 mod degradation;
 mod fact;
 mod fact_fields;
+mod item;
 mod mask;
 mod metadata;
 mod name;
@@ -32,6 +33,10 @@ pub use degradation::{degradation_to_proto, health_to_proto};
 pub(crate) use metadata::encode as encode_metadata;
 
 pub use fact::{cause_to_proto, fact_patch, fact_to_proto, imported_fact, new_fact};
+pub use item::{
+    item_filter, item_hit_to_proto, item_name, item_to_proto, max_depth, namespace,
+    namespace_conditions, namespace_prefix, namespaces_beside, new_item, skip,
+};
 pub use name::{
     conversation_name, fact_name, new_id, parse_cause, parse_conversation, parse_fact, parse_turn,
     turn_name,

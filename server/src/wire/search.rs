@@ -123,6 +123,18 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
                 "{turns} turns are not embedded yet and were searched by words alone; ask again"
             ),
         ),
+        Shortfall::ItemsNotIndexed(items) => (
+            Reason::NotIndexed,
+            *items,
+            format!(
+                "{items} items are not embedded yet and were searched by words alone; ask again"
+            ),
+        ),
+        Shortfall::ItemsLeftOut(items) => (
+            Reason::ItemsLeftOut,
+            *items,
+            format!("only the first {items} items were looked at; search a narrower namespace"),
+        ),
         Shortfall::IndexUnavailable(cause) => (
             Reason::IndexUnavailable,
             0,

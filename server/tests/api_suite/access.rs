@@ -20,6 +20,8 @@ const SECRET: &str = "the canary sings at dawn";
 struct Target {
     conversation: String,
     fact: String,
+    /// Namespace of an item with the key `canary`.
+    namespace: Vec<String>,
 }
 
 /// What a method makes visible to a key of another tenant.
@@ -54,6 +56,7 @@ macro_rules! row {
 fn rows() -> Vec<(&'static str, Reach, Call)> {
     use Reach::{Named, Own};
     let mut rows = conversation_rows();
+    rows.extend(item_rows());
     rows.extend([
         row!("MemoryService", "SearchTurns", Named, c.memory().search_turns, |t| {
             let scope = pb::search_turns_request::Scope::Conversation(t.conversation);
@@ -133,6 +136,33 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
         }),
     ]);
     rows
+}
+
+fn item_rows() -> Vec<(&'static str, Reach, Call)> {
+    use Reach::{Named, Own};
+    vec![
+        row!("ItemService", "PutItem", Own, c.items().put_item, |t| {
+            let (namespace, key) = (t.namespace, "new".to_owned());
+            pb::PutItemRequest { namespace, key, value_json: "{}".to_owned(), ..Default::default() }
+        }),
+        row!("ItemService", "GetItem", Named, c.items().get_item, |t| pb::GetItemRequest {
+            namespace: t.namespace,
+            key: "canary".to_owned(),
+        }),
+        row!("ItemService", "DeleteItem", Named, c.items().delete_item, |t| {
+            pb::DeleteItemRequest { namespace: t.namespace, key: "canary".to_owned() }
+        }),
+        row!("ItemService", "SearchItems", Own, c.items().search_items, |t| {
+            let (namespace_prefix, query) = (t.namespace, "canary".to_owned());
+            pb::SearchItemsRequest { namespace_prefix, query, ..Default::default() }
+        }),
+        row!("ItemService", "ListItems", Own, c.items().list_items, |t| {
+            pb::ListItemsRequest { namespace: t.namespace, ..Default::default() }
+        }),
+        row!("ItemService", "ListNamespaces", Own, c.items().list_namespaces, |_t| {
+            pb::ListNamespacesRequest::default()
+        }),
+    ]
 }
 
 fn conversation_rows() -> Vec<(&'static str, Reach, Call)> {
@@ -260,7 +290,15 @@ async fn target(server: &TestServer, id: &str) -> Target {
         vec![user(SECRET), turn(pb::Role::Assistant, "noted"), user("and then? [replaces 1]")];
     acme.append(&conversation, turns).await.unwrap();
     let fact = acme.pin(&conversation, SECRET).await.name;
-    Target { conversation, fact }
+    let namespace = vec!["users".to_owned(), id.to_owned()];
+    let item = pb::PutItemRequest {
+        namespace: namespace.clone(),
+        key: "canary".to_owned(),
+        value_json: serde_json::json!({ "text": SECRET }).to_string(),
+        ..Default::default()
+    };
+    acme.items().put_item(item).await.unwrap();
+    Target { conversation, fact, namespace }
 }
 
 fn described() -> BTreeSet<String> {
@@ -300,6 +338,7 @@ async fn another_tenants_data_do_not_exist_in_the_same_words() {
     let absent = Target {
         conversation: "conversations/never".to_owned(),
         fact: there.fact.replace("there", "never"),
+        namespace: vec!["users".to_owned(), "never".to_owned()],
     };
     let before = server.client(ACME).get(&there.conversation).await.unwrap();
     for (path, reach, call) in rows() {

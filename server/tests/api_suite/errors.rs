@@ -185,6 +185,7 @@ async fn searches_name_what_cannot_be_taken() {
         min_revision: 1,
         omit_parts: false,
         ignore_staleness: false,
+        item_namespaces: vec![pb::ItemNamespace { labels: vec![String::new()] }],
     };
     let fields = [
         "query",
@@ -194,6 +195,7 @@ async fn searches_name_what_cannot_be_taken() {
         "filter.from_sequence",
         "method",
         "min_revision",
+        "item_namespaces[0].labels",
     ];
     invalid(search(request).await, &fields);
     server.stop().await;

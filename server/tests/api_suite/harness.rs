@@ -12,8 +12,8 @@ use throughline::{
         self, context_service_client::ContextServiceClient,
         conversation_service_client::ConversationServiceClient,
         degradation_service_client::DegradationServiceClient,
-        memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
-        usage_service_client::UsageServiceClient,
+        item_service_client::ItemServiceClient, memory_service_client::MemoryServiceClient,
+        server_service_client::ServerServiceClient, usage_service_client::UsageServiceClient,
     },
     serve::{Server, bind},
 };
@@ -91,6 +91,10 @@ impl Client {
 
     pub(crate) fn memory(&self) -> MemoryServiceClient<Keyed> {
         MemoryServiceClient::with_interceptor(self.channel.clone(), self.key)
+    }
+
+    pub(crate) fn items(&self) -> ItemServiceClient<Keyed> {
+        ItemServiceClient::with_interceptor(self.channel.clone(), self.key)
     }
 
     pub(crate) fn context(&self) -> ContextServiceClient<Keyed> {

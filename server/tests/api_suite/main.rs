@@ -13,6 +13,7 @@ mod forks;
 mod harness;
 mod idempotency;
 mod injection;
+mod items;
 mod lifecycle;
 mod pages;
 mod program;

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import grpc
 
-from throughline import channel, errors, operations, v1
+from throughline import channel, errors, items, operations, v1
 from throughline.deadline import Deadline
 from throughline.methods import ClientStream, Method, Req, Resp, ServerStream
 from throughline.operations import Operation
@@ -78,6 +78,12 @@ class Client:
     search_turns = _sends(operations.search_turns)
     pin_fact = _sends(operations.pin_fact)
     list_facts = _sends(operations.list_facts)
+    put_item = _sends(items.put_item)
+    get_item = _sends(items.get_item)
+    delete_item = _sends(items.delete_item)
+    search_items = _sends(items.search_items)
+    list_items = _sends(items.list_items)
+    list_namespaces = _sends(items.list_namespaces)
     server_info = _sends(operations.server_info)
 
     def ensure_conversation(self, conversation: str, *, user_id: str = "") -> bool:

@@ -33,8 +33,8 @@ class Method(Generic[Req, Resp]):
     request: type[Req]
     response: type[Resp]
     repeatable: bool
-    """Sending the request again changes nothing more: reads, and writes that
-    carry an idempotency key."""
+    """Sending the request again changes nothing more: reads, writes that carry an
+    idempotency key, and those that leave the same behind."""
     fill_keys: Callable[[Req], None] | None = None
     """Draws the idempotency keys that the caller left empty."""
 
@@ -59,6 +59,7 @@ class ClientStream(Generic[Req, Resp]):
 
 _CONVERSATION = "/throughline.v1.ConversationService/"
 _MEMORY = "/throughline.v1.MemoryService/"
+_ITEMS = "/throughline.v1.ItemService/"
 _CONTEXT = "/throughline.v1.ContextService/"
 _DEGRADATION = "/throughline.v1.DegradationService/"
 _USAGE = "/throughline.v1.UsageService/"
@@ -166,6 +167,23 @@ GET_SUMMARY = Method(
 )
 SUMMARIZE = Method(
     _MEMORY + "Summarize", v1.SummarizeRequest, v1.SummarizeResponse, repeatable=True
+)
+PUT_ITEM = Method(_ITEMS + "PutItem", v1.PutItemRequest, v1.PutItemResponse, repeatable=True)
+GET_ITEM = Method(_ITEMS + "GetItem", v1.GetItemRequest, v1.GetItemResponse, repeatable=True)
+DELETE_ITEM = Method(
+    _ITEMS + "DeleteItem", v1.DeleteItemRequest, v1.DeleteItemResponse, repeatable=False
+)
+SEARCH_ITEMS = Method(
+    _ITEMS + "SearchItems", v1.SearchItemsRequest, v1.SearchItemsResponse, repeatable=True
+)
+LIST_ITEMS = Method(
+    _ITEMS + "ListItems", v1.ListItemsRequest, v1.ListItemsResponse, repeatable=True
+)
+LIST_NAMESPACES = Method(
+    _ITEMS + "ListNamespaces",
+    v1.ListNamespacesRequest,
+    v1.ListNamespacesResponse,
+    repeatable=True,
 )
 BUILD_CONTEXT = Method(
     _CONTEXT + "BuildContext", v1.BuildContextRequest, v1.BuildContextResponse, repeatable=True

@@ -30,12 +30,13 @@ class Operation(Generic[T]):
     timeout: float | None
 
 
-def _operation(
+def operation(
     method: Method[methods.Req, methods.Resp],
     request: methods.Req,
     read: Callable[[methods.Resp], T],
     timeout: float | None,
 ) -> Operation[T]:
+    """The call of a method, and what the caller gets of its answer."""
     return Operation(method, request, read, timeout)  # type: ignore[arg-type]
 
 
@@ -97,7 +98,7 @@ def create_conversation(
         conversation_id=conversation_id(conversation),
         request_id=request_id,
     )
-    return _operation(methods.CREATE_CONVERSATION, request, lambda r: r.conversation, timeout)
+    return operation(methods.CREATE_CONVERSATION, request, lambda r: r.conversation, timeout)
 
 
 def get_conversation(
@@ -105,7 +106,7 @@ def get_conversation(
 ) -> Operation[v1.Conversation]:
     """Reads a conversation's metadata."""
     request = v1.GetConversationRequest(name=conversation_name(conversation))
-    return _operation(methods.GET_CONVERSATION, request, lambda r: r.conversation, timeout)
+    return operation(methods.GET_CONVERSATION, request, lambda r: r.conversation, timeout)
 
 
 def delete_conversation(
@@ -113,7 +114,7 @@ def delete_conversation(
 ) -> Operation[v1.DeleteConversationResponse]:
     """Erases a conversation with all that was derived from it."""
     request = v1.DeleteConversationRequest(name=conversation_name(conversation))
-    return _operation(methods.DELETE_CONVERSATION, request, lambda r: r, timeout)
+    return operation(methods.DELETE_CONVERSATION, request, lambda r: r, timeout)
 
 
 def prepare_turn(
@@ -152,7 +153,7 @@ def prepare_turn(
             window=answer.window,
         )
 
-    return _operation(methods.PREPARE_TURN, request, read, timeout)
+    return operation(methods.PREPARE_TURN, request, read, timeout)
 
 
 def commit_turn(
@@ -192,7 +193,7 @@ def append_turns(
         expected_last_sequence=expected_last_sequence,
         wait_indexed=wait_indexed,
     )
-    return _operation(methods.APPEND_TURNS, request, lambda r: r, timeout)
+    return operation(methods.APPEND_TURNS, request, lambda r: r, timeout)
 
 
 def list_turns(
@@ -216,7 +217,7 @@ def list_turns(
     def read(answer: v1.ListTurnsResponse) -> Page[v1.Turn]:
         return Page(list(answer.turns), answer.next_page_token)
 
-    return _operation(methods.LIST_TURNS, request, read, timeout)
+    return operation(methods.LIST_TURNS, request, read, timeout)
 
 
 def build_context(
@@ -241,7 +242,7 @@ def build_context(
     def read(answer: v1.BuildContextResponse) -> Context:
         return Context(to_messages(answer.window.messages), answer.window)
 
-    return _operation(methods.BUILD_CONTEXT, request, read, timeout)
+    return operation(methods.BUILD_CONTEXT, request, read, timeout)
 
 
 def search_turns(
@@ -266,7 +267,7 @@ def search_turns(
     def read(answer: v1.SearchTurnsResponse) -> Page[v1.SearchHit]:
         return Page(list(answer.hits), answer.next_page_token)
 
-    return _operation(methods.SEARCH_TURNS, request, read, timeout)
+    return operation(methods.SEARCH_TURNS, request, read, timeout)
 
 
 def pin_fact(
@@ -295,7 +296,7 @@ def pin_fact(
     request = v1.PinFactRequest(
         conversation=conversation_name(conversation), fact=fact, request_id=request_id
     )
-    return _operation(methods.PIN_FACT, request, lambda r: r.fact, timeout)
+    return operation(methods.PIN_FACT, request, lambda r: r.fact, timeout)
 
 
 def list_facts(
@@ -317,12 +318,12 @@ def list_facts(
     def read(answer: v1.ListFactsResponse) -> Page[v1.Fact]:
         return Page(list(answer.facts), answer.next_page_token)
 
-    return _operation(methods.LIST_FACTS, request, read, timeout)
+    return operation(methods.LIST_FACTS, request, read, timeout)
 
 
 def server_info(*, timeout: float | None = None) -> Operation[v1.GetServerInfoResponse]:
     """Version, models and limits of the server."""
-    return _operation(methods.GET_SERVER_INFO, v1.GetServerInfoRequest(), lambda r: r, timeout)
+    return operation(methods.GET_SERVER_INFO, v1.GetServerInfoRequest(), lambda r: r, timeout)
 
 
 def _options(options: v1.ContextOptions | None, budget: int) -> v1.ContextOptions:

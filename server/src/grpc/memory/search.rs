@@ -11,8 +11,8 @@ use crate::{
     page_token::{PageScope, PageTokens},
     pb,
     wire::{
-        self, Violations, hit_to_proto, search_method, search_scope, shortfall_to_proto,
-        turn_filter,
+        self, Violations, hit_to_proto, item_hit_to_proto, namespaces_beside, search_method,
+        search_scope, shortfall_to_proto, turn_filter,
     },
 };
 
@@ -33,10 +33,15 @@ pub(super) async fn handle(
     };
     let work = call.engine.search(&call.tenant, search);
     let found = call.until_revision(one.as_ref(), min_revision, work).await?;
+    let mut items: Vec<_> = found.items.into_iter().map(item_hit_to_proto).collect();
     let hits: Result<Vec<_>, _> =
         found.hits.iter().map(|hit| hit_to_proto(hit, omit_parts)).collect();
     let mut hits = hits?;
-    let whole = wire::whole_prefix(hits.iter().map(pb::SearchHit::encoded_len));
+    let sizes = hits.iter().map(pb::SearchHit::encoded_len);
+    // Items get the room that the hits leave.
+    let fitting = wire::whole_prefix(sizes.chain(items.iter().map(pb::ItemHit::encoded_len)));
+    items.truncate(fitting.saturating_sub(hits.len()));
+    let whole = fitting.min(hits.len());
     let more = found.more || whole < hits.len();
     hits.truncate(whole);
     let next = more.then(|| pages.seal(&scope, &(offset + whole).to_string()));
@@ -45,6 +50,7 @@ pub(super) async fn handle(
         next_page_token: next.unwrap_or_default(),
         revision: found.revision,
         shortfalls: found.shortfalls.iter().map(shortfall_to_proto).collect(),
+        items,
     })
 }
 
@@ -70,6 +76,7 @@ fn checked(
     let (query, omit_parts, min_revision) =
         (request.query, request.omit_parts, request.min_revision);
     let ignore_staleness = request.ignore_staleness;
+    let items_below = namespaces_beside(request.item_namespaces, limits, &mut violations);
     let search = (|| {
         Some(SearchRequest {
             scope: scope?,
@@ -81,6 +88,7 @@ fn checked(
             omit_parts,
             min_revision,
             ignore_staleness,
+            items_below: items_below?,
         })
     })();
     Ok(violations.finish(search)?)

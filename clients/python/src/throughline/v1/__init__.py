@@ -4,6 +4,7 @@ comments in the `.proto` files."""
 from throughline.v1.context_service_pb2 import *  # noqa: F403
 from throughline.v1.conversation_service_pb2 import *  # noqa: F403
 from throughline.v1.degradation_service_pb2 import *  # noqa: F403
+from throughline.v1.item_service_pb2 import *  # noqa: F403
 from throughline.v1.memory_service_pb2 import *  # noqa: F403
 from throughline.v1.resources_pb2 import *  # noqa: F403
 from throughline.v1.server_service_pb2 import *  # noqa: F403

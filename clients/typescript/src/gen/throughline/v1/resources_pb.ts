@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 // Resources that every service of Throughline shares: conversations, turns
-// and their typed parts, facts, scores.
+// and their typed parts, facts, items, scores.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/resources.proto.
  */
 export const file_throughline_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch50aHJvdWdobGluZS92MS9yZXNvdXJjZXMucHJvdG8SDnRocm91Z2hsaW5lLnYxIvsCCgxDb252ZXJzYXRpb24SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBCABKAkSDQoFdGl0bGUYBSABKAkSOAoGbGFiZWxzGAYgAygLMigudGhyb3VnaGxpbmUudjEuQ29udmVyc2F0aW9uLkxhYmVsc0VudHJ5EhAKCHJldmlzaW9uGAcgASgEEhUKDWxhc3Rfc2VxdWVuY2UYCCABKAQSEwoLZm9ya2VkX2Zyb20YCSABKAkSGgoSZm9ya2VkX2F0X3NlcXVlbmNlGAogASgEEhgKEGluZGV4ZWRfc2VxdWVuY2UYCyABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKtAQoEUGFydBIOCgR0ZXh0GAEgASgJSAASLQoJdG9vbF9jYWxsGAIgASgLMhgudGhyb3VnaGxpbmUudjEuVG9vbENhbGxIABIxCgt0b29sX3Jlc3VsdBgDIAEoCzIaLnRocm91Z2hsaW5lLnYxLlRvb2xSZXN1bHRIABIoCgZvcGFxdWUYBCABKAsyFi50aHJvdWdobGluZS52MS5PcGFxdWVIAEIJCgdjb250ZW50IkEKCFRvb2xDYWxsEg8KB2NhbGxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5hcmd1bWVudHNfanNvbhgDIAEoCSIuCgpUb29sUmVzdWx0Eg8KB2NhbGxfaWQYASABKAkSDwoHY29udGVudBgCIAEoCSJZCgZPcGFxdWUSEgoKbWVkaWFfdHlwZRgBIAEoCRIOCgRkYXRhGAIgASgMSAASDQoDdXJpGAMgASgJSAASEgoKdG9rZW5fY29zdBgEIAEoDUIICgZzb3VyY2UitQIKBFR1cm4SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYAyABKAQSIgoEcm9sZRgEIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSDwoHc3BlYWtlchgFIAEoCRIjCgVwYXJ0cxgGIAMoCzIULnRocm91Z2hsaW5lLnYxLlBhcnQSLAoIc2F5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmNsaWVudF90dXJuX2lkGAggASgJEikKCG1ldGFkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIRCglmb3Jnb3R0ZW4YCiABKAgi8QYKBEZhY3QSDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBGtpbmQYBCABKA4yGC50aHJvdWdobGluZS52MS5GYWN0S2luZBIMCgR0ZXh0GAUgASgJEhAKCHJlcXVpcmVkGAYgASgIEhcKD3NvdXJjZV9zZXF1ZW5jZRgHIAEoBBIyCgtzb3VyY2Vfc3BhbhgIIAEoCzIYLnRocm91Z2hsaW5lLnYxLlRleHRTcGFuSACIAQESEgoKcmVxdWVzdF9pZBgJIAEoCRIPCgdzdWJqZWN0GAogASgJEhEKCWF0dHJpYnV0ZRgLIAEoCRINCgV2YWx1ZRgMIAEoCRINCgVzY29wZRgNIAEoCRIwCglhdXRob3JpdHkYDiABKA4yHS50aHJvdWdobGluZS52MS5GYWN0QXV0aG9yaXR5Ei8KC2V4cGlyZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZXBlbmRzX29uGBAgAygJEjIKCnJldGlyZW1lbnQYESABKA4yHi50aHJvdWdobGluZS52MS5GYWN0UmV0aXJlbWVudBISCgpyZXRpcmVkX2J5GBIgASgJEhAKCGFkZGl0aXZlGBMgASgIEi4KCnZhbGlkX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JldGlyZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5rbm93bl9zZXF1ZW5jZRgWIAEoBBITCgtjb250cmFkaWN0cxgXIAMoCRIQCghyZWplY3RlZBgYIAMoCRIqCgZvcmlnaW4YGSABKA4yGi50aHJvdWdobGluZS52MS5GYWN0T3JpZ2luEhMKC3Byb2JhYmlsaXR5GBogASgCEigKBW93bmVyGBsgASgOMhkudGhyb3VnaGxpbmUudjEuRmFjdE93bmVyEhEKCWRpc3BsYWNlZBgcIAEoCBIPCgd5aWVsZGVkGB0gASgIQg4KDF9zb3VyY2Vfc3BhbiImCghUZXh0U3BhbhINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0ihAEKBVNjb3JlEg0KBXRvdGFsGAEgASgCEjkKCmNvbXBvbmVudHMYAiADKAsyJS50aHJvdWdobGluZS52MS5TY29yZS5Db21wb25lbnRzRW50cnkaMQoPQ29tcG9uZW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAjoCOAEiqwIKB091dGNvbWUSEgoKb3V0Y29tZV9pZBgBIAEoCRIMCgR0dXJuGAIgASgJEhgKC2p1ZGdlX3Njb3JlGAMgASgCSACIAQESFgoJdGh1bWJzX3VwGAQgASgISAGIAQESGQoMdGFza19zdWNjZXNzGAUgASgISAKIAQESKgoHbGF0ZW5jeRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVtb2RlbBgHIAEoCRIWCg5wcm9tcHRfdmVyc2lvbhgIIAEoCRIvCgtyZWNvcmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDgoMX2p1ZGdlX3Njb3JlQgwKCl90aHVtYnNfdXBCDwoNX3Rhc2tfc3VjY2VzcypfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMSDQoJUk9MRV9UT09MEAQq0QEKCEZhY3RLaW5kEhkKFUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhkKFUZBQ1RfS0lORF9JTlNUUlVDVElPThABEhgKFEZBQ1RfS0lORF9QUkVGRVJFTkNFEAISEgoORkFDVF9LSU5EX0ZBQ1QQAxIWChJGQUNUX0tJTkRfREVDSVNJT04QBBIYChRGQUNUX0tJTkRfQ09NTUlUTUVOVBAFEhUKEUZBQ1RfS0lORF9DT05TRU5UEAYSGAoURkFDVF9LSU5EX0lERU5USUZJRVIQBypbCgpGYWN0T3JpZ2luEhsKF0ZBQ1RfT1JJR0lOX1VOU1BFQ0lGSUVEEAASFgoSRkFDVF9PUklHSU5fQ0FMTEVSEAESGAoURkFDVF9PUklHSU5fREVURUNUT1IQAipZCglGYWN0T3duZXISGgoWRkFDVF9PV05FUl9VTlNQRUNJRklFRBAAEhsKF0ZBQ1RfT1dORVJfQ09OVkVSU0FUSU9OEAESEwoPRkFDVF9PV05FUl9VU0VSEAIqtQEKDUZhY3RBdXRob3JpdHkSHgoaRkFDVF9BVVRIT1JJVFlfVU5TUEVDSUZJRUQQABIWChJGQUNUX0FVVEhPUklUWV9MT1cQARIXChNGQUNUX0FVVEhPUklUWV9QRUVSEAISGgoWRkFDVF9BVVRIT1JJVFlfTUFOQUdFUhADEhwKGEZBQ1RfQVVUSE9SSVRZX0VYRUNVVElWRRAEEhkKFUZBQ1RfQVVUSE9SSVRZX1BPTElDWRAFKo4BCg5GYWN0UmV0aXJlbWVudBIfChtGQUNUX1JFVElSRU1FTlRfVU5TUEVDSUZJRUQQABIeChpGQUNUX1JFVElSRU1FTlRfU1VQRVJTRURFRBABEhsKF0ZBQ1RfUkVUSVJFTUVOVF9FWFBJUkVEEAISHgoaRkFDVF9SRVRJUkVNRU5UX0RFUEVOREVOQ1kQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch50aHJvdWdobGluZS92MS9yZXNvdXJjZXMucHJvdG8SDnRocm91Z2hsaW5lLnYxIvsCCgxDb252ZXJzYXRpb24SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBCABKAkSDQoFdGl0bGUYBSABKAkSOAoGbGFiZWxzGAYgAygLMigudGhyb3VnaGxpbmUudjEuQ29udmVyc2F0aW9uLkxhYmVsc0VudHJ5EhAKCHJldmlzaW9uGAcgASgEEhUKDWxhc3Rfc2VxdWVuY2UYCCABKAQSEwoLZm9ya2VkX2Zyb20YCSABKAkSGgoSZm9ya2VkX2F0X3NlcXVlbmNlGAogASgEEhgKEGluZGV4ZWRfc2VxdWVuY2UYCyABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKtAQoEUGFydBIOCgR0ZXh0GAEgASgJSAASLQoJdG9vbF9jYWxsGAIgASgLMhgudGhyb3VnaGxpbmUudjEuVG9vbENhbGxIABIxCgt0b29sX3Jlc3VsdBgDIAEoCzIaLnRocm91Z2hsaW5lLnYxLlRvb2xSZXN1bHRIABIoCgZvcGFxdWUYBCABKAsyFi50aHJvdWdobGluZS52MS5PcGFxdWVIAEIJCgdjb250ZW50IkEKCFRvb2xDYWxsEg8KB2NhbGxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5hcmd1bWVudHNfanNvbhgDIAEoCSIuCgpUb29sUmVzdWx0Eg8KB2NhbGxfaWQYASABKAkSDwoHY29udGVudBgCIAEoCSJZCgZPcGFxdWUSEgoKbWVkaWFfdHlwZRgBIAEoCRIOCgRkYXRhGAIgASgMSAASDQoDdXJpGAMgASgJSAASEgoKdG9rZW5fY29zdBgEIAEoDUIICgZzb3VyY2UitQIKBFR1cm4SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYAyABKAQSIgoEcm9sZRgEIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSDwoHc3BlYWtlchgFIAEoCRIjCgVwYXJ0cxgGIAMoCzIULnRocm91Z2hsaW5lLnYxLlBhcnQSLAoIc2F5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmNsaWVudF90dXJuX2lkGAggASgJEikKCG1ldGFkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIRCglmb3Jnb3R0ZW4YCiABKAgi8QYKBEZhY3QSDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBGtpbmQYBCABKA4yGC50aHJvdWdobGluZS52MS5GYWN0S2luZBIMCgR0ZXh0GAUgASgJEhAKCHJlcXVpcmVkGAYgASgIEhcKD3NvdXJjZV9zZXF1ZW5jZRgHIAEoBBIyCgtzb3VyY2Vfc3BhbhgIIAEoCzIYLnRocm91Z2hsaW5lLnYxLlRleHRTcGFuSACIAQESEgoKcmVxdWVzdF9pZBgJIAEoCRIPCgdzdWJqZWN0GAogASgJEhEKCWF0dHJpYnV0ZRgLIAEoCRINCgV2YWx1ZRgMIAEoCRINCgVzY29wZRgNIAEoCRIwCglhdXRob3JpdHkYDiABKA4yHS50aHJvdWdobGluZS52MS5GYWN0QXV0aG9yaXR5Ei8KC2V4cGlyZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZXBlbmRzX29uGBAgAygJEjIKCnJldGlyZW1lbnQYESABKA4yHi50aHJvdWdobGluZS52MS5GYWN0UmV0aXJlbWVudBISCgpyZXRpcmVkX2J5GBIgASgJEhAKCGFkZGl0aXZlGBMgASgIEi4KCnZhbGlkX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JldGlyZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5rbm93bl9zZXF1ZW5jZRgWIAEoBBITCgtjb250cmFkaWN0cxgXIAMoCRIQCghyZWplY3RlZBgYIAMoCRIqCgZvcmlnaW4YGSABKA4yGi50aHJvdWdobGluZS52MS5GYWN0T3JpZ2luEhMKC3Byb2JhYmlsaXR5GBogASgCEigKBW93bmVyGBsgASgOMhkudGhyb3VnaGxpbmUudjEuRmFjdE93bmVyEhEKCWRpc3BsYWNlZBgcIAEoCBIPCgd5aWVsZGVkGB0gASgIQg4KDF9zb3VyY2Vfc3BhbiImCghUZXh0U3BhbhINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0ihAEKBVNjb3JlEg0KBXRvdGFsGAEgASgCEjkKCmNvbXBvbmVudHMYAiADKAsyJS50aHJvdWdobGluZS52MS5TY29yZS5Db21wb25lbnRzRW50cnkaMQoPQ29tcG9uZW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAjoCOAEiqwIKB091dGNvbWUSEgoKb3V0Y29tZV9pZBgBIAEoCRIMCgR0dXJuGAIgASgJEhgKC2p1ZGdlX3Njb3JlGAMgASgCSACIAQESFgoJdGh1bWJzX3VwGAQgASgISAGIAQESGQoMdGFza19zdWNjZXNzGAUgASgISAKIAQESKgoHbGF0ZW5jeRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVtb2RlbBgHIAEoCRIWCg5wcm9tcHRfdmVyc2lvbhgIIAEoCRIvCgtyZWNvcmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDgoMX2p1ZGdlX3Njb3JlQgwKCl90aHVtYnNfdXBCDwoNX3Rhc2tfc3VjY2VzcyK0AQoKTWVtb3J5SXRlbRIRCgluYW1lc3BhY2UYASADKAkSCwoDa2V5GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdmFsdWVfanNvbhgFIAEoCRIQCghyZXZpc2lvbhgGIAEoBCIfCg1JdGVtTmFtZXNwYWNlEg4KBmxhYmVscxgBIAMoCSJZCgdJdGVtSGl0EigKBGl0ZW0YASABKAsyGi50aHJvdWdobGluZS52MS5NZW1vcnlJdGVtEiQKBXNjb3JlGAIgASgLMhUudGhyb3VnaGxpbmUudjEuU2NvcmUqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKtEBCghGYWN0S2luZBIZChVGQUNUX0tJTkRfVU5TUEVDSUZJRUQQABIZChVGQUNUX0tJTkRfSU5TVFJVQ1RJT04QARIYChRGQUNUX0tJTkRfUFJFRkVSRU5DRRACEhIKDkZBQ1RfS0lORF9GQUNUEAMSFgoSRkFDVF9LSU5EX0RFQ0lTSU9OEAQSGAoURkFDVF9LSU5EX0NPTU1JVE1FTlQQBRIVChFGQUNUX0tJTkRfQ09OU0VOVBAGEhgKFEZBQ1RfS0lORF9JREVOVElGSUVSEAcqWwoKRmFjdE9yaWdpbhIbChdGQUNUX09SSUdJTl9VTlNQRUNJRklFRBAAEhYKEkZBQ1RfT1JJR0lOX0NBTExFUhABEhgKFEZBQ1RfT1JJR0lOX0RFVEVDVE9SEAIqWQoJRmFjdE93bmVyEhoKFkZBQ1RfT1dORVJfVU5TUEVDSUZJRUQQABIbChdGQUNUX09XTkVSX0NPTlZFUlNBVElPThABEhMKD0ZBQ1RfT1dORVJfVVNFUhACKrUBCg1GYWN0QXV0aG9yaXR5Eh4KGkZBQ1RfQVVUSE9SSVRZX1VOU1BFQ0lGSUVEEAASFgoSRkFDVF9BVVRIT1JJVFlfTE9XEAESFwoTRkFDVF9BVVRIT1JJVFlfUEVFUhACEhoKFkZBQ1RfQVVUSE9SSVRZX01BTkFHRVIQAxIcChhGQUNUX0FVVEhPUklUWV9FWEVDVVRJVkUQBBIZChVGQUNUX0FVVEhPUklUWV9QT0xJQ1kQBSqOAQoORmFjdFJldGlyZW1lbnQSHwobRkFDVF9SRVRJUkVNRU5UX1VOU1BFQ0lGSUVEEAASHgoaRkFDVF9SRVRJUkVNRU5UX1NVUEVSU0VERUQQARIbChdGQUNUX1JFVElSRU1FTlRfRVhQSVJFRBACEh4KGkZBQ1RfUkVUSVJFTUVOVF9ERVBFTkRFTkNZEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An ordered list of turns under a tenant.
@@ -751,6 +751,117 @@ export type Outcome = Message<"throughline.v1.Outcome"> & {
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
   messageDesc(file_throughline_v1_resources, 9);
+
+/**
+ * A JSON value that an application keeps beside its conversations. It is known
+ * by namespace and key together, which hold any text and so make no path.
+ *
+ * @generated from message throughline.v1.MemoryItem
+ */
+export type MemoryItem = Message<"throughline.v1.MemoryItem"> & {
+  /**
+   * Where it belongs, the widest label first, such as `users`, `ada`,
+   * `preferences`: 1 to 16 labels, none empty, at most 512 bytes together,
+   * without zero bytes.
+   *
+   * @generated from field: repeated string namespace = 1;
+   */
+  namespace: string[];
+
+  /**
+   * Names it within its namespace: 1 to 256 bytes, without zero bytes.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * When it was stored first; output only.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 3;
+   */
+  createTime?: Timestamp;
+
+  /**
+   * When its value or what is indexed of it last changed; output only.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 4;
+   */
+  updateTime?: Timestamp;
+
+  /**
+   * The value: a JSON object as text, kept byte for byte, so that integers of any
+   * size and the order of fields come back as they were. At most 256 KiB.
+   *
+   * @generated from field: string value_json = 5;
+   */
+  valueJson: string;
+
+  /**
+   * 1 for a new item, grows by one with every change; output only.
+   *
+   * @generated from field: uint64 revision = 6;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message throughline.v1.MemoryItem.
+ * Use `create(MemoryItemSchema)` to create a new message.
+ */
+export const MemoryItemSchema: GenMessage<MemoryItem> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_resources, 10);
+
+/**
+ * A namespace of items.
+ *
+ * @generated from message throughline.v1.ItemNamespace
+ */
+export type ItemNamespace = Message<"throughline.v1.ItemNamespace"> & {
+  /**
+   * The widest first.
+   *
+   * @generated from field: repeated string labels = 1;
+   */
+  labels: string[];
+};
+
+/**
+ * Describes the message throughline.v1.ItemNamespace.
+ * Use `create(ItemNamespaceSchema)` to create a new message.
+ */
+export const ItemNamespaceSchema: GenMessage<ItemNamespace> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_resources, 11);
+
+/**
+ * An item that was found.
+ *
+ * @generated from message throughline.v1.ItemHit
+ */
+export type ItemHit = Message<"throughline.v1.ItemHit"> & {
+  /**
+   * The item.
+   *
+   * @generated from field: throughline.v1.MemoryItem item = 1;
+   */
+  item?: MemoryItem;
+
+  /**
+   * Why it stands where it stands; absent where there was no query, or none of
+   * the item is indexed. `total` is 0.8 times `cosine` plus 0.2 times the share
+   * that `bm25` is of the most that the query's words can score.
+   *
+   * @generated from field: throughline.v1.Score score = 2;
+   */
+  score?: Score;
+};
+
+/**
+ * Describes the message throughline.v1.ItemHit.
+ * Use `create(ItemHitSchema)` to create a new message.
+ */
+export const ItemHitSchema: GenMessage<ItemHit> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_resources, 12);
 
 /**
  * Who said a turn. Authority follows the role: only SYSTEM and USER turns can

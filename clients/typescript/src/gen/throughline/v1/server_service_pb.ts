@@ -83,7 +83,7 @@ export type GetServerInfoResponse = Message<"throughline.v1.GetServerInfoRespons
   ranking?: RankingInfo;
 
   /**
-   * Turns in the outbox that are not searchable yet.
+   * Turns and items in the outbox that are not searchable yet.
    *
    * @generated from field: uint64 outbox_backlog = 8;
    */

@@ -1,4 +1,4 @@
-"""Memory for LangGraph agents: hooks around the model.
+"""Hooks around the model of a LangGraph agent.
 
     hooks = memory_hooks(Client(), budget=4000)
     agent = create_react_agent(

@@ -10,6 +10,9 @@
 //! len tenant 'K' len parent len child    fork child of a conversation
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'B' day:u32                 what the tenant used on a day
+//! len tenant 'N' labels 0                namespace that holds items
+//! len tenant 'I' labels 0 key 0          item
+//! len tenant 'V' labels 0 key 0          vectors of an item
 //! len tenant 'D' len conv kind ...       everything of one conversation:
 //!     'A' seq:u64                        what probes found when a turn was the newest
 //!     'B'                                what the conversation used
@@ -31,7 +34,16 @@
 //!     'Y' until:u64 level:u8             summary
 //! ```
 //! A key is never a prefix of another of the same kind: strings carry their
-//! length (u8 for ids, u16 for users), numbers have a fixed width.
+//! length (u8 for ids, u16 for users), numbers have a fixed width. Labels and keys
+//! of items hold no zero byte and end with one, so that namespaces stand in the
+//! order of their labels and those below one are one range.
+
+mod items;
+
+pub use items::{
+    item, item_name, item_name_at, item_vectors, item_vectors_below, items_below, items_of,
+    namespace, namespaces_below,
+};
 
 use crate::turn::{ConversationId, FactId, Sequence, TenantId};
 
