@@ -35,6 +35,7 @@ class ShortfallReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHORTFALL_REASON_QUERY_TURN_TOO_LARGE: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_RERANKER_UNAVAILABLE: _ClassVar[ShortfallReason]
+    SHORTFALL_REASON_ITEMS_LEFT_OUT: _ClassVar[ShortfallReason]
 
 class EdgeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -65,6 +66,7 @@ SHORTFALL_REASON_PINS_YIELDED: ShortfallReason
 SHORTFALL_REASON_QUERY_TURN_TOO_LARGE: ShortfallReason
 SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: ShortfallReason
 SHORTFALL_REASON_RERANKER_UNAVAILABLE: ShortfallReason
+SHORTFALL_REASON_ITEMS_LEFT_OUT: ShortfallReason
 EDGE_KIND_UNSPECIFIED: EdgeKind
 EDGE_KIND_SUPERSEDES: EdgeKind
 EDGE_KIND_CONTRADICTS: EdgeKind
@@ -182,7 +184,7 @@ class TurnFilter(_message.Message):
     def __init__(self, roles: _Optional[_Iterable[_Union[_resources_pb2.Role, str]]] = ..., speaker: _Optional[str] = ..., from_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., from_sequence: _Optional[int] = ..., until_sequence: _Optional[int] = ...) -> None: ...
 
 class SearchTurnsRequest(_message.Message):
-    __slots__ = ("conversation", "user_id", "query", "page_size", "page_token", "filter", "method", "omit_parts", "min_revision", "ignore_staleness")
+    __slots__ = ("conversation", "user_id", "query", "page_size", "page_token", "filter", "method", "omit_parts", "min_revision", "ignore_staleness", "item_namespaces")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +195,7 @@ class SearchTurnsRequest(_message.Message):
     OMIT_PARTS_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     IGNORE_STALENESS_FIELD_NUMBER: _ClassVar[int]
+    ITEM_NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     conversation: str
     user_id: str
     query: str
@@ -203,19 +206,22 @@ class SearchTurnsRequest(_message.Message):
     omit_parts: bool
     min_revision: int
     ignore_staleness: bool
-    def __init__(self, conversation: _Optional[str] = ..., user_id: _Optional[str] = ..., query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[TurnFilter, _Mapping]] = ..., method: _Optional[_Union[SearchMethod, str]] = ..., omit_parts: bool = ..., min_revision: _Optional[int] = ..., ignore_staleness: bool = ...) -> None: ...
+    item_namespaces: _containers.RepeatedCompositeFieldContainer[_resources_pb2.ItemNamespace]
+    def __init__(self, conversation: _Optional[str] = ..., user_id: _Optional[str] = ..., query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[TurnFilter, _Mapping]] = ..., method: _Optional[_Union[SearchMethod, str]] = ..., omit_parts: bool = ..., min_revision: _Optional[int] = ..., ignore_staleness: bool = ..., item_namespaces: _Optional[_Iterable[_Union[_resources_pb2.ItemNamespace, _Mapping]]] = ...) -> None: ...
 
 class SearchTurnsResponse(_message.Message):
-    __slots__ = ("hits", "next_page_token", "revision", "shortfalls")
+    __slots__ = ("hits", "next_page_token", "revision", "shortfalls", "items")
     HITS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     SHORTFALLS_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[SearchHit]
     next_page_token: str
     revision: int
     shortfalls: _containers.RepeatedCompositeFieldContainer[Shortfall]
-    def __init__(self, hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., revision: _Optional[int] = ..., shortfalls: _Optional[_Iterable[_Union[Shortfall, _Mapping]]] = ...) -> None: ...
+    items: _containers.RepeatedCompositeFieldContainer[_resources_pb2.ItemHit]
+    def __init__(self, hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., revision: _Optional[int] = ..., shortfalls: _Optional[_Iterable[_Union[Shortfall, _Mapping]]] = ..., items: _Optional[_Iterable[_Union[_resources_pb2.ItemHit, _Mapping]]] = ...) -> None: ...
 
 class SearchHit(_message.Message):
     __slots__ = ("turn", "score", "passage")
