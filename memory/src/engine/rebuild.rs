@@ -44,8 +44,8 @@ impl Engine {
         &self,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<u64, EngineError> {
-        self.queue_everything().await?;
-        let total = self.outbox.backlog();
+        // Counted as they are queued: the first may be done before the last is.
+        let total = self.queue_everything().await?;
         let mut tick = tokio::time::interval(TELL_EVERY);
         let finished = self.outbox.wait_until(|| self.outbox.backlog() == 0);
         tokio::pin!(finished);
@@ -236,10 +236,16 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
+<<<<<<< HEAD
     /// Queues the derivation of every turn and every item of every tenant.
     async fn queue_everything(&self) -> Result<(), EngineError> {
         self.queue(&|from, until| Task::Rebuild { from, until }).await?;
         self.queue_items().await
+=======
+    /// Queues the derivation of every turn of every tenant. Returns how many.
+    async fn queue_everything(&self) -> Result<u64, EngineError> {
+        self.queue(&|from, until| Task::Rebuild { from, until }).await
+>>>>>>> mends
     }
 
     /// Queues a task over every turn of every tenant. Returns how many turns.
