@@ -236,16 +236,12 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
-<<<<<<< HEAD
-    /// Queues the derivation of every turn and every item of every tenant.
-    async fn queue_everything(&self) -> Result<(), EngineError> {
-        self.queue(&|from, until| Task::Rebuild { from, until }).await?;
-        self.queue_items().await
-=======
-    /// Queues the derivation of every turn of every tenant. Returns how many.
+    /// Queues the derivation of every turn and every item of every tenant. Returns how
+    /// many turns.
     async fn queue_everything(&self) -> Result<u64, EngineError> {
-        self.queue(&|from, until| Task::Rebuild { from, until }).await
->>>>>>> mends
+        let turns = self.queue(&|from, until| Task::Rebuild { from, until }).await?;
+        self.queue_items().await?;
+        Ok(turns)
     }
 
     /// Queues a task over every turn of every tenant. Returns how many turns.
