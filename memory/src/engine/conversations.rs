@@ -135,6 +135,10 @@ impl Engine {
             }
             None => 0,
         };
+        if let Some(fork) = &fork {
+            let root = self.root_of(tenant, &fork.parent.id)?;
+            batch.put(keys::root(tenant, &id), encode(&root)?);
+        }
         let (forked_from, shared) = fork.map_or((None, Vec::new()), |fork| {
             (Some((fork.parent.id.clone(), fork.at)), fork.shared)
         });
@@ -208,6 +212,11 @@ impl Engine {
             && let Some(head) = self.heads.cell(tenant, &root)?.stored()
             && let Some((parent, _)) = &head.forked_from
         {
+            // Noted when it was made, since its parent may go; older forks have none.
+            let key = keys::root(tenant, &root);
+            if let Some(bytes) = self.store.get(&key)? {
+                return Ok(decode(&key, &bytes)?);
+            }
             root = parent.clone();
         }
         Ok(root)

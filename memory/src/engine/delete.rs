@@ -59,6 +59,7 @@ impl Engine {
         if !head.request_id.is_empty() {
             batch.delete(keys::creation(tenant, &head.request_id));
         }
+        batch.delete(keys::root(tenant, id));
         let ancestors = || head.shared.iter().map(|segment| &segment.conversation);
         for ancestor in ancestors() {
             batch.delete(keys::child(tenant, ancestor, id));

@@ -237,11 +237,10 @@ impl Engine {
     }
 
     /// Queues the derivation of every turn and every item of every tenant. Returns how
-    /// many turns.
+    /// many turns and namespaces of items.
     async fn queue_everything(&self) -> Result<u64, EngineError> {
         let turns = self.queue(&|from, until| Task::Rebuild { from, until }).await?;
-        self.queue_items().await?;
-        Ok(turns)
+        Ok(turns + self.queue_items().await?)
     }
 
     /// Queues a task over every turn of every tenant. Returns how many turns.

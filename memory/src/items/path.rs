@@ -141,7 +141,11 @@ mod tests {
             "parts": [{"text": "one"}, {"text": "two", "tags": ["x", "y"]}, {"none": null}],
         });
         let path = IndexPath::parse(path).unwrap();
-        let found: Vec<String> = path.follow(&value).iter().map(ToString::to_string).collect();
+        let mut found: Vec<String> = path.follow(&value).iter().map(ToString::to_string).collect();
+        // Fields stand in the order of the map, which is the build's choice.
+        found.sort();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
         assert_eq!(found, expected, "{path:?}");
     }
 

@@ -160,22 +160,22 @@ async fn a_probed_conversation_asks_its_own_windows_for_what_was_said() {
     world.settle(&c).await;
     // The round is due at the fourth turn, and there is a window of its own by now.
     world.say(&c, &["so be it"]).await;
-    let all = [Probed { source: 2, recalled: true }, Probed { source: 1, recalled: true }];
-    assert_eq!(probed_at(&world, &c, 4).await, all);
+    // Distances 2 and 3 are one point: the nearest fact is asked for.
+    assert_eq!(probed_at(&world, &c, 4).await, [Probed { source: 2, recalled: true }]);
     let probes = world.engine.tally().totals().tenants[&tenant()].probes;
-    assert_eq!((probes.measured, probes.present), (2, 2));
+    assert_eq!((probes.measured, probes.present), (1, 1));
     let request = CohortRequest { metric: CohortMetric::Recall, ..CohortRequest::default() };
     let cohort = world.engine.cohort_degradation(&tenant(), request).await.expect("measured");
     let by_distance = cohort.cohort.by_distance.iter();
     let by_distance: Vec<_> = by_distance.map(|point| (point.from, point.level.mean)).collect();
-    assert_eq!(by_distance, [(2, 1.0)], "distances 2 and 3 are one point");
+    assert_eq!(by_distance, [(2, 1.0)]);
+    // A probe is no window of the conversation.
+    let before = known(&world, &c).await;
+    assert_eq!((before.turns[&2].windows.len(), before.turns[&4].windows.len()), (1, 0));
     // What was erased is in no curve.
-    world.engine.forget_turns(&tenant(), &c, &[1]).await.expect("forgotten");
+    world.engine.forget_turns(&tenant(), &c, &[2]).await.expect("forgotten");
     world.drain().await;
-    assert_eq!(probed_at(&world, &c, 4).await, all[..1]);
-    // No window, no use, nothing but the records.
-    assert_eq!(known(&world, &c).await.turns[&2].windows.len(), 1);
-    assert!(known(&world, &c).await.turns[&4].windows.is_empty());
+    assert_eq!(known(&world, &c).await.turns[&4].probes, []);
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ mod paths;
 mod pins;
 mod prices;
 mod probes;
-mod rerank;
 mod proxy;
+mod rerank;
 mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -23,8 +23,8 @@ pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
 pub use prices::Prices;
 pub use probes::ProbeTable;
-pub use rerank::RerankSettings;
 pub use proxy::{ModelTokenizers, ProxySettings, ProxyTable, UpstreamSettings};
+pub use rerank::RerankSettings;
 pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};

@@ -54,17 +54,19 @@ impl Engine {
         }
     }
 
-    /// Queues embedding every item of every tenant again.
-    pub(in crate::engine) async fn queue_items(&self) -> Result<(), EngineError> {
+    /// Queues embedding every item of every tenant again. Returns how many namespaces.
+    pub(in crate::engine) async fn queue_items(&self) -> Result<u64, EngineError> {
+        let mut namespaces = 0;
         for tenant in self.tenants()? {
             for namespace in self.namespaces_of(&tenant)? {
                 let held = self.namespaces.lock(&keys::namespace(&tenant, &namespace)).await;
                 let mut batch = Batch::new();
                 let queued = self.enqueue_item(&mut batch, &tenant, &namespace, None)?;
                 self.commit_items(held, batch, Some(queued)).await?;
+                namespaces += 1;
             }
         }
-        Ok(())
+        Ok(namespaces)
     }
 
     fn namespaces_of(&self, tenant: &TenantId) -> Result<Vec<Namespace>, EngineError> {

@@ -8,6 +8,7 @@
 //! len tenant 'C' len conv                conversation head
 //! len tenant 'U' len user len conv       user -> conversation
 //! len tenant 'K' len parent len child    fork child of a conversation
+//! len tenant 'O' len fork                fork -> root of its branches
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'B' day:u32                 what the tenant used on a day
 //! len tenant 'N' labels 0                namespace that holds items
@@ -189,6 +190,13 @@ pub fn child(of: &TenantId, parent: &ConversationId, child: &ConversationId) -> 
 pub fn children_prefix(of: &TenantId, parent: &ConversationId) -> Key {
     let mut key = tenant(of, b'K');
     push_short(&mut key, parent.as_str());
+    key
+}
+
+/// What the talk that a fork is a branch of began as.
+pub fn root(of: &TenantId, fork: &ConversationId) -> Key {
+    let mut key = tenant(of, b'O');
+    push_short(&mut key, fork.as_str());
     key
 }
 
