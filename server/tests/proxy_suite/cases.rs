@@ -197,7 +197,6 @@ impl Play<'_> {
         let request = pb::ForgetTurnsRequest {
             conversation: format!("conversations/{conversation}"),
             sequences: vec![sequence],
-            ..Default::default()
         };
         self.setup.client().conversations().forget_turns(request).await.unwrap();
     }
