@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import RunnableLambda
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import InjectedStore, create_react_agent
@@ -106,7 +105,7 @@ async def test_index_says_what_is_found(both: Both) -> None:
     await both("put", namespace, "none", value, index=False)
     found = await both("search", namespace, query="an anchor")
     assert [item.key for item in found] == ["parts", "none"]
-    assert found[0].score > 0.9
+    assert found[0].score > 0.8
     assert found[1].score is None
 
 
@@ -232,7 +231,7 @@ class State(TypedDict):
     answer: str
 
 
-def graph(store: BaseStore) -> Any:
+def graph(store: BaseStore, awaited: bool) -> Any:
     """Remembers what is said, and answers with what it found before."""
 
     def look(state: State, *, store: BaseStore) -> dict[str, str]:
@@ -250,8 +249,8 @@ def graph(store: BaseStore) -> Any:
         await store.aput(("memories",), uuid4().hex, {"text": state["said"]})
 
     builder = StateGraph(State)
-    builder.add_node("look", RunnableLambda(look, alook))
-    builder.add_node("keep", RunnableLambda(keep, akeep))
+    builder.add_node("look", alook if awaited else look)
+    builder.add_node("keep", akeep if awaited else keep)
     builder.add_edge(START, "look")
     builder.add_edge("look", "keep")
     builder.add_edge("keep", END)
@@ -259,7 +258,7 @@ def graph(store: BaseStore) -> Any:
 
 
 async def test_a_graph_remembers_across_threads(both: Both) -> None:
-    compiled = graph(both.store)
+    compiled = graph(both.store, both.awaited)
 
     async def say(text: str) -> str:
         given = {"said": text, "answer": ""}
