@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, search::Scope};
+use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, scopes::Scope};
 use crate::{
     context::{self, Query},
     index::Branch,

@@ -1,11 +1,12 @@
-//! Create, read, list and change conversations, and branch them.
+//! Create, read, list and change conversations.
 
-use std::{collections::HashSet, ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
     Conversation, ConversationPatch, Engine, EngineError, NewConversation,
+    branches::Fork,
     heads::Cell,
     records::{Creation, Head, OutboxEntry, StoredSegment, Task, decode, encode},
     validate,
@@ -32,52 +33,8 @@ impl Engine {
         self.create(tenant, new, None, locks).await
     }
 
-    /// Starts a branch that shares the turns up to `at` without a copy, and has
-    /// copies of what the caller had pinned by then.
-    ///
-    /// # Errors
-    /// `Invalid` when `at` is behind the newest turn, `NotFound`,
-    /// `LimitReached` for too long a chain of forks, and those of a creation.
-    pub async fn fork_conversation(
-        &self,
-        tenant: &TenantId,
-        parent: &ConversationId,
-        at: Sequence,
-        mut new: NewConversation,
-    ) -> Result<Conversation, EngineError> {
-        let cell = self.heads.cell(tenant, parent)?;
-        cell.head()?;
-        let mut locks = self.creation_lock(tenant, &new).await;
-        // The parent's writers wait: it must not be deleted before the fork's
-        // mark on it is durable.
-        let writer = cell.write().await;
-        let head = cell.head()?;
-        if at > head.last_sequence {
-            return Err(EngineError::invalid(
-                "at_sequence",
-                format!("is {at}, the conversation ends at {}", head.last_sequence),
-            ));
-        }
-        new.user_id.clone_from(&head.user_id);
-        new.title.clone_from(&head.title);
-        new.labels.clone_from(&head.labels);
-        validate::conversation(&new, &self.limits)?;
-        let shared = shared_segments(&cell, &head, at);
-        if shared.len() as u64 > self.limits.fork_depth {
-            return Err(EngineError::LimitReached {
-                limit: "fork_depth",
-                max: self.limits.fork_depth,
-                detail: format!("{parent} is the end of a chain of {} forks", head.shared.len()),
-                retry: false,
-            });
-        }
-        let fork = Fork { parent: Arc::clone(&cell), at, shared };
-        locks.extend(writer.into_locks());
-        self.create(tenant, new, Some(fork), locks).await
-    }
-
     /// The lock of a request id: always taken before that of a conversation.
-    async fn creation_lock(
+    pub(super) async fn creation_lock(
         &self,
         tenant: &TenantId,
         new: &NewConversation,
@@ -88,7 +45,7 @@ impl Engine {
         vec![self.creations.lock(&keys::creation(tenant, &new.request_id)).await]
     }
 
-    async fn create(
+    pub(super) async fn create(
         &self,
         tenant: &TenantId,
         new: NewConversation,
@@ -195,31 +152,6 @@ impl Engine {
                 existing: format!("conversations/{id}"),
             }),
         }
-    }
-
-    /// The conversation that a branch goes back to through all of its forks; itself
-    /// if it is none. Branches of the same root are versions of one talk: what one
-    /// of them says beyond what it shares was edited away in the others.
-    pub(super) fn root_of(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Result<ConversationId, EngineError> {
-        let mut root = id.clone();
-        // The id of a deleted parent may have become that of a fork of its child.
-        let mut seen = HashSet::new();
-        while seen.insert(root.clone())
-            && let Some(head) = self.heads.cell(tenant, &root)?.stored()
-            && let Some((parent, _)) = &head.forked_from
-        {
-            // Noted when it was made, since its parent may go; older forks have none.
-            let key = keys::root(tenant, &root);
-            if let Some(bytes) = self.store.get(&key)? {
-                return Ok(decode(&key, &bytes)?);
-            }
-            root = parent.clone();
-        }
-        Ok(root)
     }
 
     /// Reads one conversation.
@@ -387,27 +319,6 @@ fn given(new: &NewConversation, fork: Option<&Fork>) -> Result<[u8; 32], EngineE
         None => encode(&(&new.user_id, &new.title, &new.labels))?,
     };
     Ok(*blake3::hash(&encoded).as_bytes())
-}
-
-/// Where a fork comes from.
-struct Fork {
-    parent: Arc<Cell>,
-    at: Sequence,
-    shared: Vec<StoredSegment>,
-}
-
-/// The segments of a branch up to a sequence, empty ones left out.
-fn shared_segments(cell: &Cell, head: &Head, at: Sequence) -> Vec<StoredSegment> {
-    cell.branch(head)
-        .segments
-        .into_iter()
-        .filter(|segment| segment.from <= at)
-        .map(|segment| StoredSegment {
-            conversation: segment.conversation,
-            from: segment.from,
-            until: segment.until.min(at),
-        })
-        .collect()
 }
 
 fn taken(id: &ConversationId) -> EngineError {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Engine, EngineError, PinnedFact, search::Scope, staleness::ShownEdge, standing::StandingFacts,
+    Engine, EngineError, PinnedFact, scopes::Scope, staleness::ShownEdge, standing::StandingFacts,
 };
 use crate::{
     facts::{Cause, Fact, FactEdge, TurnMark},

@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use super::{
-    Engine, EngineError, late_marks::LateMarks, ledger::Ledger, search::Scope,
+    Engine, EngineError, late_marks::LateMarks, ledger::Ledger, scopes::Scope,
     standing::StandingFacts,
 };
 use crate::{

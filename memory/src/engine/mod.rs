@@ -1,14 +1,14 @@
 //! The public face of the domain: what the server calls.
 //!
 //! One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change, fork, with [`fork_facts`]), [`turns`] and [`imports`] (read, import),
-//! [`forget`] and [`delete`] (erase),
-//! [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
-//! [`fact_records`]; [`detected`] those of the service), [`search`], [`window`], both
-//! with [`rerank`], and [`items`]. Behind them: [`heads`] orders the
-//! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the
-//! turns without reading them, [`windows`] remembers what was built,
-//! [`degradation`] measures turns and windows, [`rebuild`] derives everything again.
+//! change), [`branches`] (fork, with [`fork_facts`]), [`turns`] and [`imports`]
+//! (read, import), [`forget`] and [`delete`] (erase), [`facts`] (pins, with
+//! [`fact_standing`], [`standing`], [`fact_turns`] and [`fact_records`]; [`detected`]
+//! those of the service), [`search`] and [`window`] over [`scopes`], both with
+//! [`rerank`], and [`items`]. Behind them: [`heads`] orders the writers of a
+//! conversation, [`commit`] ends every write, [`catalog`] knows the turns without
+//! reading them, [`windows`] remembers what was built, [`degradation`] measures turns
+//! and windows, [`rebuild`] derives everything again.
 //!
 //! Invariants: every call names its tenant and sees nothing of another; an
 //! answer to a write means fsync; nothing here knows the wire.
@@ -16,6 +16,7 @@
 mod api;
 mod append;
 mod asked;
+mod branches;
 pub(crate) mod catalog;
 mod commit;
 mod conversations;
@@ -50,6 +51,7 @@ mod rebuild;
 pub(crate) mod records;
 mod rerank;
 mod said;
+mod scopes;
 mod search;
 pub(crate) mod source;
 mod staleness;

@@ -1,7 +1,7 @@
 //! The pins of a window: the facts that hold as of a turn, or, for a question
 //! about change or history, those of the caller that do not too, marked.
 
-use super::{Engine, EngineError, PinnedFact, search::Scope};
+use super::{Engine, EngineError, PinnedFact, scopes::Scope};
 use crate::{
     context::{Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},

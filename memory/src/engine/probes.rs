@@ -7,7 +7,7 @@
 //! only ever adds; at most as many come back as may be live, the most useful.
 
 use super::{
-    Engine, EngineError, PinnedFact, commit::Publish, fact_records::put_fact, search::Scope,
+    Engine, EngineError, PinnedFact, commit::Publish, fact_records::put_fact, scopes::Scope,
     window::CHAT_SUMMARY_SHARE,
 };
 use crate::{

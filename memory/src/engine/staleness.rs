@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, search::Scope};
+use super::{Engine, EngineError, scopes::Scope};
 use crate::{
     context::{Marks, Window},
     facts::Cause,

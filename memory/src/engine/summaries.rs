@@ -6,7 +6,7 @@
 
 use super::{
     Engine, EngineError, PinnedFact, commit::Publish, folded::Folded, records::encode,
-    search::Scope, turns::scan_turns,
+    scopes::Scope, turns::scan_turns,
 };
 use crate::{
     context::SummaryUnit,

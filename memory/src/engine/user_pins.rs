@@ -8,7 +8,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, Shortfall, pins::pin_of, search::Scope};
+use super::{Engine, EngineError, Shortfall, pins::pin_of, scopes::Scope};
 use crate::{
     context::{Pin, Window, Yielded},
     facts::{

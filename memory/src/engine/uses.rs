@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::{
     Engine,
     records::{Used, decode, encode},
-    search::Scope,
+    scopes::Scope,
 };
 use crate::{
     context::{Section, Window},

@@ -18,7 +18,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, ShownEdge, records::decode, search::Scope, source::scan_sequences,
+    Engine, EngineError, ShownEdge, records::decode, scopes::Scope, source::scan_sequences,
 };
 use crate::{
     staleness::{EdgeKind, Staleness, Timeline},

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    ContextOutcome, ContextRequest, Shortfall, ShownEdge, search::Scope, validate::part_bytes,
+    ContextOutcome, ContextRequest, Shortfall, ShownEdge, scopes::Scope, validate::part_bytes,
 };
 use crate::{
     context::{Carried, Item, Message, PrefixPiece, TurnCost},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     context::{self, Marks, Query, TurnReader, Window, WindowInput, WindowOptions},
-    engine::{Engine, EngineError, pins::RetiredPins, search::Scope},
+    engine::{Engine, EngineError, pins::RetiredPins, scopes::Scope},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 

@@ -13,7 +13,7 @@ use crate::{
     degradation::{Action, Health, HealthState, TurnSignals, WindowSignals},
     engine::{
         ContextRequest, Engine, EngineError, Reanchoring, catalog::part_of, records::decode,
-        search::Scope, source::scan_sequences, watching::Watched,
+        scopes::Scope, source::scan_sequences, watching::Watched,
     },
     store::keys::Kind,
     turn::{ConversationId, Sequence, TenantId},

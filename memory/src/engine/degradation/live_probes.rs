@@ -5,20 +5,16 @@
 //! beside the request; a probe moves no prefix, counts as no use of a turn and is no
 //! window of the conversation; what was replaced or has expired is not asked for.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use crate::{
     context::{Query, Window},
     degradation::{Cloze, PROBES_VERSION, ProbeRound, Probed, probe_distances},
     engine::{
         ContextRequest, DEFAULT_TOKENIZER, Engine, EngineError, Reanchoring, SupersededTurns,
-        commit::Publish,
-        proposals::proposals,
-        records::{decode, encode},
-        search::Scope,
-        windows::WindowKey,
+        commit::Publish, proposals::proposals, records::encode, scopes::Scope, windows::WindowKey,
     },
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    store::{Batch, StoreError, keys, keys::Kind},
     turn::{ConversationId, Role, Sequence, TenantId},
 };
 
@@ -92,7 +88,7 @@ impl Engine {
         id: &ConversationId,
         round: &ProbeRound,
         question: String,
-    ) -> Result<std::sync::Arc<Window>, EngineError> {
+    ) -> Result<Arc<Window>, EngineError> {
         let request = ContextRequest {
             query: question.clone(),
             budget: round.budget,
@@ -154,21 +150,6 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<ProbeRound>, StoreError> {
-        let start = keys::at_sequence(tenant, id, Kind::Probes, from);
-        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Probes, until));
-        let mut rounds = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(round) => rounds.push(round),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() {
-                std::ops::ControlFlow::Continue(())
-            } else {
-                std::ops::ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(rounds), Err)
+        self.kept_at(Kind::Probes, (tenant, id), (from, until))
     }
 }

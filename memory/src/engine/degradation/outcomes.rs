@@ -4,8 +4,6 @@
 //! Invariant: outcomes are data and not derived; they go only with their turn or
 //! conversation.
 
-use std::ops::ControlFlow;
-
 use crate::{
     degradation::{MAX_OUTCOMES, Outcome},
     engine::{
@@ -13,7 +11,7 @@ use crate::{
         commit::Publish,
         records::{decode, encode},
     },
-    store::{Batch, Direction, StoreError, keys, keys::Kind},
+    store::{Batch, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -108,21 +106,12 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<Outcome>, StoreError> {
-        let start = keys::at_sequence(tenant, id, Kind::Outcome, from);
-        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Outcome, until));
-        let mut outcomes: Vec<Outcome> = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
+        let mut outcomes: Vec<Outcome> =
+            self.kept_at(Kind::Outcome, (tenant, id), (from, until))?;
         outcomes.sort_by(|a, b| {
             (a.sequence, a.recorded_at, &a.id).cmp(&(b.sequence, b.recorded_at, &b.id))
         });
-        failed.map_or(Ok(outcomes), Err)
+        Ok(outcomes)
     }
 
     /// A page of all outcomes of a conversation, by turn: those of turns behind

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
+use serde::de::DeserializeOwned;
+
 use crate::{
     degradation::{Outcome, Probed, TurnSignals, WindowSignals},
     engine::{Engine, EngineError, catalog::part_of, records::decode, source::scan_sequences},
@@ -99,17 +101,28 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<WindowSignals>, StoreError> {
-        let start = keys::at_sequence(tenant, id, Kind::Window, from);
-        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Window, until));
-        let mut windows = Vec::new();
+        self.kept_at(Kind::Window, (tenant, id), (from, until))
+    }
+
+    /// The records of one kind that a conversation keeps itself at turns of a range,
+    /// in the order of their keys.
+    pub(in crate::engine) fn kept_at<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        (tenant, id): (&TenantId, &ConversationId),
+        (from, until): (Sequence, Sequence),
+    ) -> Result<Vec<T>, StoreError> {
+        let start = keys::at_sequence(tenant, id, kind, from);
+        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, kind, until));
+        let mut kept = Vec::new();
         let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             match decode(key, &value) {
-                Ok(window) => windows.push(window),
+                Ok(record) => kept.push(record),
                 Err(error) => failed = Some(error),
             }
             if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
-        failed.map_or(Ok(windows), Err)
+        failed.map_or(Ok(kept), Err)
     }
 }

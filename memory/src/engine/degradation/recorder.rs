@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     context::Window,
     degradation::{WindowFacts, window_signals},
-    engine::{Engine, EngineError, commit::Publish, records::encode, search::Scope},
+    engine::{Engine, EngineError, commit::Publish, records::encode, scopes::Scope},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
     usage::{Meter, Usage, Waiting},
