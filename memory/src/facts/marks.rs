@@ -45,7 +45,8 @@ pub fn turn_marks<'a>(known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>)
     let known: Vec<(&Fact, &Standing)> = known.into_iter().collect();
     let by_id: HashMap<&FactId, &Fact> = known.iter().map(|(fact, _)| (&fact.id, *fact)).collect();
     let mut marks: Vec<TurnMark> = Vec::new();
-    for &(fact, standing) in &known {
+    // What the detector found marks no turn: that it yields to something is a guess.
+    for &(fact, standing) in known.iter().filter(|(fact, _)| !fact.origin.is_detector()) {
         for link in &fact.turns {
             let mut mark = |by: &Fact| {
                 let rejected = by.has_rejected(&Cause::Turn(link.turn));

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Version of the rules for edges of facts: with another, all are drawn again.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 /// What a turn does to a fact is kept from here on: a pin is kept on purpose.
 const LEAST_CONFIDENCE: f32 = 0.7;
 /// The same by the words of whole sentences alone.
@@ -150,7 +150,9 @@ fn best<'a>(held: Held<'_>, heard: &'a Heard) -> Option<(&'a Clause, Found)> {
             settles(claim, held.told, clause),
             takes_back(claim, clause),
             takes_back_of(claim, held.told, clause, heard.sequence),
-            by_words(claim, clause),
+            // The rules read short statements; a sentence that the detector took from talk
+            // ("I'm trying to .., and I prefer ..") shares its frame with many others.
+            by_words(claim, clause).filter(|_| !held.fact.origin.is_detector()),
         ];
         let back = held.replaced.iter().filter_map(|old| goes_back(old.value.as_ref()?, clause));
         let all = all.into_iter().flatten().chain(back);
