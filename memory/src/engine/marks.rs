@@ -154,6 +154,8 @@ impl<'a> Marking<'a> {
         counter: &dyn TokenCounter,
     ) -> Result<(), EngineError> {
         let mut at = 0;
+        // What was brought brings nothing itself: a chain of guesses would fill the window.
+        let mut brought: HashSet<Sequence> = HashSet::new();
         while let Some(found) = self.retrieved.get(at) {
             let (sequence, score) = (found.cost.sequence, found.score);
             if found.conversation == one.of {
@@ -165,10 +167,12 @@ impl<'a> Marking<'a> {
                     at += 1;
                 }
                 let sides = open_sides(one, timeline, sequence);
+                let sides = sides.filter(|_| !brought.contains(&sequence));
                 let sides: Vec<Sequence> = sides.map(|(other, _)| other).collect();
                 for other in sides {
                     if let Some(turn) = self.take_from(one, other, at, score, counter)? {
                         self.retrieved.insert(at + 1, turn);
+                        brought.insert(other);
                     }
                 }
             }
