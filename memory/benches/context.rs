@@ -94,6 +94,7 @@ fn pins() -> Vec<Pin> {
         },
         authority: Role::User,
         conversation: None,
+        whole_turn: false,
         said_at: Some(Timestamp::UNIX_EPOCH),
         mark: None,
     };

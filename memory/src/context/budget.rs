@@ -60,18 +60,27 @@ pub(super) fn planned_tokens(options: &WindowOptions, picks: &[Pick]) -> u64 {
     units + opened.map(|block| quote::opening(block, options)).sum::<u64>()
 }
 
-/// Chooses what fits into `room` tokens, best first. `verbatim` are the turns
-/// that stand in the window already, as sorted indices into the history, and
-/// `quoted` those that stand in another message of excerpts.
+/// What stands in a window already.
+#[derive(Clone, Copy)]
+pub(super) struct Stands<'a> {
+    /// Turns as they were said: sorted indices into the history.
+    pub(super) verbatim: &'a [usize],
+    /// Turns in another message of excerpts.
+    pub(super) quoted: &'a [Pick],
+    /// Turns that pins say all of. They are quoted only where there is something to
+    /// be said of them.
+    pub(super) pinned: &'a HashSet<(Option<&'a ConversationId>, Sequence)>,
+}
+
+/// Chooses what fits into `room` tokens, best first.
 pub(super) fn pack(
     options: &WindowOptions,
     input: &WindowInput<'_>,
-    verbatim: &[usize],
-    quoted: &[Pick],
+    stands: Stands<'_>,
     room: u64,
 ) -> Vec<Pick> {
-    let mut packing = Packing { input, verbatim, taken: HashSet::new(), elsewhere: HashSet::new() };
-    quoted.iter().for_each(|pick| packing.take(pick));
+    let mut packing = Packing { input, stands, taken: HashSet::new(), elsewhere: HashSet::new() };
+    stands.quoted.iter().for_each(|pick| packing.take(pick));
     // What the first unit of each message costs beside itself.
     let mut opening = EXCERPT_BLOCKS.map(|block| (block, quote::opening(block, options)));
     let mut room = room;
@@ -127,7 +136,7 @@ fn ranked(options: &WindowOptions, retrieved: &[RetrievedTurn]) -> Vec<usize> {
 /// What is in the window so far.
 struct Packing<'a> {
     input: &'a WindowInput<'a>,
-    verbatim: &'a [usize],
+    stands: Stands<'a>,
     taken: HashSet<Sequence>,
     elsewhere: HashSet<(ConversationId, Sequence)>,
 }
@@ -141,7 +150,13 @@ impl Packing<'_> {
         if marks.is_dropped(retrieved.conversation.as_ref(), cost.sequence) {
             return None;
         }
-        if let Some(other) = &retrieved.conversation {
+        let of = retrieved.conversation.as_ref();
+        if self.stands.pinned.contains(&(of, cost.sequence))
+            && marks.get(of, cost.sequence).is_none()
+        {
+            return None;
+        }
+        if let Some(other) = of {
             // What belongs to a tool call there is not known here, so it stays away.
             let stays_away = cost.is_blank()
                 || cost.in_tool_call()
@@ -157,8 +172,8 @@ impl Packing<'_> {
         let mut turns = Vec::new();
         for member in tools::unit(history, at) {
             let turn = history.get(member)?;
-            let again =
-                self.verbatim.binary_search(&member).is_ok() || self.taken.contains(&turn.sequence);
+            let again = self.stands.verbatim.binary_search(&member).is_ok()
+                || self.taken.contains(&turn.sequence);
             if again {
                 return None;
             }

@@ -23,6 +23,8 @@ pub struct Pin {
     /// Another conversation of the user that it comes from, or absent for the
     /// window's own.
     pub conversation: Option<ConversationId>,
+    /// It says all that its source turn says, word for word.
+    pub whole_turn: bool,
     /// When the source was said, if it has one.
     pub said_at: Option<Timestamp>,
     /// What is to be said of it beside its words.

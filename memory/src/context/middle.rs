@@ -6,8 +6,10 @@
 //! be pushed out by what changes; one that is chosen anew takes what the recent
 //! turns leave.
 
+use std::collections::HashSet;
+
 use super::{
-    budget::{self, Pick},
+    budget::{self, Pick, Stands},
     carried::Carried,
     cost::TurnCost,
     ellipsis::is_elliptical,
@@ -15,7 +17,7 @@ use super::{
     options::{MIN_FRESH_SHARE, TemplateOverhead, WindowOptions},
     recent, tools,
 };
-use crate::turn::{Role, Sequence};
+use crate::turn::{ConversationId, Role, Sequence};
 
 /// Share of the budget that the last exchange may claim for a query that does not
 /// lean on it: in a small window a long answer would leave no room for what the
@@ -43,13 +45,15 @@ pub(super) struct Middle {
 }
 
 /// Where the query stands in the history, and what is given.
-pub(super) struct Frame {
+pub(super) struct Frame<'a> {
     /// Index at which the query stands.
     pub(super) query_at: usize,
     /// Indices of the turns behind it, which stand verbatim.
     pub(super) behind: Vec<usize>,
     /// Tokens for the middle.
     pub(super) room: u64,
+    /// Turns that pins say all of, see [`budget::pack`].
+    pub(super) pinned: HashSet<(Option<&'a ConversationId>, Sequence)>,
 }
 
 impl Middle {
@@ -57,11 +61,11 @@ impl Middle {
     pub(super) fn plan(
         options: &WindowOptions,
         input: &WindowInput<'_>,
-        frame: Frame,
+        frame: Frame<'_>,
         carried: Option<&Carried>,
     ) -> Self {
         let history = input.history;
-        let Frame { query_at, behind, room } = frame;
+        let Frame { query_at, behind, room, pinned } = frame;
         let exchange = if options.stretch_recent {
             last_exchange(history, query_at, options.overhead)
         } else {
@@ -94,11 +98,14 @@ impl Middle {
         if kept.is_none() && !whole {
             let room = left.saturating_sub(options.share(MIN_FRESH_SHARE));
             let room = room.min(options.share(options.carried_share));
-            middle.carried = budget::pack(options, input, &middle.verbatim, &[], room);
+            let stands = Stands { verbatim: &middle.verbatim, quoted: &[], pinned: &pinned };
+            middle.carried = budget::pack(options, input, stands, room);
             middle.carried_room = budget::planned_tokens(options, &middle.carried);
             left = left.saturating_sub(middle.carried_room);
         }
-        middle.picks = budget::pack(options, input, &middle.verbatim, &middle.carried, left);
+        let stands =
+            Stands { verbatim: &middle.verbatim, quoted: &middle.carried, pinned: &pinned };
+        middle.picks = budget::pack(options, input, stands, left);
         middle.picks_room = left;
         middle
     }

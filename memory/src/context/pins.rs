@@ -11,6 +11,7 @@ use super::{
     options::WindowOptions,
     quote::{self, Block, Sealed, narrow},
 };
+use crate::turn::{ConversationId, Sequence};
 
 /// Pins that do not fit after which no further one is tried.
 const MAX_MISFITS: usize = 16;
@@ -138,6 +139,13 @@ impl<'a> PinPlan<'a> {
     /// Indices of the chosen pins, the most useful first.
     pub(super) fn chosen(&self) -> Vec<usize> {
         self.chosen.iter().map(|unit| unit.pin).collect()
+    }
+
+    /// Turns that chosen pins say all of, with the conversation of those of others.
+    pub(super) fn whole_turns(&self) -> impl Iterator<Item = (Option<&ConversationId>, Sequence)> {
+        let chosen = self.chosen.iter().filter_map(|unit| self.pins.get(unit.pin));
+        let whole = chosen.filter(|pin| pin.whole_turn && pin.mark.is_none());
+        whole.filter_map(|pin| Some((pin.conversation.as_ref(), pin.fact.source?)))
     }
 
     fn unit(&self, index: usize, pin: &Pin) -> Unit {

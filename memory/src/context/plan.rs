@@ -92,7 +92,8 @@ impl<'a> Plan<'a> {
         let summary = SummaryBlock::choose(options, input.summaries, share);
         room.take(summary.as_ref().map_or(0, |summary| summary.tokens(options)));
 
-        let frame = Frame { query_at, behind, room: room.left };
+        let pinned = pins.whole_turns().collect();
+        let frame = Frame { query_at, behind, room: room.left, pinned };
         let middle = Middle::plan(options, input, frame, carried);
         Ok(Self { pins, restated, summary, query, query_at, middle, yielded })
     }

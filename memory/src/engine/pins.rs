@@ -95,12 +95,17 @@ pub(super) fn pin_of(
         }
         None => None,
     };
+    let words = fact.text.split_whitespace().count();
+    // A caller's text need not be the turn's.
+    let is_verbatim = fact.origin.is_detector();
+    let whole_turn = is_verbatim && source.is_some_and(|turn| turn.words() <= words);
     let mut fact = fact.clone();
     // What holds no more must not push out what does.
     fact.required &= !is_retired;
     Some(Pin {
         authority: source.map_or(Role::System, |turn| turn.role),
         conversation: None,
+        whole_turn,
         said_at: source.map(|turn| turn.said_at),
         mark,
         fact,

@@ -50,6 +50,12 @@ pub struct TurnTraits {
 }
 
 impl TurnTraits {
+    /// Words of its text.
+    pub fn words(&self) -> usize {
+        // A count below 2^53, stored as its logarithm.
+        (f64::from(self.log_words).exp() - 1.0).round().max(0.0) as usize
+    }
+
     /// Looks at a turn.
     pub fn of(turn: &Turn) -> Self {
         let text = turn.searchable_text();
