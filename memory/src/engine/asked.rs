@@ -1,16 +1,21 @@
 //! What a window is asked for: the query or the last user turn, and the words
 //! that are searched for.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, scopes::Scope};
 use crate::{
     context::{self, Query},
     index::Branch,
     store::StoreError,
-    turn::{Role, Sequence, Turn},
+    turn::{Part, Role, Sequence, TenantId, Turn, searchable_text},
 };
 
+/// Bytes of a turn that is embedded ahead; a longer one would hold up queries.
+const AHEAD_BYTES: usize = 4 << 10;
 /// Turns before an elliptical one that are searched for with it.
 const EXCHANGE: u64 = 2;
 
@@ -37,6 +42,19 @@ impl Engine {
             EngineError::invalid("query", "is required: the conversation has no user turn yet")
         })?;
         Ok(Query::LastTurn(Arc::new(turn)))
+    }
+
+    /// Embeds a turn that a window is to be built for while it is still being stored:
+    /// among the texts that are taken in for everybody it would come late.
+    pub async fn embed_ahead(&self, tenant: &TenantId, speaker: &str, parts: &[Part]) {
+        let text = searchable_text(parts);
+        if text.len() > AHEAD_BYTES {
+            return;
+        }
+        let mut seen = HashSet::new();
+        let mut texts = self.derived_texts(speaker, &text);
+        texts.retain(|text| seen.insert(text.clone()));
+        self.embed.passages_ahead(tenant, texts).await;
     }
 
     fn last_user_turn(&self, own: &Scope) -> Result<Option<Sequence>, EngineError> {

@@ -166,11 +166,17 @@ impl Engine {
     /// Every text that the embedder may have seen of a turn by itself: its
     /// passages, its sentences, and the whole as a query.
     pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
-        let mut texts: Vec<String> =
-            passage_texts(&self.embed, turn).into_iter().map(|(_, text)| text).collect();
         let whole = turn.searchable_text();
-        texts.extend(PinDetector::sentences(&whole).into_iter().map(str::to_owned));
+        let mut texts = self.derived_texts(&turn.speaker, &whole);
         texts.extend(self.query_texts(&whole));
+        texts
+    }
+
+    /// What a turn is embedded by when it is taken in: its passages, then its sentences.
+    pub(super) fn derived_texts(&self, speaker: &str, text: &str) -> Vec<String> {
+        let passages = passage_texts(&self.embed, speaker, text).into_iter();
+        let mut texts: Vec<String> = passages.map(|(_, text)| text).collect();
+        texts.extend(PinDetector::sentences(text).into_iter().map(str::to_owned));
         texts
     }
 

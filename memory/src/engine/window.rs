@@ -38,6 +38,9 @@ const CHAT_CARRIED_SHARE: f32 = 0.53;
 pub(super) const CHAT_SUMMARY_SHARE: f32 = 0.1;
 /// Share for a question from outside: it is about the history.
 const QUESTION_RECENT_SHARE: f32 = 0.15;
+/// Share for pins that are not required, for such a question: those that it is about
+/// are found by search too.
+const QUESTION_PINNED_SHARE: f32 = 0.1;
 
 impl Engine {
     /// Builds the window for a query, or for the last user turn.
@@ -76,7 +79,12 @@ impl Engine {
         if turn.role != Role::User {
             return Err(EngineError::invalid("turn.role", "must be that of the user"));
         }
-        let appended = self.append_turns(tenant, id, vec![turn], expected_last_sequence).await?;
+        let (speaker, parts) = (turn.speaker.clone(), turn.parts.clone());
+        let (appended, ()) = tokio::join!(
+            self.append_turns(tenant, id, vec![turn], expected_last_sequence),
+            self.embed_ahead(tenant, &speaker, &parts),
+        );
+        let appended = appended?;
         let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
         self.wait_scored(tenant, id).await?;
         let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
@@ -208,6 +216,9 @@ impl Engine {
         let in_chat = matches!(query, Query::LastTurn(_));
         let usual_share = if in_chat { CHAT_RECENT_SHARE } else { QUESTION_RECENT_SHARE };
         let recent_share = request.recent_share.unwrap_or(usual_share);
+        let usual_share =
+            if in_chat { context::DEFAULT_PINNED_SHARE } else { QUESTION_PINNED_SHARE };
+        let pinned_share = request.pinned_share.unwrap_or(usual_share);
         let usual_share = if in_chat { CHAT_SUMMARY_SHARE } else { 0.0 };
         let summary_share = request.summary_share.unwrap_or(usual_share);
         let options = WindowOptions {
@@ -217,7 +228,7 @@ impl Engine {
             recent_share,
             stretch_recent: in_chat && request.recent_share.is_none(),
             carried_share: if in_chat { carried_share(recent_share) } else { 0.0 },
-            pinned_share: request.pinned_share.unwrap_or(context::DEFAULT_PINNED_SHARE),
+            pinned_share,
             summary_share,
             reanchor_share: if key.reanchors() { context::REANCHOR_SHARE } else { 0.0 },
             density_alpha: DENSITY_ALPHA,

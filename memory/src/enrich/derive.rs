@@ -266,7 +266,8 @@ impl Deriver {
         let mut texts = Vec::new();
         let mut spans = Vec::new();
         for (position, turn) in turns.iter().enumerate() {
-            for (range, text) in passage_texts(&self.embed, turn) {
+            let text = turn.searchable_text();
+            for (range, text) in passage_texts(&self.embed, &turn.speaker, &text) {
                 texts.push(text);
                 spans.push((position, range));
             }
@@ -353,13 +354,16 @@ impl Deriver {
 
 /// What is embedded of a turn: its passages, each led by the speaker's name
 /// where there is one, with their byte ranges in the searchable text.
-pub(crate) fn passage_texts(embed: &EmbedService, turn: &Turn) -> Vec<(Range<usize>, String)> {
-    let text = turn.searchable_text();
-    let ranges = embed.split(&text).into_iter();
+pub(crate) fn passage_texts(
+    embed: &EmbedService,
+    speaker: &str,
+    text: &str,
+) -> Vec<(Range<usize>, String)> {
+    let ranges = embed.split(text).into_iter();
     ranges
         .filter_map(|range| {
             let passage = text.get(range.clone())?;
-            let led = match turn.speaker.as_str() {
+            let led = match speaker {
                 "" => passage.to_owned(),
                 speaker => format!("{speaker}: {passage}"),
             };

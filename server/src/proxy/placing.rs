@@ -113,7 +113,8 @@ impl Placing<'_> {
                 Err(ProxyError::Contended) => continue,
                 found => found?,
             };
-            match self.store(&found).await {
+            let (stored, ()) = tokio::join!(self.store(&found), self.embed_ahead(&found));
+            match stored {
                 Ok((places, last)) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
                     let conversation = found.branch;
@@ -275,6 +276,14 @@ impl Placing<'_> {
         }
         self.request.check_sizes(known, self.engine.limits())?;
         self.request.check_order(known, &stored)
+    }
+
+    /// The window will be for the user's newest message.
+    async fn embed_ahead(&self, found: &Found) {
+        let newest = self.request.said.get(self.request.user);
+        if let Some(said) = newest.filter(|_| found.known <= self.request.user) {
+            self.engine.embed_ahead(self.tenant, &said.speaker, &said.parts).await;
+        }
     }
 
     /// Stores the messages that are new. Gives the sequences of all, and the newest.
