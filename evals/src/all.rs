@@ -19,13 +19,14 @@ use crate::{
 };
 
 /// Commands with their data sets' folder and the name of their result.
-const RUNS: [(&str, &str, &str); 17] = [
+const RUNS: [(&str, &str, &str); 18] = [
     ("sweep", "beam", "degradation --dataset sweep"),
     ("lost", "lost_in_conversation", "degradation --dataset lost_in_conversation"),
     ("distance-locomo", "locomo", "degradation --dataset locomo"),
     ("distance-beam", "beam", "degradation --dataset beam"),
     ("distance-longmemeval", "longmemeval", "degradation --dataset longmemeval"),
     ("distance-multichallenge", "multichallenge", "degradation --dataset multichallenge"),
+    ("signals", "longmemeval", "degradation --dataset signals"),
     ("retrieval-locomo", "locomo", "retrieval --dataset locomo"),
     ("retrieval-beam", "beam", "retrieval --dataset beam"),
     ("retrieval-longmemeval", "longmemeval", "retrieval --dataset longmemeval"),

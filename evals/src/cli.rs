@@ -352,6 +352,7 @@ mod tests {
             "pins --dataset prefeval --data d --distance 0,8,28,96",
             "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
             "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
+            "degradation --dataset signals --data d --limit 5",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",

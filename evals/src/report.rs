@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
-const HEADLINES: [&str; 25] = [
+const HEADLINES: [&str; 31] = [
     "recall@1",
     "recall@5",
     "recall@10",
@@ -44,6 +44,12 @@ const HEADLINES: [&str; 25] = [
     "far_over_near",
     "shard_coverage@1000",
     "all_shards@1000",
+    "user_repeats_precision",
+    "user_repeats_recall",
+    "user_repeats_false_alarms",
+    "user_corrects_precision",
+    "user_corrects_recall",
+    "user_corrects_false_alarms",
 ];
 
 /// The argument whose value is a secret: results are passed on.

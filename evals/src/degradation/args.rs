@@ -29,6 +29,8 @@ pub(crate) enum DegradationSet {
     /// Conversations that end where models fail; without evidence labels, so
     /// every earlier turn of the user counts as evidence.
     Multichallenge,
+    /// Turns labelled by hand: does the user repeat, or correct?
+    Signals,
 }
 
 /// Arguments of `degradation`.
@@ -44,10 +46,12 @@ pub(crate) struct DegradationArgs {
     /// `lost_in_conversation` the stem of a file.
     #[arg(long)]
     pub(crate) split: Option<String>,
-    /// Only the first N questions or items; of the sweep N cases of each kind.
+    /// Only the first N questions or items; of the sweep N cases of each kind, of
+    /// the signals N conversations.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
-    /// Other cases for the sweep: JSON lines, see `evals/cases/README.md`.
+    /// Other cases for the sweep, or other labels for the signals: JSON lines, see
+    /// `evals/cases/README.md`.
     #[arg(long)]
     pub(crate) cases: Option<PathBuf>,
     /// Exchanges of filler before the question of the sweep.

@@ -115,7 +115,7 @@ pub(super) fn read(
                 put(one.id, None, vec![one.target]);
             }
         }
-        DegradationSet::Sweep | DegradationSet::LostInConversation => {}
+        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {}
     }
     Ok(golds)
 }

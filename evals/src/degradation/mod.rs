@@ -4,7 +4,8 @@
 //!
 //! Flow: `cases`, `filler` and the data sets say what is played; `live` plays it
 //! to the server; `strategy` makes the plain strategies' windows; `shown` is any
-//! window; `tally` makes the figures.
+//! window; `tally` makes the figures. `signals` stands apart: it looks at what the
+//! service records of turns, not at windows.
 
 pub(crate) mod args;
 mod cases;
@@ -18,6 +19,7 @@ mod reading;
 mod rival;
 mod sets;
 pub(crate) mod shown;
+mod signals;
 mod strategy;
 mod sum_basic;
 mod sweep;
@@ -60,6 +62,11 @@ struct Found {
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
+    if args.dataset == DegradationSet::Signals {
+        let of_windows = !args.rival.is_empty() || args.reader.reader != "none";
+        ensure!(!of_windows, "signals are of turns, not of windows: no --rival, no --reader");
+        return signals::run(args).await;
+    }
     let sweeps = args.dataset == DegradationSet::Sweep;
     ensure!(sweeps || args.rival.is_empty(), "--rival plays the sweep alone");
     ensure!(!sweeps || args.reader.reader == "none", "the sweep looks at windows: no --reader");

@@ -106,7 +106,7 @@ fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
         DegradationSet::Longmemeval => DatasetName::Longmemeval,
         DegradationSet::Beam => DatasetName::Beam,
         DegradationSet::Multichallenge => DatasetName::Multichallenge,
-        DegradationSet::Sweep | DegradationSet::LostInConversation => {
+        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {
             bail!("{set:?} has no labelled questions")
         }
     })

@@ -5,6 +5,7 @@
 //! ranks by shared words; a window is the newest turns that fit.
 
 mod conversations;
+mod degradation;
 mod staleness;
 mod windows;
 
@@ -18,6 +19,7 @@ use throughline_proto::v1::{
     RankingInfo, Turn,
     context_service_server::ContextServiceServer,
     conversation_service_server::ConversationServiceServer,
+    degradation_service_server::DegradationServiceServer,
     memory_service_server::MemoryServiceServer,
     server_service_server::{ServerService, ServerServiceServer},
 };
@@ -65,6 +67,7 @@ impl Double {
             .add_service(ConversationServiceServer::new(self.clone()))
             .add_service(MemoryServiceServer::new(self.clone()))
             .add_service(ContextServiceServer::new(self.clone()))
+            .add_service(DegradationServiceServer::new(self.clone()))
             .add_service(ServerServiceServer::new(self.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
         address

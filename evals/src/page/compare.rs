@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Figures of which less is better; of all others more is.
-const LESS_IS_BETTER: [&str; 12] = [
+const LESS_IS_BETTER: [&str; 13] = [
     "_ms",
     "_tokens",
     "over_budget",
@@ -27,6 +27,7 @@ const LESS_IS_BETTER: [&str; 12] = [
     "_bytes",
     "unreliability",
     "_loss",
+    "_false_alarms",
 ];
 
 /// Arguments of `compare`.

@@ -22,9 +22,9 @@ use crate::{
 use super::{progress::Progress, stream::stream_turns};
 
 /// Longest wait without a further turn indexed.
-const STALL_LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(600);
 /// Longest pause between two looks at the index.
-const MAX_POLL: Duration = Duration::from_millis(400);
+pub(crate) const MAX_POLL: Duration = Duration::from_millis(400);
 
 /// How a history is laid out on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
