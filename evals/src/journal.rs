@@ -1,5 +1,6 @@
-//! The checkpoint: a line for each reply, under its key. A line that a broken
-//! run left half written is dropped.
+//! What a run has found so far: a line of JSON for each thing, under its key, so
+//! that a run that broke off goes on. Replies of readers and finished items of
+//! `degradation` are kept so. A line that a broken run left half written is dropped.
 
 use std::{
     collections::HashMap,
@@ -10,29 +11,32 @@ use std::{
 };
 
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
     key: String,
-    reply: String,
+    // Files of replies from before say "reply".
+    #[serde(alias = "reply")]
+    value: Value,
 }
 
-/// Replies that are kept.
-pub(super) struct Replies(Mutex<State>);
+/// Values that are kept.
+pub(crate) struct Journal(Mutex<State>);
 
 struct State {
-    known: HashMap<String, String>,
+    known: HashMap<String, Value>,
     file: File,
 }
 
-impl Replies {
+impl Journal {
     /// Reads what is there and goes on behind it.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let at = || format!("replies in {}", path.display());
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let at = || format!("what is kept in {}", path.display());
         // A broken run may have left half a character.
         let bytes = if path.exists() { fs::read(path).with_context(at)? } else { Vec::new() };
         let text = String::from_utf8_lossy(&bytes);
@@ -42,25 +46,26 @@ impl Replies {
         if !text.is_empty() && !text.ends_with('\n') {
             file.write_all(b"\n").with_context(at)?;
         }
-        let known = lines.into_iter().map(|kept| (kept.key, kept.reply)).collect();
+        let known = lines.into_iter().map(|kept| (kept.key, kept.value)).collect();
         Ok(Self(Mutex::new(State { known, file })))
     }
 
-    /// A reply that is known.
-    pub(super) fn get(&self, key: &str) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).known.get(key).cloned()
+    /// A value that is known; one of another form is not.
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        T::deserialize(state.known.get(key)?).ok()
     }
 
-    /// Keeps a reply before anything is made of it.
+    /// Keeps a value before anything is made of it.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn put(&self, key: &str, reply: &str) -> anyhow::Result<()> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = Kept { key: key.to_owned(), reply: reply.to_owned() };
+    pub(crate) fn put<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> anyhow::Result<()> {
+        let kept = Kept { key: key.to_owned(), value: serde_json::to_value(value)? };
         let line = serde_json::to_string(&kept)? + "\n";
-        state.file.write_all(line.as_bytes()).context("keep a reply")?;
-        state.known.insert(kept.key, kept.reply);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.file.write_all(line.as_bytes()).context("keep what was found")?;
+        state.known.insert(kept.key, kept.value);
         Ok(())
     }
 }
@@ -73,13 +78,23 @@ mod tests {
     fn a_half_written_line_is_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r.jsonl");
-        Replies::open(&path).unwrap().put("a", "one\ntwo").unwrap();
+        Journal::open(&path).unwrap().put("a", "one\ntwo").unwrap();
         let whole = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{whole}{{\"key\": \"b\", \"rep")).unwrap();
-        let again = Replies::open(&path).unwrap();
-        assert_eq!((again.get("a").as_deref(), again.get("b")), (Some("one\ntwo"), None));
-        again.put("b", "three").unwrap();
+        fs::write(&path, format!("{whole}{{\"key\": \"b\", \"val")).unwrap();
+        let again = Journal::open(&path).unwrap();
+        let text = |journal: &Journal, key: &str| journal.get::<String>(key);
+        assert_eq!((text(&again, "a").as_deref(), text(&again, "b")), (Some("one\ntwo"), None));
+        again.put("b", &[1, 2]).unwrap();
         drop(again);
-        assert_eq!(Replies::open(&path).unwrap().get("b").as_deref(), Some("three"));
+        let again = Journal::open(&path).unwrap();
+        assert_eq!((again.get::<Vec<u32>>("b"), text(&again, "b")), (Some(vec![1, 2]), None));
+    }
+
+    #[test]
+    fn replies_from_before_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r.jsonl");
+        fs::write(&path, "{\"key\": \"a\", \"reply\": \"yes\"}\n").unwrap();
+        assert_eq!(Journal::open(&path).unwrap().get::<String>("a").as_deref(), Some("yes"));
     }
 }

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    Run,
     args::DegradationArgs,
     live::Live,
-    lost::Item,
-    pace::one_then_others,
+    pace::those_left,
+    shards::Item,
     shown::{Line, Shown},
     tally::Tally,
     tasks::{in_one_piece, instruction, is_right, listed},
@@ -30,7 +33,8 @@ use crate::{
 const SILENCE: &str = "…";
 
 /// How a task is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Setting {
     Full,
     Concat,
@@ -62,21 +66,21 @@ type Scores = BTreeMap<Setting, Vec<f64>>;
 /// # Errors
 /// The reader or a call failed.
 pub(super) async fn measure(
-    args: &DegradationArgs,
-    api: &Api,
+    run: &Run<'_>,
     reader: &Reader,
     items: &[Item],
     tally: &mut Tally,
 ) -> anyhow::Result<Figures> {
+    let args = run.args;
     let scored: Vec<&Item> = items.iter().filter(|item| in_one_piece(item).is_some()).collect();
     let progress = Progress::new(0, scored.len(), "tasks");
-    let progress = &progress;
+    let key = |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}")]);
     let work = async |item: &&Item| {
-        let scores = work_on(args, api, reader, item, progress).await?;
+        let scores = work_on(args, run.api, reader, item, &progress).await?;
         progress.question();
         anyhow::Ok(scores)
     };
-    let all = one_then_others(&scored, args.server.in_flight, work).await?;
+    let all = those_left(&scored, run.checkpoint, key, args.server.in_flight, work).await?;
     for (item, scores) in scored.iter().zip(&all) {
         record(tally, item, scores);
     }

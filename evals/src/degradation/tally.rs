@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::strategy::Strategy;
@@ -34,7 +35,7 @@ pub(crate) enum Axis {
 }
 
 /// One piece of evidence and one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Look {
     /// Whose window.
     pub(crate) strategy: String,
