@@ -74,7 +74,7 @@ pub(crate) struct Report {
     /// Data set, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dataset: Option<String>,
-    /// Its split.
+    /// Its split, or which part of a command without data sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) split: Option<String>,
     /// Program and arguments, as they were given, without the values of keys.

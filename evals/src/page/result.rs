@@ -21,7 +21,7 @@ pub(crate) struct Outcome {
     /// Data set, if there is one.
     #[serde(default)]
     pub(crate) dataset: Option<String>,
-    /// Its split.
+    /// Its split, or which part of a command without data sets.
     #[serde(default)]
     pub(crate) split: Option<String>,
     /// Program and arguments; older results have none.
