@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
-const HEADLINES: [&str; 25] = [
+const HEADLINES: [&str; 29] = [
     "recall@1",
     "recall@5",
     "recall@10",
@@ -44,6 +44,10 @@ const HEADLINES: [&str; 25] = [
     "far_over_near",
     "shard_coverage@1000",
     "all_shards@1000",
+    "answered",
+    "answer_held",
+    "add_ms_per_turn",
+    "peak_memory_bytes",
 ];
 
 /// The argument whose value is a secret: results are passed on.

@@ -176,8 +176,11 @@ impl Talk<'_> {
 }
 
 /// Averaged performance, aptitude (90th percentile of the runs) and
-/// unreliability (90th less 10th percentile), as the paper has them.
+/// unreliability (90th less 10th percentile), as the paper has them. All shards at
+/// once are what a perfect memory would show: what is wrong there is the model's own,
+/// the rest of the loss is that of the conversation or its memory.
 fn record(tally: &mut Tally, item: &Item, scores: &Scores) {
+    let bound = scores.get(&Setting::Concat).map(|runs| mean(runs));
     for (setting, runs) in scores {
         let mut add = |name: &str, value: f64| {
             tally.add(setting.name(), name, &item.id, &item.task, value);
@@ -188,6 +191,10 @@ fn record(tally: &mut Tally, item: &Item, scores: &Scores) {
         let (high, low) = (percentile(&mut runs.clone(), 0.9), percentile(&mut runs.clone(), 0.1));
         add("aptitude", high);
         add("unreliability", high - low);
+        if let Some(bound) = bound {
+            add("p_bar_memory_loss", bound - mean);
+            add("p_bar_model_loss", 1.0 - bound);
+        }
     }
 }
 
@@ -239,6 +246,7 @@ mod tests {
         tally.fill(&mut report, "sharded", Bootstrap::new(1));
         let of = |name: &str| report.metrics[name].value;
         assert_eq!((of("p_bar"), of("aptitude"), of("unreliability")), (0.5, 1.0, 1.0));
+        assert_eq!((of("p_bar_memory_loss"), of("p_bar_model_loss")), (0.5, 0.0));
         assert_eq!(report.breakdown["concat"]["unreliability"].value, 0.0);
         let figures = ratios(&[scores.clone(), scores], Bootstrap::new(1));
         assert_eq!(figures["sharded_alone_over_concat"].value, 0.5);
