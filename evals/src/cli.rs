@@ -353,6 +353,8 @@ mod tests {
             "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
             "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
             "degradation --dataset signals --data d --limit 5",
+            "degradation --dataset locomo --data d --rival a --rival b --traced 0 --fresh",
+            "degradation --dataset sweep --data d --reader http://h/v1 --judge u --judge-model m",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",

@@ -22,6 +22,7 @@ mod degradation;
 #[cfg(test)]
 mod double;
 mod import;
+mod journal;
 mod load;
 mod metrics;
 mod page;

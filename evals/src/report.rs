@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
-const HEADLINES: [&str; 31] = [
+const HEADLINES: [&str; 35] = [
     "recall@1",
     "recall@5",
     "recall@10",
@@ -50,6 +50,10 @@ const HEADLINES: [&str; 31] = [
     "user_corrects_precision",
     "user_corrects_recall",
     "user_corrects_false_alarms",
+    "answered",
+    "answer_held",
+    "add_ms_per_turn",
+    "peak_memory_bytes",
 ];
 
 /// The argument whose value is a secret: results are passed on.
@@ -80,7 +84,7 @@ pub(crate) struct Report {
     /// Data set, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dataset: Option<String>,
-    /// Its split.
+    /// Its split, or which part of a command without data sets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) split: Option<String>,
     /// Program and arguments, as they were given, without the values of keys.

@@ -68,9 +68,17 @@ pub(crate) struct DegradationArgs {
     #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
     pub(crate) strategy: Vec<Strategy>,
     /// Command of an adapter to another memory (`docs/evaluation.md`); may be
-    /// given several times. For the sweep.
+    /// given several times.
     #[arg(long)]
     pub(crate) rival: Vec<String>,
+    /// Conversations that the report shows turn by turn: what the service's windows
+    /// were made of, and how stale each turn was.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) traced: usize,
+    /// Begin anew: do not take finished items from the checkpoint of a run that
+    /// broke off (beside `--out`, with the ending `.checkpoint.jsonl`).
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Seed of the bootstrap.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

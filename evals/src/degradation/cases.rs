@@ -7,8 +7,11 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
-use super::shown::Wanted;
-use crate::dataset::{Message, Speaker, read};
+use super::{gold::Gold, shown::Wanted};
+use crate::{
+    dataset::{Message, Speaker, read},
+    reader::score::Rule,
+};
 
 /// The bundled cases.
 const BUNDLED: &str = include_str!("../../cases/sweep.jsonl");
@@ -28,6 +31,17 @@ struct Written {
     replaces: Option<String>,
     #[serde(default)]
     stale: Vec<String>,
+    #[serde(default)]
+    reply: Option<Reply>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reply {
+    #[serde(default)]
+    any: Vec<String>,
+    #[serde(default)]
+    none: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +67,8 @@ pub(crate) struct Case {
     pub(crate) wanted: Wanted,
     /// What is asked in the end.
     pub(crate) question: String,
+    /// Decides whether a reply goes by it, where patterns can.
+    pub(crate) rule: Option<Rule>,
 }
 
 /// Reads the cases: the bundled ones or those of a file, then the preferences.
@@ -106,7 +122,16 @@ impl Written {
             "{}: an update, and nothing else, replaces something",
             self.id
         );
+        let rule = match &self.reply {
+            Some(reply) => {
+                let empty = reply.any.is_empty() && reply.none.is_empty();
+                ensure!(!empty, "{}: reply asks for nothing", self.id);
+                Some(Rule::new(&reply.any, &reply.none).with_context(|| self.id.clone())?)
+            }
+            None => None,
+        };
         Ok(Case {
+            rule,
             replaced: self.replaces.map(|text| (text, Wanted::Pieces(self.stale))),
             wanted: Wanted::Pieces(self.must_contain),
             id: self.id,
@@ -130,6 +155,7 @@ fn preferences(folder: &Path) -> anyhow::Result<Vec<Case>> {
             wanted: Wanted::Words(item.preference.clone()),
             said: item.preference,
             question: item.question,
+            rule: None,
         })
     });
     // Topic by topic in turn, so that a limit takes some of each.
@@ -158,6 +184,22 @@ impl Case {
         turns.extend(said(&self.said));
         turns
     }
+
+    /// What a reply to its question is judged by: its rule, and for a judge what was
+    /// said.
+    pub(crate) fn gold(&self) -> Gold {
+        let how = match self.kind.as_str() {
+            "instruction" => "does as the user asked earlier",
+            "preference" => "fits what the user said that they like",
+            _ => "goes by what the user said earlier",
+        };
+        let replaced = match &self.replaced {
+            Some((old, _)) => format!(" This took the place of: \"{old}\""),
+            None => String::new(),
+        };
+        let statement = format!("The reply {how}: \"{}\"{replaced}", self.said);
+        Gold { answer: None, rubric: vec![statement], rule: self.rule.clone() }
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +217,39 @@ mod tests {
             cases.iter().map(|case| case.said.as_str()).collect();
         assert_eq!((ids.len(), texts.len()), (cases.len(), cases.len()));
         assert!(cases.iter().filter(|case| case.indirect).count() >= 40);
+    }
+
+    #[test]
+    fn rules_accept_what_was_said_and_not_what_it_replaced() {
+        let cases = parse(BUNDLED).unwrap();
+        let ruled = cases.iter().filter_map(|case| Some((case, case.rule.as_ref()?)));
+        let mut of_kind: BTreeMap<&str, usize> = BTreeMap::new();
+        for (case, rule) in ruled {
+            *of_kind.entry(&case.kind).or_default() += 1;
+            // Those of instructions look at the form, which a question has by chance.
+            if case.kind == "instruction" {
+                continue;
+            }
+            assert!(!rule.accepts(&case.question), "{}: the question passes", case.id);
+            if let Some((old, _)) = &case.replaced {
+                assert!(!rule.accepts(old), "{}: what is replaced passes", case.id);
+            }
+            // The surface of a room is worked out; two are said in other words.
+            let elsewise = ["fact-19", "fact-29", "update-29"].contains(&case.id.as_str());
+            assert!(elsewise || rule.accepts(&case.said), "{}: what is said fails", case.id);
+        }
+        assert_eq!(of_kind, [("fact", 39), ("instruction", 20), ("update", 30)].into());
+    }
+
+    #[test]
+    fn a_judge_is_told_what_was_said() {
+        let mut case = parse(BUNDLED).unwrap().into_iter().find(|c| c.kind == "update").unwrap();
+        let gold = case.gold();
+        let (old, _) = case.replaced.clone().unwrap();
+        assert!(gold.rubric[0].contains(&case.said) && gold.rubric[0].contains(&old));
+        assert!(gold.rule.is_some() && gold.answer.is_none());
+        case.replaced = None;
+        assert!(!case.gold().rubric[0].contains(&old));
     }
 
     #[test]

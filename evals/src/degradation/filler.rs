@@ -39,3 +39,14 @@ pub(crate) fn read(data: &Path, exchanges: usize) -> anyhow::Result<Vec<Message>
     );
     Ok(filler)
 }
+
+/// A hash of all that is said, to tell one talk from another.
+pub(super) fn hash(talk: &[Message]) -> String {
+    let mut hash = blake3::Hasher::new();
+    for message in talk {
+        hash.update(message.role.as_str().as_bytes());
+        hash.update(&(message.text.len() as u64).to_le_bytes());
+        hash.update(message.text.as_bytes());
+    }
+    hash.finalize().to_hex().to_string()
+}

@@ -10,15 +10,20 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::args::DegradationSet;
-use crate::dataset::{Dataset, read};
+use crate::{
+    dataset::{Dataset, read},
+    reader::score::Rule,
+};
 
 /// By what a reply is judged.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gold {
     /// The answer, for rules and the judge.
     pub(crate) answer: Option<String>,
     /// Statements that a right reply fulfils, for the judge.
     pub(crate) rubric: Vec<String>,
+    /// Patterns that decide, where a case of the sweep carries them.
+    pub(crate) rule: Option<Rule>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +80,7 @@ pub(super) fn read(
     let folder = data.join(dataset.name.folder());
     let mut golds = HashMap::new();
     let mut put = |id: String, answer: Option<&Value>, rubric: Vec<String>| {
-        golds.insert(id, Gold { answer: answer.and_then(words), rubric });
+        golds.insert(id, Gold { answer: answer.and_then(words), rubric, rule: None });
     };
     match set {
         DegradationSet::Locomo => {

@@ -78,7 +78,12 @@ impl<'a> Live<'a> {
     /// # Errors
     /// The call failed.
     pub(crate) async fn window(&self, query: &str, budget: u32) -> anyhow::Result<Built> {
-        build(self.api, &self.name, query, budget).await
+        build(self.api, &self.name, query, budget, 0).await
+    }
+
+    /// Its name on the server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Positions of the turns nearest to a text by the embedding alone.
@@ -116,7 +121,8 @@ impl<'a> Live<'a> {
     }
 }
 
-/// Has the service build a window of a conversation.
+/// Has the service build a window of a conversation, as it would have been after
+/// the turn `as_of`; now if 0.
 ///
 /// # Errors
 /// The call failed.
@@ -125,6 +131,7 @@ pub(crate) async fn build(
     name: &str,
     query: &str,
     budget: u32,
+    as_of: u64,
 ) -> anyhow::Result<Built> {
     let call = async || {
         let options = ContextOptions {
@@ -136,6 +143,7 @@ pub(crate) async fn build(
             conversation: name.to_owned(),
             query: query.to_owned(),
             options: Some(options),
+            as_of_turn: as_of,
             ..BuildContextRequest::default()
         });
         request.set_timeout(DEADLINE);

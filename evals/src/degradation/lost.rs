@@ -3,176 +3,169 @@
 //! one?
 //!
 //! Items whose shards alone cost more than the budget cannot be whole; they are
-//! scored apart. Items without words in their shards (summaries of documents)
-//! are left out.
+//! scored apart.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, ensure};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
-    Found,
+    Found, Run,
     args::DegradationArgs,
     filler,
     live::Live,
-    pace::one_then_others,
+    pace::those_left,
+    rival::Rival,
+    shards::{Item, least, read_items, turns},
     shown::{Shown, Wanted},
-    strategy::{Sources, Strategy, Turn},
+    strategy::{Sources, Turn},
     talk,
     tally::{Axis, Look, Tally},
+    trace::Traced,
 };
 use crate::{
-    client::Api,
-    dataset::{Message, Speaker, read},
+    dataset::{Message, Speaker},
     metrics::{Figures, ranking::truth},
-    reader::Readers,
-    runner::{
-        progress::Progress,
-        window::{PER_MESSAGE, PER_PROMPT, count},
-    },
+    plot::Grid,
+    runner::progress::Progress,
 };
 
-/// Files that are read if none is named.
-const FILES: [&str; 3] = ["gsm8k_sharded", "official_sample", "translation"];
-
-#[derive(Deserialize)]
-struct Raw {
-    task_id: Value,
-    task: String,
-    shards: Vec<RawShard>,
-    #[serde(flatten)]
-    fields: Map<String, Value>,
+/// The items with what became of them.
+pub(super) struct Played {
+    items: Vec<Item>,
+    /// Items without words in their shards.
+    wordless: usize,
+    filler: Vec<Message>,
+    /// Hash of the filler.
+    talk: String,
+    /// Against the service, one for each item.
+    own: Vec<Play>,
+    /// The same against each rival.
+    rivals: Vec<Vec<Play>>,
 }
 
-#[derive(Deserialize)]
-struct RawShard {
-    #[serde(default)]
-    shard: String,
-}
-
-/// A task in shards.
-#[derive(Clone, Debug)]
-pub(crate) struct Item {
-    /// Unique over the files.
-    pub(crate) id: String,
-    /// `math`, `code`, `actions`, `database`, `data2text`, `translation`.
-    pub(crate) task: String,
-    /// In the order in which they are said; two or more.
-    pub(crate) shards: Vec<String>,
-    /// What it is scored by.
-    pub(crate) fields: Map<String, Value>,
+/// What became of one item.
+#[derive(Serialize, Deserialize)]
+struct Play {
+    seen: Vec<Seen>,
+    /// How its conversation went, where that is recorded.
+    grids: Vec<Grid>,
 }
 
 /// What was seen of one item's windows.
+#[derive(Serialize, Deserialize)]
 struct Seen {
-    strategy: &'static str,
+    strategy: String,
     looks: Vec<Look>,
     whole: usize,
     tokens: usize,
     millis: Option<f64>,
+    /// What adding a turn took, where that is timed.
+    add_ms: Option<f64>,
 }
 
 /// Plays every item and looks at the windows of its last shard.
 ///
 /// # Errors
 /// The data cannot be read, or a call failed.
-pub(super) async fn measure(
-    args: &DegradationArgs,
-    api: &Api,
-    readers: Option<&Readers>,
-) -> anyhow::Result<Found> {
+pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
+    let args = run.args;
     let (items, wordless) = read_items(args)?;
     let most = items.iter().map(|item| item.shards.len()).max().unwrap_or(0);
     let filler = filler::read(&args.data, most * args.gap as usize)?;
-    let turns = items.iter().map(|item| (item.shards.len() - 1) * (2 + 2 * args.gap as usize) + 1);
-    let progress = Progress::new(turns.sum(), items.len(), "items");
-    let (progress, filler) = (&progress, &filler);
-    let run: u64 = rand::random();
-    let work = async |item: &Item| {
-        let id = blake3::hash(format!("{run}/{}", item.id).as_bytes()).to_hex();
+    let talk = filler::hash(&filler);
+    let gap = args.gap as usize;
+    let length = |item: &Item| (item.shards.len() - 1) * (2 + 2 * gap) + 1;
+    let progress = Progress::new(items.iter().map(length).sum(), items.len(), "items");
+    let salt: u64 = rand::random();
+    let numbered: Vec<(usize, &Item)> = items.iter().enumerate().collect();
+    let key = |item: &(usize, &Item)| {
+        let (made_of, traced) = (format!("{:?}", item.1), (item.0 < run.traced()).to_string());
+        run.checkpoint.key(&["item", &made_of, &traced, &talk])
+    };
+    let work = async |item: &(usize, &Item)| {
+        let (number, item) = *item;
+        let id = blake3::hash(format!("{salt}/{}", item.id).as_bytes()).to_hex();
         let id: String = id.chars().take(32).collect();
-        let live = Live::new(api, &id, progress).await?;
-        play(args, live, item, filler).await
+        let live = Live::new(run.api, &id, &progress).await?;
+        let play = play_one(run, live, item, &filler, number < run.traced()).await?;
+        progress.question();
+        anyhow::Ok(play)
     };
-    let seen = one_then_others(&items, args.server.in_flight, work).await?;
-    let mut tally = Tally::new(Axis::TurnsAgo, args.budget());
-    let mut too_long = Vec::new();
-    for (item, seen) in items.iter().zip(&seen) {
-        let fits = least(item) <= args.budget() as usize;
-        if !fits {
-            too_long.push(item.id.clone());
-        }
-        for seen in seen {
-            record(&mut tally, item, seen, args.budget(), fits);
-        }
-    }
-    let notes = json!({
-        "items": items.len(),
-        "longer_than_the_budget": too_long,
-        "left_out_without_words": wordless,
-    });
-    let others = match readers {
-        Some(readers) => talk::measure(args, api, &readers.reader, &items, &mut tally).await?,
-        None => Figures::new(),
-    };
-    Ok(Found { tally, n: items.len(), split: args.split.clone(), others, notes })
+    let own = those_left(&numbered, run.checkpoint, key, args.server.in_flight, work).await?;
+    Ok(Played { items, wordless, filler, talk, own, rivals: Vec::new() })
 }
 
-/// The items of the files asked for, and how many had no words in their shards.
-fn read_items(args: &DegradationArgs) -> anyhow::Result<(Vec<Item>, usize)> {
-    let folder = args.data.join("lost_in_conversation");
-    let stems: Vec<&str> = match &args.split {
-        Some(stem) => vec![stem],
-        None => FILES.to_vec(),
-    };
-    let (mut items, mut wordless) = (Vec::new(), 0);
-    for stem in stems {
-        for raw in read::items::<Raw>(&read::find_file(&folder, stem)?)? {
-            // One item of the translations has an empty shard: nobody says nothing.
-            let shards = raw.shards.into_iter().map(|shard| shard.shard);
-            let shards: Vec<String> = shards.filter(|shard| !shard.trim().is_empty()).collect();
-            let id = raw.task_id.as_str().map_or_else(|| raw.task_id.to_string(), str::to_owned);
-            let id = format!("{stem}/{id}");
-            if shards.is_empty() {
-                wordless += 1;
-                continue;
+impl Played {
+    /// Plays every item to a rival, one after the other, and looks at its windows.
+    ///
+    /// # Errors
+    /// The rival failed.
+    pub(super) async fn against(&mut self, run: &Run<'_>, rival: &mut Rival) -> anyhow::Result<()> {
+        let progress = Progress::new(0, self.items.len(), "items of a rival");
+        let about = rival.about.to_string();
+        let mut plays = Vec::new();
+        for item in &self.items {
+            let made_of = format!("{item:?}");
+            let key = run.checkpoint.key(&["rival", &about, &made_of, &self.talk]);
+            let play = match run.checkpoint.get(&key) {
+                Some(play) => play,
+                None => {
+                    let play = play_to(run.args, rival, item, &self.filler).await?;
+                    run.checkpoint.put(&key, &play)?;
+                    play
+                }
+            };
+            plays.push(play);
+            progress.question();
+        }
+        self.rivals.push(plays);
+        Ok(())
+    }
+
+    /// Makes figures of what was seen; a reader works on the tasks.
+    ///
+    /// # Errors
+    /// The reader failed.
+    pub(super) async fn found(self, run: &Run<'_>) -> anyhow::Result<Found> {
+        let budget = run.args.budget();
+        let mut tally = Tally::new(Axis::TurnsAgo, budget);
+        let mut too_long = Vec::new();
+        for (at, item) in self.items.iter().enumerate() {
+            let fits = least(item) <= budget as usize;
+            if !fits {
+                too_long.push(item.id.clone());
             }
-            ensure!(shards.len() >= 2, "{id} has fewer than two shards");
-            items.push(Item { id, task: raw.task, shards, fields: raw.fields });
+            let plays = [&self.own].into_iter().chain(&self.rivals);
+            for seen in plays.filter_map(|plays| plays.get(at)).flat_map(|play| &play.seen) {
+                record(&mut tally, item, seen, budget, fits);
+            }
         }
+        let notes = json!({
+            "items": self.items.len(),
+            "longer_than_the_budget": too_long,
+            "left_out_without_words": self.wordless,
+        });
+        let others = match run.readers {
+            Some(readers) => talk::measure(run, &readers.reader, &self.items, &mut tally).await?,
+            None => Figures::new(),
+        };
+        let grids = self.own.into_iter().flat_map(|play| play.grids).collect();
+        let (n, split) = (self.items.len(), run.args.split.clone());
+        Ok(Found { tally, n, split, others, grids, notes })
     }
-    items.truncate(args.limit.unwrap_or(usize::MAX));
-    ensure!(!items.is_empty(), "there are no items to play");
-    Ok((items, wordless))
 }
 
-/// What all shards cost as messages.
-fn least(item: &Item) -> usize {
-    item.shards.iter().map(|shard| count(shard) + PER_MESSAGE).sum::<usize>() + PER_PROMPT
-}
-
-/// The turns before the last shard, and where the shards stand in them.
-fn turns(item: &Item, filler: &[Message], gap: usize) -> (Vec<Message>, BTreeSet<usize>) {
-    let (mut turns, mut places) = (Vec::new(), BTreeSet::new());
-    let earlier = item.shards.split_last().map_or(&[][..], |(_, earlier)| earlier);
-    for (number, shard) in earlier.iter().enumerate() {
-        places.insert(turns.len());
-        turns.push(Message::chat(Speaker::User, shard.clone()));
-        turns.push(Message::chat(Speaker::Assistant, "I see.".to_owned()));
-        let from = 2 * number * gap;
-        turns.extend_from_slice(filler.get(from..from + 2 * gap).unwrap_or_default());
-    }
-    (turns, places)
-}
-
-async fn play(
-    args: &DegradationArgs,
+async fn play_one(
+    run: &Run<'_>,
     mut live: Live<'_>,
     item: &Item,
     filler: &[Message],
-) -> anyhow::Result<Vec<Seen>> {
+    traced: bool,
+) -> anyhow::Result<Play> {
+    let args = run.args;
     let (mut said, places) = turns(item, filler, args.gap as usize);
     let counted: Vec<Turn> = said.iter().map(Turn::new).collect();
     let last = item.shards.last().context("an item without shards")?;
@@ -201,16 +194,38 @@ async fn play(
                 (Shown::of_window(&built.window, last), Some(built.millis))
             }
         };
-        seen.push(look(strategy, item, &shown, &places, counted.len(), millis));
+        seen.push(look(strategy.name(), item, &shown, &places, counted.len(), millis));
+    }
+    let mut grids = Vec::new();
+    if traced {
+        let conversation = Traced::new(&item.id, live.name(), said.iter());
+        grids = conversation.look(run.api, args.budget()).await?;
     }
     if !args.server.keep {
         live.delete().await?;
     }
-    Ok(seen)
+    Ok(Play { seen, grids })
+}
+
+/// Plays an item to a rival and looks at its window for the last shard.
+async fn play_to(
+    args: &DegradationArgs,
+    rival: &mut Rival,
+    item: &Item,
+    filler: &[Message],
+) -> anyhow::Result<Play> {
+    let (said, places) = turns(item, filler, args.gap as usize);
+    let last = item.shards.last().context("an item without shards")?;
+    let millis = rival.add(&item.id, &said).await?;
+    let (shown, took) = rival.window(&item.id, last, args.budget() as usize).await?;
+    rival.forget(&item.id).await?;
+    let mut seen = look(&rival.name, item, &shown, &places, said.len(), Some(took));
+    seen.add_ms = Some(millis / said.len().max(1) as f64);
+    Ok(Play { seen: vec![seen], grids: Vec::new() })
 }
 
 fn look(
-    strategy: Strategy,
+    strategy: &str,
     item: &Item,
     shown: &Shown,
     places: &BTreeSet<usize>,
@@ -220,7 +235,7 @@ fn look(
     let looks = item.shards.iter().zip(places).map(|(shard, &position)| {
         let ago = turns - position;
         Look {
-            strategy: strategy.name().to_owned(),
+            strategy: strategy.to_owned(),
             item: item.id.clone(),
             kind: item.task.clone(),
             x: Axis::bin(ago),
@@ -231,12 +246,13 @@ fn look(
     let looks: Vec<Look> = looks.collect();
     let asked = item.shards.last().is_some_and(|last| shown.asked_holds(last));
     let whole = looks.iter().filter(|look| look.place.is_some()).count() + usize::from(asked);
-    Seen { strategy: strategy.name(), looks, whole, tokens: shown.tokens, millis }
+    let strategy = strategy.to_owned();
+    Seen { strategy, looks, whole, tokens: shown.tokens, millis, add_ms: None }
 }
 
 fn record(tally: &mut Tally, item: &Item, seen: &Seen, budget: u32, fits: bool) {
     let mut add = |name: &str, value: f64| {
-        tally.add(seen.strategy, name, &item.id, &item.task, value);
+        tally.add(&seen.strategy, name, &item.id, &item.task, value);
     };
     let share = seen.whole as f64 / item.shards.len() as f64;
     if fits {
@@ -247,8 +263,10 @@ fn record(tally: &mut Tally, item: &Item, seen: &Seen, budget: u32, fits: bool) 
         add(&format!("shard_coverage@{budget}_too_long"), share);
     }
     add("window_tokens", seen.tokens as f64);
-    if let Some(millis) = seen.millis {
-        tally.add_time(seen.strategy, "window_ms", &item.id, millis);
+    for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
+        if let Some(millis) = millis {
+            tally.add_time(&seen.strategy, name, &item.id, millis);
+        }
     }
     if fits {
         seen.looks.iter().for_each(|one| tally.look(one.clone()));
@@ -258,29 +276,7 @@ fn record(tally: &mut Tally, item: &Item, seen: &Seen, budget: u32, fits: bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn item(shards: &[&str]) -> Item {
-        Item {
-            id: "x".into(),
-            task: "math".into(),
-            shards: shards.iter().map(|shard| (*shard).to_owned()).collect(),
-            fields: Map::new(),
-        }
-    }
-
-    #[test]
-    fn filler_stands_between_the_shards() {
-        let filler: Vec<Message> = (0..8)
-            .map(|at| {
-                let role = if at % 2 == 0 { Speaker::User } else { Speaker::Assistant };
-                Message::chat(role, format!("f{at}"))
-            })
-            .collect();
-        let (turns, places) = turns(&item(&["one", "two", "three"]), &filler, 1);
-        let texts: Vec<&str> = turns.iter().map(|turn| turn.text.as_str()).collect();
-        assert_eq!(texts, ["one", "I see.", "f0", "f1", "two", "I see.", "f2", "f3"]);
-        assert_eq!(places, [0, 4].into());
-    }
+    use crate::degradation::shards::tests::item;
 
     #[test]
     fn shards_are_counted_with_the_last_one() {
@@ -292,13 +288,13 @@ mod tests {
         };
         let shown =
             Shown { lines: vec![line("two cups")], asked: Some(line("what now")), tokens: 13 };
-        let seen = look(Strategy::LastN, &item, &shown, &[0, 4].into(), 8, None);
+        let seen = look("last_n", &item, &shown, &[0, 4].into(), 8, None);
         assert_eq!((seen.whole, seen.looks.len()), (2, 2));
         assert_eq!((seen.looks[0].ago, seen.looks[0].place), (8, None));
         assert_eq!((seen.looks[1].ago, seen.looks[1].place), (4, Some(0.0)));
         let mut tally = Tally::new(Axis::TurnsAgo, 1_000);
         record(&mut tally, &item, &seen, 1_000, true);
-        let mut report = crate::report::Report::new("degradation", Value::Null);
+        let mut report = crate::report::Report::new("degradation", serde_json::Value::Null);
         tally.fill(&mut report, "last_n", crate::metrics::bootstrap::Bootstrap::new(1));
         let share = report.metrics["shard_coverage@1000"].value;
         assert!(

@@ -2,22 +2,26 @@
 //! strategy assembles a window of the same budget at each distance, and the
 //! window is searched for the evidence.
 //!
-//! Flow: `cases`, `filler` and the data sets say what is played; `live` plays it
-//! to the server; `strategy` makes the plain strategies' windows; `shown` is any
-//! window; `tally` makes the figures. `signals` stands apart: it looks at what the
-//! service records of turns, not at windows.
+//! Flow: `cases`, `shards` and the data sets say what is played; `live` plays it
+//! to the server, `rival` to another memory; `strategy` makes the plain strategies'
+//! windows; `shown` is any window; `reading` is what a reader makes of it; `tally`
+//! makes the figures. `checkpoint` keeps what is finished. `signals` stands apart: it
+//! looks at what the service records of turns, not at windows.
 
 pub(crate) mod args;
 mod cases;
+mod checkpoint;
 mod filler;
 mod gold;
 mod judge;
 mod live;
 mod lost;
+mod material;
 mod pace;
 mod reading;
 mod rival;
 mod sets;
+mod shards;
 pub(crate) mod shown;
 mod signals;
 mod strategy;
@@ -28,21 +32,42 @@ mod tally;
 mod tasks;
 #[cfg(test)]
 mod through_grpc;
+mod trace;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    client::describe,
+    client::{Api, describe},
     metrics::{Figures, bootstrap::Bootstrap},
+    plot::Grid,
+    reader::Readers,
     report::Report,
     runner::{pass::Opened, window::TOKENIZER},
 };
 
 use args::{DegradationArgs, DegradationSet};
+use checkpoint::Checkpoint;
 use rival::Rival;
 use strategy::Strategy;
 use tally::Tally;
+
+/// What a run has at hand.
+struct Run<'a> {
+    args: &'a DegradationArgs,
+    api: &'a Api,
+    readers: Option<&'a Readers>,
+    checkpoint: &'a Checkpoint,
+}
+
+impl Run<'_> {
+    /// How many conversations are recorded turn by turn; none where the service is
+    /// not asked.
+    fn traced(&self) -> usize {
+        let asked = self.args.strategies().contains(&Strategy::Throughline);
+        if asked { self.args.traced } else { 0 }
+    }
+}
 
 /// What a run came to.
 struct Found {
@@ -53,8 +78,47 @@ struct Found {
     split: Option<String>,
     /// Figures of no strategy alone.
     others: Figures,
+    /// How single conversations went.
+    grids: Vec<Grid>,
     /// What the result says beside its figures.
     notes: Value,
+}
+
+/// What was played, against the service and then against each rival.
+enum Played {
+    Sweep(sweep::Played),
+    Lost(lost::Played),
+    Sets(sets::Played),
+}
+
+impl Played {
+    async fn new(run: &Run<'_>) -> anyhow::Result<Self> {
+        Ok(match run.args.dataset {
+            DegradationSet::Sweep => Self::Sweep(sweep::play(run).await?),
+            DegradationSet::LostInConversation => Self::Lost(lost::play(run).await?),
+            DegradationSet::Locomo
+            | DegradationSet::Longmemeval
+            | DegradationSet::Beam
+            | DegradationSet::Multichallenge => Self::Sets(sets::play(run).await?),
+            DegradationSet::Signals => bail!("signals are of turns, not of windows"),
+        })
+    }
+
+    async fn against(&mut self, run: &Run<'_>, rival: &mut Rival) -> anyhow::Result<()> {
+        match self {
+            Self::Sweep(played) => played.against(run, rival).await,
+            Self::Lost(played) => played.against(run, rival).await,
+            Self::Sets(played) => played.against(run, rival).await,
+        }
+    }
+
+    async fn found(self, run: &Run<'_>) -> anyhow::Result<Found> {
+        match self {
+            Self::Sweep(played) => Ok(played.found(run)),
+            Self::Lost(played) => played.found(run).await,
+            Self::Sets(played) => Ok(played.found(run)),
+        }
+    }
 }
 
 /// Runs the command and delivers its result.
@@ -67,57 +131,72 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
         ensure!(!of_windows, "signals are of turns, not of windows: no --rival, no --reader");
         return signals::run(args).await;
     }
-    let sweeps = args.dataset == DegradationSet::Sweep;
-    ensure!(sweeps || args.rival.is_empty(), "--rival plays the sweep alone");
-    ensure!(!sweeps || args.reader.reader == "none", "the sweep looks at windows: no --reader");
-    let readers = args.reader.open(args.out.out.as_deref(), args.server.models_dir.as_deref())?;
+    let out = args.out.out.as_deref();
+    let readers = args.reader.open(out, args.server.models_dir.as_deref())?;
     let opened = Opened::new(&args.server, &[]).await?;
-    let mut rivals = Vec::new();
-    let mut found = match args.dataset {
-        DegradationSet::Sweep => {
-            let material = sweep::Material::read(args)?;
-            let mut found = sweep::measure(args, &opened.api, &material).await?;
-            for command in &args.rival {
-                let mut rival = Rival::start(command).await?;
-                sweep::against(args, &mut rival, &material, &mut found.tally).await?;
-                memory(&mut found.tally, &rival.name, rival.peak_bytes());
-                rivals.push(rival.about);
-            }
-            found
+    let mut config = decided(args, &opened, readers.as_ref());
+    let decided = json!([env!("CARGO_PKG_VERSION"), args.dataset, args.split, config]);
+    let checkpoint = Checkpoint::open(out, args.fresh, &decided)?;
+    let run = Run { args, api: &opened.api, readers: readers.as_ref(), checkpoint: &checkpoint };
+    let mut played = Played::new(&run).await?;
+    let (mut rivals, mut peaks) = (Vec::new(), Vec::new());
+    for command in &args.rival {
+        let mut rival = Rival::start(command).await?;
+        played.against(&run, &mut rival).await?;
+        peaks.push((rival.name.clone(), rival.peak_bytes()));
+        rivals.push(rival.about);
+    }
+    peaks.push((Strategy::Throughline.name().to_owned(), opened.peak_bytes()));
+    let mut found = played.found(&run).await?;
+    // A process that played a part alone says nothing of the whole.
+    if checkpoint.taken() == 0 {
+        for (whose, bytes) in peaks {
+            memory(&mut found.tally, &whose, bytes);
         }
-        DegradationSet::LostInConversation => {
-            lost::measure(args, &opened.api, readers.as_ref()).await?
-        }
-        set => sets::measure(args, set, &opened.api, readers.as_ref()).await?,
-    };
-    memory(&mut found.tally, Strategy::Throughline.name(), opened.peak_bytes());
-    let mut report = Report::new(
-        "degradation",
-        json!({
-            "budget": args.budget(),
-            "tokenizer": TOKENIZER,
-            "distance": args.distance,
-            "gap": args.gap,
-            "limit": args.limit,
-            "seed": args.seed,
-            "strategies": args.strategies(),
-            "reader": readers.as_ref().map(|readers| readers.reader.describe()),
-            "judge": readers.as_ref().and_then(|readers| Some(readers.judge.as_ref()?.describe())),
-            "rivals": rivals,
-            "servers": [describe(&opened.info)],
-        }),
-    );
+    }
+    for (name, value) in [
+        ("limit", json!(args.limit)),
+        ("seed", json!(args.seed)),
+        ("traced", json!(args.traced)),
+        ("rivals", json!(rivals)),
+    ] {
+        insert(&mut config, name, value);
+    }
+    let mut report = Report::new("degradation", config);
     report.dataset = serde_json::to_value(args.dataset)?.as_str().map(str::to_owned);
     report.split = found.split;
     report.model_sha256 = opened.model_sha256();
     report.n = found.n;
     found.tally.fill(&mut report, Strategy::Throughline.name(), Bootstrap::new(args.seed));
     report.metrics.extend(found.others);
-    if let Value::Object(details) = &mut report.details {
-        details.insert("notes".to_owned(), found.notes);
-    }
+    insert(&mut found.notes, "taken_from_a_checkpoint", json!(checkpoint.taken()));
+    insert(&mut report.details, "notes", found.notes);
+    insert(&mut report.details, "grids", serde_json::to_value(found.grids)?);
     opened.close().await?;
-    report.deliver(args.out.out.as_deref())
+    report.deliver(out)?;
+    checkpoint.done()
+}
+
+/// What decides what an item comes to, beside the item: what a checkpoint is known
+/// by, and a part of the result.
+fn decided(args: &DegradationArgs, opened: &Opened, readers: Option<&Readers>) -> Value {
+    json!({
+        "budget": args.budget(),
+        "tokenizer": TOKENIZER,
+        "distance": args.distance,
+        "gap": args.gap,
+        "strategies": args.strategies(),
+        "reader": readers.map(|readers| readers.reader.describe()),
+        "judge": readers.and_then(|readers| Some(readers.judge.as_ref()?.describe())),
+        "server_flags": args.server.server_flags,
+        "servers": [describe(&opened.info)],
+    })
+}
+
+fn insert(object: &mut Value, name: &str, value: Value) {
+    if let Value::Object(fields) = object {
+        fields.insert(name.to_owned(), value);
+    }
 }
 
 /// Enters the most memory that a process has held, where the system says it.

@@ -1,13 +1,40 @@
-//! How many items are played at a time.
+//! Which items are played, and how many at a time.
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::checkpoint::Checkpoint;
+
+/// Plays the items that the checkpoint does not hold, as [`one_then_others`] does,
+/// and keeps each when it is finished; answers in the order of the items.
+///
+/// # Errors
+/// The first that playing gives, or the checkpoint cannot be written.
+pub(super) async fn those_left<T, R: Serialize + DeserializeOwned>(
+    items: &[T],
+    checkpoint: &Checkpoint,
+    key: impl Fn(&T) -> String,
+    at_a_time: u16,
+    play: impl AsyncFn(&T) -> anyhow::Result<R>,
+) -> anyhow::Result<Vec<R>> {
+    let known: Vec<Option<R>> = items.iter().map(|item| checkpoint.get(&key(item))).collect();
+    let pairs = items.iter().zip(&known);
+    let left: Vec<&T> = pairs.filter(|(_, known)| known.is_none()).map(|(item, _)| item).collect();
+    let finish = async |item: &&T| {
+        let answer = play(*item).await?;
+        checkpoint.put(&key(*item), &answer)?;
+        anyhow::Ok(answer)
+    };
+    let mut fresh = one_then_others(&left, at_a_time, finish).await?.into_iter();
+    Ok(known.into_iter().filter_map(|answer| answer.or_else(|| fresh.next())).collect())
+}
 
 /// Plays the first item alone, so that the talk that all share is embedded once,
 /// then the others, some at a time; answers in the order of the items.
 ///
 /// # Errors
 /// The first that playing gives.
-pub(super) async fn one_then_others<T, R>(
+async fn one_then_others<T, R>(
     items: &[T],
     at_a_time: u16,
     play: impl AsyncFn(&T) -> anyhow::Result<R>,
@@ -27,6 +54,7 @@ pub(super) async fn one_then_others<T, R>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
     use std::cell::RefCell;
 
     #[tokio::test]
@@ -44,5 +72,26 @@ mod tests {
         assert_eq!(answers, [2, 4, 6]);
         assert_eq!(begun.borrow()[..4], [1, 101, 2, 3]);
         assert!(one_then_others(&[] as &[u32], 2, &play).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn finished_items_are_not_played_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out.json");
+        let open = || Checkpoint::open(Some(out.as_path()), false, &Value::Null).unwrap();
+        let played = RefCell::new(Vec::new());
+        let play = async |item: &u32| {
+            played.borrow_mut().push(*item);
+            anyhow::ensure!(*item != 3, "broken off");
+            Ok(item * 2)
+        };
+        let run = async |items: &[u32]| {
+            let checkpoint = open();
+            let key = |item: &u32| checkpoint.key(&[&item.to_string()]);
+            those_left(items, &checkpoint, key, 1, &play).await
+        };
+        assert!(run(&[1, 2, 3]).await.is_err());
+        assert_eq!(run(&[1, 4, 2]).await.unwrap(), [2, 8, 4]);
+        assert_eq!(*played.borrow(), [1, 2, 3, 4]);
     }
 }

@@ -15,8 +15,8 @@ use crate::{
 const BRIEFLY: &str = "Answer from the conversation above, in as few words as possible. If it \
                        does not say, answer: not mentioned.";
 
-/// Figures of one reply, averaged over the runs.
-pub(super) type Scores = Vec<(&'static str, f64)>;
+/// Figures of one reply, averaged over the runs, by their names.
+pub(super) type Scores = Vec<(String, f64)>;
 
 /// Has a window read and scores the replies; no scores where there is nothing to
 /// score by, or where the window is longer than what the model reads.
@@ -29,7 +29,8 @@ pub(super) async fn read(
     question: &str,
     gold: &Gold,
 ) -> anyhow::Result<Scores> {
-    if gold.answer.is_none() && (gold.rubric.is_empty() || readers.judge.is_none()) {
+    let ruled = gold.answer.is_some() || gold.rule.is_some();
+    if !ruled && (gold.rubric.is_empty() || readers.judge.is_none()) {
         return Ok(Scores::new());
     }
     let instruction = if gold.rubric.is_empty() { BRIEFLY } else { "" };
@@ -42,17 +43,21 @@ pub(super) async fn read(
             Err(error) => return Err(error),
         };
         let mut scores = Scores::new();
+        let mut add = |name: &str, value: f64| scores.push((name.to_owned(), value));
         if let Some(answer) = &gold.answer {
-            scores.push(("answer_f1", token_f1(&reply, answer)));
-            scores.push(("answer_held", truth(holds_answer(&reply, answer))));
+            add("answer_f1", token_f1(&reply, answer));
+            add("answer_held", truth(holds_answer(&reply, answer)));
+        }
+        if let Some(rule) = &gold.rule {
+            add("answered", truth(rule.accepts(&reply)));
         }
         let verdict = match &readers.judge {
             Some(model) => judge(model, question, gold, &reply).await?,
             None => None,
         };
         if let Some(verdict) = verdict {
-            scores.push(("judge_lenient", truth(verdict.lenient)));
-            scores.push(("judge_strict", truth(verdict.strict)));
+            add("judge_lenient", truth(verdict.lenient));
+            add("judge_strict", truth(verdict.strict));
         }
         all.push(scores);
     }
@@ -65,27 +70,25 @@ fn mean(all: &[Scores]) -> Scores {
         let values = all.iter().flatten().filter(|(other, _)| *other == name);
         values.map(|(_, value)| value).sum::<f64>() / all.len() as f64
     };
-    first.iter().map(|(name, _)| (*name, of(name))).collect()
+    first.iter().map(|(name, _)| (name.clone(), of(name))).collect()
 }
 
-/// Enters the scores of a question's windows, with what of the loss is whose:
-/// `NAME_memory_loss` is the oracle's score less the window's, and
-/// `NAME_model_loss` is what the oracle lacks to 1.
+/// Enters the scores of a strategy's window, with what of the loss is whose where
+/// the oracle's are known: `NAME_memory_loss` is the oracle's score less the
+/// window's, and `NAME_model_loss` is what the oracle lacks to 1.
 pub(super) fn record(
     tally: &mut Tally,
+    strategy: &str,
     (item, kind): (&str, &str),
-    scores: &[(&'static str, Scores)],
-    oracle: &str,
+    scores: &[(String, f64)],
+    oracle: Option<&Scores>,
 ) {
-    let best = scores.iter().find(|(strategy, _)| *strategy == oracle).map(|(_, scores)| scores);
-    for (strategy, scores) in scores {
-        for (name, value) in scores {
-            tally.add(strategy, name, item, kind, *value);
-            let bound = best.and_then(|best| best.iter().find(|(other, _)| other == name));
-            if let Some((_, bound)) = bound {
-                tally.add(strategy, &format!("{name}_memory_loss"), item, kind, bound - value);
-                tally.add(strategy, &format!("{name}_model_loss"), item, kind, 1.0 - bound);
-            }
+    for (name, value) in scores {
+        tally.add(strategy, name, item, kind, *value);
+        let bound = oracle.and_then(|best| best.iter().find(|(other, _)| other == name));
+        if let Some((_, bound)) = bound {
+            tally.add(strategy, &format!("{name}_memory_loss"), item, kind, bound - value);
+            tally.add(strategy, &format!("{name}_model_loss"), item, kind, 1.0 - bound);
         }
     }
 }
@@ -98,11 +101,9 @@ mod tests {
     #[test]
     fn the_loss_is_split() {
         let mut tally = Tally::new(Axis::TurnsAgo, 100);
-        let scores = [
-            ("throughline", mean(&[vec![("answer_f1", 0.5)], vec![("answer_f1", 0.7)]])),
-            ("oracle", vec![("answer_f1", 0.9)]),
-        ];
-        record(&mut tally, ("a", "k"), &scores, "oracle");
+        let one = |value: f64| vec![("answer_f1".to_owned(), value)];
+        let ours = mean(&[one(0.5), one(0.7)]);
+        record(&mut tally, "throughline", ("a", "k"), &ours, Some(&one(0.9)));
         let mut report = Report::new("degradation", serde_json::Value::Null);
         tally.fill(&mut report, "throughline", Bootstrap::new(1));
         let value = |name: &str| (report.metrics[name].value * 1e6).round() / 1e6;

@@ -21,8 +21,10 @@ use crate::{
     runner::window::{PER_MESSAGE, PER_PROMPT, count},
 };
 
-/// Longest wait for one answer: adding may embed hundreds of turns.
+/// Longest wait for one answer: a language model may read every turn.
 const PATIENCE: Duration = Duration::from_secs(900);
+/// Turns of one request.
+const BATCH: usize = 20;
 /// Items that are asked for; more never fit a usual budget.
 const ITEMS: usize = 200;
 
@@ -74,12 +76,13 @@ impl Rival {
     /// # Errors
     /// It fails or is silent.
     pub(crate) async fn add(&mut self, id: &str, turns: &[Message]) -> anyhow::Result<f64> {
-        let turns: Vec<Value> = turns
-            .iter()
-            .map(|turn| json!({ "role": turn.role.as_str(), "content": turn.text }))
-            .collect();
+        // Names stand before what people say, as in the windows of all strategies.
+        let turn = |turn: &Message| json!({ "role": turn.role.as_str(), "content": turn.document().trim() });
         let begun = Instant::now();
-        self.ask(&json!({ "op": "add", "conversation": id, "turns": turns })).await?;
+        for batch in turns.chunks(BATCH) {
+            let turns: Vec<Value> = batch.iter().map(turn).collect();
+            self.ask(&json!({ "op": "add", "conversation": id, "turns": turns })).await?;
+        }
         Ok(begun.elapsed().as_secs_f64() * 1e3)
     }
 
@@ -155,7 +158,9 @@ fn fill(items: &[String], question: &str, budget: usize) -> Shown {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
     use crate::dataset::Speaker;
 
@@ -179,15 +184,22 @@ for line in sys.stdin:
     print(json.dumps(answer), flush=True)
 "#;
 
+    /// The command that starts the adapter from a folder; nothing without Python.
+    pub(in crate::degradation) async fn adapter(folder: &Path) -> Option<String> {
+        if Command::new("python3").arg("--version").output().await.is_err() {
+            crate::report::print("skipped: no python3 on this machine");
+            return None;
+        }
+        let path = folder.join("adapter.py");
+        fs::write(&path, ADAPTER).unwrap();
+        Some(format!("python3 {}", path.display()))
+    }
+
     #[tokio::test]
     async fn an_adapter_is_asked_line_by_line() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("adapter.py");
-        std::fs::write(&path, ADAPTER).unwrap();
-        let Ok(mut rival) = Rival::start(&format!("python3 {}", path.display())).await else {
-            crate::report::print("skipped: no python3 on this machine");
-            return;
-        };
+        let Some(command) = adapter(dir.path()).await else { return };
+        let mut rival = Rival::start(&command).await.unwrap();
         assert_eq!(rival.name, "list 1");
         let turns = ["one", "two"].map(|text| Message::chat(Speaker::User, text.to_owned()));
         rival.add("a", &turns).await.unwrap();

@@ -2,32 +2,34 @@
 //! the window, by how many turns ago it was said.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Found,
-    args::{DegradationArgs, DegradationSet},
+    Found, Run,
+    args::DegradationSet,
     gold::{self, Gold},
     live,
     reading::{self, Scores},
+    rival::Rival,
     shown::{Shown, Wanted},
     strategy::{Sources, Strategy, Turn},
     tally::{Axis, Look, Tally},
+    trace::Traced,
 };
 use crate::{
     cli::{DataArgs, Method},
-    client::Api,
-    dataset::{Conversation, DatasetName},
+    dataset::{Conversation, Dataset, DatasetName, Message, Placed, Question},
     metrics::{Figures, ranking::truth},
-    reader::Readers,
+    plot::Grid,
     runner::{
         asking::{Asked, Plan},
-        ingest::Layout,
+        ingest::{Layout, identify},
         pass,
         progress::Progress,
     },
@@ -36,14 +38,34 @@ use crate::{
 /// Nearest turns that are asked for; more never fit a usual budget.
 const NEAREST: usize = 200;
 
+/// The questions with what became of them.
+pub(super) struct Played {
+    dataset: Dataset,
+    golds: HashMap<String, Gold>,
+    /// Questions without labelled evidence.
+    without: usize,
+    /// What was seen of the windows of each question, rivals' included.
+    seen: Vec<Vec<Seen>>,
+    /// How single conversations went.
+    grids: Vec<Grid>,
+}
+
+/// What became of one question.
+#[derive(Serialize, Deserialize)]
+struct Play {
+    seen: Vec<Seen>,
+    grids: Vec<Grid>,
+}
+
 /// What was seen of one window.
+#[derive(Serialize, Deserialize)]
 struct Seen {
-    strategy: &'static str,
-    item: String,
-    group: String,
+    strategy: String,
     looks: Vec<Look>,
     tokens: usize,
     millis: Option<f64>,
+    /// What adding a turn took, with the first question after it.
+    add_ms: Option<f64>,
     scores: Scores,
 }
 
@@ -51,53 +73,190 @@ struct Seen {
 ///
 /// # Errors
 /// The data cannot be read, or a call failed.
-pub(super) async fn measure(
-    args: &DegradationArgs,
-    set: DegradationSet,
-    api: &Api,
-    readers: Option<&Readers>,
-) -> anyhow::Result<Found> {
+pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
+    let args = run.args;
     let data = DataArgs {
-        dataset: name(set)?,
+        dataset: name(args.dataset)?,
         data: args.data.clone(),
         split: args.split.clone(),
         limit: args.limit,
         seed: args.seed,
     };
     let mut dataset = pass::read(&data)?;
-    let asked = dataset.questions.len();
+    let all = dataset.questions.len();
     dataset.retain(|question| !question.evidence.is_empty());
-    let golds = match readers {
-        Some(_) => gold::read(set, &args.data, &dataset)?,
+    let golds = match run.readers {
+        Some(_) => gold::read(args.dataset, &args.data, &dataset)?,
         None => HashMap::new(),
     };
-    let turns = dataset.conversations.iter().map(Conversation::len).sum();
-    let progress = Progress::new(turns, dataset.questions.len(), "questions");
-    let plan = Plan { api, layout: Layout::Whole, server: &args.server, progress: &progress };
-    let counted = Counted::default();
-    let (counted, golds) = (&counted, &golds);
-    let seen = plan
-        .ask_all(&dataset, async |asked: Asked<'_>| {
-            let turns = counted.of(asked.conversation);
-            let reading = readers.zip(golds.get(&asked.question.id));
-            look(args, &asked, &turns, reading).await
-        })
-        .await?;
-    let mut tally = Tally::new(Axis::TurnsAgo, args.budget());
-    for seen in seen {
-        let scores: Vec<(&'static str, Scores)> =
-            seen.iter().map(|one| (one.strategy, one.scores.clone())).collect();
-        if let Some(first) = seen.first() {
-            let whose = (first.item.as_str(), first.group.as_str());
-            reading::record(&mut tally, whose, &scores, Strategy::Oracle.name());
-        }
-        for one in seen {
-            record(&mut tally, one, args.budget());
+    let traced = traced(&dataset, run.traced());
+    let keys = Keys::new(&dataset, &traced);
+    let mut plays: HashMap<String, Play> = HashMap::new();
+    for question in &dataset.questions {
+        let Some(conversation) = dataset.conversations.get(question.conversation) else { continue };
+        if let Some(play) = run.checkpoint.get(&keys.own(run, conversation, question)) {
+            plays.insert(question.id.clone(), play);
         }
     }
-    let n = dataset.questions.len();
-    let notes = json!({ "questions": n, "left_out_without_evidence": asked - n });
-    Ok(Found { tally, n, split: Some(dataset.split), others: Figures::new(), notes })
+    let mut left = dataset.clone();
+    left.retain(|question| !plays.contains_key(&question.id));
+    let turns = left.conversations.iter().map(Conversation::len).sum();
+    let progress = Progress::new(turns, left.questions.len(), "questions");
+    let plan =
+        Plan { api: run.api, layout: Layout::Whole, server: &args.server, progress: &progress };
+    let counted = Counted::default();
+    let fresh = plan
+        .ask_all(&left, async |asked: Asked<'_>| {
+            let question = asked.question;
+            let turns = counted.of(asked.conversation);
+            let seen = look(run, &asked, &turns, golds.get(&question.id)).await?;
+            let grids = match traced.contains(&question.id) {
+                true => trace(run, &asked).await?,
+                false => Vec::new(),
+            };
+            let play = Play { seen, grids };
+            run.checkpoint.put(&keys.own(run, asked.conversation, question), &play)?;
+            anyhow::Ok((question.id.clone(), play))
+        })
+        .await?;
+    plays.extend(fresh);
+    let (mut seen, mut grids) = (Vec::new(), Vec::new());
+    for question in &dataset.questions {
+        let play = plays.remove(&question.id).with_context(|| format!("{} twice", question.id))?;
+        seen.push(play.seen);
+        grids.extend(play.grids);
+    }
+    let without = all - dataset.questions.len();
+    Ok(Played { dataset, golds, without, seen, grids })
+}
+
+impl Played {
+    /// Plays every conversation to a rival, one after the other, and looks at its
+    /// windows.
+    ///
+    /// # Errors
+    /// The rival or a reader failed.
+    pub(super) async fn against(&mut self, run: &Run<'_>, rival: &mut Rival) -> anyhow::Result<()> {
+        let progress = Progress::new(0, self.dataset.questions.len(), "questions to a rival");
+        let untraced = BTreeSet::new();
+        let keys = Keys::new(&self.dataset, &untraced);
+        let by_conversation = self.dataset.questions_by_conversation();
+        for (conversation, questions) in self.dataset.conversations.iter().zip(by_conversation) {
+            let mut left = Vec::new();
+            for at in questions {
+                let Some(question) = self.dataset.questions.get(at) else { continue };
+                let key = keys.of_rival(run, rival, conversation, question);
+                match run.checkpoint.get(&key) {
+                    Some(seen) => push(&mut self.seen, at, seen),
+                    None => left.push((at, question, key)),
+                }
+            }
+            if left.is_empty() {
+                continue;
+            }
+            let said: Vec<Message> = conversation
+                .turns()
+                .filter(|turn| !turn.message.is_blank())
+                .map(|turn| turn.message.clone())
+                .collect();
+            let millis = rival.add(&conversation.id, &said).await?;
+            let mut add_ms = Some(millis / said.len().max(1) as f64);
+            for (at, question, key) in left {
+                let budget = run.args.budget() as usize;
+                let (shown, took) = rival.window(&conversation.id, &question.text, budget).await?;
+                let mut seen = seen(&rival.name, conversation, question, &shown, Some(took));
+                seen.scores = read(run, &shown, question, self.golds.get(&question.id)).await?;
+                seen.add_ms = add_ms.take();
+                run.checkpoint.put(&key, &seen)?;
+                push(&mut self.seen, at, seen);
+                progress.question();
+            }
+            rival.forget(&conversation.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes figures of what was seen.
+    pub(super) fn found(self, run: &Run<'_>) -> Found {
+        let budget = run.args.budget();
+        let mut tally = Tally::new(Axis::TurnsAgo, budget);
+        let conversations = &self.dataset.conversations;
+        for (question, seen) in self.dataset.questions.iter().zip(&self.seen) {
+            let whose = conversations.get(question.conversation).map(|one| one.id.as_str());
+            let whose = (whose.unwrap_or_default(), question.group.as_str());
+            let oracle = seen.iter().find(|seen| seen.strategy == Strategy::Oracle.name());
+            let oracle = oracle.map(|seen| &seen.scores);
+            for seen in seen {
+                reading::record(&mut tally, &seen.strategy, whose, &seen.scores, oracle);
+                record(&mut tally, whose, seen, budget);
+            }
+        }
+        let n = self.dataset.questions.len();
+        let notes = json!({ "questions": n, "left_out_without_evidence": self.without });
+        let split = Some(self.dataset.split);
+        Found { tally, n, split, others: Figures::new(), grids: self.grids, notes }
+    }
+}
+
+fn push(all: &mut [Vec<Seen>], at: usize, seen: Seen) {
+    if let Some(of_question) = all.get_mut(at) {
+        of_question.push(seen);
+    }
+}
+
+/// By what the checkpoint knows a question: all that was said before, and what is
+/// asked.
+struct Keys<'a> {
+    /// By the conversation's id, a hash of what is said.
+    talks: HashMap<String, String>,
+    traced: &'a BTreeSet<String>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(dataset: &Dataset, traced: &'a BTreeSet<String>) -> Self {
+        let talk = |conversation: &Conversation| {
+            let turns: Vec<Placed<'_>> = conversation.turns().collect();
+            (conversation.id.clone(), identify(&conversation.id, &turns))
+        };
+        Self { talks: dataset.conversations.iter().map(talk).collect(), traced }
+    }
+
+    fn own(&self, run: &Run<'_>, conversation: &Conversation, question: &Question) -> String {
+        let traced = self.traced.contains(&question.id).to_string();
+        run.checkpoint.key(&["question", &traced, &self.made_of(conversation, question)])
+    }
+
+    fn of_rival(
+        &self,
+        run: &Run<'_>,
+        rival: &Rival,
+        conversation: &Conversation,
+        question: &Question,
+    ) -> String {
+        let about = rival.about.to_string();
+        run.checkpoint.key(&["rival", &about, &self.made_of(conversation, question)])
+    }
+
+    fn made_of(&self, conversation: &Conversation, question: &Question) -> String {
+        let talk = self.talks.get(&conversation.id).map(String::as_str).unwrap_or_default();
+        format!("{talk} {} {:?} {:?}", question.id, question.text, question.evidence)
+    }
+}
+
+/// The last questions of the first conversations: when they are asked, a look at the
+/// whole conversation disturbs none.
+fn traced(dataset: &Dataset, most: usize) -> BTreeSet<String> {
+    let by_conversation = dataset.questions_by_conversation().into_iter().take(most);
+    let last = by_conversation.filter_map(|questions| dataset.questions.get(*questions.last()?));
+    last.map(|question| question.id.clone()).collect()
+}
+
+/// How the conversation of a question went.
+async fn trace(run: &Run<'_>, asked: &Asked<'_>) -> anyhow::Result<Vec<Grid>> {
+    let name = asked.ingested.whole().context("no conversation to look at")?;
+    let sent = asked.conversation.turns().map(|turn| turn.message);
+    let sent = sent.filter(|message| !message.is_blank());
+    Traced::new(&asked.conversation.id, name, sent).look(run.api, run.args.budget()).await
 }
 
 fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
@@ -127,12 +286,12 @@ impl Counted {
 }
 
 async fn look(
-    args: &DegradationArgs,
+    run: &Run<'_>,
     asked: &Asked<'_>,
     turns: &[Turn],
-    reading: Option<(&Readers, &Gold)>,
+    gold: Option<&Gold>,
 ) -> anyhow::Result<Vec<Seen>> {
-    let question = asked.question;
+    let (args, question) = (run.args, asked.question);
     let strategies = args.strategies();
     let nearest = match strategies.iter().any(|strategy| strategy.ranks()) {
         true => {
@@ -148,76 +307,74 @@ async fn look(
         question: &question.text,
         budget: args.budget() as usize,
     };
-    let texts: HashMap<usize, &str> = asked
-        .conversation
-        .turns()
-        .filter(|turn| question.evidence.contains(&turn.position))
-        .filter(|turn| !turn.message.text.trim().is_empty())
-        .map(|turn| (turn.position, turn.message.text.as_str()))
-        .collect();
     let mut all = Vec::new();
     for strategy in strategies {
         let (shown, millis) = match sources.window(strategy) {
             Some(shown) => (shown, None),
             None => {
                 let name = asked.ingested.whole().context("no conversation to ask")?;
-                let built = live::build(asked.api, name, &question.text, args.budget()).await?;
+                let built = live::build(asked.api, name, &question.text, args.budget(), 0).await?;
                 (Shown::of_window(&built.window, &question.text), Some(built.millis))
             }
         };
-        let mut seen = seen(strategy, asked, &shown, &texts, turns.len(), millis);
-        if let Some((readers, gold)) = reading {
-            seen.scores = reading::read(readers, &shown, &question.text, gold).await?;
-        }
+        let mut seen = seen(strategy.name(), asked.conversation, question, &shown, millis);
+        seen.scores = read(run, &shown, question, gold).await?;
         all.push(seen);
     }
     Ok(all)
 }
 
-fn seen(
-    strategy: Strategy,
-    asked: &Asked<'_>,
+/// What a reader makes of a window, where there is one and something to judge by.
+async fn read(
+    run: &Run<'_>,
     shown: &Shown,
-    texts: &HashMap<usize, &str>,
-    turns: usize,
-    millis: Option<f64>,
-) -> Seen {
-    let looks = asked.question.evidence.iter().filter_map(|&position| {
-        let text = texts.get(&position).copied()?;
-        let ago = turns.saturating_sub(position);
-        Some(Look {
-            strategy: strategy.name().to_owned(),
-            item: asked.conversation.id.clone(),
-            kind: asked.question.group.clone(),
-            x: Axis::bin(ago),
-            ago,
-            place: shown.place_of(&Wanted::Words(text.to_owned())),
-        })
-    });
-    Seen {
-        strategy: strategy.name(),
-        item: asked.conversation.id.clone(),
-        group: asked.question.group.clone(),
-        looks: looks.collect(),
-        tokens: shown.tokens,
-        millis,
-        scores: Scores::new(),
+    question: &Question,
+    gold: Option<&Gold>,
+) -> anyhow::Result<Scores> {
+    match run.readers.zip(gold) {
+        Some((readers, gold)) => reading::read(readers, shown, &question.text, gold).await,
+        None => Ok(Scores::new()),
     }
 }
 
-fn record(tally: &mut Tally, seen: Seen, budget: u32) {
+fn seen(
+    strategy: &str,
+    conversation: &Conversation,
+    question: &Question,
+    shown: &Shown,
+    millis: Option<f64>,
+) -> Seen {
+    let turns = conversation.len();
+    let evidence = conversation.turns().filter(|turn| question.evidence.contains(&turn.position));
+    let looks = evidence.filter(|turn| !turn.message.text.trim().is_empty()).map(|turn| {
+        let ago = turns.saturating_sub(turn.position);
+        Look {
+            strategy: strategy.to_owned(),
+            item: conversation.id.clone(),
+            kind: question.group.clone(),
+            x: Axis::bin(ago),
+            ago,
+            place: shown.place_of(&Wanted::Words(turn.message.text.clone())),
+        }
+    });
+    let looks = looks.collect();
+    let (strategy, tokens) = (strategy.to_owned(), shown.tokens);
+    Seen { strategy, looks, tokens, millis, add_ms: None, scores: Scores::new() }
+}
+
+fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u32) {
     let whole = seen.looks.iter().filter(|look| look.place.is_some()).count();
     let all = seen.looks.len();
-    let mut add = |name: &str, value: f64| {
-        tally.add(seen.strategy, name, &seen.item, &seen.group, value);
-    };
+    let mut add = |name: &str, value: f64| tally.add(&seen.strategy, name, item, group, value);
     add("window_tokens", seen.tokens as f64);
     if all > 0 {
         add(&format!("question_coverage@{budget}"), whole as f64 / all as f64);
         add(&format!("all_evidence@{budget}"), truth(whole == all));
     }
-    if let Some(millis) = seen.millis {
-        tally.add_time(seen.strategy, "window_ms", &seen.item, millis);
+    for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
+        if let Some(millis) = millis {
+            tally.add_time(&seen.strategy, name, item, millis);
+        }
     }
-    seen.looks.into_iter().for_each(|look| tally.look(look));
+    seen.looks.iter().for_each(|look| tally.look(look.clone()));
 }

@@ -2,216 +2,179 @@
 //! each distance the question is asked. The conversation grows on the server
 //! as a chat does; nothing is played twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Found,
-    args::DegradationArgs,
-    cases::{self, Case},
-    filler,
+    Found, Run,
+    cases::Case,
     live::Live,
-    pace::one_then_others,
+    material::Material,
+    pace::those_left,
+    reading::{self, Scores},
     rival::Rival,
-    shown::{Line, Shown},
+    shown::Shown,
     strategy::{Sources, Strategy, Turn},
     tally::{Axis, Look, Tally},
+    trace::Traced,
 };
 use crate::{
-    client::Api,
-    dataset::Message,
     metrics::{Figures, ranking::truth},
+    plot::Grid,
     runner::progress::Progress,
 };
 
-/// Exchanges between a value and its update.
-const UPDATE_GAP: usize = 8;
+/// The cases with what became of them.
+pub(super) struct Played {
+    material: Material,
+    /// Against the service, one for each case.
+    own: Vec<Play>,
+    /// The same against each rival.
+    rivals: Vec<Vec<Play>>,
+}
 
-/// What is planted, what is said behind it, and how far.
-pub(super) struct Material {
-    cases: Vec<Case>,
-    /// Cases that the filler says anyway.
-    ambiguous: Vec<String>,
-    distances: Vec<u32>,
-    /// Said behind the case.
-    filler: Vec<Message>,
-    /// Said between a value and its update.
-    between: Vec<Message>,
+/// What became of one case.
+#[derive(Serialize, Deserialize)]
+struct Play {
+    seen: Vec<Seen>,
+    /// How its conversation went, where that is recorded.
+    grids: Vec<Grid>,
+    /// What adding a turn took, where that is timed.
+    add_ms: Option<f64>,
+}
+
+/// What was seen of one window.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    look: Look,
+    tokens: usize,
+    stale_alone: Option<bool>,
+    millis: Option<f64>,
+    scores: Scores,
 }
 
 /// A run against the service.
 struct Sweep<'a> {
-    args: &'a DegradationArgs,
-    api: &'a Api,
+    run: &'a Run<'a>,
     progress: &'a Progress,
     strategies: Vec<Strategy>,
     material: &'a Material,
     /// The filler, counted.
     counted: Vec<Turn>,
     /// Salt of the conversations' ids: a run never meets another one's.
-    run: u64,
+    salt: u64,
 }
 
-/// What was seen of one window.
-struct Seen {
-    look: Look,
-    indirect: Option<bool>,
-    tokens: usize,
-    stale_alone: Option<bool>,
-    millis: Option<f64>,
+/// A case at the moment of asking.
+struct Asked<'a> {
+    case: &'a Case,
+    distance: u32,
+    /// Turns from what was said to the question.
+    ago: usize,
 }
 
-impl Material {
-    /// Reads the cases and the filler.
-    ///
-    /// # Errors
-    /// The data cannot be read, or has too little talk.
-    pub(super) fn read(args: &DegradationArgs) -> anyhow::Result<Self> {
-        let mut distances = args.distance.clone();
-        distances.sort_unstable();
-        distances.dedup();
-        let most = distances.last().copied().context("--distance: at least one")? as usize;
-        let mut filler = filler::read(&args.data, most + UPDATE_GAP)?;
-        let cases = cases::read(args.cases.as_deref(), &args.data, args.limit)?;
-        let (cases, ambiguous) = judgeable(cases, &filler);
-        let between = filler.split_off(2 * most);
-        Ok(Self { cases, ambiguous, distances, filler, between })
-    }
-}
-
-/// Plays every case and asks its question at every distance.
+/// Plants every case and asks its question at every distance.
 ///
 /// # Errors
-/// A call failed.
-pub(super) async fn measure(
-    args: &DegradationArgs,
-    api: &Api,
-    material: &Material,
-) -> anyhow::Result<Found> {
+/// The data cannot be read, or a call failed.
+pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
+    let material = Material::read(run.args)?;
     let cases = &material.cases;
     let turns = cases.len() * (2 + material.filler.len());
     let progress = Progress::new(turns, cases.len() * material.distances.len(), "questions");
     let sweep = Sweep {
-        args,
-        api,
+        run,
         progress: &progress,
-        strategies: args.strategies(),
-        material,
+        strategies: run.args.strategies(),
+        material: &material,
         counted: material.filler.iter().map(Turn::new).collect(),
-        run: rand::random(),
+        salt: rand::random(),
     };
-    let play = async |case: &Case| sweep.play(case).await;
-    let seen = one_then_others(cases, args.server.in_flight, play).await?;
-    let mut tally = Tally::new(Axis::Exchanges, args.budget());
-    for seen in seen.into_iter().flatten() {
-        record(&mut tally, seen);
-    }
-    let of = |indirect: bool| cases.iter().filter(|case| case.indirect == indirect).count();
-    let notes = json!({
-        "cases": cases.len(), "indirect": of(true), "direct": of(false),
-        "left_out_since_the_filler_says_it": material.ambiguous,
-    });
-    Ok(Found { tally, n: cases.len(), split: None, others: Figures::new(), notes })
+    let traced = material.traced(run.traced());
+    let items: Vec<(&Case, bool)> =
+        cases.iter().map(|case| (case, traced.contains(case.id.as_str()))).collect();
+    let key = |item: &(&Case, bool)| {
+        let (case, traced) = (format!("{:?}", item.0), item.1.to_string());
+        run.checkpoint.key(&["case", &case, &traced, &material.talk])
+    };
+    let work = async |item: &(&Case, bool)| sweep.play(item.0, item.1).await;
+    let own = those_left(&items, run.checkpoint, key, run.args.server.in_flight, work).await?;
+    Ok(Played { material, own, rivals: Vec::new() })
 }
 
-/// Plays every case to a rival, one after the other, and looks at its windows.
-///
-/// # Errors
-/// The rival failed.
-pub(super) async fn against(
-    args: &DegradationArgs,
-    rival: &mut Rival,
-    material: &Material,
-    tally: &mut Tally,
-) -> anyhow::Result<()> {
-    let progress = Progress::new(0, material.cases.len(), "cases of a rival");
-    for case in &material.cases {
-        let planted = case.planted(&material.between);
-        let said = planted.len().saturating_sub(2);
-        let mut millis = rival.add(&case.id, &planted).await?;
-        let (mut held, mut filled) = (planted.len(), 0);
-        for &distance in &material.distances {
-            let until = 2 * distance as usize;
-            let fresh = material.filler.get(filled..until).unwrap_or_default();
-            if !fresh.is_empty() {
-                millis += rival.add(&case.id, fresh).await?;
-            }
-            (held, filled) = (planted.len() + until, until);
-            let budget = args.budget() as usize;
-            let (shown, took) = rival.window(&case.id, &case.question, budget).await?;
-            let name = rival.name.clone();
-            record(tally, seen(name, case, distance, held - said, &shown, Some(took)));
+impl Played {
+    /// Plays every case to a rival, one after the other, and looks at its windows.
+    ///
+    /// # Errors
+    /// The rival or a reader failed.
+    pub(super) async fn against(&mut self, run: &Run<'_>, rival: &mut Rival) -> anyhow::Result<()> {
+        let progress = Progress::new(0, self.material.cases.len(), "cases of a rival");
+        let about = rival.about.to_string();
+        let mut plays = Vec::new();
+        for case in &self.material.cases {
+            let made_of = format!("{case:?}");
+            let key = run.checkpoint.key(&["rival", &about, &made_of, &self.material.talk]);
+            let play = match run.checkpoint.get(&key) {
+                Some(play) => play,
+                None => {
+                    let play = play_to(run, rival, &self.material, case).await?;
+                    run.checkpoint.put(&key, &play)?;
+                    play
+                }
+            };
+            plays.push(play);
+            progress.question();
         }
-        tally.add_time(&rival.name, "add_ms_per_turn", &case.id, millis / held as f64);
-        rival.forget(&case.id).await?;
-        progress.question();
+        self.rivals.push(plays);
+        Ok(())
     }
-    Ok(())
-}
 
-/// What a window shows of a case.
-fn seen(
-    strategy: String,
-    case: &Case,
-    distance: u32,
-    ago: usize,
-    shown: &Shown,
-    millis: Option<f64>,
-) -> Seen {
-    let place = shown.place_of(&case.wanted);
-    let stale_alone =
-        case.replaced.as_ref().map(|(_, stale)| place.is_none() && shown.place_of(stale).is_some());
-    let look = Look {
-        strategy,
-        item: case.id.clone(),
-        kind: case.kind.clone(),
-        x: u64::from(distance),
-        ago,
-        place,
-    };
-    let indirect = (case.kind != "preference").then_some(case.indirect);
-    Seen { look, indirect, tokens: shown.tokens, stale_alone, millis }
-}
-
-/// The cases that the filler does not hold anyway, and the ids of the others.
-fn judgeable(cases: Vec<Case>, filler: &[Message]) -> (Vec<Case>, Vec<String>) {
-    let line = |message: &Message| Line { role: "user", text: message.text.clone(), tokens: 1 };
-    let alone = Shown { lines: filler.iter().map(line).collect(), ..Shown::default() };
-    let (ambiguous, cases): (Vec<Case>, Vec<Case>) =
-        cases.into_iter().partition(|case| alone.place_of(&case.wanted).is_some());
-    (cases, ambiguous.into_iter().map(|case| case.id).collect())
-}
-
-fn record(tally: &mut Tally, seen: Seen) {
-    let Look { strategy, item, kind, x, .. } = &seen.look;
-    let mut add = |name: String, value: f64| tally.add(strategy, &name, item, kind, value);
-    add("window_tokens".to_owned(), seen.tokens as f64);
-    add(format!("window_tokens/{x}"), seen.tokens as f64);
-    if let Some(indirect) = seen.indirect {
-        let how = if indirect { "indirect" } else { "direct" };
-        add(format!("{how}_{kind}_kept@{x}"), truth(seen.look.place.is_some()));
+    /// Makes figures of what was seen.
+    pub(super) fn found(self, run: &Run<'_>) -> Found {
+        let cases = &self.material.cases;
+        let mut tally = Tally::new(Axis::Exchanges, run.args.budget());
+        for (at, case) in cases.iter().enumerate() {
+            let plays = [&self.own].into_iter().chain(&self.rivals);
+            let seen = || plays.clone().filter_map(move |plays| plays.get(at));
+            let oracle: BTreeMap<u64, &Scores> = seen()
+                .flat_map(|play| &play.seen)
+                .filter(|seen| seen.look.strategy == Strategy::Oracle.name())
+                .map(|seen| (seen.look.x, &seen.scores))
+                .collect();
+            for play in seen() {
+                for seen in &play.seen {
+                    record(&mut tally, case, seen, oracle.get(&seen.look.x).copied());
+                }
+                if let (Some(millis), Some(seen)) = (play.add_ms, play.seen.first()) {
+                    tally.add_time(&seen.look.strategy, "add_ms_per_turn", &case.id, millis);
+                }
+            }
+        }
+        let of = |indirect: bool| cases.iter().filter(|case| case.indirect == indirect).count();
+        let notes = json!({
+            "cases": cases.len(), "indirect": of(true), "direct": of(false),
+            "with_a_rule_for_replies": cases.iter().filter(|case| case.rule.is_some()).count(),
+            "left_out_since_the_filler_says_it": self.material.ambiguous,
+        });
+        let n = cases.len();
+        let grids = self.own.into_iter().flat_map(|play| play.grids).collect();
+        Found { tally, n, split: None, others: Figures::new(), grids, notes }
     }
-    if let Some(stale) = seen.stale_alone {
-        add(format!("stale_alone@{x}"), truth(stale));
-    }
-    if let Some(millis) = seen.millis {
-        tally.add_time(strategy, &format!("window_ms/{x}"), item, millis);
-    }
-    tally.look(seen.look);
 }
 
 impl Sweep<'_> {
     /// Plays a case and looks at every strategy's window at each distance.
-    async fn play(&self, case: &Case) -> anyhow::Result<Vec<Seen>> {
+    async fn play(&self, case: &Case, traced: bool) -> anyhow::Result<Play> {
+        let args = self.run.args;
         let planted = case.planted(&self.material.between);
         let said = planted.len().saturating_sub(2);
         let mut turns: Vec<Turn> = planted.iter().map(Turn::new).collect();
         turns.extend_from_slice(&self.counted);
-        let id = blake3::hash(format!("{}/{}", self.run, case.id).as_bytes()).to_hex();
+        let id = blake3::hash(format!("{}/{}", self.salt, case.id).as_bytes()).to_hex();
         let id: String = id.chars().take(32).collect();
-        let mut live = Live::new(self.api, &id, self.progress).await?;
+        let mut live = Live::new(self.run.api, &id, self.progress).await?;
         live.say(&planted).await?;
         let mut seen_all = Vec::new();
         let mut filled = 0;
@@ -229,24 +192,112 @@ impl Sweep<'_> {
                 nearest: &nearest,
                 evidence: &BTreeSet::from([said]),
                 question: &case.question,
-                budget: self.args.budget() as usize,
+                budget: args.budget() as usize,
             };
+            let asked = Asked { case, distance, ago: held.len() - said };
             for &strategy in &self.strategies {
                 let (shown, millis) = match sources.window(strategy) {
                     Some(shown) => (shown, None),
                     None => {
-                        let built = live.window(&case.question, self.args.budget()).await?;
+                        let built = live.window(&case.question, args.budget()).await?;
                         (Shown::of_window(&built.window, &case.question), Some(built.millis))
                     }
                 };
-                let name = strategy.name().to_owned();
-                seen_all.push(seen(name, case, distance, held.len() - said, &shown, millis));
+                seen_all.push(asked.see(self.run, strategy.name(), &shown, millis).await?);
             }
             self.progress.question();
         }
-        if !self.args.server.keep {
+        let mut grids = Vec::new();
+        if traced {
+            let filler = self.material.filler.get(..filled).unwrap_or_default();
+            let all = planted.iter().chain(filler);
+            let traced = Traced::new(&case.id, live.name(), all);
+            grids = traced.look(self.run.api, args.budget()).await?;
+        }
+        if !args.server.keep {
             live.delete().await?;
         }
-        Ok(seen_all)
+        Ok(Play { seen: seen_all, grids, add_ms: None })
     }
+}
+
+/// Plays a case to a rival and looks at its window at each distance.
+async fn play_to(
+    run: &Run<'_>,
+    rival: &mut Rival,
+    material: &Material,
+    case: &Case,
+) -> anyhow::Result<Play> {
+    let planted = case.planted(&material.between);
+    let said = planted.len().saturating_sub(2);
+    let mut millis = rival.add(&case.id, &planted).await?;
+    let mut seen = Vec::new();
+    let (mut held, mut filled) = (planted.len(), 0);
+    for &distance in &material.distances {
+        let until = 2 * distance as usize;
+        millis +=
+            rival.add(&case.id, material.filler.get(filled..until).unwrap_or_default()).await?;
+        (held, filled) = (planted.len() + until, until);
+        let budget = run.args.budget() as usize;
+        let (shown, took) = rival.window(&case.id, &case.question, budget).await?;
+        let asked = Asked { case, distance, ago: held - said };
+        seen.push(asked.see(run, &rival.name, &shown, Some(took)).await?);
+    }
+    rival.forget(&case.id).await?;
+    Ok(Play { seen, grids: Vec::new(), add_ms: Some(millis / held as f64) })
+}
+
+impl Asked<'_> {
+    /// What a window shows of the case, and what a reader makes of it.
+    async fn see(
+        &self,
+        run: &Run<'_>,
+        strategy: &str,
+        shown: &Shown,
+        millis: Option<f64>,
+    ) -> anyhow::Result<Seen> {
+        let case = self.case;
+        let place = shown.place_of(&case.wanted);
+        let stale_alone = case
+            .replaced
+            .as_ref()
+            .map(|(_, stale)| place.is_none() && shown.place_of(stale).is_some());
+        let look = Look {
+            strategy: strategy.to_owned(),
+            item: case.id.clone(),
+            kind: case.kind.clone(),
+            x: u64::from(self.distance),
+            ago: self.ago,
+            place,
+        };
+        let scores = match run.readers {
+            Some(readers) => reading::read(readers, shown, &case.question, &case.gold()).await?,
+            None => Scores::new(),
+        };
+        Ok(Seen { look, tokens: shown.tokens, stale_alone, millis, scores })
+    }
+}
+
+fn record(tally: &mut Tally, case: &Case, seen: &Seen, oracle: Option<&Scores>) {
+    let Look { strategy, item, kind, x, .. } = &seen.look;
+    let mut add = |name: String, value: f64| tally.add(strategy, &name, item, kind, value);
+    add("window_tokens".to_owned(), seen.tokens as f64);
+    add(format!("window_tokens/{x}"), seen.tokens as f64);
+    // Nobody has said of the preferences which are indirect.
+    if case.kind != "preference" {
+        let how = if case.indirect { "indirect" } else { "direct" };
+        add(format!("{how}_{kind}_kept@{x}"), truth(seen.look.place.is_some()));
+    }
+    if let Some(stale) = seen.stale_alone {
+        add(format!("stale_alone@{x}"), truth(stale));
+    }
+    for (name, value) in &seen.scores {
+        add(format!("{name}/{x}"), *value);
+        add(format!("{kind}_{name}@{x}"), *value);
+    }
+    reading::record(tally, strategy, (item, kind), &seen.scores, oracle);
+    if let Some(millis) = seen.millis {
+        tally.add_time(strategy, &format!("window_ms/{x}"), item, millis);
+    }
+    tally.look(seen.look.clone());
 }

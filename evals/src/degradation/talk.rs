@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    Run,
     args::DegradationArgs,
     live::Live,
-    lost::Item,
-    pace::one_then_others,
+    pace::those_left,
+    shards::Item,
     shown::{Line, Shown},
     tally::Tally,
     tasks::{in_one_piece, instruction, is_right, listed},
@@ -30,7 +33,8 @@ use crate::{
 const SILENCE: &str = "…";
 
 /// How a task is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Setting {
     Full,
     Concat,
@@ -62,21 +66,21 @@ type Scores = BTreeMap<Setting, Vec<f64>>;
 /// # Errors
 /// The reader or a call failed.
 pub(super) async fn measure(
-    args: &DegradationArgs,
-    api: &Api,
+    run: &Run<'_>,
     reader: &Reader,
     items: &[Item],
     tally: &mut Tally,
 ) -> anyhow::Result<Figures> {
+    let args = run.args;
     let scored: Vec<&Item> = items.iter().filter(|item| in_one_piece(item).is_some()).collect();
     let progress = Progress::new(0, scored.len(), "tasks");
-    let progress = &progress;
+    let key = |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}")]);
     let work = async |item: &&Item| {
-        let scores = work_on(args, api, reader, item, progress).await?;
+        let scores = work_on(args, run.api, reader, item, &progress).await?;
         progress.question();
         anyhow::Ok(scores)
     };
-    let all = one_then_others(&scored, args.server.in_flight, work).await?;
+    let all = those_left(&scored, run.checkpoint, key, args.server.in_flight, work).await?;
     for (item, scores) in scored.iter().zip(&all) {
         record(tally, item, scores);
     }
@@ -172,8 +176,11 @@ impl Talk<'_> {
 }
 
 /// Averaged performance, aptitude (90th percentile of the runs) and
-/// unreliability (90th less 10th percentile), as the paper has them.
+/// unreliability (90th less 10th percentile), as the paper has them. All shards at
+/// once are what a perfect memory would show: what is wrong there is the model's own,
+/// the rest of the loss is that of the conversation or its memory.
 fn record(tally: &mut Tally, item: &Item, scores: &Scores) {
+    let bound = scores.get(&Setting::Concat).map(|runs| mean(runs));
     for (setting, runs) in scores {
         let mut add = |name: &str, value: f64| {
             tally.add(setting.name(), name, &item.id, &item.task, value);
@@ -184,6 +191,10 @@ fn record(tally: &mut Tally, item: &Item, scores: &Scores) {
         let (high, low) = (percentile(&mut runs.clone(), 0.9), percentile(&mut runs.clone(), 0.1));
         add("aptitude", high);
         add("unreliability", high - low);
+        if let Some(bound) = bound {
+            add("p_bar_memory_loss", bound - mean);
+            add("p_bar_model_loss", 1.0 - bound);
+        }
     }
 }
 
@@ -235,6 +246,7 @@ mod tests {
         tally.fill(&mut report, "sharded", Bootstrap::new(1));
         let of = |name: &str| report.metrics[name].value;
         assert_eq!((of("p_bar"), of("aptitude"), of("unreliability")), (0.5, 1.0, 1.0));
+        assert_eq!((of("p_bar_memory_loss"), of("p_bar_model_loss")), (0.5, 0.0));
         assert_eq!(report.breakdown["concat"]["unreliability"].value, 0.0);
         let figures = ratios(&[scores.clone(), scores], Bootstrap::new(1));
         assert_eq!(figures["sharded_alone_over_concat"].value, 0.5);

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::strategy::Strategy;
 use crate::{
     metrics::{
         Figures, Samples,
-        bootstrap::{Bootstrap, Statistic, estimate, ratio},
+        bootstrap::{Bootstrap, Estimate, Statistic, estimate, ratio},
         ranking::truth,
     },
     plot::{Curve, CurveLine, Heat, HeatRow, Point},
@@ -23,6 +24,9 @@ const FAR: usize = 500;
 /// Fifths of a window, by its tokens.
 const PLACES: [&str; 5] = ["first fifth", "second", "middle", "fourth", "last fifth"];
 
+/// Shares by distance that get a curve beside coverage: what a reader made of it.
+const READ: [&str; 3] = ["answered", "judge_lenient", "judge_strict"];
+
 /// What the axis of distance counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Axis {
@@ -34,7 +38,7 @@ pub(crate) enum Axis {
 }
 
 /// One piece of evidence and one window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Look {
     /// Whose window.
     pub(crate) strategy: String,
@@ -116,7 +120,25 @@ impl Tally {
             report.breakdown.insert(strategy.to_owned(), figures);
         }
         let heat: Vec<Heat> = strategies.iter().map(|strategy| self.heat(strategy)).collect();
-        report.details = json!({ "curves": self.curves(&strategies, bootstrap), "heat": heat });
+        let mut curves = self.curves(&strategies, bootstrap);
+        curves.extend(READ.iter().filter_map(|name| self.read_curve(name, &report.breakdown)));
+        report.details = json!({ "curves": curves, "heat": heat });
+    }
+
+    /// The curve of the figures `NAME/DISTANCE`; nothing where there are none.
+    fn read_curve(&self, name: &str, breakdown: &BTreeMap<String, Figures>) -> Option<Curve> {
+        let point = |(figure, value): (&String, &Estimate)| {
+            let x = figure.strip_prefix(name)?.strip_prefix('/')?.parse().ok()?;
+            Some(Point { x, figure: *value })
+        };
+        let line = |(strategy, figures): (&String, &Figures)| {
+            let mut points: Vec<Point> = figures.iter().filter_map(point).collect();
+            points.sort_by_key(|point| point.x);
+            (!points.is_empty()).then(|| CurveLine { strategy: strategy.clone(), points })
+        };
+        let lines: Vec<CurveLine> = breakdown.iter().filter_map(line).collect();
+        let curve = Curve { name: name.to_owned(), axis: self.axis.name().to_owned(), lines };
+        (!curve.lines.is_empty()).then_some(curve)
     }
 
     fn strategies(&self) -> BTreeSet<&str> {
@@ -257,6 +279,9 @@ mod tests {
             tally.look(look(item, 400, (item == "a").then_some(1.0)));
         }
         tally.look(Look { strategy: "last_n".into(), ..look("a", 400, None) });
+        for (name, value) in [("answered/8", 0.0), ("answered/400", 1.0), ("answered", 0.5)] {
+            tally.add("throughline", name, "a", "fact", value);
+        }
         let mut report = Report::new("degradation", Value::Null);
         tally.fill(&mut report, "throughline", Bootstrap::new(1));
         let value = |name: &str| report.metrics[name].value;
@@ -269,7 +294,10 @@ mod tests {
         let ours = heat.iter().find(|heat| heat.name == "throughline").unwrap();
         assert_eq!(ours.rows[2].shares, [0.0, 0.0, 0.0, 0.0, 0.5]);
         let curves: Vec<Curve> = serde_json::from_value(report.details["curves"].clone()).unwrap();
-        assert_eq!((curves.len(), curves[0].lines.len()), (1, 2));
+        assert_eq!((curves.len(), curves[0].lines.len()), (2, 2));
+        let read: Vec<_> =
+            curves[1].lines[0].points.iter().map(|p| (p.x, p.figure.value)).collect();
+        assert_eq!((curves[1].lines.len(), read), (1, vec![(8, 0.0), (400, 1.0)]));
         let points: Vec<_> = curves[0].lines[1].points.iter().map(|p| (p.x, p.figure.n)).collect();
         assert_eq!(points, [(0, 2), (28, 2), (400, 2)]);
     }

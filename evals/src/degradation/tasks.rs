@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::lost::Item;
+use super::shards::Item;
 use crate::reader::{
     sandbox,
     score::{code, same_calls, same_number},

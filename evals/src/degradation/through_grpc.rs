@@ -6,9 +6,17 @@ use std::{fs, io::Write as _, path::Path};
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use crate::{cli::Cli, double::Double, run};
+use super::rival;
+use crate::{cli::Cli, double::Double, plot::Grid, run};
 
-const CASES: &str = r#"{"id":"f","kind":"fact","indirect":false,"domain":"d","text":"The boat is called Juno.","must_contain":["Juno"],"question":"Which boat"}
+/// One run of each kind of data set, with its items.
+const RUNS: [(&str, usize); 3] = [
+    ("--dataset sweep --cases DATA/cases.jsonl --distance 0,8 --budget 100", 2),
+    ("--dataset lost_in_conversation --split gsm8k_sharded --gap 2 --budget 80", 1),
+    ("--dataset beam --split 500K --budget 100", 2),
+];
+
+const CASES: &str = r#"{"id":"f","kind":"fact","indirect":false,"domain":"d","text":"The boat is called Juno.","must_contain":["Juno"],"question":"Which boat","reply":{"any":["\\bjuno\\b"]}}
 {"id":"u","kind":"update","indirect":true,"domain":"d","text":"We moved, it is dock nine.","must_contain":["dock nine"],"replaces":"We lie at dock two.","stale":["dock two"],"question":"Where"}
 {"id":"x","kind":"fact","indirect":false,"domain":"d","text":"It was talk number 3.","must_contain":["talk number 3"],"question":"Which"}
 "#;
@@ -54,16 +62,22 @@ fn data(folder: &Path) {
 async fn measure(double: &Double, flags: &str) -> Value {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
-    let out = dir.path().join("out.json");
+    attempt(double, dir.path(), flags).await.unwrap()
+}
+
+/// Runs the command with the data of a folder, where its result goes too.
+async fn attempt(double: &Double, folder: &Path, flags: &str) -> anyhow::Result<Value> {
+    let out = folder.join("out.json");
     let address = double.serve().await;
-    let folder = dir.path().display();
     let line = format!(
-        "x degradation --data {folder} --server {address} --out {} {}",
+        "x degradation --data {} --server {address} --out {} {}",
+        folder.display(),
         out.display(),
-        flags.replace("DATA", &folder.to_string())
+        flags.replace("DATA", &folder.display().to_string())
     );
-    assert!(run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await.unwrap());
-    serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap()
+    let words = line.split_whitespace().map(|word| word.replace("%20", " "));
+    assert!(run(Cli::try_parse_from(words).unwrap()).await?);
+    Ok(serde_json::from_str(&fs::read_to_string(out).unwrap()).unwrap())
 }
 
 fn value(json: &Value, strategy: &str, name: &str) -> f64 {
@@ -115,4 +129,122 @@ async fn evidence_is_scored_by_how_long_ago_it_was_said() {
     assert_eq!(value(&json, "throughline", "coverage@100/32"), 0.0);
     assert_eq!(value(&json, "throughline", "question_coverage@100"), 0.75);
     assert_eq!(json["details"]["curves"][0]["axis"], "turns ago");
+}
+
+#[tokio::test]
+async fn a_run_that_broke_off_goes_on() {
+    for (flags, items) in RUNS {
+        let double = Double::default();
+        let dir = tempfile::tempdir().unwrap();
+        data(dir.path());
+        let checkpoint = dir.path().join("out.checkpoint.jsonl");
+        // The adapter is started when all is played to the service.
+        let broken = format!("{flags} --rival /nonexistent/adapter");
+        assert!(attempt(&double, dir.path(), &broken).await.is_err());
+        assert!(checkpoint.is_file(), "{flags}");
+        let played = double.created.lock().unwrap().len();
+        let resumed = attempt(&double, dir.path(), flags).await.unwrap();
+        assert_eq!(double.created.lock().unwrap().len(), played, "{flags}: played again");
+        assert_eq!(resumed["details"]["notes"]["taken_from_a_checkpoint"], items, "{flags}");
+        assert!(!checkpoint.exists(), "{flags}");
+        let whole = attempt(&double, dir.path(), flags).await.unwrap();
+        assert_eq!(whole["details"]["notes"]["taken_from_a_checkpoint"], 0, "{flags}");
+        for part in ["curves", "heat", "grids"] {
+            assert_eq!(resumed["details"][part], whole["details"][part], "{flags} {part}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_with_other_flags_takes_nothing() {
+    let (flags, _) = RUNS[0];
+    let double = Double::default();
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let broken = format!("{flags} --rival /nonexistent/adapter");
+    for (other, taken) in [("", 2), ("--budget 90", 0), ("--fresh", 0)] {
+        assert!(attempt(&double, dir.path(), &broken).await.is_err());
+        let flags = match other.split_once(' ') {
+            Some(_) => flags.replace("--budget 100", other),
+            None => format!("{flags} {other}"),
+        };
+        let json = attempt(&double, dir.path(), &flags).await.unwrap();
+        assert_eq!(json["details"]["notes"]["taken_from_a_checkpoint"], taken, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn conversations_are_recorded_turn_by_turn() {
+    for (flags, conversations) in [(RUNS[0].0, 2), (RUNS[1].0, 1), (RUNS[2].0, 1)] {
+        let json = measure(&Double::default(), flags).await;
+        let grids: Vec<Grid> = serde_json::from_value(json["details"]["grids"].clone()).unwrap();
+        assert_eq!(grids.len(), 2 * conversations, "{flags}");
+        let recent = grids[0].rows.iter().find(|row| row.label == "recent turns").unwrap();
+        // One turn at first, then as many as fit; each costs ten tokens.
+        let last = *recent.values.last().unwrap();
+        assert_eq!((recent.values[0], last), (Some(10.0), Some(grids[0].most)), "{flags}");
+        let stale = &grids[1].rows;
+        assert_eq!(stale[0].values[..2], [Some(0.0), None], "{flags}");
+        assert!(stale.last().unwrap().values.iter().flatten().count() > 5, "{flags}");
+        let none = measure(&Double::default(), &format!("{flags} --traced 0")).await;
+        assert_eq!(none["details"]["grids"], json!([]), "{flags}");
+    }
+}
+
+#[tokio::test]
+async fn a_rival_plays_every_data_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(adapter) = rival::tests::adapter(dir.path()).await else { return };
+    let mut found = Vec::new();
+    for (flags, _) in RUNS {
+        let flags = format!("{flags} --rival {}", adapter.replace(' ', "%20"));
+        let json = measure(&Double::default(), &flags).await;
+        assert_eq!(json["config"]["rivals"][0]["name"], "list", "{flags}");
+        assert!(value(&json, "list 1", "add_ms_per_turn") >= 0.0, "{flags}");
+        if cfg!(target_os = "linux") {
+            assert!(value(&json, "list 1", "peak_memory_bytes") > 0.0, "{flags}");
+        }
+        found.push(json);
+    }
+    // It shows the oldest turns, and no more than fit.
+    assert_eq!(value(&found[0], "list 1", "fact_kept@8"), 1.0);
+    assert_eq!(value(&found[0], "list 1", "stale_alone@8"), 1.0);
+    assert!(value(&found[0], "list 1", "window_ms/8") > 0.0);
+    assert!(value(&found[1], "list 1", "shard_coverage@80") >= 2.0 / 3.0);
+    assert_eq!(value(&found[2], "list 1", "coverage@100/32"), 1.0);
+    assert_eq!(value(&found[2], "list 1", "coverage@100/1"), 0.0);
+    assert!(value(&found[2], "list 1", "window_ms") > 0.0);
+}
+
+/// An endpoint whose model says again all that it is told; returns its address.
+async fn parrot() -> String {
+    async fn say(body: String) -> ([(&'static str, &'static str); 1], String) {
+        let ask: Value = serde_json::from_str(&body).unwrap();
+        let told = ask["messages"].as_array().unwrap().iter();
+        let told: Vec<&str> = told.map(|message| message["content"].as_str().unwrap()).collect();
+        let message = json!({ "content": told.join("\n") });
+        let answer = json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+        ([("content-type", "application/json")], answer.to_string())
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(say));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn replies_to_the_sweep_are_judged_by_rules() {
+    let url = parrot().await;
+    let json = measure(&Double::default(), &format!("{} --reader {url}", RUNS[0].0)).await;
+    // Of the two cases one has a rule; who says all again is right if it stood there.
+    for (strategy, near, far) in
+        [("throughline", 1.0, 0.0), ("last_n", 1.0, 0.0), ("oracle", 1.0, 1.0)]
+    {
+        assert_eq!(value(&json, strategy, "answered/0"), near, "{strategy}");
+        assert_eq!(value(&json, strategy, "fact_answered@8"), far, "{strategy}");
+    }
+    assert_eq!(value(&json, "throughline", "answered_memory_loss"), 0.5);
+    assert_eq!(value(&json, "throughline", "answered_model_loss"), 0.0);
+    assert_eq!(json["details"]["notes"]["with_a_rule_for_replies"], 1);
 }

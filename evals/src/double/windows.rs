@@ -128,15 +128,23 @@ impl MemoryService for Double {
 }
 
 impl Double {
-    /// The newest turns of a conversation, or of its user, at ten tokens each.
-    fn window(&self, name: &str, options: &wire::ContextOptions) -> wire::ContextWindow {
+    /// The newest turns of a conversation, or of its user, up to a turn, at ten tokens
+    /// each.
+    fn window(
+        &self,
+        name: &str,
+        options: &wire::ContextOptions,
+        as_of: u64,
+    ) -> wire::ContextWindow {
         let all = self.held.lock().unwrap();
         let user = all.get(name).map(|held| held.head.user_id.clone());
         let wanted = all.values().filter(|held| {
             held.head.name == name
                 || (options.include_user_history && Some(&held.head.user_id) == user.as_ref())
         });
-        let turns: Vec<&wire::Turn> = wanted.flat_map(|held| held.turns.iter()).collect();
+        let then = |turn: &&wire::Turn| as_of == 0 || turn.sequence <= as_of;
+        let turns: Vec<&wire::Turn> =
+            wanted.flat_map(|held| held.turns.iter()).filter(then).collect();
         let budget = usize::try_from(options.token_budget).unwrap_or(0);
         let room = if self.fault == Fault::OverBudget { turns.len() } else { budget / 10 };
         let mut window = wire::ContextWindow {
@@ -163,6 +171,7 @@ impl Double {
                 section: wire::Section::Recent as i32,
                 turn: turn.name.clone(),
                 message_index: window.messages.len() as u32,
+                tokens: 10,
                 ..wire::ContextItem::default()
             });
             window.messages.push(wire::ContextMessage {
@@ -183,7 +192,7 @@ impl ContextService for Double {
     ) -> Result<Response<wire::BuildContextResponse>, Status> {
         let request = request.into_inner();
         let options = request.options.unwrap_or_default();
-        let window = Some(self.window(&request.conversation, &options));
+        let window = Some(self.window(&request.conversation, &options, request.as_of_turn));
         Ok(Response::new(wire::BuildContextResponse { window }))
     }
 

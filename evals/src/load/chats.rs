@@ -105,6 +105,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
             "servers": [describe(&opened.info)],
         }),
     );
+    report.split = Some("chats".to_owned());
     report.model_sha256 = opened.model_sha256();
     let progress = Progress::new(2 * turns as usize, 2 * args.windows as usize, "questions");
     for (habit, title) in [(Habit::Whole, "whole history"), (Habit::Newest, "newest message")] {

@@ -71,6 +71,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
             "servers": [describe(&opened.info)],
         }),
     );
+    report.split = Some("windows".to_owned());
     report.model_sha256 = opened.model_sha256();
     let progress = Progress::new(total, windows, "windows");
     let mut medians = Vec::new();

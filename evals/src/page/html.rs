@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     chart::{self, COLOURS},
+    grid,
     result::Outcome,
 };
 use crate::{metrics::Figures, report::number};
@@ -70,6 +71,11 @@ fn section(page: &mut String, number: usize, outcome: &Outcome, colours: &BTreeM
     if !heat.is_empty() {
         page.push_str("<h3>Where it stands</h3>");
         heat.iter().for_each(|heat| page.push_str(&chart::heat(heat)));
+    }
+    let grids = outcome.grids();
+    if !grids.is_empty() {
+        page.push_str("<h3>Turn by turn</h3>");
+        grids.iter().for_each(|one| page.push_str(&grid::draw(one)));
     }
     provenance(page, outcome);
     page.push_str("</section>");

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{html::names, result::Outcome};
-use crate::report::{natural, number};
+use super::{grid::value_text, html::names, result::Outcome};
+use crate::{
+    plot::Grid,
+    report::{natural, number},
+};
 
 /// The whole page.
 pub(super) fn page(title: &str, outcomes: &[Outcome]) -> String {
@@ -61,5 +64,21 @@ fn section(page: &mut String, outcome: &Outcome) {
                 row.shares.iter().map(|share| format!("{:.0} %", share * 100.0)).collect();
             let _ = writeln!(page, "| {} | {} | {} |", cell(&row.label), shares.join(" | "), row.n);
         }
+    }
+    outcome.grids().iter().for_each(|grid| turn_by_turn(page, grid));
+}
+
+/// A grid as a table; what is not there yet is an empty cell.
+fn turn_by_turn(page: &mut String, grid: &Grid) {
+    let columns: Vec<String> = grid.columns.iter().map(|column| cell(column)).collect();
+    let (name, axis) = (cell(&grid.name), cell(&grid.axis));
+    let _ = write!(page, "\n| {name}; by {axis} | {} |\n| --- |", columns.join(" | "));
+    page.push_str(&" --: |".repeat(columns.len()));
+    page.push('\n');
+    for row in &grid.rows {
+        let shown = |value: &Option<f64>| value.map(|value| value_text(grid, value));
+        let values: Vec<String> =
+            row.values.iter().map(|value| shown(value).unwrap_or_default()).collect();
+        let _ = writeln!(page, "| {} | {} |", cell(&row.label), values.join(" | "));
     }
 }

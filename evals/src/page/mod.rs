@@ -2,11 +2,14 @@
 //! network, as Markdown and as JSON. `compare`: what changed between two
 //! results, for CI.
 //!
-//! Flow: `result` reads what the commands wrote, `chart` draws, `html` and
-//! `markdown` write. Nothing is measured here.
+//! Flow: `result` reads what the commands wrote, `chart` and `grid` draw, `html`
+//! and `markdown` write. Nothing is measured here.
 
+#[cfg(test)]
+mod browser;
 mod chart;
 pub(crate) mod compare;
+mod grid;
 mod html;
 mod markdown;
 mod result;

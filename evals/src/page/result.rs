@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     metrics::Figures,
-    plot::{Curve, Heat},
+    plot::{Curve, Grid, Heat},
 };
 
 /// What `--out` holds.
@@ -21,7 +21,7 @@ pub(crate) struct Outcome {
     /// Data set, if there is one.
     #[serde(default)]
     pub(crate) dataset: Option<String>,
-    /// Its split.
+    /// Its split, or which part of a command without data sets.
     #[serde(default)]
     pub(crate) split: Option<String>,
     /// Program and arguments; older results have none.
@@ -40,7 +40,7 @@ pub(crate) struct Outcome {
     /// The figures of each group.
     #[serde(default)]
     pub(crate) breakdown: BTreeMap<String, Figures>,
-    /// Curves, heat maps and notes.
+    /// Curves, heat maps, grids and notes.
     #[serde(default)]
     pub(crate) details: Value,
 }
@@ -69,6 +69,11 @@ impl Outcome {
     /// Its heat maps.
     pub(crate) fn heat(&self) -> Vec<Heat> {
         self.part("heat")
+    }
+
+    /// What conversations were turn by turn.
+    pub(crate) fn grids(&self) -> Vec<Grid> {
+        self.part("grids")
     }
 
     /// What it says beside its figures.

@@ -3,7 +3,6 @@
 //! the hash of model, prompt and run, and never asked for twice: a run that
 //! broke off goes on where it was.
 
-mod replies;
 pub(crate) mod sandbox;
 pub(crate) mod score;
 
@@ -25,8 +24,10 @@ use throughline_summarizer::llm::{
     ModelInfo, Options, QueueLimits, Sampling,
 };
 
-use crate::degradation::shown::{Line, Shown};
-use replies::Replies;
+use crate::{
+    degradation::shown::{Line, Shown},
+    journal::Journal,
+};
 
 /// Tokens of prompt and answer together that a local model is given.
 const CONTEXT_TOKENS: usize = 8_192;
@@ -70,7 +71,7 @@ pub(crate) struct ReaderArgs {
 /// A model with the record of its replies.
 pub(crate) struct Reader {
     model: Arc<dyn ChatModel>,
-    replies: Arc<Replies>,
+    replies: Arc<Journal>,
     tokens: usize,
     /// Replies to each prompt.
     pub(crate) runs: u32,
@@ -101,7 +102,7 @@ impl ReaderArgs {
         let beside = || Some(out?.with_extension("replies.jsonl"));
         let path = self.replies.clone().or_else(beside);
         let path = path.context("replies need a place: pass --replies or --out")?;
-        let replies = Arc::new(Replies::open(&path)?);
+        let replies = Arc::new(Journal::open(&path)?);
         let model: Arc<dyn ChatModel> = if self.reader == "local" {
             Arc::new(local(&self.reader_model, models_dir)?.open(QueueLimits::default())?)
         } else {
@@ -160,7 +161,7 @@ pub(crate) fn is_too_long(error: &anyhow::Error) -> bool {
 impl Reader {
     fn new(
         model: Arc<dyn ChatModel>,
-        replies: Arc<Replies>,
+        replies: Arc<Journal>,
         tokens: usize,
         runs: u32,
     ) -> anyhow::Result<Self> {
@@ -186,7 +187,7 @@ impl Reader {
             _ => Sampling::Seeded { seed: u64::from(run), temperature: TEMPERATURE, top_p: 1.0 },
         };
         let key = self.key(prompt, run);
-        if let Some(reply) = self.replies.get(&key) {
+        if let Some(reply) = self.replies.get::<String>(&key) {
             return Ok(reply);
         }
         let message = |line: &Line| {

@@ -2,8 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
+
+/// Patterns that decide whether a reply is right.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    any: Vec<Regex>,
+    none: Vec<Regex>,
+}
+
+impl Rule {
+    /// A right reply holds one of `any`, where there are some, and none of `none`;
+    /// letter case does not matter.
+    ///
+    /// # Errors
+    /// A pattern is none.
+    pub(crate) fn new(any: &[String], none: &[String]) -> Result<Self, regex::Error> {
+        let read = |patterns: &[String]| -> Result<Vec<Regex>, regex::Error> {
+            let one = |text: &String| RegexBuilder::new(text).case_insensitive(true).build();
+            patterns.iter().map(one).collect()
+        };
+        Ok(Self { any: read(any)?, none: read(none)? })
+    }
+
+    /// Whether a reply is right; one without words never is.
+    pub(crate) fn accepts(&self, reply: &str) -> bool {
+        let held = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(reply));
+        !reply.trim().is_empty() && (self.any.is_empty() || held(&self.any)) && !held(&self.none)
+    }
+}
 
 /// Lower case, without punctuation and articles, as SQuAD's evaluation has it.
 pub(crate) fn normalised(text: &str) -> Vec<String> {
@@ -135,6 +163,24 @@ mod tests {
             let got = (token_f1(reply, answer), holds_answer(reply, answer));
             assert!((got.0 - f1).abs() < 1e-9 && got.1 == holds, "{reply}: {got:?}");
         }
+    }
+
+    #[test]
+    fn a_rule_asks_for_one_and_forbids_all() {
+        let rule = |any: &[&str], none: &[&str]| {
+            let own = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+            Rule::new(&own(any), &own(none))
+        };
+        for (any, none, reply, expected) in [
+            (&["tea", "cocoa"][..], &["!"][..], "Cocoa, please.", true),
+            (&["tea"][..], &["!"][..], "Tea!", false),
+            (&["tea"][..], &[][..], "Coffee", false),
+            (&[][..], &["!"][..], "Coffee", true),
+            (&[][..], &["!"][..], " ", false),
+        ] {
+            assert_eq!(rule(any, none).unwrap().accepts(reply), expected, "{reply}");
+        }
+        assert!(rule(&["("], &[]).is_err());
     }
 
     #[test]

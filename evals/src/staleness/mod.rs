@@ -23,7 +23,7 @@ mod prosecco;
 #[cfg(test)]
 mod reference_rows;
 mod sgd;
-mod state;
+pub(crate) mod state;
 mod statebench;
 #[cfg(test)]
 mod through_grpc;

@@ -188,6 +188,32 @@ pub(crate) async fn wait_scored(api: &Api, name: &str) -> anyhow::Result<()> {
     }
 }
 
+/// The score of every turn as of one of them, by sequence. Ask when all are scored
+/// ([`wait_scored`]).
+///
+/// # Errors
+/// A call failed.
+pub(crate) async fn scores(
+    api: &Api,
+    name: &str,
+    as_of: u64,
+) -> anyhow::Result<BTreeMap<u64, f64>> {
+    let revision = revision(api, name).await?;
+    let mut scores = BTreeMap::new();
+    let mut page_token = String::new();
+    loop {
+        let page = page(api, name, as_of, revision, &page_token).await?;
+        scores.extend(page.turns.iter().filter_map(|turn| {
+            let (_, sequence) = turn.turn.rsplit_once("/turns/")?;
+            Some((sequence.parse().ok()?, f64::from(turn.score)))
+        }));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(scores);
+        }
+    }
+}
+
 async fn revision(api: &Api, name: &str) -> anyhow::Result<u64> {
     let call = async || {
         let request = GetConversationRequest { name: name.to_owned(), min_revision: 0 };
