@@ -3,7 +3,8 @@
 //! keyed by its turn and carries the versions that it was derived by.
 //!
 //! Order for each batch: read turns → embed → draw staleness events → vectors
-//! and events durable in the store → index → outbox entries struck. A crash in between repeats the batch.
+//! and events durable in the store → index → facts → searchable → measured, and outbox
+//! entries struck. A crash in between repeats the batch.
 
 mod derive;
 mod events;

@@ -1,14 +1,22 @@
 //! Many conversations of a tenant together: read in one pass over what is stored, so
 //! that what was erased is in no curve, into histograms of a fixed size.
+//!
+//! Invariants: at most `cohort_scans` are gathered at a time, one more is refused at
+//! once; what nobody waits for any more ends at the next conversation, and counts until
+//! it has ended.
 
 use std::{
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
 
+use super::read::read_signals;
 use crate::{
     degradation::{
         Outcome, ProbeRound, TurnSignals, WindowSignals,
@@ -146,16 +154,30 @@ impl Engine {
     /// Measures a cohort of a tenant's conversations, and compares it with another.
     ///
     /// # Errors
-    /// `Store`; `Closed`.
+    /// `LimitReached` while too many are measured; `Store`; `Closed`.
     pub async fn cohort_degradation(
         self: &Arc<Self>,
         tenant: &TenantId,
         request: CohortRequest,
     ) -> Result<CohortOutcome, EngineError> {
+        let max = self.limits.cohort_scans;
+        let place = Arc::clone(&self.cohorts).try_acquire_owned();
+        let place = place.map_err(|_| EngineError::LimitReached {
+            limit: "cohort_scans",
+            max,
+            detail: format!("{max} cohorts are being measured"),
+            retry: true,
+        })?;
         self.recorder.flush().await;
         let (engine, tenant) = (Arc::clone(self), tenant.clone());
+        let awaited = Awaited::default();
+        let flag = Arc::clone(&awaited.0);
         // Many conversations take a while.
-        let work = tokio::task::spawn_blocking(move || engine.measure_cohorts(&tenant, &request));
+        let work = tokio::task::spawn_blocking(move || {
+            // Also when nobody waits any more.
+            let _place = place;
+            engine.measure_cohorts(&tenant, &request, &flag)
+        });
         work.await.map_err(|_| EngineError::Closed)?
     }
 
@@ -163,13 +185,12 @@ impl Engine {
         &self,
         tenant: &TenantId,
         request: &CohortRequest,
+        ends: &AtomicBool,
     ) -> Result<CohortOutcome, EngineError> {
         let (members, cut) = self.members(tenant, request)?;
-        let gathered = self.gather_cohort(tenant, &members, request.metric, &request.cohort)?;
-        let baseline = request.baseline.as_ref();
-        let baseline = baseline
-            .map(|filter| self.gather_cohort(tenant, &members, request.metric, filter))
-            .transpose()?;
+        let gather = |filter| self.gather_cohort(tenant, &members, (request.metric, filter), ends);
+        let gathered = gather(&request.cohort)?;
+        let baseline = request.baseline.as_ref().map(gather).transpose()?;
         let comparison =
             baseline.as_ref().and_then(|baseline| compare(&gathered.means, &baseline.means));
         Ok(CohortOutcome {
@@ -190,8 +211,13 @@ impl Engine {
         let prefix = keys::heads_prefix(tenant);
         let (start, end) = keys::prefix_range(&prefix);
         let mut members = Vec::new();
+        let mut cut = false;
         let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            // However many a tenant has, few are held.
+            if members.len() == 2 * MAX_COHORT {
+                cut |= keep_newest(&mut members);
+            }
             let read =
                 id_at_end(key, prefix.len()).and_then(|id| Ok((id, decode::<Head>(key, &value)?)));
             match read {
@@ -209,23 +235,24 @@ impl Engine {
         if let Some(error) = failed {
             return Err(error);
         }
-        members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        let surplus = members.len().saturating_sub(MAX_COHORT);
-        members.drain(..surplus);
-        Ok((members, surplus > 0))
+        cut |= keep_newest(&mut members);
+        Ok((members, cut))
     }
 
     fn gather_cohort(
         &self,
         tenant: &TenantId,
         members: &[Member],
-        metric: CohortMetric,
-        filter: &CohortFilter,
+        (metric, filter): (CohortMetric, &CohortFilter),
+        ends: &AtomicBool,
     ) -> Result<Gathering, EngineError> {
         let mut gathering = Gathering::default();
         let has_labels =
             |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
         for member in members.iter().filter(has_labels) {
+            if ends.load(Ordering::Relaxed) {
+                return Err(EngineError::Closed);
+            }
             let outcomes = self.outcomes(tenant, &member.id, 1, member.last)?;
             let fits: Vec<&Outcome> =
                 outcomes.iter().filter(|outcome| is_of(outcome, filter)).collect();
@@ -259,16 +286,32 @@ impl Engine {
         let mut signals = BTreeMap::new();
         let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode::<TurnSignals>(key, &value) {
-                Ok(one) => {
-                    signals.insert(one.sequence, one);
-                }
+            match read_signals(key, &value) {
+                Ok(one) => signals.extend(one.map(|one| (one.sequence, one))),
                 Err(error) => failed = Some(error),
             }
             if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed.map_or(Ok(signals), Err)
     }
+}
+
+/// Somebody waits for a cohort: dropped, it says that nobody does.
+#[derive(Default)]
+struct Awaited(Arc<AtomicBool>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the newest conversations, oldest first; whether others went.
+fn keep_newest(members: &mut Vec<Member>) -> bool {
+    members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    let surplus = members.len().saturating_sub(MAX_COHORT);
+    members.drain(..surplus);
+    surplus > 0
 }
 
 fn is_in_time(head: &Head, request: &CohortRequest) -> bool {

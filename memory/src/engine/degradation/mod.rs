@@ -1,4 +1,4 @@
-//! What is measured of a conversation: [`turns`] as they are scored, windows by
+//! What is measured of a conversation: [`turns`] when they are searchable, windows by
 //! the [`recorder`] beside the request, [`outcomes`] as the application gives
 //! them; [`live_probes`] asks the windows of some conversations for what was said;
 //! [`read`] gives it back, [`health`] says what it comes to, [`handover`]

@@ -1,12 +1,14 @@
-//! Records windows and usage beside the request: a bounded queue, one task that
+//! Records windows and usage beside the request: a bounded queue, one thread that
 //! empties it, all that waits in one go, so that records share their syncs.
 //!
-//! Invariants: noting a window never waits; what finds the queue full is counted
-//! as lost; a window of a turn that was erased meanwhile is not recorded, since
-//! erasing and recording hold the same right to write.
+//! Invariants: noting a window never waits and keeps none of its words; what finds
+//! the queue full is counted as lost; no append waits for the disk behind a record; a
+//! window of a turn that was erased meanwhile is not recorded, since who erases waits
+//! for the records that are on their way.
 
 use std::{
     collections::{HashMap, VecDeque},
+    io,
     ops::ControlFlow,
     sync::{Arc, Weak},
     time::Duration,
@@ -21,16 +23,18 @@ use tokio::{
 };
 
 use crate::{
-    context::Window,
-    degradation::{WindowFacts, window_signals},
-    engine::{Engine, EngineError, commit::Publish, records::encode, scopes::Scope},
+    background,
+    degradation::{WindowFacts, WindowShape, window_signals},
+    engine::{Engine, EngineError, records::encode, scopes::Scope},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
     usage::{Meter, Usage, Waiting},
 };
 
-/// Windows that wait to be recorded; each holds on to its window.
+/// Windows that wait to be recorded.
 const MAX_WAITING: usize = 4_096;
+/// Their items; one takes about 56 bytes.
+const MAX_WAITING_ITEMS: usize = 1_000_000;
 /// How long records are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(250);
 /// Windows that are recorded of one turn, the newest.
@@ -40,8 +44,14 @@ const WINDOWS_OF_TURN: usize = 16;
 pub(in crate::engine) struct Built {
     pub(in crate::engine) tenant: TenantId,
     pub(in crate::engine) id: ConversationId,
-    pub(in crate::engine) window: Arc<Window>,
+    pub(in crate::engine) window: WindowShape,
     pub(in crate::engine) facts: WindowFacts,
+}
+
+impl Built {
+    fn is_of(&self, tenant: &TenantId, id: &ConversationId) -> bool {
+        (&self.tenant, &self.id) == (tenant, id)
+    }
 }
 
 /// How recording went since the start.
@@ -56,9 +66,14 @@ pub struct RecordCounts {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Built>,
+    /// Items of the windows in the queue.
+    items: usize,
     counts: RecordCounts,
-    /// Rounds of writing that are through.
-    rounds: u64,
+    /// Conversations of the windows that are being written.
+    writing: Vec<(TenantId, ConversationId)>,
+    /// Rounds of writing that have begun, and those that are through.
+    begun: u64,
+    through: u64,
     /// Nothing is written any more.
     ended: bool,
     /// When the newest was built: no two have the same time.
@@ -78,7 +93,8 @@ impl Recorder {
     /// Notes a window; never waits.
     pub(in crate::engine) fn note(&self, mut built: Built) {
         let mut state = self.state.lock();
-        if state.queue.len() >= MAX_WAITING {
+        let items = state.items + built.window.items();
+        if state.queue.len() >= MAX_WAITING || items > MAX_WAITING_ITEMS {
             state.counts.lost += 1;
             return;
         }
@@ -86,6 +102,7 @@ impl Recorder {
         built.facts.built_at = built.facts.built_at.max(after.unwrap_or(state.newest));
         state.newest = built.facts.built_at;
         state.counts.taken += 1;
+        state.items = items;
         state.queue.push_back(built);
         drop(state);
         self.arrived.notify_one();
@@ -95,17 +112,37 @@ impl Recorder {
         self.state.lock().counts
     }
 
-    /// Returns when what was noted and counted before is written.
+    /// Returns when what was noted and counted before is written, of all tenants.
     pub(in crate::engine) async fn flush(&self) {
-        // The round that is under way may have begun before.
-        let until = self.state.lock().rounds + 2;
+        // A round that is under way may have begun before.
+        let until = self.state.lock().begun + 1;
+        self.wait_through(until).await;
+    }
+
+    /// Returns when the windows of a conversation that were noted before are written;
+    /// at once where none waits.
+    pub(in crate::engine) async fn flush_of(&self, tenant: &TenantId, id: &ConversationId) {
+        let until = {
+            let state = self.state.lock();
+            if state.queue.iter().any(|built| built.is_of(tenant, id)) {
+                state.begun + 1
+            } else if state.writing.iter().any(|(of, one)| (of, one) == (tenant, id)) {
+                state.begun
+            } else {
+                return;
+            }
+        };
+        self.wait_through(until).await;
+    }
+
+    async fn wait_through(&self, round: u64) {
         loop {
             let written = self.written.notified();
             tokio::pin!(written);
             written.as_mut().enable();
             {
                 let state = self.state.lock();
-                if state.ended || state.rounds >= until {
+                if state.ended || state.through >= round {
                     return;
                 }
             }
@@ -120,8 +157,15 @@ impl Recorder {
         }
     }
 
+    /// Begins a round with all that waits.
     fn take(&self) -> Vec<Built> {
-        self.state.lock().queue.drain(..).collect()
+        let mut state = self.state.lock();
+        let taken: Vec<Built> = state.queue.drain(..).collect();
+        state.items = 0;
+        state.begun += 1;
+        let of = |built: &Built| (built.tenant.clone(), built.id.clone());
+        state.writing = taken.iter().map(of).collect();
+        taken
     }
 
     fn lose(&self, count: u64) {
@@ -134,35 +178,47 @@ impl Recorder {
     }
 
     fn finish(&self) {
-        self.state.lock().rounds += 1;
+        let mut state = self.state.lock();
+        state.through = state.begun;
+        state.writing.clear();
+        drop(state);
         self.written.notify_waiters();
     }
 }
 
 /// Starts recording until `closing` turns true; what waits then is written.
+///
+/// # Errors
+/// No thread can be had.
 pub(in crate::engine) fn spawn(
     engine: Weak<Engine>,
     (recorder, meter): (Arc<Recorder>, Arc<Meter>),
+    closing: watch::Receiver<bool>,
+) -> io::Result<JoinHandle<Option<()>>> {
+    background::spawn("record", record(engine, recorder, meter, closing))
+}
+
+async fn record(
+    engine: Weak<Engine>,
+    recorder: Arc<Recorder>,
+    meter: Arc<Meter>,
     mut closing: watch::Receiver<bool>,
-) -> JoinHandle<Option<()>> {
-    tokio::spawn(async move {
-        // Whatever ends the task: who waits for a record must not wait for ever.
-        let _ends = Ends(Arc::clone(&recorder));
-        loop {
-            // The engine is not held meanwhile: it must be able to go.
-            let closes = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => true,
-                () = gather(&recorder, &meter) => false,
-            };
-            let Some(engine) = engine.upgrade() else { break };
-            engine.write_records(recorder.take(), meter.take()).await;
-            if closes {
-                break;
-            }
+) {
+    // Whatever ends the task: who waits for a record must not wait for ever.
+    let _ends = Ends(Arc::clone(&recorder));
+    loop {
+        // The engine is not held meanwhile: it must be able to go.
+        let closes = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => true,
+            () = gather(&recorder, &meter) => false,
+        };
+        let Some(engine) = engine.upgrade() else { return };
+        engine.write_records(recorder.take(), meter.take()).await;
+        if closes {
+            return;
         }
-        Some(())
-    })
+    }
 }
 
 /// Tells on leaving that nothing is recorded any more.
@@ -234,7 +290,7 @@ impl Engine {
         built: &[Built],
         amounts: &Usage,
     ) -> Result<(), EngineError> {
-        let writer = self.heads.cell(tenant, id)?.write().await;
+        let _aside = self.heads.cell(tenant, id)?.write().await.aside().await;
         let scope = self.scope(tenant, id)?;
         let mut batch = Batch::new();
         if *amounts != Usage::default() {
@@ -255,7 +311,12 @@ impl Engine {
         if batch.is_empty() {
             return Ok(());
         }
-        self.commit(writer, batch, Vec::new(), Publish::Nothing).await
+        // No window is made of records, so that none that is known is outdated.
+        self.store.commit(batch).await?;
+        if let Some(first) = built.iter().map(|one| one.facts.at).min() {
+            self.healths.recorded(tenant, id, first);
+        }
+        Ok(())
     }
 
     fn add_window(
@@ -304,20 +365,11 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
-    fn built() -> Built {
-        let (messages, items, yielded, prefix) = Default::default();
-        let window = Window {
-            messages,
-            items,
-            total_tokens: 0,
-            overhead_tokens: 0,
-            recent_from: None,
-            carried: None,
-            yielded,
-            prefix,
-        };
+    fn built(conversation: &str) -> Built {
         let facts = WindowFacts {
             at: 1,
             in_chat: true,
@@ -331,17 +383,46 @@ mod tests {
         };
         Built {
             tenant: TenantId::new("t").unwrap(),
-            id: ConversationId::new("c").unwrap(),
-            window: Arc::new(window),
+            id: ConversationId::new(conversation).unwrap(),
+            window: WindowShape::default(),
             facts,
         }
+    }
+
+    /// Whether a future is ready without anything being written.
+    fn is_ready(future: impl Future<Output = ()>) -> bool {
+        future.now_or_never().is_some()
+    }
+
+    #[test]
+    fn who_reads_a_conversation_waits_for_its_windows_alone() {
+        let recorder = Recorder::default();
+        let of = |name: &str| (built(name).tenant, built(name).id);
+        let waits = |name: &str| {
+            let (tenant, id) = of(name);
+            !is_ready(recorder.flush_of(&tenant, &id))
+        };
+        assert!(!waits("a"));
+        recorder.note(built("a"));
+        assert!(waits("a") && !waits("b"));
+        assert_eq!(recorder.take().len(), 1);
+        assert!(waits("a") && !waits("b"), "it is being written");
+        recorder.note(built("b"));
+        recorder.finish();
+        assert!(!waits("a") && waits("b"), "the round had begun before it was noted");
+        recorder.take();
+        recorder.finish();
+        assert!(!waits("b"));
+        assert!(!is_ready(recorder.flush()), "amounts may have been counted");
+        recorder.end();
+        assert!(is_ready(recorder.flush()));
     }
 
     #[test]
     fn a_full_queue_loses_and_counts() {
         let recorder = Recorder::default();
         for _ in 0..MAX_WAITING + 3 {
-            recorder.note(built());
+            recorder.note(built("c"));
         }
         let counts = RecordCounts { taken: MAX_WAITING as u64, lost: 3 };
         assert_eq!(recorder.counts(), counts);
