@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use throughline_proto::v1::{
     GetServerInfoRequest, GetServerInfoResponse, context_service_client::ContextServiceClient,
     conversation_service_client::ConversationServiceClient,
+    degradation_service_client::DegradationServiceClient,
     memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
 };
 use tonic::{
@@ -49,6 +50,8 @@ pub(crate) struct Api {
     pub(crate) memory: MemoryServiceClient<Authorized>,
     /// Windows.
     pub(crate) context: ContextServiceClient<Authorized>,
+    /// What is measured.
+    pub(crate) degradation: DegradationServiceClient<Authorized>,
     server: ServerServiceClient<Authorized>,
 }
 
@@ -81,6 +84,8 @@ impl Api {
                 .max_decoding_message_size(limit),
             memory: MemoryServiceClient::new(authorized()).max_decoding_message_size(limit),
             context: ContextServiceClient::new(authorized()).max_decoding_message_size(limit),
+            degradation: DegradationServiceClient::new(authorized())
+                .max_decoding_message_size(limit),
             server: ServerServiceClient::new(authorized()),
         })
     }
