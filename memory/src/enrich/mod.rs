@@ -13,6 +13,7 @@ mod grown;
 mod index_again;
 mod outbox;
 mod probing;
+mod queued;
 mod strike;
 mod worker;
 
@@ -20,7 +21,8 @@ pub(crate) use derive::{Deriver, delete_derived, passage_texts};
 pub(crate) use events::Drawer;
 pub(crate) use folding::spawn as spawn_folding;
 pub(crate) use grown::Grown;
-pub(crate) use outbox::{Outbox, Queued};
+pub(crate) use outbox::Outbox;
 pub(crate) use probing::spawn as spawn_probing;
+pub(crate) use queued::Queued;
 pub(crate) use strike::{strike_degradation, strike_events, strike_summaries};
 pub(crate) use worker::spawn;

@@ -6,7 +6,7 @@
 //! it has ended.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::ControlFlow,
     sync::{
         Arc,
@@ -16,10 +16,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::read::read_signals;
+use super::{
+    cohort_values::{Value, recalls, values, with_distances},
+    read::read_signals,
+};
 use crate::{
     degradation::{
-        Outcome, ProbeRound, TurnSignals, WindowSignals,
+        Outcome, TurnSignals,
         cohort::{
             Change, ChangeDetector, Comparison, Curve, CurvePoint, Histogram, Level, compare,
         },
@@ -128,14 +131,6 @@ struct Member {
     id: ConversationId,
     labels: BTreeMap<String, String>,
     last: Sequence,
-}
-
-/// A value of a turn.
-struct Value {
-    turn: Sequence,
-    value: f64,
-    /// Turns between it and its evidence, where there is some.
-    distance: Option<u64>,
 }
 
 /// A cohort as it is gathered.
@@ -323,64 +318,6 @@ fn is_in_time(head: &Head, request: &CohortRequest) -> bool {
 fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
     (filter.model.is_empty() || outcome.model == filter.model)
         && (filter.prompt_version.is_empty() || outcome.prompt_version == filter.prompt_version)
-}
-
-/// The values of a conversation, by turn.
-fn values(
-    metric: CohortMetric,
-    outcomes: &[&Outcome],
-    signals: &BTreeMap<Sequence, TurnSignals>,
-) -> Vec<(Sequence, f64)> {
-    let as_number = |yes: bool| if yes { 1.0 } else { 0.0 };
-    match metric {
-        CohortMetric::Quality => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, f64::from(outcome.quality()?))))
-            .collect(),
-        CohortMetric::Success => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, as_number(outcome.task_success?))))
-            .collect(),
-        CohortMetric::Friction => signals
-            .values()
-            .filter_map(|one| {
-                let said = [one.user_repeats.value(), one.user_corrects.value()];
-                let worst = said.into_iter().flatten().reduce(f32::max)?;
-                Some((one.sequence, f64::from(worst)))
-            })
-            .collect(),
-        // Its values are of probes: see `recalls`.
-        CohortMetric::Recall => Vec::new(),
-    }
-}
-
-/// The values of probes.
-fn recalls(rounds: &[ProbeRound]) -> Vec<Value> {
-    let of_round = |round: &ProbeRound| {
-        let turn = round.at;
-        let value = |(distance, recalled): (Sequence, bool)| Value {
-            turn,
-            value: if recalled { 1.0 } else { 0.0 },
-            distance: Some(distance),
-        };
-        round.by_distance().map(value).collect::<Vec<_>>()
-    };
-    rounds.iter().flat_map(of_round).collect()
-}
-
-/// Values with the distance of the evidence in the turn's window. An answer has the
-/// window of the turn before it.
-fn with_distances(values: Vec<(Sequence, f64)>, windows: &[WindowSignals]) -> Vec<Value> {
-    let distances: HashMap<Sequence, f32> = windows
-        .iter()
-        .filter(|window| window.in_chat)
-        .filter_map(|window| Some((window.at, window.evidence_distance?)))
-        .collect();
-    let with_distance = |(turn, value)| {
-        let distance = distances.get(&turn).or_else(|| distances.get(&(turn - 1)));
-        Value { turn, value, distance: distance.map(|distance| *distance as u64) }
-    };
-    values.into_iter().map(with_distance).collect()
 }
 
 impl Gathering {
