@@ -266,6 +266,12 @@ pub(crate) struct LoadArgs {
     /// Measure BuildContext at the lengths of `--turns` instead.
     #[arg(long)]
     pub(crate) build_context: bool,
+    /// With --build-context: measure what recording degradation adds to it. A second
+    /// server runs with --no-degradation; both are asked the same questions in turns,
+    /// in 20 rounds of a twentieth of `--windows`. Records are written four times a
+    /// second, so that rounds should last that long: 10,000 windows or more.
+    #[arg(long, requires = "build_context")]
+    pub(crate) recording: bool,
     /// Measure what the chat proxy adds to a streamed answer instead, in a
     /// conversation of the most of `--turns`, with `--windows` questions.
     #[arg(long, conflicts_with = "build_context")]
@@ -341,6 +347,7 @@ mod tests {
             "context --dataset beam --data d --budget 1000,2000 --folds 5 --fold-weights w",
             "load --clients 64 --turn-bytes 1024 --seconds 30",
             "load --build-context --turns 100,5000",
+            "load --build-context --recording --turns 1000 --windows 10000",
             "crash --rounds 3 --store redb --seed 7",
             "staleness --dataset sgd_updates --data d --limit 5 --cases c.jsonl",
             "staleness --dataset beam --data d --folds 5 --fold-weights w",
@@ -366,6 +373,7 @@ mod tests {
             "summaries --dataset sgd --data d --models-dir m",
             "summaries --dataset beam --data d --models-dir m --folds 5",
             "load --clients 0",
+            "load --recording",
             "degradation --dataset qmsum --data d",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {

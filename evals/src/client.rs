@@ -50,7 +50,7 @@ pub(crate) struct Api {
     pub(crate) memory: MemoryServiceClient<Authorized>,
     /// Windows.
     pub(crate) context: ContextServiceClient<Authorized>,
-    /// What was measured of turns.
+    /// What is measured.
     pub(crate) degradation: DegradationServiceClient<Authorized>,
     server: ServerServiceClient<Authorized>,
 }

@@ -1,5 +1,5 @@
-//! Threads for work beside the requests: enriching, folding, probing. What they
-//! compute holds up no request; those that nobody waits for give way as well.
+//! Threads for work beside the requests: enriching, folding, probing, recording. What
+//! they compute holds up no request; those that nobody waits for give way as well.
 
 use std::{future::Future, io};
 

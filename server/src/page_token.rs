@@ -7,7 +7,7 @@
 //! outlive a restart.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -128,6 +128,22 @@ impl PageTokens {
         })
     }
 
+    /// The cursor of a token as what `read` makes of it; nothing for an empty one, the
+    /// first page.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_token`]; a violation of `page_token` for a cursor that
+    /// `read` does not know.
+    pub fn open_as<T, E: fmt::Display>(
+        &self,
+        scope: &PageScope,
+        token: &str,
+        read: impl FnOnce(String) -> Result<T, E>,
+    ) -> Result<Option<T>, FieldViolation> {
+        let cursor = self.open_token(scope, token)?.map(read).transpose();
+        cursor.map_err(|error| FieldViolation::new("page_token", error.to_string()))
+    }
+
     fn cursor(&self, scope: &PageScope, token: &str) -> Option<String> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
@@ -204,6 +220,17 @@ mod tests {
             assert_eq!(tokens().open_token(&scope, &token), Ok(Some(cursor.to_owned())));
         }
         assert_eq!(tokens().open_token(&scope, ""), Ok(None));
+    }
+
+    #[test]
+    fn a_cursor_is_read_or_refused() {
+        let scope = scope("t", "ListTurns", "r");
+        let read = |token: &str| tokens().open_as(&scope, token, |text| text.parse::<u64>());
+        assert_eq!(read(&tokens().seal(&scope, "17")), Ok(Some(17)));
+        assert_eq!(read(""), Ok(None));
+        for token in [tokens().seal(&scope, "x"), "x".to_owned()] {
+            assert_eq!(read(&token).unwrap_err().field, "page_token");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! `load`: how fast and how late. Three measurements: durable appends with the
+//! `load`: how fast and how late. Four measurements: durable appends with the
 //! enrichment running behind them, beside a bare write-and-fdatasync loop on
-//! the same disk (`appends`, `bare`); and the latency of windows over
-//! conversations of growing length (`windows`); what the chat proxy adds (`chats`).
+//! the same disk (`appends`, `bare`); the latency of windows over conversations of
+//! growing length (`windows`); what recording adds to it (`recording`); what the chat
+//! proxy adds (`chats`).
 
 mod appends;
 mod bare;
 mod chats;
+mod recording;
 pub(crate) mod text;
 mod windows;
 
@@ -18,6 +20,8 @@ use crate::cli::LoadArgs;
 pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
     if args.chats {
         chats::run(args).await
+    } else if args.recording {
+        recording::run(args).await
     } else if args.build_context {
         windows::run(args).await
     } else {

@@ -28,21 +28,21 @@ use crate::{
 use super::text::Texts;
 
 /// Text bytes of a turn: about 60 tokens.
-const TURN_BYTES: usize = 300;
+pub(super) const TURN_BYTES: usize = 300;
 /// Turns of one append.
 const BATCH_TURNS: u32 = 250;
 /// Windows built before the clock counts.
-const WARM_UP: u32 = 10;
+pub(super) const WARM_UP: u32 = 10;
 /// Deadline of a window.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Where the server says what assembly took.
 const ASSEMBLY_KEY: &str = "x-throughline-assembly-us";
 
-/// Times of the windows of one length.
+/// Times of windows.
 #[derive(Default)]
-struct Times {
-    client_ms: Vec<f64>,
-    assembly_us: Vec<f64>,
+pub(super) struct Times {
+    pub(super) client_ms: Vec<f64>,
+    pub(super) assembly_us: Vec<f64>,
 }
 
 /// Runs the measurement and delivers its result.
@@ -50,12 +50,7 @@ struct Times {
 /// # Errors
 /// The server does not start or answer.
 pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
-    let mut lengths = args.turns.clone();
-    lengths.sort_unstable();
-    lengths.dedup();
-    if lengths.first() == Some(&0) {
-        bail!("--turns: a conversation to build windows from has at least one turn");
-    }
+    let lengths = lengths(args)?;
     let opened = Opened::new(&args.server, &[]).await?;
     let total = lengths.iter().sum::<u32>() as usize;
     let windows = args.windows as usize * lengths.len();
@@ -94,8 +89,24 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
     report.deliver(args.out.out.as_deref())
 }
 
+/// The lengths to measure, the shortest first.
+pub(super) fn lengths(args: &LoadArgs) -> anyhow::Result<Vec<u32>> {
+    let mut lengths = args.turns.clone();
+    lengths.sort_unstable();
+    lengths.dedup();
+    if lengths.first() == Some(&0) {
+        bail!("--turns: a conversation to build windows from has at least one turn");
+    }
+    Ok(lengths)
+}
+
 /// A conversation of so many turns, all searchable.
-async fn fill(api: &Api, turns: u32, seed: u64, progress: &Progress) -> anyhow::Result<String> {
+pub(super) async fn fill(
+    api: &Api,
+    turns: u32,
+    seed: u64,
+    progress: &Progress,
+) -> anyhow::Result<String> {
     let name = create(api, "", "load-windows").await?;
     let mut texts = Texts::new(seed, u64::from(turns));
     let mut sent = 0;
@@ -140,34 +151,47 @@ async fn measure(
 ) -> anyhow::Result<Times> {
     let mut texts = Texts::new(!args.seed, u64::from(turns));
     let mut times = Times::default();
-    for number in 0..WARM_UP + args.windows {
-        let options = ContextOptions {
-            token_budget: i32::try_from(args.budget).unwrap_or(i32::MAX),
-            ..ContextOptions::default()
-        };
-        let mut request = tonic::Request::new(BuildContextRequest {
-            conversation: name.to_owned(),
-            query: texts.question(),
-            options: Some(options),
-            min_revision: 0,
-            as_of_turn: 0,
-        });
-        request.set_timeout(DEADLINE);
-        let begin = Instant::now();
-        let reply = api.context.clone().build_context(request).await;
-        let took = begin.elapsed().as_secs_f64() * 1000.0;
-        let reply = reply.map_err(|status| explain("BuildContext", &status))?;
-        if number >= WARM_UP {
-            times.client_ms.push(took);
-            let said = reply.metadata().get(ASSEMBLY_KEY).and_then(|value| value.to_str().ok());
-            times.assembly_us.extend(said.and_then(|value| value.parse::<f64>().ok()));
-            progress.question();
-        }
+    for _ in 0..WARM_UP {
+        build(api, name, texts.question(), args.budget, &mut Times::default()).await?;
+    }
+    for _ in 0..args.windows {
+        build(api, name, texts.question(), args.budget, &mut times).await?;
+        progress.question();
     }
     Ok(times)
 }
 
-fn figures(times: Times) -> Figures {
+/// Builds a window for a question.
+pub(super) async fn build(
+    api: &Api,
+    name: &str,
+    question: String,
+    budget: u32,
+    times: &mut Times,
+) -> anyhow::Result<()> {
+    let options = ContextOptions {
+        token_budget: i32::try_from(budget).unwrap_or(i32::MAX),
+        ..ContextOptions::default()
+    };
+    let mut request = tonic::Request::new(BuildContextRequest {
+        conversation: name.to_owned(),
+        query: question,
+        options: Some(options),
+        min_revision: 0,
+        as_of_turn: 0,
+    });
+    request.set_timeout(DEADLINE);
+    let begin = Instant::now();
+    let reply = api.context.clone().build_context(request).await;
+    let took = begin.elapsed().as_secs_f64() * 1000.0;
+    let reply = reply.map_err(|status| explain("BuildContext", &status))?;
+    times.client_ms.push(took);
+    let said = reply.metadata().get(ASSEMBLY_KEY).and_then(|value| value.to_str().ok());
+    times.assembly_us.extend(said.and_then(|value| value.parse::<f64>().ok()));
+    Ok(())
+}
+
+pub(super) fn figures(times: Times) -> Figures {
     let mut figures = Figures::new();
     for (prefix, unit, mut values) in
         [("client", "ms", times.client_ms), ("assembly", "us", times.assembly_us)]

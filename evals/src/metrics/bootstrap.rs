@@ -122,15 +122,28 @@ pub(crate) fn estimate(
 /// a cluster easy or hard does not widen the interval. Nothing where the lower
 /// mean is 0 or a side is empty.
 pub(crate) fn ratio(clusters: &[(Vec<f64>, Vec<f64>)], bootstrap: Bootstrap) -> Option<Estimate> {
+    ratio_of(clusters, bootstrap, &|values| Statistic::Mean.of(values))
+}
+
+/// [`ratio`] of another statistic than the mean, such as a percentile.
+pub(crate) fn ratio_of(
+    clusters: &[(Vec<f64>, Vec<f64>)],
+    bootstrap: Bootstrap,
+    statistic: &dyn Fn(&mut [f64]) -> f64,
+) -> Option<Estimate> {
     let n = clusters.len();
-    let of = |drawn: &mut dyn Iterator<Item = usize>| {
-        let (mut upper, mut lower) = ((0.0, 0usize), (0.0, 0usize));
+    let (mut upper, mut lower) = (Vec::<f64>::new(), Vec::<f64>::new());
+    let mut of = |drawn: &mut dyn Iterator<Item = usize>| {
+        upper.clear();
+        lower.clear();
         for (above, below) in drawn.filter_map(|at| clusters.get(at)) {
-            upper = (upper.0 + above.iter().sum::<f64>(), upper.1 + above.len());
-            lower = (lower.0 + below.iter().sum::<f64>(), lower.1 + below.len());
+            upper.extend_from_slice(above);
+            lower.extend_from_slice(below);
         }
-        let mean = |(sum, n): (f64, usize)| if n == 0 { f64::NAN } else { sum / n as f64 };
-        let value = mean(upper) / mean(lower);
+        if upper.is_empty() || lower.is_empty() {
+            return None;
+        }
+        let value = statistic(&mut upper) / statistic(&mut lower);
         value.is_finite().then_some(value)
     };
     let value = of(&mut (0..n))?;
@@ -167,6 +180,19 @@ mod tests {
         assert!(got.lo < 0.4 && 0.6 < got.hi && got.value == 0.5, "{got:?}");
         assert_eq!(ratio(&[(vec![1.0], vec![0.0])], Bootstrap::new(1)), None);
         assert_eq!(ratio(&[], Bootstrap::new(1)), None);
+        assert_eq!(ratio(&[(vec![1.0], vec![])], Bootstrap::new(1)), None);
+    }
+
+    #[test]
+    fn a_ratio_of_percentiles_is_that_of_all_values() {
+        // One slow value of a round moves the mean and not the median.
+        let rounds: Vec<_> = (0..20)
+            .map(|_| (vec![2.1, 2.2, 2.3, 90.0, 2.0], vec![2.0, 1.0, 2.0, 3.0, 2.0]))
+            .collect();
+        let median = |values: &mut [f64]| percentile(values, 0.5);
+        let got = ratio_of(&rounds, Bootstrap::new(1), &median).unwrap();
+        assert_eq!((got.value, got.lo, got.hi, got.n), (1.1, 1.1, 1.1, 20));
+        assert!(ratio(&rounds, Bootstrap::new(1)).unwrap().value > 5.0);
     }
 
     #[test]

@@ -29,4 +29,4 @@ pub use probe::{
 };
 pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
 pub use tally::{Found, Shares, SignalTotals, TURN_SIGNALS, Tally, WINDOW_SHARES};
-pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowSignals, window_signals};
+pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowShape, WindowSignals, window_signals};

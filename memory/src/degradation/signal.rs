@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::turn::{FactId, Role, Sequence};
 
 /// Version of the detectors; a record of another one was drawn by other rules.
-pub const SIGNALS_VERSION: u32 = 1;
+pub const SIGNALS_VERSION: u32 = 2;
 
 /// Why a signal is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,5 +151,75 @@ impl TurnSignals {
             ("assistant_contradicts", &self.assistant_contradicts),
             ("instruction_broken", &self.instruction_broken),
         ]
+    }
+
+    /// Takes out what stands on turns that were erased; whether that was anything. What
+    /// the words of the turn alone show stays, without its cause; what two turns showed
+    /// together cannot be told any more.
+    pub fn strike(&mut self, is_erased: &dyn Fn(Sequence) -> bool) -> bool {
+        let mut changed = false;
+        for signal in [
+            &mut self.user_repeats,
+            &mut self.user_corrects,
+            &mut self.assistant_reasks,
+            &mut self.assistant_contradicts,
+            &mut self.instruction_broken,
+        ] {
+            let Signal::Present(finding) = &*signal else { continue };
+            let stands = match finding.evidence {
+                Evidence::Earlier(earlier) => !is_erased(earlier),
+                Evidence::Turn | Evidence::Pin(_) => true,
+            };
+            if stands {
+                continue;
+            }
+            *signal = match finding.reason {
+                Reason::SaysWrong => {
+                    Signal::Present(Finding { evidence: Evidence::Turn, ..finding.clone() })
+                }
+                _ => Signal::NotMeasurable,
+            };
+            changed = true;
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(reason: Reason, evidence: Evidence) -> Signal {
+        Signal::Present(Finding { confidence: 0.8, reason, evidence })
+    }
+
+    #[test]
+    fn no_signal_names_an_erased_turn() {
+        let pin = Evidence::Pin(FactId::new("f").unwrap());
+        let signals = TurnSignals {
+            version: SIGNALS_VERSION,
+            sequence: 9,
+            role: Role::User,
+            history_tokens: 10,
+            stale_share: None,
+            user_repeats: finding(Reason::SameRequest, Evidence::Earlier(5)),
+            user_corrects: finding(Reason::SaysWrong, Evidence::Earlier(8)),
+            assistant_reasks: finding(Reason::AsksForTold, Evidence::Earlier(3)),
+            assistant_contradicts: finding(Reason::AgainstPin, pin.clone()),
+            instruction_broken: Signal::Absent,
+        };
+        let struck_by = |erased: &[Sequence]| {
+            let mut struck = signals.clone();
+            let changed = struck.strike(&|sequence| erased.contains(&sequence));
+            assert_eq!(changed, struck != signals, "{erased:?}");
+            struck
+        };
+        assert_eq!(struck_by(&[1, 4, 9]), signals);
+        let struck = struck_by(&[5, 8]);
+        assert_eq!(struck.user_repeats, Signal::NotMeasurable);
+        assert_eq!(struck.user_corrects, finding(Reason::SaysWrong, Evidence::Turn));
+        assert_eq!(struck.assistant_reasks, signals.assistant_reasks);
+        assert_eq!(struck_by(&[3]).assistant_reasks, Signal::NotMeasurable);
+        assert_eq!(struck_by(&[3]).assistant_contradicts, finding(Reason::AgainstPin, pin));
     }
 }

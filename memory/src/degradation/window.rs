@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    context::{Section, Window, Yielded},
+    context::{Item, Section, Window, Yielded},
     turn::Sequence,
 };
 
@@ -88,14 +88,60 @@ pub struct WindowFacts {
     pub latency_micros: u64,
 }
 
+/// A window without its words: what is measured of it, and small enough to wait.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WindowShape {
+    tokens: u32,
+    items: Vec<ItemShape>,
+    pins_without_room: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct ItemShape {
+    section: Section,
+    /// The turn, if it is one of the window's own conversation.
+    own: Option<Sequence>,
+    tokens: u32,
+    score: Option<f32>,
+    /// Last turn that it stands for, if it is a summary.
+    summarizes_until: Option<Sequence>,
+}
+
+impl WindowShape {
+    /// The shape of a window.
+    pub fn of(window: &Window) -> Self {
+        let item = |item: &Item| ItemShape {
+            section: item.section,
+            own: item.sequence.filter(|_| item.conversation.is_none()),
+            tokens: item.tokens,
+            score: item.score,
+            summarizes_until: item.summarizes.map(|(_, until)| until),
+        };
+        let pins = window.yielded.iter().map(|yielded| match yielded {
+            Yielded::Pins(pins) => *pins,
+            Yielded::QueryTurn(_) => 0,
+        });
+        Self {
+            tokens: window.total_tokens,
+            items: window.items.iter().map(item).collect(),
+            pins_without_room: pins.sum(),
+        }
+    }
+
+    /// How many items it has.
+    pub fn items(&self) -> usize {
+        self.items.len()
+    }
+}
+
 /// Measures a window; `is_stale` says of a turn of its own conversation whether
 /// it was replaced or has expired.
 pub fn window_signals(
-    window: &Window,
+    window: &WindowShape,
     facts: &WindowFacts,
     is_stale: &dyn Fn(Sequence) -> bool,
 ) -> WindowSignals {
-    let total = u64::from(window.total_tokens);
+    let total = u64::from(window.tokens);
     let third = total as f64 / 3.0;
     let (mut at, mut stale, mut memory, mut middle) = (0_u64, 0, 0, 0.0_f64);
     let (mut retrieved, mut distracting, mut distance) = (0_u64, 0, 0.0_f64);
@@ -103,9 +149,8 @@ pub fn window_signals(
     let mut summarized: Option<Sequence> = None;
     for item in &window.items {
         let tokens = u64::from(item.tokens);
-        let own = item.sequence.filter(|_| item.conversation.is_none());
         let of_turn = matches!(item.section, Section::Recent | Section::Retrieved);
-        let is_old = of_turn && own.is_some_and(is_stale);
+        let is_old = of_turn && item.own.is_some_and(is_stale);
         stale += if is_old { tokens } else { 0 };
         if matches!(item.section, Section::Pinned | Section::Summary | Section::Retrieved) {
             memory += tokens;
@@ -117,7 +162,7 @@ pub fn window_signals(
                 retrieved += tokens;
                 let is_weak = item.score.is_some_and(|score| score < DISTRACTOR_SCORE);
                 distracting += if is_old || is_weak { tokens } else { 0 };
-                if let Some(sequence) = own {
+                if let Some(sequence) = item.own {
                     retrieved_here += tokens;
                     distance += facts.at.saturating_sub(sequence) as f64 * tokens as f64;
                 }
@@ -125,23 +170,19 @@ pub fn window_signals(
             Section::Pinned => pinned += 1,
             Section::Reanchored => reanchored = true,
             Section::Summary => {
-                summarized = summarized.max(item.summarizes.map(|(_, until)| until));
+                summarized = summarized.max(item.summarizes_until);
             }
             Section::Recent | Section::Query => {}
         }
         at += tokens;
     }
-    let yielded = window.yielded.iter().map(|yielded| match yielded {
-        Yielded::Pins(pins) => *pins,
-        Yielded::QueryTurn(_) => 0,
-    });
-    let pins = pinned + yielded.sum::<usize>();
+    let pins = pinned + window.pins_without_room;
     WindowSignals {
         at: facts.at,
         in_chat: facts.in_chat,
         built_at: facts.built_at,
         budget: facts.budget,
-        tokens: window.total_tokens,
+        tokens: window.tokens,
         history_tokens: facts.history_tokens,
         stale_share: share(stale, total),
         middle_share: (memory > 0).then(|| (middle / memory as f64) as f32),
@@ -164,7 +205,7 @@ fn share(part: u64, whole: u64) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Item, turn::Role};
+    use crate::turn::{ConversationId, Role};
 
     fn item(section: Section, sequence: Option<Sequence>, tokens: u32) -> Item {
         Item {
@@ -197,10 +238,10 @@ mod tests {
         }
     }
 
-    fn window(items: Vec<Item>, yielded: Vec<Yielded>) -> Window {
+    fn window(items: Vec<Item>, yielded: Vec<Yielded>) -> WindowShape {
         let total_tokens = items.iter().map(|item| item.tokens).sum();
         let (messages, prefix) = Default::default();
-        Window {
+        WindowShape::of(&Window {
             messages,
             items,
             total_tokens,
@@ -209,7 +250,7 @@ mod tests {
             carried: None,
             yielded,
             prefix,
-        }
+        })
     }
 
     #[test]
@@ -220,12 +261,16 @@ mod tests {
         weak.score = Some(0.1);
         let mut good = item(Section::Retrieved, Some(20), 30);
         good.score = Some(1.0);
+        // A turn of another conversation is not looked up in this one.
+        let mut other = item(Section::Retrieved, Some(95), 0);
+        other.conversation = Some(ConversationId::new("other").unwrap());
         let items = vec![
             item(Section::Pinned, Some(3), 50),
             summary,
             item(Section::Recent, Some(95), 80),
             weak,
             good,
+            other,
             item(Section::Query, Some(100), 30),
         ];
         let measured =

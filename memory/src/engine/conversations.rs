@@ -12,6 +12,7 @@ use super::{
     validate,
 };
 use crate::{
+    enrich::Outbox,
     store::{Batch, Direction, StoreError, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -302,9 +303,28 @@ impl Engine {
 
     /// Every turn up to here is embedded and indexed.
     pub(super) fn indexed_sequence(&self, cell: &Cell, head: &Head) -> Sequence {
+        self.reached(cell, head, Outbox::first_waiting)
+    }
+
+    /// Every turn up to here is measured; 0 where measuring is switched off.
+    pub(super) fn measured_sequence(&self, cell: &Cell, head: &Head) -> Sequence {
+        if !self.degradation {
+            return 0;
+        }
+        self.reached(cell, head, Outbox::first_unmeasured)
+    }
+
+    /// Every turn up to here is behind the work of which `first` gives the first turn
+    /// of a conversation's own that still waits for it.
+    fn reached(
+        &self,
+        cell: &Cell,
+        head: &Head,
+        first: fn(&Outbox, &TenantId, &ConversationId) -> Option<Sequence>,
+    ) -> Sequence {
         let branch = cell.branch(head);
         let waiting = branch.segments.iter().filter_map(|segment| {
-            let first = self.outbox.first_waiting(&branch.tenant, &segment.conversation)?;
+            let first = first(&self.outbox, &branch.tenant, &segment.conversation)?;
             (first <= segment.until).then(|| first.max(segment.from))
         });
         waiting.min().map_or(head.last_sequence, |first| (first - 1).min(head.last_sequence))

@@ -70,7 +70,7 @@ impl Engine {
         }
         self.commit_head(writer, next, batch, None).await?;
         self.windows.invalidate(tenant);
-        self.healths.invalidate(tenant);
+        self.healths.invalidate_owner(tenant, id);
         self.standing.invalidate(tenant);
         let deleted = self.finish_deletion(tenant, id).await?;
         for ancestor in ancestors() {
@@ -89,6 +89,7 @@ impl Engine {
     ) -> Result<Deleted, EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         let writer = cell.write().await;
+        writer.after_asides().await;
         let mut batch = Batch::new();
         batch.delete(deleting_key(tenant, id));
         let Some(head) = cell.stored().filter(|head| head.deleted) else {

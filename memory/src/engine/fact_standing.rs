@@ -130,7 +130,8 @@ impl Engine {
         self.stand(cell, head, self.read_facts(&cell.tenant, &cell.id)?, as_of)
     }
 
-    fn stand(
+    /// How facts of a conversation stood after a turn, those that were known by then.
+    pub(super) fn stand(
         &self,
         cell: &Cell,
         head: &Head,

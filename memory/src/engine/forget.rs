@@ -107,6 +107,7 @@ impl Engine {
     ) -> Result<Option<Erased>, EngineError> {
         let cell = self.heads.cell(tenant, owner)?;
         let writer = cell.write().await;
+        writer.after_asides().await;
         let head = cell.stored().ok_or_else(|| EngineError::conversation_not_found(owner))?;
         let mut next = self.touched(&head);
         let mut batch = Batch::new();
@@ -206,7 +207,7 @@ impl Engine {
             }
         }
         self.windows.invalidate(tenant);
-        self.healths.invalidate(tenant);
+        self.healths.invalidate_owner(tenant, owner);
         self.standing.invalidate(tenant);
         if let Some(mark) = mark {
             let mut batch = Batch::new();
@@ -248,6 +249,7 @@ impl Engine {
     ) -> Result<u64, EngineError> {
         let cell = self.heads.cell(tenant, fork)?;
         let writer = cell.write().await;
+        writer.after_asides().await;
         let Ok(head) = cell.head() else { return Ok(0) };
         let facts = self.read_facts(tenant, fork)?;
         let mut batch = Batch::new();

@@ -43,6 +43,8 @@ pub(crate) struct Cell {
     pub(crate) tenant: TenantId,
     pub(crate) id: ConversationId,
     writers: Arc<tokio::sync::Mutex<()>>,
+    /// Held while a record beside the turns is on its way to the disk.
+    asides: Arc<tokio::sync::Mutex<()>>,
     head: RwLock<Option<Arc<Head>>>,
     revision: watch::Sender<u64>,
     last_write: AtomicU64,
@@ -95,6 +97,19 @@ impl Writer {
         self.held.extend(others);
     }
 
+    /// Gives the right back to write what others read before they write, and keeps
+    /// that to write a record beside the turns: windows, probes, usage. No append waits
+    /// for the disk behind it. To be held until the record is durable.
+    pub(crate) async fn aside(self) -> Aside {
+        Aside { _held: Arc::clone(&self.cell.asides).lock_owned().await }
+    }
+
+    /// Returns when the records beside the turns that are on their way are durable.
+    /// Who erases must see them; none begins while this writer is there.
+    pub(crate) async fn after_asides(&self) {
+        drop(self.cell.asides.lock().await);
+    }
+
     /// Gives the locks to another writer.
     pub(crate) fn into_locks(self) -> Vec<OwnedMutexGuard<()>> {
         self.held
@@ -115,6 +130,11 @@ impl Writer {
         *self.cell.head.write() = head.map(Arc::new);
         self.cell.revision.send_replace(revision);
     }
+}
+
+/// The right to write records beside the turns of a conversation.
+pub(crate) struct Aside {
+    _held: OwnedMutexGuard<()>,
 }
 
 /// All heads.
@@ -169,6 +189,7 @@ impl Heads {
             tenant: tenant.clone(),
             id: id.clone(),
             writers: Arc::default(),
+            asides: Arc::default(),
             last_write: AtomicU64::new(next_write()),
             revision: watch::Sender::new(head.as_ref().map_or(0, |head| head.revision)),
             head: RwLock::new(head.map(Arc::new)),

@@ -53,6 +53,8 @@ pub struct Limits {
     pub token_budget: u64,
     /// Conversations watched at the same time.
     pub watches: u64,
+    /// Cohorts measured at the same time.
+    pub cohort_scans: u64,
     /// Bytes of an item's value.
     pub item_bytes: u64,
     /// Bytes of an item's key.
@@ -92,6 +94,7 @@ impl Default for Limits {
             outbox_turns: 1_000_000,
             token_budget: 2_000_000,
             watches: 1_000,
+            cohort_scans: 4,
             item_bytes: 256 << 10,
             item_key_bytes: 256,
             item_namespace_bytes: 512,
@@ -103,7 +106,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Every limit by its name.
-    pub fn named(&self) -> [(&'static str, u64); 29] {
+    pub fn named(&self) -> [(&'static str, u64); 30] {
         [
             ("turn_bytes", self.turn_bytes),
             ("parts_per_turn", self.parts_per_turn),
@@ -129,6 +132,7 @@ impl Limits {
             ("outbox_turns", self.outbox_turns),
             ("token_budget", self.token_budget),
             ("watches", self.watches),
+            ("cohort_scans", self.cohort_scans),
             ("item_bytes", self.item_bytes),
             ("item_key_bytes", self.item_key_bytes),
             ("item_namespace_bytes", self.item_namespace_bytes),

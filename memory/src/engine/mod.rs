@@ -72,7 +72,10 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 pub use api::*;
 pub use degradation::{
@@ -140,7 +143,10 @@ pub struct EngineParts {
     pub fold_rules: FoldRules,
     /// What is pinned without the caller.
     pub pins: PinSettings,
-    /// Which conversations are probed.
+    /// Turns and windows are measured; without, nothing of degradation is but what the
+    /// application records.
+    pub degradation: bool,
+    /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
     /// Limits in force.
     pub limits: Limits,
@@ -186,6 +192,10 @@ pub struct Engine {
     recorder: Arc<degradation::Recorder>,
     meter: Arc<Meter>,
     healths: degradation::Healths,
+    /// Turns and windows are measured.
+    degradation: bool,
+    /// How many cohorts may still be gathered beside those that are.
+    cohorts: Arc<Semaphore>,
     probes: ProbeSettings,
     tally: Tally,
     closing: watch::Sender<bool>,
@@ -194,8 +204,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the engine: resumes the outbox, finishes interrupted erasures, and
-    /// queues a rebuild when the embedding model has changed, and filling the
-    /// index when it is another one.
+    /// queues a rebuild when the embedding model has changed, filling the index when it
+    /// is another one, and measuring again when what measures has changed.
     ///
     /// # Errors
     /// `Store`; `Invalid` when the default tokenizer is not among the given.
@@ -204,6 +214,8 @@ impl Engine {
             .tokenizers
             .get(DEFAULT_TOKENIZER)
             .map_err(|unknown| EngineError::invalid("tokenizers", unknown.to_string()))?;
+        let scans = usize::try_from(parts.limits.cohort_scans).unwrap_or(usize::MAX);
+        let cohorts = Arc::new(Semaphore::new(scans.min(Semaphore::MAX_PERMITS)));
         let engine = Arc::new(Self {
             heads: heads::Heads::new(Arc::clone(&parts.store)),
             store: parts.store,
@@ -236,6 +248,8 @@ impl Engine {
             recorder: Arc::default(),
             meter: parts.meter,
             healths: degradation::Healths::default(),
+            degradation: parts.degradation,
+            cohorts,
             probes: parts.probes,
             tally: Tally::default(),
             closing: watch::Sender::new(false),
@@ -243,7 +257,7 @@ impl Engine {
         });
         engine.resume_outbox()?;
         let folds = engine.summarizer.is_some().then(Arc::<Grown>::default);
-        let probes = (engine.probes.share > 0.0).then(Arc::<Grown>::default);
+        let probes = (engine.degradation && engine.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
             store: Arc::clone(&engine.store),
             embed: Arc::clone(&engine.embed),
@@ -270,15 +284,14 @@ impl Engine {
             let weak = Arc::downgrade(&engine);
             threads.push(enrich::spawn_probing(weak, probes, closing()));
         }
-        let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
-        let no_thread = |error| StoreError::Open(format!("no thread can be started: {error}"));
-        engine.workers.lock().extend(threads.map_err(no_thread)?);
-        let recorder = degradation::spawn(
+        threads.push(degradation::spawn(
             Arc::downgrade(&engine),
             (Arc::clone(&engine.recorder), Arc::clone(&engine.meter)),
             closing(),
-        );
-        engine.workers.lock().push(recorder);
+        ));
+        let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
+        let no_thread = |error| StoreError::Open(format!("no thread can be started: {error}"));
+        engine.workers.lock().extend(threads.map_err(no_thread)?);
         let rebuilt = engine.rebuild_if_changed().await?;
         engine.fill_index_if_needed(rebuilt).await?;
         let (weak, index) = (Arc::downgrade(&engine), Arc::clone(&engine.index));
@@ -286,6 +299,7 @@ impl Engine {
         engine.draw_if_changed().await?;
         engine.redraw_facts_if_changed().await?;
         engine.pin_again_if_changed().await?;
+        engine.measure_if_changed().await?;
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)
@@ -358,9 +372,15 @@ impl Engine {
         self.embed.model()
     }
 
-    /// Turns and items that are not searchable by meaning yet.
+    /// Turns and items that are not searchable by meaning yet, and what else waits to be
+    /// derived; not those that wait to be measured.
     pub fn outbox_backlog(&self) -> u64 {
         self.outbox.backlog()
+    }
+
+    /// Returns when nothing waits to be derived or measured.
+    pub async fn settled(&self) {
+        self.outbox.wait_until(|| self.outbox.is_idle()).await;
     }
 
     /// Returns when every turn is searchable, or when the time is over.

@@ -1,6 +1,6 @@
 //! Deriving everything again from turns and items: on demand, and when the embedding
-//! model has changed; giving another index, or one that lost what it had,
-//! everything again.
+//! model has changed; deriving a part of it again when what derives that has changed;
+//! giving another index, or one that lost what it had, everything again.
 //!
 //! Invariant: what is queued here takes no room from appends.
 
@@ -20,6 +20,7 @@ use super::{
     records::{Head, OutboxEntry, Task, decode, encode},
 };
 use crate::{
+    degradation::SIGNALS_VERSION,
     facts::RULES_VERSION,
     index::TurnIndex,
     store::{Batch, Direction, StoreError, keys},
@@ -28,10 +29,16 @@ use crate::{
 
 /// Turns of one outbox entry: a conversation's rebuild is many small steps.
 const TURNS_PER_ENTRY: u64 = 512;
+/// The same for measuring: a turn that comes meanwhile waits for one at most.
+const MEASURED_PER_ENTRY: u64 = 64;
 /// How long a refill that the store did not take is put off.
 const REFILL_RETRY: Duration = Duration::from_secs(5);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// What the signals of turns depend on: versions of their detectors, of the scorer of
+/// staleness, of the rules of facts, and of what pins.
+type MeasuredBy = (u32, u32, u32, Option<(u32, u32)>);
 
 impl Engine {
     /// Derives everything again from turns and items and returns how many turns
@@ -47,7 +54,7 @@ impl Engine {
         // Counted as they are queued: the first may be done before the last is.
         let total = self.queue_everything().await?;
         let mut tick = tokio::time::interval(TELL_EVERY);
-        let finished = self.outbox.wait_until(|| self.outbox.backlog() == 0);
+        let finished = self.settled();
         tokio::pin!(finished);
         loop {
             tokio::select! {
@@ -112,7 +119,7 @@ impl Engine {
 
     /// Queues giving the index every turn again. Returns how many there are.
     async fn index_again(&self) -> Result<u64, EngineError> {
-        self.queue(&|from, until| Task::Index { from, until }).await
+        self.queue(TURNS_PER_ENTRY, &|from, until| Task::Index { from, until }).await
     }
 
     /// Fills the index again whenever it had to begin with nothing, until
@@ -162,7 +169,7 @@ impl Engine {
             return Ok(());
         }
         let scorer = self.detector.name();
-        let turns = self.queue(&|from, until| Task::Draw { from, until }).await?;
+        let turns = self.queue(TURNS_PER_ENTRY, &|from, until| Task::Draw { from, until }).await?;
         if turns > 0 {
             tracing::warn!(turns, %scorer, "another scorer: drawing the staleness events again");
         }
@@ -236,16 +243,46 @@ impl Engine {
         Ok(self.store.commit(batch).await?)
     }
 
+    /// Queues measuring every turn again when what was measured is by another version of
+    /// what measures, or of none: of the detectors, or of the events and pins that they
+    /// look at. Comes after these in the queue.
+    pub(super) async fn measure_if_changed(&self) -> Result<(), EngineError> {
+        let key = keys::state("signals");
+        let version = self.degradation.then(|| {
+            (SIGNALS_VERSION, self.detector.version(), RULES_VERSION, self.pins.version())
+        });
+        let stored: Option<Option<MeasuredBy>> = match self.store.get(&key)? {
+            Some(bytes) => Some(decode(&key, &bytes)?),
+            None => None,
+        };
+        if stored == Some(version) {
+            return Ok(());
+        }
+        if version.is_some() {
+            let measure = |from, until| Task::Measure { from, until };
+            let turns = self.queue(MEASURED_PER_ENTRY, &measure).await?;
+            if turns > 0 {
+                tracing::warn!(turns, "another version: measuring the turns again");
+            }
+        }
+        let mut batch = Batch::new();
+        batch.put(key, encode(&version)?);
+        Ok(self.store.commit(batch).await?)
+    }
+
     /// Queues the derivation of every turn and every item of every tenant. Returns how
     /// many turns and namespaces of items.
     async fn queue_everything(&self) -> Result<u64, EngineError> {
-        let turns = self.queue(&|from, until| Task::Rebuild { from, until }).await?;
+        let turns =
+            self.queue(TURNS_PER_ENTRY, &|from, until| Task::Rebuild { from, until }).await?;
         Ok(turns + self.queue_items().await?)
     }
 
-    /// Queues a task over every turn of every tenant. Returns how many turns.
+    /// Queues a task over every turn of every tenant, so many turns an entry. Returns
+    /// how many turns.
     async fn queue(
         &self,
+        per_entry: u64,
         task: &(dyn Fn(Sequence, Sequence) -> Task + Send + Sync),
     ) -> Result<u64, EngineError> {
         let mut turns = 0;
@@ -258,7 +295,7 @@ impl Engine {
             let mut queued = Vec::new();
             let mut from = head.own_from();
             while from <= head.last_sequence {
-                let until = head.last_sequence.min(from + TURNS_PER_ENTRY - 1);
+                let until = head.last_sequence.min(from + per_entry - 1);
                 let (tenant, owner) = (tenant.clone(), id.clone());
                 let entry = OutboxEntry { tenant, owner, task: task(from, until) };
                 queued.push(self.enqueue(&mut batch, entry)?);

@@ -43,6 +43,24 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T,
     }
 }
 
+/// Decodes a record that begins with the version of what derived it; nothing where
+/// that is another one than `current`, whose fields may be others too.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(crate) fn decode_of<T: DeserializeOwned>(
+    key: &[u8],
+    bytes: &[u8],
+    current: u32,
+) -> Result<Option<T>, StoreError> {
+    let body = bytes.strip_prefix(&[VERSION]).unwrap_or_default();
+    match postcard::take_from_bytes::<u32>(body) {
+        Ok((version, _)) if version != current => Ok(None),
+        // What is wrong with a record without a version is said there.
+        _ => decode(key, bytes).map(Some),
+    }
+}
+
 pub(super) fn hex(key: &[u8]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -196,6 +214,8 @@ pub(crate) enum Task {
     Index { from: Sequence, until: Sequence },
     /// Embed an item, or all of its namespace.
     Items { namespace: Namespace, key: Option<ItemKey> },
+    /// Measure these turns again.
+    Measure { from: Sequence, until: Sequence },
 }
 
 #[cfg(test)]
@@ -215,6 +235,18 @@ mod tests {
         assert_eq!(Creation::decode(b"k", &bytes).unwrap(), now);
         for bad in [&[][..], &[9, 1, 2][..], &bytes[..bytes.len() - 1]] {
             assert!(matches!(Creation::decode(b"k", bad), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    #[test]
+    fn what_another_version_derived_is_left_out_and_not_guessed_at() {
+        let (before, now) = (encode(&(6_u32, "other fields")).unwrap(), encode(&(7_u32, 300_u64)));
+        let now = now.unwrap();
+        let read = |bytes: &[u8]| decode_of::<(u32, u64)>(b"k", bytes, 7);
+        assert_eq!(read(&before).unwrap(), None);
+        assert_eq!(read(&now).unwrap(), Some((7, 300)));
+        for bad in [&[][..], &[9, 7, 1][..], &now[..now.len() - 1], &now[..1]] {
+            assert!(matches!(read(bad), Err(StoreError::Corrupt { .. })), "{bad:?}");
         }
     }
 

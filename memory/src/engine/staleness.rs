@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a window waits for the newest turns to be scored; embedding takes
 /// about a tenth of it.
-const SCORE_WAIT: Duration = Duration::from_millis(150);
+pub(super) const SCORE_WAIT: Duration = Duration::from_millis(150);
 /// More turns than these are not waited for.
 const AWAITED_TURNS: u64 = 8;
 

@@ -1,7 +1,16 @@
-//! Waiting for a revision, and for turns to be searchable.
+//! Waiting for a revision, and for turns to be searchable and measured.
+
+use std::time::Duration;
 
 use super::{Engine, EngineError};
-use crate::turn::{ConversationId, Sequence, TenantId};
+use crate::{
+    index::Branch,
+    turn::{ConversationId, Sequence, TenantId},
+};
+
+/// How long who reads what was measured waits for what is being measured; that takes
+/// milliseconds.
+pub(super) const MEASURE_WAIT: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Returns when the conversation has this revision. The caller bounds the
@@ -58,5 +67,15 @@ impl Engine {
         self.wait_revision(tenant, id, min_revision).await?;
         let last: Sequence = self.heads.cell(tenant, id)?.head()?.last_sequence;
         self.wait_indexed(tenant, id, last).await
+    }
+
+    /// Returns when no turn of a branch is being measured: every turn that is
+    /// searchable now was measured then, at least by an earlier version. Or when the
+    /// time is over.
+    pub(super) async fn wait_measured(&self, branch: &Branch, at_most: Duration) {
+        let measures = |owner: &ConversationId| self.outbox.is_measuring(&branch.tenant, owner);
+        let is_done = || !branch.segments.iter().any(|of| measures(&of.conversation));
+        // That it took too long is no failure: what is measured says how far it is.
+        let _ = tokio::time::timeout(at_most, self.outbox.wait_until(is_done)).await;
     }
 }

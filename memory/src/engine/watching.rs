@@ -18,7 +18,11 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, ShownEdge, records::decode, scopes::Scope, source::scan_sequences,
+    Engine, EngineError, ShownEdge,
+    heads::Cell,
+    records::{Head, decode},
+    scopes::Scope,
+    source::scan_sequences,
 };
 use crate::{
     staleness::{EdgeKind, Staleness, Timeline},
@@ -106,6 +110,32 @@ impl Watched {
     pub(super) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
+
+    /// Waits until a conversation has come beyond a turn, by what `reached` says of
+    /// it; false when it was deleted. Can be cancelled and called again.
+    ///
+    /// # Errors
+    /// `Closed` when the engine shuts down.
+    pub(super) async fn beyond(
+        &self,
+        cell: &Cell,
+        turn: Sequence,
+        reached: fn(&Engine, &Cell, &Head) -> Sequence,
+    ) -> Result<bool, EngineError> {
+        let mut closing = self.engine.closing.subscribe();
+        let mut revisions = cell.watch();
+        let grown = self.engine.outbox.wait_until(|| match cell.head() {
+            Ok(head) => reached(&self.engine, cell, &head) > turn,
+            Err(_) => true,
+        });
+        // A deletion is told by the revision, which then is the largest.
+        let deleted = revisions.wait_for(|revision| *revision == u64::MAX);
+        tokio::select! {
+            () = grown => Ok(true),
+            _ = deleted => Ok(false),
+            _ = closing.wait_for(|closing| *closing) => Err(EngineError::Closed),
+        }
+    }
 }
 
 impl Drop for Watched {
@@ -162,19 +192,8 @@ impl Watch {
                 }
             }
             drop(scope);
-            let mut closing = self.watched.engine.closing.subscribe();
-            let next = self.at + 1;
-            let mut revisions = cell.watch();
-            let grown = self.watched.engine.outbox.wait_until(|| match cell.head() {
-                Ok(head) => self.watched.engine.indexed_sequence(&cell, &head) >= next,
-                Err(_) => true,
-            });
-            // A deletion is told by the revision, which then is the largest.
-            let deleted = revisions.wait_for(|revision| *revision == u64::MAX);
-            tokio::select! {
-                () = grown => {}
-                _ = deleted => return Ok(None),
-                _ = closing.wait_for(|closing| *closing) => return Err(EngineError::Closed),
+            if !self.watched.beyond(&cell, self.at, Engine::indexed_sequence).await? {
+                return Ok(None);
             }
         }
     }

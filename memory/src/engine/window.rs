@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     context::{self, Query, TokenCounter, TurnCost, WindowInput, WindowOptions},
-    degradation::WindowFacts,
+    degradation::{WindowFacts, WindowShape},
     retrieval::Ranking,
     turn::{ConversationId, NewTurn, Role, Sequence, TenantId},
 };
@@ -129,6 +129,7 @@ impl Engine {
         let query = self.query_of(&own, request, turn)?;
         let search_query = self.search_query(&own, &query)?;
         let cell = self.heads.cell(tenant, id)?;
+        let reanchors = self.reanchors(&own, request).await?;
         let key = WindowKey::new(
             &own,
             request,
@@ -136,7 +137,7 @@ impl Engine {
             self.indexed_sequence(&cell, &own.head),
             self.folded.of(&self.store, &own.branch)?.version(),
             self.user_pins_version(&own)?,
-            self.reanchors(&own, request)?,
+            reanchors,
         );
         if let Some(known) = self.windows.same(&key) {
             self.meter_window(&cell.tenant, &cell.id, &known);
@@ -170,7 +171,7 @@ impl Engine {
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
         self.meter_window(&tenant, &id, &outcome);
-        if request.as_of == 0 {
+        if request.as_of == 0 && self.degradation {
             self.note_window(&gathered, request, &query, &outcome);
         }
         self.windows.remember(key, &outcome);
@@ -291,7 +292,7 @@ impl Engine {
         self.recorder.note(Built {
             tenant: own.branch.tenant.clone(),
             id: own.branch.conversation.clone(),
-            window: Arc::clone(&outcome.window),
+            window: WindowShape::of(&outcome.window),
             facts: WindowFacts {
                 at: own.head.last_sequence,
                 in_chat: matches!(query, Query::LastTurn(_)),

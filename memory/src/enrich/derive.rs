@@ -74,18 +74,19 @@ impl Embedded {
 }
 
 impl Deriver {
-    /// Does one entry. Can be repeated. What comes back is to be written together
-    /// with the end of the entry.
+    /// Does one entry, all but measuring. Can be repeated.
     ///
     /// # Errors
     /// What store, embedder or index report; nothing is half-done in a way that
     /// a repetition would not mend.
-    pub(crate) async fn run(&self, queued: &Queued) -> Result<Batch, EngineError> {
+    pub(crate) async fn run(&self, queued: &Queued) -> Result<(), EngineError> {
         let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
         match &queued.entry.task {
             Task::Derive { from, until } | Task::Rebuild { from, until } => {
-                return self.derive(tenant, owner, *from, *until).await;
+                self.derive(tenant, owner, *from, *until).await?;
             }
+            // All of it is done at its end.
+            Task::Measure { .. } => {}
             Task::Draw { from, until } => self.draw_again(tenant, owner, *from, *until).await?,
             Task::Index { from, until } => self.index_again(tenant, owner, *from, *until).await?,
             Task::Facts => {
@@ -108,7 +109,31 @@ impl Deriver {
                 self.index.remove_conversation(tenant, owner, *from).await?;
             }
         }
-        Ok(Batch::new())
+        Ok(())
+    }
+
+    /// Ends an entry that is done otherwise: measures its turns, and takes it and those
+    /// that it stands for out of the store with the same batch.
+    ///
+    /// # Errors
+    /// `Store`; `Closed`.
+    pub(super) async fn end(&self, whole: &Queued, covered: &[Queued]) -> Result<(), EngineError> {
+        let (tenant, owner) = (&whole.entry.tenant, &whole.entry.owner);
+        let mut batch = Batch::new();
+        let mut measured = None;
+        if let Some((from, until)) = whole.measured() {
+            let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
+            batch = engine.measure_turns(tenant, owner, from, until)?;
+            measured = Some((engine, from));
+        }
+        covered.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
+        self.store.commit(batch).await?;
+        // Nobody has looked at turns that are new.
+        let is_new = matches!(whole.entry.task, Task::Derive { .. });
+        if let Some((engine, from)) = measured.filter(|_| !is_new) {
+            engine.measured_again(tenant, owner, from);
+        }
+        Ok(())
     }
 
     /// Again in the store too: a derivation that was under way when the turns
@@ -138,6 +163,9 @@ impl Deriver {
             self.store.commit(batch).await?;
         }
         self.invalidate(tenant, owner);
+        if let (Some(engine), Some(first)) = (self.engine.upgrade(), sequences.first()) {
+            engine.measured_again(tenant, owner, *first);
+        }
         let _order = self.order.lock(&keys::head(tenant, owner)).await;
         Ok(self.index.remove_turns(tenant, owner, sequences).await?)
     }
@@ -199,7 +227,7 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
         until: Sequence,
-    ) -> Result<Batch, EngineError> {
+    ) -> Result<(), EngineError> {
         let mut next = from;
         while next <= until {
             let turns = self.read(tenant, owner, next, until)?;
@@ -229,8 +257,7 @@ impl Deriver {
         }
         let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
         engine.hear_turns(tenant, owner, from, until).await?;
-        engine.pin_detected(tenant, owner, from, until).await?;
-        engine.measure_turns(tenant, owner, from, until)
+        engine.pin_detected(tenant, owner, from, until).await
     }
 
     fn read(

@@ -3,7 +3,8 @@
 //! keyed by its turn and carries the versions that it was derived by.
 //!
 //! Order for each batch: read turns → embed → draw staleness events → vectors
-//! and events durable in the store → index → outbox entries struck. A crash in between repeats the batch.
+//! and events durable in the store → index → facts → searchable → measured, and outbox
+//! entries struck. A crash in between repeats the batch.
 
 mod derive;
 mod events;
@@ -12,6 +13,7 @@ mod grown;
 mod index_again;
 mod outbox;
 mod probing;
+mod queued;
 mod strike;
 mod worker;
 
@@ -19,7 +21,8 @@ pub(crate) use derive::{Deriver, delete_derived, passage_texts};
 pub(crate) use events::Drawer;
 pub(crate) use folding::spawn as spawn_folding;
 pub(crate) use grown::Grown;
-pub(crate) use outbox::{Outbox, Queued};
+pub(crate) use outbox::Outbox;
 pub(crate) use probing::spawn as spawn_probing;
+pub(crate) use queued::Queued;
 pub(crate) use strike::{strike_degradation, strike_events, strike_summaries};
 pub(crate) use worker::spawn;

@@ -1,80 +1,26 @@
 //! The outbox in memory: which derivations wait, in which order they are taken,
-//! and up to where each conversation is searchable. The durable outbox in the
-//! store is the truth; this is rebuilt from it at the start.
+//! and up to where each conversation is searchable and measured. The durable outbox
+//! in the store is the truth; this is rebuilt from it at the start.
 //!
 //! Invariants: removals are taken before derivations, which read the turns anew
 //! and so cannot bring back what was removed; tenants take turns, so that one
-//! tenant's import does not hold up another's chat; an entry counts as waiting
-//! until it has left the store.
+//! tenant's import does not hold up another's chat; measuring again comes after
+//! everything else; an entry is open until it has left the store. Its turns are
+//! searchable before that, as soon as they are derived and indexed: after a crash in
+//! between they wait once more, and are derived and measured again.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{
-    engine::records::{OutboxEntry, Task},
-    turn::{ConversationId, Sequence, TenantId},
-};
-
-/// An entry with the id that is its key in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Queued {
-    pub(crate) id: u64,
-    pub(crate) entry: OutboxEntry,
-}
-
-impl Queued {
-    /// Turns that it stands for; an item counts as one, and so does a namespace.
-    pub(crate) fn turns(&self) -> u64 {
-        match &self.entry.task {
-            Task::Derive { from, until }
-            | Task::Draw { from, until }
-            | Task::Rebuild { from, until }
-            | Task::Index { from, until } => until.saturating_add(1).saturating_sub(*from),
-            Task::Forget { sequences } => sequences.len() as u64,
-            Task::Drop { .. } | Task::Facts | Task::Pins { .. } | Task::Items { .. } => 1,
-        }
-    }
-
-    /// Turns that came with an append: those that a limit on what waits is for.
-    /// A rebuild is the service's own work and keeps nobody from appending.
-    fn appended(&self) -> u64 {
-        if matches!(self.entry.task, Task::Derive { .. }) { self.turns() } else { 0 }
-    }
-
-    /// It takes something away.
-    pub(crate) fn removes(&self) -> bool {
-        matches!(self.entry.task, Task::Forget { .. } | Task::Drop { .. })
-    }
-
-    /// Its conversation may have something to fold when it is done.
-    pub(crate) fn grows(&self) -> bool {
-        !matches!(self.entry.task, Task::Drop { .. } | Task::Items { .. })
-    }
-
-    /// What it is known by while it waits: the first sequence that is not
-    /// searchable before it is done, and its id. Removals hold nothing up, and
-    /// neither do items or drawing events or edges again.
-    fn place(&self) -> (Sequence, u64) {
-        match &self.entry.task {
-            Task::Derive { from, .. } | Task::Rebuild { from, .. } | Task::Index { from, .. } => {
-                (*from, self.id)
-            }
-            Task::Forget { .. }
-            | Task::Drop { .. }
-            | Task::Draw { .. }
-            | Task::Facts
-            | Task::Pins { .. }
-            | Task::Items { .. } => (Sequence::MAX, self.id),
-        }
-    }
-}
+use super::queued::{Open, Queued};
+use crate::turn::{ConversationId, Sequence, TenantId};
 
 #[derive(Default)]
 struct State {
     next_id: u64,
-    /// Turns of all entries in the store.
+    /// Turns of the entries that are not derived.
     backlog: u64,
     /// Those of them that came with appends.
     appended: u64,
@@ -82,8 +28,10 @@ struct State {
     order: VecDeque<TenantId>,
     queues: HashMap<TenantId, VecDeque<Queued>>,
     removals: VecDeque<Queued>,
-    /// Places of the entries that are not done yet, by conversation.
-    waiting: HashMap<(TenantId, ConversationId), BTreeSet<(Sequence, u64)>>,
+    /// What is taken when nothing else waits.
+    late: VecDeque<Queued>,
+    /// Conversations with entries that are not done yet.
+    open: HashMap<(TenantId, ConversationId), Open>,
 }
 
 /// See the module.
@@ -147,11 +95,10 @@ impl Outbox {
     pub(crate) fn put_back(&self, entries: Vec<Queued>) {
         let mut state = self.state.lock();
         for queued in entries.into_iter().rev() {
-            if queued.removes() {
-                state.removals.push_front(queued);
-            } else {
-                state.queue(&queued.entry.tenant.clone()).push_front(queued);
+            if let Some(open) = state.open.get_mut(&queued.conversation()) {
+                open.measuring.remove(&queued.id);
             }
+            state.queue_of(&queued).push_front(queued);
         }
         self.arrived.notify_one();
     }
@@ -160,38 +107,83 @@ impl Outbox {
     pub(crate) fn put_behind(&self, entries: Vec<Queued>) {
         let mut state = self.state.lock();
         for queued in entries {
-            state.queue(&queued.entry.tenant.clone()).push_back(queued);
+            state.queue_of(&queued).push_back(queued);
         }
         self.arrived.notify_one();
     }
 
-    /// Strikes entries off that have left the store.
-    pub(crate) fn finish(&self, entries: &[Queued]) {
+    /// The turns of entries are derived and indexed; the entries are open until their
+    /// turns are measured.
+    pub(crate) fn searchable(&self, entries: &[Queued]) {
         let mut state = self.state.lock();
         for queued in entries {
-            state.backlog = state.backlog.saturating_sub(queued.turns());
-            state.appended = state.appended.saturating_sub(queued.appended());
-            let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
-            if let Some(waiting) = state.waiting.get_mut(&key) {
-                waiting.remove(&queued.place());
-                if waiting.is_empty() {
-                    state.waiting.remove(&key);
-                }
+            let open = state.open.get_mut(&queued.conversation());
+            if open.is_some_and(|open| open.searchable(queued)) {
+                state.no_longer_waits(queued);
             }
         }
         drop(state);
         self.done.notify_waiters();
     }
 
-    /// First sequence of a conversation's own turns that still waits.
+    /// Strikes entries off that have left the store.
+    pub(crate) fn finish(&self, entries: &[Queued]) {
+        let mut state = self.state.lock();
+        for queued in entries {
+            let key = queued.conversation();
+            let Some(open) = state.open.get_mut(&key) else { continue };
+            let waited = match queued.holds_up() {
+                Some(from) => open.unsearchable.contains(&(from, queued.id)),
+                None => open.ids.contains(&queued.id),
+            };
+            open.remove(queued);
+            if open.ids.is_empty() {
+                state.open.remove(&key);
+            }
+            if waited {
+                state.no_longer_waits(queued);
+            }
+        }
+        drop(state);
+        self.done.notify_waiters();
+    }
+
+    /// First sequence of a conversation's own turns that is not searchable.
     pub(crate) fn first_waiting(
         &self,
         tenant: &TenantId,
         owner: &ConversationId,
     ) -> Option<Sequence> {
+        self.of(tenant, owner, |open| open.unsearchable.first().map(|(from, _)| *from))
+    }
+
+    /// First sequence of a conversation's own turns that is not measured.
+    pub(crate) fn first_unmeasured(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+    ) -> Option<Sequence> {
+        self.of(tenant, owner, |open| open.unmeasured.first().map(|(from, _)| *from))
+    }
+
+    /// Whether turns that a conversation stores are being measured.
+    pub(crate) fn is_measuring(&self, tenant: &TenantId, owner: &ConversationId) -> bool {
+        self.of(tenant, owner, |open| (!open.measuring.is_empty()).then_some(())).is_some()
+    }
+
+    /// Whether no entry is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.lock().open.is_empty()
+    }
+
+    fn of<T>(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        read: impl FnOnce(&Open) -> Option<T>,
+    ) -> Option<T> {
         let state = self.state.lock();
-        let waiting = state.waiting.get(&(tenant.clone(), owner.clone()))?;
-        waiting.first().map(|(from, _)| *from).filter(|from| *from != Sequence::MAX)
+        read(state.open.get(&(tenant.clone(), owner.clone()))?)
     }
 
     /// Waits until `ready` holds; looks again whenever something was done.
@@ -210,17 +202,22 @@ impl Outbox {
 
     /// Waits until an entry is done.
     pub(crate) async fn wait_for(&self, queued: &Queued) {
-        let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
-        self.wait_until(|| {
-            let state = self.state.lock();
-            !state.waiting.get(&key).is_some_and(|waiting| waiting.contains(&queued.place()))
-        })
-        .await;
+        let (tenant, owner) = (&queued.entry.tenant, &queued.entry.owner);
+        let is_open = |open: &Open| open.ids.contains(&queued.id).then_some(());
+        self.wait_until(|| self.of(tenant, owner, is_open).is_none()).await;
     }
 }
 
 impl State {
-    fn queue(&mut self, tenant: &TenantId) -> &mut VecDeque<Queued> {
+    /// The queue that an entry belongs to.
+    fn queue_of(&mut self, queued: &Queued) -> &mut VecDeque<Queued> {
+        if queued.removes() {
+            return &mut self.removals;
+        }
+        if queued.is_late() {
+            return &mut self.late;
+        }
+        let tenant = &queued.entry.tenant;
         if !self.queues.contains_key(tenant) {
             self.order.push_back(tenant.clone());
         }
@@ -228,15 +225,15 @@ impl State {
     }
 
     fn push(&mut self, queued: Queued) {
-        self.backlog += queued.turns();
+        self.backlog += queued.waiting_turns();
         self.appended += queued.appended();
-        let key = (queued.entry.tenant.clone(), queued.entry.owner.clone());
-        self.waiting.entry(key).or_default().insert(queued.place());
-        if queued.removes() {
-            self.removals.push_back(queued);
-        } else {
-            self.queue(&queued.entry.tenant.clone()).push_back(queued);
-        }
+        self.open.entry(queued.conversation()).or_default().add(&queued);
+        self.queue_of(&queued).push_back(queued);
+    }
+
+    fn no_longer_waits(&mut self, queued: &Queued) {
+        self.backlog = self.backlog.saturating_sub(queued.waiting_turns());
+        self.appended = self.appended.saturating_sub(queued.appended());
     }
 
     fn take(&mut self, turns: u64) -> Vec<Queued> {
@@ -266,6 +263,10 @@ impl State {
                 self.order.push_back(tenant);
             }
         }
+        if taken.is_empty() {
+            // One at a time: what comes meanwhile does not wait for more.
+            taken.extend(self.late.pop_front());
+        }
         taken
     }
 }
@@ -273,6 +274,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::records::{OutboxEntry, Task};
 
     fn derive(id: u64, tenant: &str, owner: &str, from: u64, until: u64) -> Queued {
         Queued {
@@ -328,6 +330,51 @@ mod tests {
         assert_eq!((outbox.backlog(), outbox.appended()), (514, 2));
         outbox.finish(&[again, newer]);
         assert_eq!((outbox.backlog(), outbox.appended()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn turns_are_searchable_before_they_are_measured() {
+        let outbox = Outbox::default();
+        let entry = derive(0, "t", "c", 5, 6);
+        let (tenant, owner) = (&entry.entry.tenant, &entry.entry.owner);
+        let state = || {
+            let (waits, unmeasured) =
+                (outbox.first_waiting(tenant, owner), outbox.first_unmeasured(tenant, owner));
+            (waits, unmeasured, outbox.is_measuring(tenant, owner), outbox.backlog())
+        };
+        outbox.push(entry.clone());
+        assert_eq!(state(), (Some(5), Some(5), false, 2));
+        for _ in 0..2 {
+            // Once more when measuring failed and everything is done again.
+            outbox.searchable(std::slice::from_ref(&entry));
+            assert_eq!(state(), (None, Some(5), true, 0));
+        }
+        assert!(!outbox.is_idle(), "it has not left the store");
+        outbox.finish(std::slice::from_ref(&entry));
+        assert_eq!(state(), (None, None, false, 0));
+        assert!(outbox.is_idle());
+    }
+
+    #[tokio::test]
+    async fn measuring_again_comes_after_everything_else_and_holds_nothing_up() {
+        let outbox = Outbox::default();
+        let again = |id| {
+            let mut again = derive(id, "t", "c", 1, 64);
+            again.entry.task = Task::Measure { from: 1, until: 64 };
+            again
+        };
+        outbox.resume(vec![again(0), again(1), derive(2, "t", "c", 65, 65)]);
+        let first = again(0);
+        let (tenant, owner) = (&first.entry.tenant, &first.entry.owner);
+        assert_eq!((outbox.backlog(), outbox.appended()), (1, 1));
+        assert_eq!(outbox.first_waiting(tenant, owner), Some(65));
+        assert_eq!(outbox.first_unmeasured(tenant, owner), Some(1));
+        assert_eq!(ids(&outbox.take(100).await), [2]);
+        assert_eq!(ids(&outbox.take(100).await), [0], "one at a time");
+        outbox.put_back(vec![again(0)]);
+        outbox.push(derive(3, "t", "c", 66, 66));
+        assert_eq!(ids(&outbox.take(100).await), [3]);
+        assert_eq!(ids(&outbox.take(100).await), [0]);
     }
 
     #[tokio::test]

@@ -1,14 +1,14 @@
-//! Taking what erased turns left behind in the staleness events of others.
+//! Taking what erased turns left behind in the records of others.
 //!
-//! Invariant: no event names an erased turn, and no reason quotes one. The
-//! words before a turn may have gone into the reason of its edges, so that the
-//! reasons of its neighbour go too.
+//! Invariant: no event, signal or probe names an erased turn, and no reason quotes
+//! one. The words before a turn may have gone into the reason of its edges, so that
+//! the reasons of its neighbour go too.
 
 use std::ops::ControlFlow;
 
 use crate::{
-    degradation::ProbeRound,
-    engine::records::{decode, encode},
+    degradation::{PROBES_VERSION, ProbeRound, SIGNALS_VERSION, TurnSignals},
+    engine::records::{decode, decode_of, encode},
     staleness::{Event, TurnEvents},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     summary::{Summary, generations::strike_generations},
@@ -111,7 +111,6 @@ pub(crate) fn strike_degradation(
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
     for sequence in erased {
-        batch.delete(keys::at_sequence(tenant, conversation, Kind::Signals, *sequence));
         for kind in [Kind::Outcome, Kind::Window] {
             let prefix = keys::at_sequence(tenant, conversation, kind, *sequence);
             let (start, end) = keys::prefix_range(&prefix);
@@ -121,7 +120,46 @@ pub(crate) fn strike_degradation(
             })?;
         }
     }
+    strike_signals(store, batch, tenant, conversation, erased)?;
     strike_probes(store, batch, tenant, conversation, erased)
+}
+
+/// What was measured of later turns must not name an erased one as its cause. What
+/// another version measured cannot be read, and is measured again anyhow.
+fn strike_signals(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let start = keys::at_sequence(tenant, conversation, Kind::Signals, *first);
+    let end = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Signals)).1;
+    let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let read = decode_of::<TurnSignals>(key, &value, SIGNALS_VERSION);
+        let struck = read.and_then(|signals| {
+            let kept = signals.filter(|signals| !is_erased(signals.sequence));
+            let Some(mut signals) = kept else {
+                batch.delete(key.to_vec());
+                return Ok(());
+            };
+            if signals.strike(&is_erased) {
+                batch.put(key.to_vec(), encode(&signals)?);
+            }
+            Ok(())
+        });
+        match struck {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Rounds of probes at an erased turn go, and so does what was found of one.
@@ -138,12 +176,17 @@ fn strike_probes(
     let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
     let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-        let struck = decode::<ProbeRound>(key, &value).and_then(|mut round| {
+        let read = decode_of::<ProbeRound>(key, &value, PROBES_VERSION);
+        let struck = read.and_then(|round| {
+            let kept = round.filter(|round| !is_erased(round.at));
+            let Some(mut round) = kept else {
+                batch.delete(key.to_vec());
+                return Ok(());
+            };
             let before = round.probes.len();
             round.probes.retain(|probed| !is_erased(probed.source));
-            if is_erased(round.at) || round.probes.is_empty() {
-                batch.delete(key.to_vec());
-            } else if round.probes.len() != before {
+            // A round that is empty now still says when there was one.
+            if round.probes.len() != before {
                 batch.put(key.to_vec(), encode(&round)?);
             }
             Ok(())

@@ -3,8 +3,9 @@
 //!
 //! Conversations are derived side by side, so that texts of many requests share
 //! batches and commits; the entries of one conversation stay in order, and what
-//! removes stands alone. What fails is tried again with a growing delay: nothing
-//! is skipped, a model or an index that is down holds up enrichment, never an
+//! removes stands alone. Turns are measured when all that were derived beside them are
+//! searchable: nobody waits for that. What fails is tried again with a growing delay:
+//! nothing is skipped, a model or an index that is down holds up enrichment, never an
 //! append, and a text that the embedder fails on holds up its own conversation,
 //! never others.
 
@@ -18,7 +19,6 @@ use crate::{
     background,
     embed::EmbedError,
     engine::{EngineError, records::Task},
-    store::keys,
     turn::Sequence,
 };
 
@@ -36,8 +36,25 @@ struct Round {
     left: Vec<Queued>,
     /// Derivations of conversations with a text that the embedder fails on.
     held: Vec<Queued>,
+    /// Derived, not measured yet.
+    derived: Vec<Joined>,
     /// Why there are entries left.
     error: Option<EngineError>,
+}
+
+/// Entries that follow each other as one, and those that it stands for.
+struct Joined {
+    whole: Queued,
+    covered: Vec<Queued>,
+}
+
+impl Round {
+    fn add(&mut self, other: Self) {
+        self.left.extend(other.left);
+        self.held.extend(other.held);
+        self.derived.extend(other.derived);
+        self.error = self.error.take().or(other.error);
+    }
 }
 
 /// A delay that doubles with every failure.
@@ -77,11 +94,7 @@ async fn empty(deriver: &Deriver, outbox: &Outbox, mut closing: watch::Receiver<
             }
             taken = outbox.take(TURNS_PER_ROUND) => taken,
         };
-        let round = tokio::select! {
-            biased;
-            _ = closing.wait_for(|closing| *closing) => return,
-            round = run(deriver, outbox, taken) => round,
-        };
+        let Some(round) = run(deriver, outbox, taken, &mut closing).await else { return };
         outbox.put_back(round.left);
         if !round.held.is_empty() {
             held.extend(round.held);
@@ -103,8 +116,15 @@ async fn empty(deriver: &Deriver, outbox: &Outbox, mut closing: watch::Receiver<
 }
 
 /// Does entries: removals each alone and in order, since what is removed must not
-/// be written after it; the conversations between them side by side.
-async fn run(deriver: &Deriver, outbox: &Outbox, taken: Vec<Queued>) -> Round {
+/// be written after it; the conversations between them side by side. Nothing comes
+/// back when `closing` turns true: what is derived by then is still measured, so that
+/// a restart need not derive it again.
+async fn run(
+    deriver: &Deriver,
+    outbox: &Outbox,
+    taken: Vec<Queued>,
+    closing: &mut watch::Receiver<bool>,
+) -> Option<Round> {
     let mut round = Round::default();
     let mut taken = taken.into_iter().peekable();
     while round.error.is_none() && taken.peek().is_some() {
@@ -112,15 +132,31 @@ async fn run(deriver: &Deriver, outbox: &Outbox, taken: Vec<Queued>) -> Round {
         let mut groups = stream::iter(stage)
             .map(|of_conversation| run_in_order(deriver, outbox, of_conversation))
             .buffer_unordered(SIDE_BY_SIDE);
-        while let Some(group) = groups.next().await {
-            round.left.extend(group.left);
-            round.held.extend(group.held);
-            round.error = round.error.or(group.error);
+        let mut derived = Vec::new();
+        let closes = loop {
+            let group = tokio::select! {
+                biased;
+                _ = closing.wait_for(|closing| *closing) => break true,
+                group = groups.next() => group,
+            };
+            let Some(mut group) = group else { break false };
+            derived.append(&mut group.derived);
+            round.add(group);
+        };
+        drop(groups);
+        let mut ends = stream::iter(derived)
+            .map(|joined| end(deriver, outbox, joined))
+            .buffer_unordered(SIDE_BY_SIDE);
+        while let Some(ended) = ends.next().await {
+            round.add(ended);
+        }
+        if closes {
+            return None;
         }
     }
     round.left.extend(taken);
     round.left.sort_by_key(|queued| queued.id);
-    round
+    Some(round)
 }
 
 /// The entries up to the next removal, or that removal, by conversation. Those of a
@@ -152,54 +188,59 @@ fn is_same_conversation(one: &Queued, other: &Queued) -> bool {
     (&one.entry.tenant, &one.entry.owner) == (&other.entry.tenant, &other.entry.owner)
 }
 
-/// Does the entries of one conversation. A text that the embedder fails on holds up
-/// the rest of them; any other failure ends the round.
+/// Does the entries of one conversation, without measuring what it has derived. A
+/// text that the embedder fails on holds up the rest of them; any other failure ends
+/// the round.
 async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) -> Round {
     let mut round = Round::default();
     let mut entries = entries.into_iter().peekable();
     while let Some(queued) = entries.next() {
-        let (whole, covered) = joined(queued, &mut entries);
-        let done = match deriver.run(&whole).await {
-            Ok(mut batch) => {
-                covered.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
-                deriver.store.commit(batch).await.map_err(EngineError::from)
-            }
-            Err(error) => Err(error),
-        };
+        let joined = joined(queued, &mut entries);
+        let done = deriver.run(&joined.whole).await;
         match done {
-            Ok(()) => {
-                outbox.finish(&covered);
-                deriver.follow(&covered);
+            Ok(()) if joined.whole.measured().is_some() => {
+                outbox.searchable(&joined.covered);
+                round.derived.push(joined);
             }
+            Ok(()) => round.add(end(deriver, outbox, joined).await),
             Err(error) if matches!(error, EngineError::Embed(EmbedError::Engine(_))) => {
-                let conversation = &whole.entry.owner;
+                let conversation = &joined.whole.entry.owner;
                 tracing::warn!(%error, %conversation, "enrichment of a conversation waits");
-                round.held.extend(covered);
+                round.held.extend(joined.covered);
                 round.held.extend(entries);
                 return round;
             }
-            Err(error) => {
-                round.error = Some(error);
-                round.left.extend(covered);
-                round.left.extend(entries);
-                return round;
-            }
+            Err(error) => round.add(not_done(joined, error)),
+        }
+        if round.error.is_some() {
+            round.left.extend(entries);
+            return round;
         }
     }
     round
 }
 
-/// An entry together with those behind it that go on where it ends, as one, and
-/// the entries that this stands for.
-fn joined(
-    first: Queued,
-    entries: &mut Peekable<impl Iterator<Item = Queued>>,
-) -> (Queued, Vec<Queued>) {
+/// Measures the turns of entries that are derived, and ends the entries.
+async fn end(deriver: &Deriver, outbox: &Outbox, joined: Joined) -> Round {
+    if let Err(error) = deriver.end(&joined.whole, &joined.covered).await {
+        return not_done(joined, error);
+    }
+    outbox.finish(&joined.covered);
+    deriver.follow(&joined.covered);
+    Round::default()
+}
+
+fn not_done(joined: Joined, error: EngineError) -> Round {
+    Round { left: joined.covered, error: Some(error), ..Round::default() }
+}
+
+/// An entry together with those behind it that go on where it ends, as one.
+fn joined(first: Queued, entries: &mut Peekable<impl Iterator<Item = Queued>>) -> Joined {
     let mut whole = first.clone();
     let mut covered = vec![first];
     let rebuilt = matches!(whole.entry.task, Task::Rebuild { .. });
     let (Task::Derive { until, .. } | Task::Rebuild { until, .. }) = &mut whole.entry.task else {
-        return (whole, covered);
+        return Joined { whole, covered };
     };
     let goes_on = |next: &Queued, until: Sequence| match next.entry.task {
         Task::Derive { from, until: last } if !rebuilt && from == until + 1 => Some(last),
@@ -210,7 +251,7 @@ fn joined(
         *until = last;
         covered.extend(entries.next());
     }
-    (whole, covered)
+    Joined { whole, covered }
 }
 
 #[cfg(test)]
@@ -258,10 +299,10 @@ mod tests {
     fn derivations_that_follow_each_other_are_one() {
         let behind = vec![derive(1, "a", 4, 4), derive(2, "a", 5, 9), derive(3, "a", 11, 11)];
         let mut behind = behind.into_iter().peekable();
-        let (whole, covered) = joined(derive(0, "a", 1, 3), &mut behind);
+        let Joined { whole, covered } = joined(derive(0, "a", 1, 3), &mut behind);
         assert_eq!(whole.entry.task, Task::Derive { from: 1, until: 9 });
         assert_eq!(covered.len(), 3);
-        let (whole, covered) = joined(queued(8, "a", Task::Facts), &mut behind);
+        let Joined { whole, covered } = joined(queued(8, "a", Task::Facts), &mut behind);
         assert_eq!((whole.id, covered.len(), behind.count()), (8, 1, 1));
     }
 }

@@ -2,7 +2,7 @@
 //! in none of them.
 
 use crate::fixture::*;
-use throughline_memory::{degradation::Outcome, engine::*, turn::*};
+use throughline_memory::{degradation::Outcome, engine::*, store::StoreKind, turn::*};
 
 /// A conversation of two exchanges, its answers judged.
 async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> ConversationId {
@@ -14,7 +14,7 @@ async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> Con
         said(Role::Assistant, "sorry"),
     ];
     world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
-    world.settle(&c).await;
+    world.drain().await;
     for (sequence, score) in [2, 4].into_iter().zip(scores) {
         let outcome = Outcome {
             id: "judge".to_owned(),
@@ -79,6 +79,28 @@ async fn levels_curves_and_comparisons_are_those_of_the_outcomes() {
     assert_eq!(friction.conversations, 8);
     // The first user turn is not measurable, the second corrects.
     assert_eq!(friction.level.map(|level| level.mean), Some(1.0));
+}
+
+#[tokio::test]
+async fn one_cohort_too_many_is_refused_at_once() {
+    let limits = Limits { cohort_scans: 1, ..Limits::default() };
+    let world = World::with(StoreKind::Sled, limits).await;
+    judged(&world, "a", "m", [1.0, 0.0]).await;
+    let tenant = tenant();
+    let measure = || world.engine.cohort_degradation(&tenant, CohortRequest::default());
+    let mut first = std::pin::pin!(measure());
+    // The first look takes the place.
+    assert!(futures::poll!(&mut first).is_pending());
+    let refused = measure().await;
+    assert!(
+        matches!(
+            refused,
+            Err(EngineError::LimitReached { limit: "cohort_scans", retry: true, .. })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(first.await.expect("measured").cohort.conversations, 1);
+    assert_eq!(measure().await.expect("there is room again").cohort.conversations, 1);
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! What is measured of conversations: it survives a restart, goes with what was
 //! erased, and is made anew with what is derived.
 
+use std::sync::atomic::Ordering;
+
 use crate::fixture::*;
 use throughline_memory::{
-    degradation::{Outcome, Probed, Signal},
+    degradation::{Action, Evidence, Outcome, Probed, Signal},
     engine::*,
     turn::*,
 };
@@ -132,6 +134,146 @@ async fn without_an_answer_nothing_is_measurable() {
     }
 }
 
+#[tokio::test]
+async fn what_was_searchable_before_a_crash_is_measured_after_it() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    // The turns may or may not be measured by now.
+    let world = within("a restart", world.crash_and_open()).await;
+    world.drain().await;
+    let known = known(&world, &c).await;
+    assert_eq!((known.turns.len(), known.measured_until), (5, 5));
+    assert!(is_present(&known, 5) && !is_present(&known, 3));
+}
+
+#[tokio::test]
+async fn what_another_version_measured_is_left_out_and_measured_again() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    let before = known(&world, &c).await;
+    let health = world.engine.health(&tenant(), &c).await.expect("read");
+    world.drain().await;
+    world.measured_by_another_version(&c).await;
+    let between = known(&world, &c).await;
+    assert!(between.turns.values().all(|turn| turn.signals.is_none()), "{between:?}");
+    let world = world.reopen().await;
+    assert_eq!(world.engine.outbox_backlog(), 0, "nothing that is to be searched waits");
+    world.drain().await;
+    let after = known(&world, &c).await;
+    assert_eq!((&after.turns, after.measured_until), (&before.turns, 5));
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read"), health);
+    // Another scorer draws other events, which signals look at.
+    world.controls.detector.fetch_add(1, Ordering::SeqCst);
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(known(&world, &c).await.turns, before.turns);
+}
+
+/// The assistant asks for what is pinned, before another pin takes its place.
+#[tokio::test]
+async fn many_turns_at_a_time_are_measured_like_one_after_the_other() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let turn = async |role, text: &str| {
+        let turns = vec![said(role, text)];
+        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+        world.drain().await;
+    };
+    turn(Role::User, "Hello, I am planning a trip.").await;
+    let pinned = world.engine.pin_fact(&tenant(), &c, about("city", "Graz")).await;
+    let first = pinned.expect("pinned").0.fact.id;
+    turn(Role::Assistant, "Nice! What is your city?").await;
+    turn(Role::User, "You should know that.").await;
+    world.engine.pin_fact(&tenant(), &c, about("city", "Linz")).await.expect("pinned");
+    turn(Role::Assistant, "So it is Linz.").await;
+    let before = known(&world, &c).await;
+    let asks = before.turns[&2].signals.as_ref().and_then(|one| one.assistant_reasks.finding());
+    assert_eq!(asks.map(|finding| &finding.evidence), Some(&Evidence::Pin(first)));
+    world.engine.rebuild(&|_, _| {}).await.expect("rebuilt");
+    assert_eq!(known(&world, &c).await.turns, before.turns);
+}
+
+#[tokio::test]
+async fn no_signal_names_a_turn_that_was_erased() {
+    const REQUEST: &str = "Can you recommend a quiet hotel near the station in Porto?";
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let both = || vec![said(Role::User, REQUEST), said(Role::Assistant, "It depends.")];
+    let append = async |to: &ConversationId, turns| {
+        world.engine.append_turns(&tenant(), to, turns, None).await.expect("appended");
+        world.drain().await;
+    };
+    append(&c, both()).await;
+    let fork = world.fork(&c, 2, "fork").await;
+    for id in [&c, &fork] {
+        append(id, both()).await;
+        let known = known(&world, id).await;
+        let again = known.turns[&3].signals.as_ref().expect("measured").user_repeats.clone();
+        let evidence = again.finding().map(|finding| finding.evidence.clone());
+        assert_eq!(evidence, Some(Evidence::Earlier(1)), "{id}");
+    }
+    world.engine.forget_turns(&tenant(), &c, &[1]).await.expect("forgotten");
+    for id in [&c, &fork] {
+        let known = known(&world, id).await;
+        let signals = known.turns[&3].signals.as_ref().expect("measured");
+        assert_eq!(signals.user_repeats, Signal::NotMeasurable, "{id}");
+        let health = world.engine.health(&tenant(), id).await.expect("read");
+        assert_eq!((health.score, health.as_of), (1.0, 4), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_health_of_a_long_conversation_is_that_of_its_records() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let complaint = |n: usize| {
+        let (role, text) = if n % 2 == 0 {
+            (Role::Assistant, "Let us talk about something else.")
+        } else {
+            (Role::User, "I told you already.")
+        };
+        said(role, text)
+    };
+    let turns = (0..200).map(complaint).collect();
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let health = async |world: &World| world.engine.health(&tenant(), &c).await.expect("read");
+    let before = health(&world).await;
+    assert_eq!((before.action, before.as_of), (Action::Reset, 200));
+    // Some of what is followed goes, and is read again.
+    world.engine.forget_turns(&tenant(), &c, &[196, 198]).await.expect("forgotten");
+    let after = health(&world).await;
+    assert!(after.reasons.iter().all(|reason| reason.turn != 198), "{after:?}");
+    let window = ContextRequest { reanchoring: Reanchoring::ByHealth, ..ask("") };
+    world.engine.build_context(&tenant(), &c, window).await.expect("built");
+    let after = health(&world).await;
+    let world = world.reopen().await;
+    assert_eq!(health(&world).await, after);
+}
+
+#[tokio::test]
+async fn where_nothing_is_measured_only_outcomes_are_known() {
+    let world = World::unmeasured().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    world.window(&c, "").await;
+    world.engine.record_outcome(&tenant(), &c, outcome("judge", 2)).await.expect("recorded");
+    let without = known(&world, &c).await;
+    assert_eq!((without.turns.len(), without.measured_until), (1, 0));
+    assert_eq!(without.turns[&2].outcomes.len(), 1);
+    assert_eq!(world.engine.record_counts(), RecordCounts::default());
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read").score, 1.0);
+    // Switched on again, what is there is measured.
+    world.controls.unmeasured.store(false, Ordering::SeqCst);
+    let world = world.reopen().await;
+    world.drain().await;
+    let with = known(&world, &c).await;
+    assert_eq!((with.turns.len(), with.measured_until), (5, 5));
+    assert!(is_present(&with, 5));
+}
+
 const DENTIST: &str = "My dentist appointment was moved to 14:30 on the ground floor.";
 const TRAM: &str = "The tram to our new office leaves at 8:05 in the morning.";
 
@@ -190,4 +332,33 @@ async fn what_was_replaced_is_not_asked_for() {
     world.say(&c, &["fine", "so be it"]).await;
     let probes = probed_at(&world, &c, 4).await;
     assert!(probes.iter().all(|probed| probed.source != 1), "{probes:?}");
+}
+
+#[tokio::test]
+async fn a_round_without_anything_to_ask_for_counts_as_one() {
+    let world = World::with_probes().await;
+    let c = world.create("c").await;
+    world.say(&c, &["hello", "well", "so"]).await;
+    world.settle(&c).await;
+    let round = async |at: Sequence| {
+        within("a round of probes", async {
+            while world.rounds(&c).last() != Some(&at) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    };
+    world.window(&c, "").await;
+    world.say(&c, &["fine"]).await;
+    round(4).await;
+    world.say(&c, &["well"]).await;
+    world.settle(&c).await;
+    world.window(&c, "").await;
+    for text in ["so", "hm", "yes"] {
+        world.say(&c, &[text]).await;
+    }
+    round(8).await;
+    assert_eq!(world.rounds(&c), [4, 8]);
+    let known = known(&world, &c).await;
+    assert!(known.turns.values().all(|turn| turn.probes.is_empty()), "{known:?}");
 }

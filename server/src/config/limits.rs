@@ -55,6 +55,7 @@ fn place<'a>(limits: &'a mut Limits, name: &str) -> Option<&'a mut u64> {
         "outbox_turns" => &mut limits.outbox_turns,
         "token_budget" => &mut limits.token_budget,
         "watches" => &mut limits.watches,
+        "cohort_scans" => &mut limits.cohort_scans,
         "item_bytes" => &mut limits.item_bytes,
         "item_key_bytes" => &mut limits.item_key_bytes,
         "item_namespace_bytes" => &mut limits.item_namespace_bytes,

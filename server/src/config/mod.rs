@@ -151,7 +151,9 @@ pub struct Config {
     pub pins: PinOptions,
     /// `NAME.json` or `NAME/tokenizer.json` of further tokenizers.
     pub tokenizers_dir: Option<PathBuf>,
-    /// Which conversations are probed.
+    /// Turns and windows are measured.
+    pub degradation: bool,
+    /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
     /// What usage costs.
     pub prices: Prices,
@@ -221,6 +223,7 @@ impl Config {
             pin_weights: settings.pin_weights,
             pins: pins::pins(&settings.pins, settings.no_pins.unwrap_or(false))?,
             tokenizers_dir: settings.tokenizers_dir,
+            degradation: !settings.no_degradation.unwrap_or(false),
             probes: probes::probes(&settings.probes)?,
             prices: settings.prices.checked()?,
             limits: limits(&settings.limits)?,

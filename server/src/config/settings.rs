@@ -225,6 +225,14 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_pins: Option<bool>,
 
+    /// Measure neither turns nor windows, and probe no conversation: of degradation
+    /// nothing is known but the outcomes that the application records, health is that of
+    /// a new conversation, and watchers of it hear nothing. Switched on again, the turns
+    /// that are there are measured, beside the requests.
+    #[arg(long, env = "THROUGHLINE_NO_DEGRADATION", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_degradation: Option<bool>,
+
     /// Directory of further tokenizers: NAME.json, or NAME/tokenizer.json, in the
     /// format of Hugging Face, known to requests as NAME.
     #[arg(long, env = "THROUGHLINE_TOKENIZERS_DIR", value_name = "DIR")]
@@ -334,6 +342,7 @@ impl Settings {
             no_summaries: self.no_summaries.or(lower.no_summaries),
             pin_weights: self.pin_weights.or(lower.pin_weights),
             no_pins: self.no_pins.or(lower.no_pins),
+            no_degradation: self.no_degradation.or(lower.no_degradation),
             tokenizers_dir: self.tokenizers_dir.or(lower.tokenizers_dir),
             default_deadline: self.default_deadline.or(lower.default_deadline),
             drain: self.drain.or(lower.drain),

@@ -18,6 +18,7 @@ pub mod status;
 pub mod usage;
 
 mod state;
+mod watching;
 
 pub use state::{About, ApiState, Opened, Pins, Ranking, Reranker, Scorer, Summaries};
 

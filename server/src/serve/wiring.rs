@@ -72,6 +72,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         summarizer,
         fold_rules: FoldRules::default(),
         pins,
+        degradation: config.degradation,
         probes: config.probes,
         limits: config.limits.clone(),
         meter,

@@ -298,6 +298,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         reranker: None,
         detector: Arc::new(Scripted(Arc::default())),
         pins: PinSettings::off(),
+        degradation: true,
         probes: Default::default(),
         limits,
         meter: Arc::default(),

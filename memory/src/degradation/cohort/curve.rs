@@ -26,12 +26,9 @@ impl Level {
     pub fn of(values: &Histogram) -> Option<Self> {
         let mean = values.mean()?;
         let ends = |low, high| Some(values.quantile(high)? - values.quantile(low)?);
-        let ones = values.bins().last().map_or(0, |(_, count)| count);
-        let zeros = values.bins().next().map_or(0, |(_, count)| count);
-        let interval = if ones + zeros == values.count() {
-            wilson(ones, values.count())
-        } else {
-            bootstrap_mean(values)
+        let interval = match values.ones() {
+            Some(ones) => wilson(ones, values.count()),
+            None => bootstrap_mean(values),
         };
         Some(Self {
             count: values.count(),

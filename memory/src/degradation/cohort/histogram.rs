@@ -9,12 +9,14 @@ const BINS: usize = 101;
 pub struct Histogram {
     counts: [u64; BINS],
     count: u64,
+    /// Values that are neither 0 nor 1.
+    between: u64,
     sum: f64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: [0; BINS], count: 0, sum: 0.0 }
+        Self { counts: [0; BINS], count: 0, between: 0, sum: 0.0 }
     }
 }
 
@@ -29,6 +31,7 @@ impl Histogram {
         if let Some(count) = self.counts.get_mut(bin) {
             *count += 1;
             self.count += 1;
+            self.between += u64::from(value > 0.0 && value < 1.0);
             self.sum += value;
         }
     }
@@ -36,6 +39,12 @@ impl Histogram {
     /// How many values.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// How many are 1, if all are 0 or 1.
+    pub fn ones(&self) -> Option<u64> {
+        let ones = self.counts.last().copied().unwrap_or(0);
+        (self.between == 0).then_some(ones)
     }
 
     /// Their mean, if there are any.
@@ -84,5 +93,14 @@ mod tests {
         }
         histogram.add(7.0);
         assert_eq!(histogram.quantile(1.0), Some(1.0), "clipped");
+    }
+
+    #[test]
+    fn near_one_is_not_one() {
+        let mut histogram = Histogram::default();
+        [0.0, 1.0, 1.0].into_iter().for_each(|value| histogram.add(value));
+        assert_eq!(histogram.ones(), Some(2));
+        histogram.add(0.998);
+        assert_eq!(histogram.ones(), None);
     }
 }

@@ -1,17 +1,28 @@
 //! Many conversations of a tenant together: read in one pass over what is stored, so
 //! that what was erased is in no curve, into histograms of a fixed size.
+//!
+//! Invariants: at most `cohort_scans` are gathered at a time, one more is refused at
+//! once; what nobody waits for any more ends at the next conversation, and counts until
+//! it has ended.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::ControlFlow,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
 
+use super::{
+    cohort_values::{Value, recalls, values, with_distances},
+    read::read_signals,
+};
 use crate::{
     degradation::{
-        Outcome, ProbeRound, TurnSignals, WindowSignals,
+        Outcome, TurnSignals,
         cohort::{
             Change, ChangeDetector, Comparison, Curve, CurvePoint, Histogram, Level, compare,
         },
@@ -122,14 +133,6 @@ struct Member {
     last: Sequence,
 }
 
-/// A value of a turn.
-struct Value {
-    turn: Sequence,
-    value: f64,
-    /// Turns between it and its evidence, where there is some.
-    distance: Option<u64>,
-}
-
 /// A cohort as it is gathered.
 #[derive(Default)]
 struct Gathering {
@@ -146,16 +149,30 @@ impl Engine {
     /// Measures a cohort of a tenant's conversations, and compares it with another.
     ///
     /// # Errors
-    /// `Store`; `Closed`.
+    /// `LimitReached` while too many are measured; `Store`; `Closed`.
     pub async fn cohort_degradation(
         self: &Arc<Self>,
         tenant: &TenantId,
         request: CohortRequest,
     ) -> Result<CohortOutcome, EngineError> {
+        let max = self.limits.cohort_scans;
+        let place = Arc::clone(&self.cohorts).try_acquire_owned();
+        let place = place.map_err(|_| EngineError::LimitReached {
+            limit: "cohort_scans",
+            max,
+            detail: format!("{max} cohorts are being measured"),
+            retry: true,
+        })?;
         self.recorder.flush().await;
         let (engine, tenant) = (Arc::clone(self), tenant.clone());
+        let awaited = Awaited::default();
+        let flag = Arc::clone(&awaited.0);
         // Many conversations take a while.
-        let work = tokio::task::spawn_blocking(move || engine.measure_cohorts(&tenant, &request));
+        let work = tokio::task::spawn_blocking(move || {
+            // Also when nobody waits any more.
+            let _place = place;
+            engine.measure_cohorts(&tenant, &request, &flag)
+        });
         work.await.map_err(|_| EngineError::Closed)?
     }
 
@@ -163,13 +180,12 @@ impl Engine {
         &self,
         tenant: &TenantId,
         request: &CohortRequest,
+        ends: &AtomicBool,
     ) -> Result<CohortOutcome, EngineError> {
         let (members, cut) = self.members(tenant, request)?;
-        let gathered = self.gather_cohort(tenant, &members, request.metric, &request.cohort)?;
-        let baseline = request.baseline.as_ref();
-        let baseline = baseline
-            .map(|filter| self.gather_cohort(tenant, &members, request.metric, filter))
-            .transpose()?;
+        let gather = |filter| self.gather_cohort(tenant, &members, (request.metric, filter), ends);
+        let gathered = gather(&request.cohort)?;
+        let baseline = request.baseline.as_ref().map(gather).transpose()?;
         let comparison =
             baseline.as_ref().and_then(|baseline| compare(&gathered.means, &baseline.means));
         Ok(CohortOutcome {
@@ -190,8 +206,13 @@ impl Engine {
         let prefix = keys::heads_prefix(tenant);
         let (start, end) = keys::prefix_range(&prefix);
         let mut members = Vec::new();
+        let mut cut = false;
         let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            // However many a tenant has, few are held.
+            if members.len() == 2 * MAX_COHORT {
+                cut |= keep_newest(&mut members);
+            }
             let read =
                 id_at_end(key, prefix.len()).and_then(|id| Ok((id, decode::<Head>(key, &value)?)));
             match read {
@@ -209,23 +230,24 @@ impl Engine {
         if let Some(error) = failed {
             return Err(error);
         }
-        members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        let surplus = members.len().saturating_sub(MAX_COHORT);
-        members.drain(..surplus);
-        Ok((members, surplus > 0))
+        cut |= keep_newest(&mut members);
+        Ok((members, cut))
     }
 
     fn gather_cohort(
         &self,
         tenant: &TenantId,
         members: &[Member],
-        metric: CohortMetric,
-        filter: &CohortFilter,
+        (metric, filter): (CohortMetric, &CohortFilter),
+        ends: &AtomicBool,
     ) -> Result<Gathering, EngineError> {
         let mut gathering = Gathering::default();
         let has_labels =
             |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
         for member in members.iter().filter(has_labels) {
+            if ends.load(Ordering::Relaxed) {
+                return Err(EngineError::Closed);
+            }
             let outcomes = self.outcomes(tenant, &member.id, 1, member.last)?;
             let fits: Vec<&Outcome> =
                 outcomes.iter().filter(|outcome| is_of(outcome, filter)).collect();
@@ -259,16 +281,32 @@ impl Engine {
         let mut signals = BTreeMap::new();
         let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode::<TurnSignals>(key, &value) {
-                Ok(one) => {
-                    signals.insert(one.sequence, one);
-                }
+            match read_signals(key, &value) {
+                Ok(one) => signals.extend(one.map(|one| (one.sequence, one))),
                 Err(error) => failed = Some(error),
             }
             if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed.map_or(Ok(signals), Err)
     }
+}
+
+/// Somebody waits for a cohort: dropped, it says that nobody does.
+#[derive(Default)]
+struct Awaited(Arc<AtomicBool>);
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keeps the newest conversations, oldest first; whether others went.
+fn keep_newest(members: &mut Vec<Member>) -> bool {
+    members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    let surplus = members.len().saturating_sub(MAX_COHORT);
+    members.drain(..surplus);
+    surplus > 0
 }
 
 fn is_in_time(head: &Head, request: &CohortRequest) -> bool {
@@ -280,64 +318,6 @@ fn is_in_time(head: &Head, request: &CohortRequest) -> bool {
 fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
     (filter.model.is_empty() || outcome.model == filter.model)
         && (filter.prompt_version.is_empty() || outcome.prompt_version == filter.prompt_version)
-}
-
-/// The values of a conversation, by turn.
-fn values(
-    metric: CohortMetric,
-    outcomes: &[&Outcome],
-    signals: &BTreeMap<Sequence, TurnSignals>,
-) -> Vec<(Sequence, f64)> {
-    let as_number = |yes: bool| if yes { 1.0 } else { 0.0 };
-    match metric {
-        CohortMetric::Quality => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, f64::from(outcome.quality()?))))
-            .collect(),
-        CohortMetric::Success => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, as_number(outcome.task_success?))))
-            .collect(),
-        CohortMetric::Friction => signals
-            .values()
-            .filter_map(|one| {
-                let said = [one.user_repeats.value(), one.user_corrects.value()];
-                let worst = said.into_iter().flatten().reduce(f32::max)?;
-                Some((one.sequence, f64::from(worst)))
-            })
-            .collect(),
-        // Its values are of probes: see `recalls`.
-        CohortMetric::Recall => Vec::new(),
-    }
-}
-
-/// The values of probes.
-fn recalls(rounds: &[ProbeRound]) -> Vec<Value> {
-    let of_round = |round: &ProbeRound| {
-        let turn = round.at;
-        let value = |(distance, recalled): (Sequence, bool)| Value {
-            turn,
-            value: if recalled { 1.0 } else { 0.0 },
-            distance: Some(distance),
-        };
-        round.by_distance().map(value).collect::<Vec<_>>()
-    };
-    rounds.iter().flat_map(of_round).collect()
-}
-
-/// Values with the distance of the evidence in the turn's window. An answer has the
-/// window of the turn before it.
-fn with_distances(values: Vec<(Sequence, f64)>, windows: &[WindowSignals]) -> Vec<Value> {
-    let distances: HashMap<Sequence, f32> = windows
-        .iter()
-        .filter(|window| window.in_chat)
-        .filter_map(|window| Some((window.at, window.evidence_distance?)))
-        .collect();
-    let with_distance = |(turn, value)| {
-        let distance = distances.get(&turn).or_else(|| distances.get(&(turn - 1)));
-        Value { turn, value, distance: distance.map(|distance| *distance as u64) }
-    };
-    values.into_iter().map(with_distance).collect()
 }
 
 impl Gathering {

@@ -3,19 +3,27 @@
 //!
 //! Invariants: what is kept of a conversation is a fold over its records up to a
 //! turn some way behind the newest, where windows are recorded by now; what lies
-//! behind that is looked at anew each time. Whoever erases drops what is kept.
+//! behind that is looked at anew each time. Whoever erases, writes records of turns
+//! anew, or records a window late, drops what is kept. Much that is missing is read
+//! where blocking is allowed, a bounded part at a time.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use parking_lot::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::read::{kept_at, read_signals};
 use crate::{
     degradation::{Action, Health, HealthState, TurnSignals, WindowSignals},
     engine::{
         ContextRequest, Engine, EngineError, Reanchoring, catalog::part_of, records::decode,
-        scopes::Scope, source::scan_sequences, watching::Watched,
+        scopes::Scope, source::scan_sequences, staleness::SCORE_WAIT, waiting::MEASURE_WAIT,
+        watching::Watched,
     },
-    store::keys::Kind,
+    index::Branch,
+    store::{Store, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -23,20 +31,61 @@ use crate::{
 const FOLLOWED: u64 = 16_384;
 /// Turns at the newest end whose windows may still come.
 const SETTLING: Sequence = 4;
+/// Turns whose records are read on the caller's own thread: well under 1 ms.
+const READ_INLINE: Sequence = 64;
+/// Turns whose records are in memory at a time.
+const TURNS_PER_STEP: Sequence = 4_096;
 /// A watcher is told when the score moved by this much, or when the action changed.
 const MOVED: f32 = 0.1;
 
 /// A conversation that is followed.
-#[derive(Default)]
 struct Followed {
+    branch: Branch,
+    /// Records of turns up to here are in the fold, or are being read for it.
+    reach: AtomicU64,
+    fold: Arc<Mutex<Fold>>,
+}
+
+#[derive(Default)]
+struct Fold {
     state: HealthState,
     /// Records of turns up to here are in the state.
     until: Sequence,
 }
 
+impl Followed {
+    fn new(branch: &Branch) -> Self {
+        Self { branch: branch.clone(), reach: AtomicU64::new(0), fold: Arc::default() }
+    }
+
+    /// The health after a turn. Reads what is missing: blocking.
+    fn health(
+        &self,
+        store: &Store,
+        mut fold: OwnedMutexGuard<Fold>,
+        measured: Sequence,
+    ) -> Result<Health, EngineError> {
+        let settled = measured.saturating_sub(SETTLING);
+        while fold.until < settled {
+            let until = settled.min(fold.until + TURNS_PER_STEP);
+            // Before they are read: who writes one of them anew must know.
+            self.reach.fetch_max(until, Ordering::SeqCst);
+            let records = records_of(store, &self.branch, fold.until + 1, until)?;
+            take_in(&mut fold.state, &records);
+            fold.until = until;
+        }
+        let (mut state, from) = (fold.state.clone(), fold.until + 1);
+        drop(fold);
+        if from <= measured {
+            take_in(&mut state, &records_of(store, &self.branch, from, measured)?);
+        }
+        Ok(state.health())
+    }
+}
+
 /// The conversations that are followed.
 pub(in crate::engine) struct Healths {
-    recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Mutex<Followed>>>,
+    recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Followed>>,
 }
 
 impl Default for Healths {
@@ -46,25 +95,39 @@ impl Default for Healths {
 }
 
 impl Healths {
-    /// Records from a turn on were written anew.
+    fn of(&self, branch: &Branch) -> Arc<Followed> {
+        let key = (branch.tenant.clone(), branch.conversation.clone());
+        self.recent.get_with(key, || Arc::new(Followed::new(branch)))
+    }
+
+    /// Records of turns that `owner` stores, from a turn on, were written anew; forks
+    /// may show them.
     pub(in crate::engine) fn rewritten(
         &self,
         tenant: &TenantId,
-        id: &ConversationId,
+        owner: &ConversationId,
         from: Sequence,
     ) {
-        let key = (tenant.clone(), id.clone());
-        if self.recent.get(&key).is_some_and(|known| known.lock().until >= from) {
-            self.recent.invalidate(&key);
+        for (key, known) in &self.recent {
+            let shows = known.branch.tenant == *tenant
+                && known.branch.segments.iter().any(|segment| segment.conversation == *owner);
+            if shows && known.reach.load(Ordering::SeqCst) >= from {
+                self.recent.invalidate(&*key);
+            }
         }
     }
 
-    /// Something of the tenant was erased; forks may have shown it.
-    pub(in crate::engine) fn invalidate(&self, tenant: &TenantId) {
-        for (key, _) in &self.recent {
-            if key.0 == *tenant {
-                self.recent.invalidate(&*key);
-            }
+    /// Something that `owner` stores was erased; forks may have shown it.
+    pub(in crate::engine) fn invalidate_owner(&self, tenant: &TenantId, owner: &ConversationId) {
+        self.rewritten(tenant, owner, 0);
+    }
+
+    /// A window that was built at a turn has come to the records.
+    pub(in crate::engine) fn recorded(&self, tenant: &TenantId, id: &ConversationId, at: Sequence) {
+        let key = (tenant.clone(), id.clone());
+        let is_late = |known: Arc<Followed>| known.reach.load(Ordering::SeqCst) >= at;
+        if self.recent.get(&key).is_some_and(is_late) {
+            self.recent.invalidate(&key);
         }
     }
 }
@@ -73,7 +136,8 @@ impl Healths {
 type Records = (Vec<TurnSignals>, Vec<WindowSignals>);
 
 impl Engine {
-    /// How a conversation is, with every window that was built before the call.
+    /// How a conversation is, with every window that was built and every turn that was
+    /// searchable before the call.
     ///
     /// # Errors
     /// `NotFound`, `Store`.
@@ -83,33 +147,27 @@ impl Engine {
         id: &ConversationId,
     ) -> Result<Health, EngineError> {
         self.heads.cell(tenant, id)?.head()?;
-        self.recorder.flush().await;
-        self.health_of(&self.scope(tenant, id)?)
+        self.recorder.flush_of(tenant, id).await;
+        let scope = self.scope(tenant, id)?;
+        self.wait_measured(&scope.branch, MEASURE_WAIT).await;
+        self.health_of(&scope).await
     }
 
     /// How a conversation is by what is recorded now.
-    pub(in crate::engine) fn health_of(&self, scope: &Scope) -> Result<Health, EngineError> {
-        let key = (scope.branch.tenant.clone(), scope.branch.conversation.clone());
-        let followed = self.healths.recent.get_with(key, Arc::default);
-        let scored = self.scored(scope)?;
-        let settled = scored.saturating_sub(SETTLING);
-        let mut followed = followed.lock();
-        if followed.until < settled {
-            let records = self.records_of(scope, followed.until + 1, settled)?;
-            take_in(&mut followed.state, &records);
-            followed.until = settled;
+    pub(in crate::engine) async fn health_of(&self, scope: &Scope) -> Result<Health, EngineError> {
+        let measured = self.measured(scope)?;
+        let followed = self.healths.of(&scope.branch);
+        let fold = Arc::clone(&followed.fold).lock_owned().await;
+        if measured.saturating_sub(fold.until) <= READ_INLINE {
+            return followed.health(&self.store, fold, measured);
         }
-        let mut state = followed.state.clone();
-        let from = followed.until + 1;
-        drop(followed);
-        if from <= scored {
-            take_in(&mut state, &self.records_of(scope, from, scored)?);
-        }
-        Ok(state.health())
+        let store = Arc::clone(&self.store);
+        let read = move || followed.health(&store, fold, measured);
+        tokio::task::spawn_blocking(read).await.map_err(|_| EngineError::Closed)?
     }
 
     /// Whether a window is to restate pins.
-    pub(in crate::engine) fn reanchors(
+    pub(in crate::engine) async fn reanchors(
         &self,
         own: &Scope,
         request: &ContextRequest,
@@ -120,25 +178,11 @@ impl Engine {
             // Health is known as it is now.
             Reanchoring::ByHealth if request.as_of > 0 => false,
             Reanchoring::ByHealth => {
-                matches!(self.health_of(own)?.action, Action::Reanchor | Action::Reset)
+                // The turn that is asked is just being measured.
+                self.wait_measured(&own.branch, SCORE_WAIT).await;
+                matches!(self.health_of(own).await?.action, Action::Reanchor | Action::Reset)
             }
         })
-    }
-
-    fn records_of(
-        &self,
-        scope: &Scope,
-        from: Sequence,
-        until: Sequence,
-    ) -> Result<Records, EngineError> {
-        let mut turns = Vec::new();
-        let part = part_of(&scope.branch, from, until);
-        scan_sequences(&self.store, &part, Kind::Signals, &mut |_, key, value| {
-            turns.push(decode(key, value)?);
-            Ok(())
-        })?;
-        let (tenant, id) = (&scope.branch.tenant, &scope.branch.conversation);
-        Ok((turns, self.windows_of(tenant, id, from, until)?))
     }
 
     /// Follows the health of a conversation from now on.
@@ -154,6 +198,25 @@ impl Engine {
         let watched = Watched::new(self)?;
         Ok(HealthWatch { watched, tenant: tenant.clone(), id: id.clone(), sent: None })
     }
+}
+
+/// What a branch has of turns of a range.
+fn records_of(
+    store: &Store,
+    branch: &Branch,
+    from: Sequence,
+    until: Sequence,
+) -> Result<Records, EngineError> {
+    let mut turns = Vec::new();
+    let part = part_of(branch, from, until);
+    scan_sequences(store, &part, Kind::Signals, &mut |_, key, value| {
+        turns.extend(read_signals(key, value)?);
+        Ok(())
+    })?;
+    let of = (&branch.tenant, &branch.conversation);
+    let windows =
+        kept_at(store, Kind::Window, of, (from, until), |key, value| decode(key, value).map(Some))?;
+    Ok((turns, windows))
 }
 
 /// Each turn, then the windows that were built when it was the newest.
@@ -193,25 +256,16 @@ impl HealthWatch {
             let engine = Arc::clone(self.watched.engine());
             let cell = engine.heads.cell(&self.tenant, &self.id)?;
             let Ok(scope) = engine.scope(&self.tenant, &self.id) else { return Ok(None) };
-            let scored = engine.scored(&scope)?;
-            engine.recorder.flush().await;
-            let health = engine.health_of(&scope)?;
+            let measured = engine.measured(&scope)?;
+            engine.recorder.flush_of(&self.tenant, &self.id).await;
+            let health = engine.health_of(&scope).await?;
             drop(scope);
             if self.sent.as_ref().is_none_or(|sent| has_moved(sent, &health)) {
                 self.sent = Some(health.clone());
                 return Ok(Some(health));
             }
-            let mut closing = engine.closing.subscribe();
-            let mut revisions = cell.watch();
-            let grown = engine.outbox.wait_until(|| match cell.head() {
-                Ok(head) => engine.indexed_sequence(&cell, &head) > scored,
-                Err(_) => true,
-            });
-            let deleted = revisions.wait_for(|revision| *revision == u64::MAX);
-            tokio::select! {
-                () = grown => {}
-                _ = deleted => return Ok(None),
-                _ = closing.wait_for(|closing| *closing) => return Err(EngineError::Closed),
+            if !self.watched.beyond(&cell, measured, Engine::measured_sequence).await? {
+                return Ok(None);
             }
         }
     }

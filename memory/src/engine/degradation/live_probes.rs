@@ -3,16 +3,22 @@
 //!
 //! Invariants: asked is with the budget of the conversation's own windows, and
 //! beside the request; a probe moves no prefix, counts as no use of a turn and is no
-//! window of the conversation; what was replaced or has expired is not asked for.
+//! window of the conversation; what was replaced or has expired is not asked for; a
+//! round in which nothing can be asked for is kept as well, so that the next comes when
+//! it is due.
 
 use std::{ops::Range, sync::Arc};
 
+use super::read::kept_at;
 use crate::{
     context::{Query, Window},
     degradation::{Cloze, PROBES_VERSION, ProbeRound, Probed, probe_distances},
     engine::{
         ContextRequest, DEFAULT_TOKENIZER, Engine, EngineError, Reanchoring, SupersededTurns,
-        commit::Publish, proposals::proposals, records::encode, scopes::Scope, windows::WindowKey,
+        proposals::proposals,
+        records::{decode_of, encode},
+        scopes::Scope,
+        windows::WindowKey,
     },
     store::{Batch, StoreError, keys, keys::Kind},
     turn::{ConversationId, Role, Sequence, TenantId},
@@ -42,7 +48,7 @@ impl Engine {
         if at < every || !rounds.is_empty() {
             return Ok(());
         }
-        self.recorder.flush().await;
+        self.recorder.flush_of(tenant, id).await;
         let windows = self.windows_of(tenant, id, at.saturating_sub(every).max(1), at)?;
         let Some(own) = windows.iter().rev().find(|window| window.in_chat) else { return Ok(()) };
         let mut round =
@@ -119,7 +125,7 @@ impl Engine {
         id: &ConversationId,
         mut round: ProbeRound,
     ) -> Result<(), EngineError> {
-        let writer = self.heads.cell(tenant, id)?.write().await;
+        let _aside = self.heads.cell(tenant, id)?.write().await.aside().await;
         let scope = self.scope(tenant, id)?;
         let is_there = |sequence| {
             let turn = self.read_turn(&scope.branch, sequence)?;
@@ -132,17 +138,18 @@ impl Engine {
             }
         }
         round.probes = kept;
-        if round.probes.is_empty() || !is_there(round.at)? {
+        if !is_there(round.at)? {
             return Ok(());
         }
         let mut batch = Batch::new();
         batch.put(keys::at_sequence(tenant, id, Kind::Probes, round.at), encode(&round)?);
-        self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+        self.store.commit(batch).await?;
         self.tally.probes(tenant, &round);
         Ok(())
     }
 
-    /// The rounds that were asked at turns of a range, in order.
+    /// The rounds that this version asked at turns of a range, in order; those in which
+    /// nothing could be asked for too.
     pub(in crate::engine) fn rounds_of(
         &self,
         tenant: &TenantId,
@@ -150,6 +157,8 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<ProbeRound>, StoreError> {
-        self.kept_at(Kind::Probes, (tenant, id), (from, until))
+        kept_at(&self.store, Kind::Probes, (tenant, id), (from, until), |key, value| {
+            decode_of(key, value, PROBES_VERSION)
+        })
     }
 }

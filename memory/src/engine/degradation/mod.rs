@@ -1,17 +1,20 @@
-//! What is measured of a conversation: [`turns`] as they are scored, windows by
-//! the [`recorder`] beside the request, [`outcomes`] as the application gives
-//! them; [`live_probes`] asks the windows of some conversations for what was said;
-//! [`read`] gives it back, [`health`] says what it comes to, [`handover`]
-//! what a fresh session has to know, [`cohorts`] how many conversations are together.
+//! What is measured of a conversation: [`turns`] when they are searchable, windows by
+//! the [`recorder`] from the [`queue`] that stands beside the request, [`outcomes`] as
+//! the application gives them; [`live_probes`] asks the windows of some conversations
+//! for what was said; [`read`] gives it back, [`health`] says what it comes to,
+//! [`handover`] what a fresh session has to know, [`cohorts`] how many conversations are
+//! together.
 //!
 //! Invariants: no window and no append waits for a record; a record that finds
 //! no room is lost and counted; what is measured of a turn goes with the turn.
 
+mod cohort_values;
 mod cohorts;
 mod handover;
 mod health;
 mod live_probes;
 mod outcomes;
+mod queue;
 mod read;
 mod recorder;
 mod turns;
@@ -21,8 +24,9 @@ pub use cohorts::{
 };
 pub use handover::HANDOVER_TOKENS;
 pub use health::HealthWatch;
+pub use queue::RecordCounts;
 pub use read::{DegradationOutcome, DegradationRequest, TurnDegradation};
-pub use recorder::RecordCounts;
 
 pub(super) use health::Healths;
-pub(super) use recorder::{Built, Recorder, spawn};
+pub(super) use queue::{Built, Recorder};
+pub(super) use recorder::spawn;

@@ -4,6 +4,7 @@
 //! Invariant: outcomes are data and not derived; they go only with their turn or
 //! conversation.
 
+use super::read::kept_at;
 use crate::{
     degradation::{MAX_OUTCOMES, Outcome},
     engine::{
@@ -106,8 +107,11 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<Outcome>, StoreError> {
+        let range = (from, until);
         let mut outcomes: Vec<Outcome> =
-            self.kept_at(Kind::Outcome, (tenant, id), (from, until))?;
+            kept_at(&self.store, Kind::Outcome, (tenant, id), range, |key, value| {
+                decode(key, value).map(Some)
+            })?;
         outcomes.sort_by(|a, b| {
             (a.sequence, a.recorded_at, &a.id).cmp(&(b.sequence, b.recorded_at, &b.id))
         });
@@ -128,7 +132,7 @@ impl Engine {
     ) -> Result<(Vec<Outcome>, Option<Sequence>), EngineError> {
         let last = self.heads.cell(tenant, id)?.head()?.last_sequence;
         let until = after.saturating_add(turns).min(last);
-        let page = self.outcomes(tenant, id, after + 1, until)?;
+        let page = self.outcomes(tenant, id, after.saturating_add(1), until)?;
         Ok((page, (until < last).then_some(until)))
     }
 }

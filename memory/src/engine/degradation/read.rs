@@ -1,13 +1,18 @@
 //! Gives back what was measured of a conversation, turn by turn.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
-
-use serde::de::DeserializeOwned;
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use crate::{
-    degradation::{Outcome, Probed, TurnSignals, WindowSignals},
-    engine::{Engine, EngineError, catalog::part_of, records::decode, source::scan_sequences},
-    store::{Direction, StoreError, keys, keys::Kind},
+    degradation::{Outcome, Probed, SIGNALS_VERSION, TurnSignals, WindowSignals},
+    engine::{
+        Engine, EngineError,
+        catalog::part_of,
+        records::{decode, decode_of},
+        scopes::Scope,
+        source::scan_sequences,
+        waiting::MEASURE_WAIT,
+    },
+    store::{Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -43,7 +48,7 @@ pub struct DegradationOutcome {
     pub turns: BTreeMap<Sequence, TurnDegradation>,
     /// Last turn that was looked at, if there are more behind it.
     pub next_after: Option<Sequence>,
-    /// Every turn up to here is measured.
+    /// Every turn up to here is measured; 0 where measuring is switched off.
     pub measured_until: Sequence,
     /// Revision that was read.
     pub revision: u64,
@@ -51,7 +56,8 @@ pub struct DegradationOutcome {
 
 impl Engine {
     /// What was measured of a conversation's turns and windows, and what the
-    /// application said of them. Windows that were built before the call are in.
+    /// application said of them. Windows that were built, and turns that were
+    /// searchable, before the call are in; turns that wait to be measured anew are not.
     ///
     /// # Errors
     /// `NotFound`, `Store`.
@@ -63,8 +69,10 @@ impl Engine {
     ) -> Result<DegradationOutcome, EngineError> {
         self.wait_searchable(tenant, id, request.min_revision).await?;
         self.heads.cell(tenant, id)?.head()?;
-        self.recorder.flush().await;
+        self.recorder.flush_of(tenant, id).await;
         let scope = self.scope(tenant, id)?;
+        let at_most = if request.min_revision > 0 { Duration::MAX } else { MEASURE_WAIT };
+        self.wait_measured(&scope.branch, at_most).await;
         let last = scope.head.last_sequence;
         let until = request.after.saturating_add(request.limit).min(last);
         let from = request.after.saturating_add(1);
@@ -72,7 +80,9 @@ impl Engine {
         if from <= until {
             let part = part_of(&scope.branch, from, until);
             scan_sequences(&self.store, &part, Kind::Signals, &mut |at, key, value| {
-                turns.entry(at).or_default().signals = Some(decode(key, value)?);
+                if let Some(signals) = read_signals(key, value)? {
+                    turns.entry(at).or_default().signals = Some(signals);
+                }
                 Ok(())
             })?;
             for window in self.windows_of(tenant, id, from, until)? {
@@ -81,16 +91,23 @@ impl Engine {
             for outcome in self.outcomes(tenant, id, from, until)? {
                 turns.entry(outcome.sequence).or_default().outcomes.push(outcome);
             }
-            for round in self.rounds_of(tenant, id, from, until)? {
+            let rounds = self.rounds_of(tenant, id, from, until)?.into_iter();
+            for round in rounds.filter(|round| !round.probes.is_empty()) {
                 turns.entry(round.at).or_default().probes = round.probes;
             }
         }
         Ok(DegradationOutcome {
             turns,
             next_after: (until < last).then_some(until),
-            measured_until: self.scored(&scope)?,
+            measured_until: self.measured(&scope)?,
             revision: scope.head.revision,
         })
+    }
+
+    /// See [`DegradationOutcome::measured_until`].
+    pub(in crate::engine) fn measured(&self, scope: &Scope) -> Result<Sequence, StoreError> {
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        Ok(self.measured_sequence(&cell, &scope.head))
     }
 
     /// The windows of a conversation that were built at turns of a range, in order.
@@ -101,28 +118,40 @@ impl Engine {
         from: Sequence,
         until: Sequence,
     ) -> Result<Vec<WindowSignals>, StoreError> {
-        self.kept_at(Kind::Window, (tenant, id), (from, until))
+        let range = (from, until);
+        kept_at(&self.store, Kind::Window, (tenant, id), range, |key, value| {
+            decode(key, value).map(Some)
+        })
     }
+}
 
-    /// The records of one kind that a conversation keeps itself at turns of a range,
-    /// in the order of their keys.
-    pub(in crate::engine) fn kept_at<T: DeserializeOwned>(
-        &self,
-        kind: Kind,
-        (tenant, id): (&TenantId, &ConversationId),
-        (from, until): (Sequence, Sequence),
-    ) -> Result<Vec<T>, StoreError> {
-        let start = keys::at_sequence(tenant, id, kind, from);
-        let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, kind, until));
-        let mut kept = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(record) => kept.push(record),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        failed.map_or(Ok(kept), Err)
-    }
+/// What was measured of a turn, if the detectors of this version did.
+pub(super) fn read_signals(key: &[u8], value: &[u8]) -> Result<Option<TurnSignals>, StoreError> {
+    decode_of(key, value, SIGNALS_VERSION)
+}
+
+/// Reads a record by key and value; nothing of one that is to be left out.
+type ReadRecord<T> = fn(&[u8], &[u8]) -> Result<Option<T>, StoreError>;
+
+/// The records of one kind that a conversation keeps itself at turns of a range,
+/// in the order of their keys.
+pub(super) fn kept_at<T>(
+    store: &Store,
+    kind: Kind,
+    (tenant, id): (&TenantId, &ConversationId),
+    (from, until): (Sequence, Sequence),
+    read: ReadRecord<T>,
+) -> Result<Vec<T>, StoreError> {
+    let start = keys::at_sequence(tenant, id, kind, from);
+    let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, kind, until));
+    let mut kept = Vec::new();
+    let mut failed = None;
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        match read(key, &value) {
+            Ok(record) => kept.extend(record),
+            Err(error) => failed = Some(error),
+        }
+        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    failed.map_or(Ok(kept), Err)
 }

@@ -1,168 +1,70 @@
-//! Records windows and usage beside the request: a bounded queue, one task that
-//! empties it, all that waits in one go, so that records share their syncs.
+//! Writes records of windows, and usage, beside the request: one thread that empties
+//! the [`queue`](super::queue), all that waits in one go, so that records share their
+//! syncs.
 //!
-//! Invariants: noting a window never waits; what finds the queue full is counted
-//! as lost; a window of a turn that was erased meanwhile is not recorded, since
-//! erasing and recording hold the same right to write.
+//! Invariants: no append waits for the disk behind a record; a window of a turn that was
+//! erased meanwhile is not recorded, since who erases waits for the records that are on
+//! their way.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
+    io,
     ops::ControlFlow,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use futures::future::join_all;
-use jiff::Timestamp;
-use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
+use super::queue::{Built, RecordCounts, Recorder};
 use crate::{
-    context::Window,
-    degradation::{WindowFacts, window_signals},
-    engine::{Engine, EngineError, commit::Publish, records::encode, scopes::Scope},
+    background,
+    degradation::window_signals,
+    engine::{Engine, EngineError, records::encode, scopes::Scope},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
     usage::{Meter, Usage, Waiting},
 };
 
-/// Windows that wait to be recorded; each holds on to its window.
-const MAX_WAITING: usize = 4_096;
 /// How long records are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(250);
 /// Windows that are recorded of one turn, the newest.
 const WINDOWS_OF_TURN: usize = 16;
 
-/// A window that was built.
-pub(in crate::engine) struct Built {
-    pub(in crate::engine) tenant: TenantId,
-    pub(in crate::engine) id: ConversationId,
-    pub(in crate::engine) window: Arc<Window>,
-    pub(in crate::engine) facts: WindowFacts,
-}
-
-/// How recording went since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecordCounts {
-    /// Windows that were taken in.
-    pub taken: u64,
-    /// Windows that found no room, or could not be written.
-    pub lost: u64,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Built>,
-    counts: RecordCounts,
-    /// Rounds of writing that are through.
-    rounds: u64,
-    /// Nothing is written any more.
-    ended: bool,
-    /// When the newest was built: no two have the same time.
-    newest: Timestamp,
-}
-
-/// See the module.
-#[derive(Default)]
-pub(in crate::engine) struct Recorder {
-    state: Mutex<State>,
-    arrived: Notify,
-    hurry: Notify,
-    written: Notify,
-}
-
-impl Recorder {
-    /// Notes a window; never waits.
-    pub(in crate::engine) fn note(&self, mut built: Built) {
-        let mut state = self.state.lock();
-        if state.queue.len() >= MAX_WAITING {
-            state.counts.lost += 1;
-            return;
-        }
-        let after = state.newest.saturating_add(jiff::SignedDuration::from_micros(1));
-        built.facts.built_at = built.facts.built_at.max(after.unwrap_or(state.newest));
-        state.newest = built.facts.built_at;
-        state.counts.taken += 1;
-        state.queue.push_back(built);
-        drop(state);
-        self.arrived.notify_one();
-    }
-
-    pub(in crate::engine) fn counts(&self) -> RecordCounts {
-        self.state.lock().counts
-    }
-
-    /// Returns when what was noted and counted before is written.
-    pub(in crate::engine) async fn flush(&self) {
-        // The round that is under way may have begun before.
-        let until = self.state.lock().rounds + 2;
-        loop {
-            let written = self.written.notified();
-            tokio::pin!(written);
-            written.as_mut().enable();
-            {
-                let state = self.state.lock();
-                if state.ended || state.rounds >= until {
-                    return;
-                }
-            }
-            self.hurry.notify_one();
-            written.await;
-        }
-    }
-
-    async fn arrived(&self) {
-        while self.state.lock().queue.is_empty() {
-            self.arrived.notified().await;
-        }
-    }
-
-    fn take(&self) -> Vec<Built> {
-        self.state.lock().queue.drain(..).collect()
-    }
-
-    fn lose(&self, count: u64) {
-        self.state.lock().counts.lost += count;
-    }
-
-    fn end(&self) {
-        self.state.lock().ended = true;
-        self.written.notify_waiters();
-    }
-
-    fn finish(&self) {
-        self.state.lock().rounds += 1;
-        self.written.notify_waiters();
-    }
-}
-
 /// Starts recording until `closing` turns true; what waits then is written.
+///
+/// # Errors
+/// No thread can be had.
 pub(in crate::engine) fn spawn(
     engine: Weak<Engine>,
     (recorder, meter): (Arc<Recorder>, Arc<Meter>),
+    closing: watch::Receiver<bool>,
+) -> io::Result<JoinHandle<Option<()>>> {
+    background::spawn("record", record(engine, recorder, meter, closing))
+}
+
+async fn record(
+    engine: Weak<Engine>,
+    recorder: Arc<Recorder>,
+    meter: Arc<Meter>,
     mut closing: watch::Receiver<bool>,
-) -> JoinHandle<Option<()>> {
-    tokio::spawn(async move {
-        // Whatever ends the task: who waits for a record must not wait for ever.
-        let _ends = Ends(Arc::clone(&recorder));
-        loop {
-            // The engine is not held meanwhile: it must be able to go.
-            let closes = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => true,
-                () = gather(&recorder, &meter) => false,
-            };
-            let Some(engine) = engine.upgrade() else { break };
-            engine.write_records(recorder.take(), meter.take()).await;
-            if closes {
-                break;
-            }
+) {
+    // Whatever ends the task: who waits for a record must not wait for ever.
+    let _ends = Ends(Arc::clone(&recorder));
+    loop {
+        // The engine is not held meanwhile: it must be able to go.
+        let closes = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => true,
+            () = gather(&recorder, &meter) => false,
+        };
+        let Some(engine) = engine.upgrade() else { return };
+        engine.write_records(recorder.take(), meter.take()).await;
+        if closes {
+            return;
         }
-        Some(())
-    })
+    }
 }
 
 /// Tells on leaving that nothing is recorded any more.
@@ -179,11 +81,11 @@ async fn gather(recorder: &Recorder, meter: &Meter) {
     tokio::select! {
         () = recorder.arrived() => {}
         () = meter.grown() => {}
-        () = recorder.hurry.notified() => return,
+        () = recorder.hurried() => return,
     }
     tokio::select! {
         () = tokio::time::sleep(GATHER) => {}
-        () = recorder.hurry.notified() => {}
+        () = recorder.hurried() => {}
     }
 }
 
@@ -234,7 +136,7 @@ impl Engine {
         built: &[Built],
         amounts: &Usage,
     ) -> Result<(), EngineError> {
-        let writer = self.heads.cell(tenant, id)?.write().await;
+        let _aside = self.heads.cell(tenant, id)?.write().await.aside().await;
         let scope = self.scope(tenant, id)?;
         let mut batch = Batch::new();
         if *amounts != Usage::default() {
@@ -255,7 +157,12 @@ impl Engine {
         if batch.is_empty() {
             return Ok(());
         }
-        self.commit(writer, batch, Vec::new(), Publish::Nothing).await
+        // No window is made of records, so that none that is known is outdated.
+        self.store.commit(batch).await?;
+        if let Some(first) = built.iter().map(|one| one.facts.at).min() {
+            self.healths.recorded(tenant, id, first);
+        }
+        Ok(())
     }
 
     fn add_window(
@@ -299,56 +206,5 @@ impl Engine {
         let surplus = (known.len() + coming).saturating_sub(WINDOWS_OF_TURN);
         known.into_iter().take(surplus).for_each(|key| batch.delete(key));
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn built() -> Built {
-        let (messages, items, yielded, prefix) = Default::default();
-        let window = Window {
-            messages,
-            items,
-            total_tokens: 0,
-            overhead_tokens: 0,
-            recent_from: None,
-            carried: None,
-            yielded,
-            prefix,
-        };
-        let facts = WindowFacts {
-            at: 1,
-            in_chat: true,
-            built_at: Timestamp::UNIX_EPOCH,
-            budget: 1,
-            history_tokens: 0,
-            unchanged_prefix_tokens: 0,
-            best_scores: None,
-            superseded_dropped: 0,
-            latency_micros: 0,
-        };
-        Built {
-            tenant: TenantId::new("t").unwrap(),
-            id: ConversationId::new("c").unwrap(),
-            window: Arc::new(window),
-            facts,
-        }
-    }
-
-    #[test]
-    fn a_full_queue_loses_and_counts() {
-        let recorder = Recorder::default();
-        for _ in 0..MAX_WAITING + 3 {
-            recorder.note(built());
-        }
-        let counts = RecordCounts { taken: MAX_WAITING as u64, lost: 3 };
-        assert_eq!(recorder.counts(), counts);
-        let taken = recorder.take();
-        let times: Vec<_> = taken.iter().map(|built| built.facts.built_at).collect();
-        assert!(times.windows(2).all(|two| two[0] < two[1]), "no two have the same time");
-        recorder.lose(1);
-        assert_eq!(recorder.counts(), RecordCounts { lost: 4, ..counts });
     }
 }

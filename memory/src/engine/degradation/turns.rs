@@ -1,7 +1,8 @@
-//! Measures turns as they are scored.
+//! Measures turns when they are scored and searchable.
 //!
 //! Invariant: what is measured of a turn is a function of the turns up to it, of
-//! the events that they brought, and of the facts that were known by then.
+//! the events that they brought, and of the facts that were known by then, however
+//! many turns are measured at a time.
 
 use std::ops::ControlFlow;
 
@@ -11,8 +12,9 @@ use crate::{
         detect::{self, Known, MEMORY_TURNS, SaidTurn},
     },
     engine::{
-        Engine, EngineError,
+        Engine, EngineError, PinnedFact,
         catalog::part_of,
+        heads::Cell,
         records::{Head, encode},
         source::decode_vector,
         turns::{scan_turns, segment_of},
@@ -31,8 +33,8 @@ const TURNS_PER_STEP: u64 = 256;
 const MESSAGE_TOKENS: u64 = 4;
 
 impl Engine {
-    /// Measures turns that were just scored: the records to write. Reads texts:
-    /// blocking.
+    /// Measures turns that were scored: the records to write, none where measuring
+    /// is switched off. Reads texts: blocking.
     ///
     /// # Errors
     /// `Store`.
@@ -44,35 +46,48 @@ impl Engine {
         until: Sequence,
     ) -> Result<Batch, EngineError> {
         let mut batch = Batch::new();
+        if !self.degradation {
+            return Ok(batch);
+        }
+        let cell = self.heads.cell(tenant, id)?;
         let mut next = from;
         while next <= until {
             let last = until.min(next + TURNS_PER_STEP - 1);
-            let Some(head) = self.heads.cell(tenant, id)?.stored() else { break };
-            batch.append(self.measure(&head.branch(tenant, id), &head, next, last)?);
+            let Some(head) = cell.stored() else { break };
+            batch.append(self.measure(&cell, &head, next, last)?);
             next = last + 1;
         }
-        self.healths.rewritten(tenant, id, from);
         Ok(batch)
+    }
+
+    /// What is measured of the turns of `owner` from a turn on was written anew: who
+    /// has looked at them looks again.
+    pub(crate) fn measured_again(&self, tenant: &TenantId, owner: &ConversationId, from: Sequence) {
+        self.healths.rewritten(tenant, owner, from);
     }
 
     fn measure(
         &self,
-        branch: &Branch,
+        cell: &Cell,
         head: &Head,
         from: Sequence,
         until: Sequence,
     ) -> Result<Batch, EngineError> {
+        let branch = &cell.branch(head);
         let first = from.saturating_sub(MEMORY_TURNS as u64).max(1);
         let turns = self.said_turns(branch, first, until)?;
-        let pins = self.known_pins(branch, head, until)?;
+        let is_pinned = head.facts > 0 && !head.deleted;
+        let facts = if is_pinned { self.read_facts(&cell.tenant, &cell.id)? } else { Vec::new() };
         let ledger = self.ledgers.of(&self.store, branch, until)?;
         let timeline = ledger.covering(&self.store, until)?;
         let tokens = self.history_tokens(branch, until)?;
         let cosine = |a, b| self.cosine(branch, a, b);
         let mut batch = Batch::new();
         for (at, turn) in turns.iter().enumerate().filter(|(_, turn)| turn.sequence >= from) {
-            let earlier = turns.get(at.saturating_sub(MEMORY_TURNS)..at).unwrap_or_default();
-            let known = pins_before(&pins, turn.sequence);
+            let first = turn.sequence.saturating_sub(MEMORY_TURNS as u64);
+            let first = turns.partition_point(|other| other.sequence < first);
+            let earlier = turns.get(first..at).unwrap_or_default();
+            let known = self.known_pins((cell, head), &facts, turn)?;
             let (history_tokens, stale_share) = history(&tokens, &timeline, turn.sequence);
             let signals = TurnSignals {
                 version: SIGNALS_VERSION,
@@ -125,17 +140,28 @@ impl Engine {
         (a.len() == b.len()).then(|| a.iter().zip(b.iter()).map(|(a, b)| a * b).sum())
     }
 
-    /// The facts that hold after a turn.
+    /// The facts of a conversation that were known before a turn and hold after it. An
+    /// instruction for the answer may stand in the turn just before it.
     fn known_pins(
         &self,
-        branch: &Branch,
-        head: &Head,
-        until: Sequence,
+        (cell, head): (&Cell, &Head),
+        facts: &[Fact],
+        turn: &SaidTurn,
     ) -> Result<Vec<Fact>, EngineError> {
-        let cell = self.heads.cell(&branch.tenant, &branch.conversation)?;
-        let facts = self.standing_facts(&cell, head, until)?;
-        let holds = facts.iter().filter(|pinned| pinned.standing.retired.is_none());
-        Ok(holds.map(|pinned| pinned.fact.clone()).collect())
+        // Only answers are held against pins.
+        if facts.is_empty() || turn.role != Role::Assistant {
+            return Ok(Vec::new());
+        }
+        let holds = |pinned: &PinnedFact| {
+            let told = pinned.fact.told().unwrap_or(pinned.fact.known_turn);
+            pinned.standing.retired.is_none() && told < turn.sequence
+        };
+        match self.stand(cell, head, facts.to_vec(), turn.sequence) {
+            Ok(all) => Ok(all.into_iter().filter(holds).map(|pinned| pinned.fact).collect()),
+            // Deleted meanwhile.
+            Err(EngineError::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Tokens of every turn of a branch as a message, by sequence - 1.
@@ -154,13 +180,6 @@ fn history(tokens: &[u64], timeline: &Timeline, at: Sequence) -> (u64, Option<f3
     let of = |sequence: Sequence| tokens.get(sequence as usize - 1).copied().unwrap_or(0);
     let stale: u64 = timeline.stale_turns(at).filter(|stale| *stale > 0).map(of).sum();
     (all, (all > 0).then(|| (stale as f64 / all as f64) as f32))
-}
-
-/// The facts that were known before a turn. An instruction for the answer may
-/// stand in the turn just before it.
-fn pins_before(pins: &[Fact], sequence: Sequence) -> Vec<Fact> {
-    let known = |fact: &&Fact| fact.told().unwrap_or(fact.known_turn) < sequence;
-    pins.iter().filter(known).cloned().collect()
 }
 
 /// By the edges of staleness for what the assistant said before, by the model

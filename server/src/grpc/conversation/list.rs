@@ -1,7 +1,7 @@
 //! ListConversations, newest id first. The cursor is the last id of the page.
 
 use prost::Message as _;
-use throughline_memory::{engine::FieldViolation, turn::ConversationId};
+use throughline_memory::turn::ConversationId;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -20,7 +20,8 @@ pub(super) async fn handle(
     let (limits, mut violations) = (call.limits(), Violations::new());
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, limits, &mut violations);
     violations.check_bytes("user_id", &user_id, "user_id_bytes", limits.user_id_bytes);
-    let before = violations.take(pages.open_token(&scope, &page_token).and_then(cursor));
+    let before = pages.open_as(&scope, &page_token, |id| ConversationId::new(&id));
+    let before = violations.take(before);
     let (limit, before) = violations.finish(limit.zip(before))?;
     let user = Some(user_id.as_str()).filter(|user| !user.is_empty());
     let listing =
@@ -37,11 +38,4 @@ pub(super) async fn handle(
         conversations: page,
         next_page_token: next.unwrap_or_default(),
     })
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<ConversationId>, FieldViolation> {
-    cursor
-        .map(|id| ConversationId::new(&id))
-        .transpose()
-        .map_err(|error| FieldViolation::new("page_token", error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! ListTurns. The cursor is the sequence that the next page begins with.
 
-use throughline_memory::engine::{FieldViolation, ListTurns};
+use throughline_memory::engine::ListTurns;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -21,7 +21,7 @@ pub(super) async fn handle(
     let id = violations.take(parse_conversation("conversation", &request.conversation));
     let limit =
         wire::page_size(request.page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
-    let from = pages.open_token(&scope, &request.page_token).and_then(cursor);
+    let from = pages.open_as(&scope, &request.page_token, |from| from.parse::<u64>());
     let from = violations.take(from);
     let ((id, limit), from) = violations.finish(id.zip(limit).zip(from))?;
     call.at_revision(&id, request.min_revision).await?;
@@ -46,11 +46,4 @@ fn scope(call: &Call, request: &pb::ListTurnsRequest) -> PageScope {
     let bound =
         format!("{} {} {}", request.from_sequence, request.descending, request.conversation);
     PageScope::new(&call.tenant, "ListTurns", bound.as_bytes())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<u64>, FieldViolation> {
-    cursor
-        .map(|sequence| sequence.parse())
-        .transpose()
-        .map_err(|_| FieldViolation::new("page_token", "holds no sequence"))
 }

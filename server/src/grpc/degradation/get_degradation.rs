@@ -1,7 +1,7 @@
 //! GetDegradation, by sequence. The cursor is the last turn that was looked at.
 
 use prost::Message as _;
-use throughline_memory::engine::{DegradationRequest, FieldViolation};
+use throughline_memory::engine::DegradationRequest;
 
 use super::handover;
 use crate::{
@@ -22,7 +22,7 @@ pub(super) async fn handle(
     let scope = page_scope(&call, &request);
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &request.conversation));
-    let after = pages.open_token(&scope, &request.page_token).and_then(cursor);
+    let after = pages.open_as(&scope, &request.page_token, |after| after.parse::<u64>());
     let after = violations.take(after);
     let limit = page_size(request.page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
     let ((id, after), limit) = violations.finish(id.zip(after).zip(limit))?;
@@ -59,11 +59,4 @@ fn page_scope(call: &Call, request: &pb::GetDegradationRequest) -> PageScope {
         ..request.clone()
     };
     PageScope::new(&call.tenant, "GetDegradation", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<u64>, FieldViolation> {
-    cursor
-        .map(|sequence| sequence.parse())
-        .transpose()
-        .map_err(|_| FieldViolation::new("page_token", "holds no sequence"))
 }

@@ -1,14 +1,11 @@
 //! WatchHealth: the health as it is, then whenever it moves.
 
-use futures::Stream;
-use throughline_memory::engine::{EngineError, HealthWatch};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status};
+use futures::{Stream, stream};
+use tonic::Status;
 
 use super::handover;
 use crate::{
-    grpc::{ApiError, Call, status::Failure},
+    grpc::{ApiError, Call, watching::relay},
     pb,
     wire::{Violations, health_to_proto, parse_conversation},
 };
@@ -16,55 +13,24 @@ use crate::{
 /// Messages that wait for a slow reader: what it misses meanwhile is told by the
 /// next one.
 const BUFFER: usize = 1;
-
-type Message = Result<pb::WatchHealthResponse, Status>;
+const LATE: &str = "the deadline passed; watch again, the first answer says how it is";
 
 pub(super) async fn handle(
     call: Call,
     request: pb::WatchHealthRequest,
-) -> Result<impl Stream<Item = Message> + Send + 'static, ApiError> {
+) -> Result<impl Stream<Item = Result<pb::WatchHealthResponse, Status>> + Send + 'static, ApiError>
+{
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &request.conversation));
     let id = violations.finish(id)?;
-    let mut watch = call.engine.watch_health(&call.tenant, &id)?;
-    let (sender, receiver) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        let sent = send(&call, &mut watch, &sender);
-        let ended = tokio::select! {
-            ended = call.deadline.bound(sent) => ended.unwrap_or_else(|| Err(late())),
-            // The reader has gone.
-            () = sender.closed() => return,
-        };
-        if let Err(error) = ended {
-            // The reader may have gone meanwhile: nobody to tell then.
-            let _ = sender.send(Err(error.into())).await;
-        }
-    });
-    Ok(ReceiverStream::new(receiver))
-}
-
-/// Sends until the conversation is deleted or the reader goes.
-async fn send(
-    call: &Call,
-    watch: &mut HealthWatch,
-    sender: &mpsc::Sender<Message>,
-) -> Result<(), ApiError> {
-    loop {
-        let health = tokio::select! {
-            health = watch.next() => health,
-            () = call.draining() => Err(EngineError::Closed),
-        };
-        let Some(health) = health? else { return Ok(()) };
+    let watch = call.engine.watch_health(&call.tenant, &id)?;
+    let messages = stream::try_unfold((call.clone(), watch), |(call, mut watch)| async move {
+        let Some(health) = watch.next().await? else { return Ok::<_, ApiError>(None) };
         let id = watch.conversation();
-        let handover = handover(call, id, &health)?;
-        let health = Some(health_to_proto(id, &health));
-        if sender.send(Ok(pb::WatchHealthResponse { health, handover })).await.is_err() {
-            return Ok(());
-        }
-    }
-}
-
-fn late() -> ApiError {
-    let message = "the deadline passed; watch again, the first answer says how it is";
-    Failure::new(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", message).status().into()
+        let handover = handover(&call, id, &health)?;
+        let message =
+            pb::WatchHealthResponse { health: Some(health_to_proto(id, &health)), handover };
+        Ok(Some((message, (call, watch))))
+    });
+    Ok(relay(call, messages, BUFFER, LATE))
 }

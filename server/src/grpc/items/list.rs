@@ -1,7 +1,7 @@
 //! ListItems, by key. The cursor is the last key of the page.
 
 use prost::Message as _;
-use throughline_memory::{engine::FieldViolation, items::ItemKey};
+use throughline_memory::items::ItemKey;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -19,7 +19,7 @@ pub(super) fn handle(
     let (limits, mut violations) = (call.limits(), Violations::new());
     let namespace = namespace(request.namespace, limits, &mut violations);
     let limit = wire::page_size(request.page_size, DEFAULT_PAGE_SIZE, limits, &mut violations);
-    let after = violations.take(pages.open_token(&scope, &request.page_token).and_then(cursor));
+    let after = violations.take(pages.open_as(&scope, &request.page_token, ItemKey::new));
     let ((namespace, limit), after) = violations.finish(namespace.zip(limit).zip(after))?;
     let page = call.engine.list_items(&call.tenant, &namespace, after.as_ref(), limit)?;
     let mut items: Vec<pb::MemoryItem> = page.items.into_iter().map(item_to_proto).collect();
@@ -34,11 +34,4 @@ pub(super) fn handle(
 fn page_scope(call: &Call, request: &pb::ListItemsRequest) -> PageScope {
     let bound = pb::ListItemsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
     PageScope::new(&call.tenant, "ListItems", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<ItemKey>, FieldViolation> {
-    cursor
-        .map(ItemKey::new)
-        .transpose()
-        .map_err(|error| FieldViolation::new("page_token", error.to_string()))
 }

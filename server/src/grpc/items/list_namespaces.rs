@@ -2,10 +2,7 @@
 //! was shown, its labels apart by zero bytes.
 
 use prost::Message as _;
-use throughline_memory::{
-    engine::{FieldViolation, NamespaceRequest},
-    items::Namespace,
-};
+use throughline_memory::{engine::NamespaceRequest, items::Namespace};
 
 use crate::{
     grpc::{ApiError, Call},
@@ -26,7 +23,10 @@ pub(super) fn handle(
     let conditions = namespace_conditions(request.conditions, limits, &mut violations);
     let depth = max_depth(request.max_depth, &mut violations);
     let limit = wire::page_size(request.page_size, DEFAULT_PAGE_SIZE, limits, &mut violations);
-    let after = violations.take(pages.open_token(&scope, &request.page_token).and_then(cursor));
+    let after = pages.open_as(&scope, &request.page_token, |labels| {
+        Namespace::new(labels.split(APART).map(str::to_owned).collect())
+    });
+    let after = violations.take(after);
     let skip = skip(request.skip, &mut violations);
     let wanted = (|| {
         let (conditions, depth, after) = (conditions?, depth?, after?);
@@ -51,11 +51,4 @@ fn page_scope(call: &Call, request: &pb::ListNamespacesRequest) -> PageScope {
         ..request.clone()
     };
     PageScope::new(&call.tenant, "ListNamespaces", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<Namespace>, FieldViolation> {
-    cursor
-        .map(|labels| Namespace::new(labels.split(APART).map(str::to_owned).collect()))
-        .transpose()
-        .map_err(|error| FieldViolation::new("page_token", error.to_string()))
 }

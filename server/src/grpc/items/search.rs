@@ -1,7 +1,7 @@
 //! SearchItems. The cursor is the rank of the first hit of the next page.
 
 use prost::Message as _;
-use throughline_memory::engine::{FieldViolation, ItemSearch};
+use throughline_memory::engine::ItemSearch;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -26,8 +26,8 @@ pub(super) async fn handle(
     let below = namespace_prefix("namespace_prefix", prefix, limits, &mut violations);
     let filter = item_filter(filter, &mut violations);
     let limit = wire::page_size(page_size, DEFAULT_HITS, limits, &mut violations);
-    let token = pages.open_token(&scope, &request.page_token).and_then(cursor);
-    let rank = violations.take(token);
+    let rank = pages.open_as(&scope, &request.page_token, |rank| rank.parse::<usize>());
+    let rank = violations.take(rank).map(Option::unwrap_or_default);
     let skip = skip(request.skip, &mut violations);
     let offset = rank.zip(skip).map(|(rank, skip)| rank + skip);
     let search = (|| {
@@ -59,10 +59,4 @@ fn page_scope(call: &Call, request: &pb::SearchItemsRequest) -> PageScope {
         ..request.clone()
     };
     PageScope::new(&call.tenant, "SearchItems", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<usize, FieldViolation> {
-    cursor
-        .map_or(Ok(0), |offset| offset.parse())
-        .map_err(|_| FieldViolation::new("page_token", "holds no rank"))
 }

@@ -1,10 +1,7 @@
 //! GetStaleness, by sequence. The cursor is the last turn of the page.
 
 use prost::Message as _;
-use throughline_memory::{
-    engine::{FieldViolation, ShownEdge},
-    facts::Cause,
-};
+use throughline_memory::{engine::ShownEdge, facts::Cause};
 
 use crate::{
     grpc::{ApiError, Call},
@@ -23,7 +20,7 @@ pub(super) async fn handle(
     let scope = page_scope(&call, &request);
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &request.conversation));
-    let after = pages.open_token(&scope, &request.page_token).and_then(cursor);
+    let after = pages.open_as(&scope, &request.page_token, |after| after.parse::<u64>());
     let after = violations.take(after);
     let wanted = staleness_request(&request, after.flatten(), call.limits(), &mut violations);
     let (id, wanted) = violations.finish(id.zip(wanted))?;
@@ -70,11 +67,4 @@ fn page_scope(call: &Call, request: &pb::GetStalenessRequest) -> PageScope {
         ..request.clone()
     };
     PageScope::new(&call.tenant, "GetStaleness", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<u64>, FieldViolation> {
-    cursor
-        .map(|sequence| sequence.parse())
-        .transpose()
-        .map_err(|_| FieldViolation::new("page_token", "holds no sequence"))
 }

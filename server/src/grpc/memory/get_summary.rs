@@ -1,7 +1,6 @@
 //! GetSummary, oldest first. The cursor is the last turn of the page.
 
 use prost::Message as _;
-use throughline_memory::engine::FieldViolation;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -24,7 +23,7 @@ pub(super) async fn handle(
     let id = violations.take(parse_conversation("conversation", &conversation));
     let view = summary_view(view, &mut violations);
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
-    let after = violations.take(pages.open_token(&scope, &page_token).and_then(cursor));
+    let after = violations.take(pages.open_as(&scope, &page_token, |after| after.parse::<u64>()));
     let (((id, view), limit), after) = violations.finish(id.zip(view).zip(limit).zip(after))?;
     let outcome = call.engine.summary(&call.tenant, &id, view, as_of_turn)?;
     let behind = outcome.summaries.iter().filter(|shown| shown.summary.until > after.unwrap_or(0));
@@ -39,11 +38,4 @@ pub(super) async fn handle(
         next_page_token: next.unwrap_or_default(),
         revision: outcome.revision,
     })
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<u64>, FieldViolation> {
-    cursor
-        .map(|sequence| sequence.parse())
-        .transpose()
-        .map_err(|_| FieldViolation::new("page_token", "holds no sequence"))
 }

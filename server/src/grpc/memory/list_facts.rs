@@ -1,7 +1,7 @@
 //! ListFacts, oldest first. The cursor is the last id of the page.
 
 use prost::Message as _;
-use throughline_memory::{engine::FieldViolation, turn::FactId};
+use throughline_memory::turn::FactId;
 
 use crate::{
     grpc::{ApiError, Call},
@@ -21,7 +21,7 @@ pub(super) async fn handle(
     let mut violations = Violations::new();
     let id = violations.take(parse_conversation("conversation", &conversation));
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
-    let after = violations.take(pages.open_token(&scope, &page_token).and_then(cursor));
+    let after = violations.take(pages.open_as(&scope, &page_token, |id| FactId::new(&id)));
     let ((id, limit), after) = violations.finish(id.zip(limit).zip(after))?;
     let engine = &call.engine;
     let listing =
@@ -35,11 +35,4 @@ pub(super) async fn handle(
     ids.truncate(whole);
     let next = ids.last().filter(|_| more).map(|last| pages.seal(&scope, last.as_str()));
     Ok(pb::ListFactsResponse { facts: page, next_page_token: next.unwrap_or_default(), revision })
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<FactId>, FieldViolation> {
-    cursor
-        .map(|id| FactId::new(&id))
-        .transpose()
-        .map_err(|error| FieldViolation::new("page_token", error.to_string()))
 }

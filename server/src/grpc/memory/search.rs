@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use throughline_memory::{
-    engine::{FieldViolation, SearchRequest, SearchScope},
+    engine::{SearchRequest, SearchScope},
     turn::ConversationId,
 };
 
@@ -66,8 +66,8 @@ fn checked(
         violations.add("query", "is required");
     }
     let limit = wire::page_size(request.page_size, DEFAULT_HITS, limits, &mut violations);
-    let token = pages.open_token(page_scope, &request.page_token).and_then(cursor);
-    let offset = violations.take(token);
+    let offset = pages.open_as(page_scope, &request.page_token, |offset| offset.parse::<usize>());
+    let offset = violations.take(offset).map(Option::unwrap_or_default);
     let filter = turn_filter(request.filter, scope.as_ref(), limits.name_bytes, &mut violations);
     let method = violations.take(search_method(request.method));
     if request.min_revision > 0 && matches!(scope, Some(SearchScope::User(_))) {
@@ -103,10 +103,4 @@ fn page_scope(call: &Call, request: &pb::SearchTurnsRequest) -> PageScope {
         ..request.clone()
     };
     PageScope::new(&call.tenant, "SearchTurns", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<usize, FieldViolation> {
-    cursor
-        .map_or(Ok(0), |offset| offset.parse())
-        .map_err(|_| FieldViolation::new("page_token", "holds no rank"))
 }

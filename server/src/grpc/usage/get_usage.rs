@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use prost::Message as _;
-use throughline_memory::{engine::FieldViolation, turn::ConversationId, usage::Usage};
+use throughline_memory::{turn::ConversationId, usage::Usage};
 
 use crate::{
     grpc::{ApiError, Call},
@@ -24,7 +24,7 @@ pub(super) async fn handle(
     let mut violations = Violations::new();
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let span = usage_span(&request, today, &mut violations);
-    let before = pages.open_token(&scope, &request.page_token).and_then(cursor);
+    let before = pages.open_as(&scope, &request.page_token, |id| ConversationId::new(&id));
     let before = violations.take(before);
     let limit = page_size(request.page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
     let ((span, before), limit) = violations.finish(span.zip(before).zip(limit))?;
@@ -70,11 +70,4 @@ pub(super) async fn handle(
 fn page_scope(call: &Call, request: &pb::GetUsageRequest) -> PageScope {
     let bound = pb::GetUsageRequest { page_size: 0, page_token: String::new(), ..request.clone() };
     PageScope::new(&call.tenant, "GetUsage", &bound.encode_to_vec())
-}
-
-fn cursor(cursor: Option<String>) -> Result<Option<ConversationId>, FieldViolation> {
-    cursor
-        .map(|id| ConversationId::new(&id))
-        .transpose()
-        .map_err(|_| FieldViolation::new("page_token", "holds no conversation"))
 }

@@ -96,7 +96,7 @@ export type GetDegradationResponse = Message<"throughline.v1.GetDegradationRespo
   handover?: Handover;
 
   /**
-   * Every turn up to here is measured.
+   * Every turn up to here is measured; 0 where the server measures none.
    *
    * @generated from field: uint64 measured_sequence = 5;
    */
@@ -1196,7 +1196,8 @@ export const DegradationService: GenService<{
   },
   /**
    * Levels and curves of many conversations together, by model, prompt version and
-   * labels, compared with another cohort, and whether they became worse.
+   * labels, compared with another cohort, and whether they became worse. Beyond the
+   * limit `cohort_scans` at a time, of all tenants, RESOURCE_EXHAUSTED with a delay.
    *
    * @generated from rpc throughline.v1.DegradationService.GetCohortDegradation
    */
