@@ -34,7 +34,7 @@ pub(super) async fn those_left<T, R: Serialize + DeserializeOwned>(
 ///
 /// # Errors
 /// The first that playing gives.
-async fn one_then_others<T, R>(
+pub(super) async fn one_then_others<T, R>(
     items: &[T],
     at_a_time: u16,
     play: impl AsyncFn(&T) -> anyhow::Result<R>,

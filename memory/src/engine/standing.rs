@@ -16,8 +16,8 @@ use super::{
     records::Head,
 };
 use crate::{
-    facts::{self, Cause, TurnMark},
-    turn::{ConversationId, Sequence, TenantId},
+    facts::{self, Cause, TurnMark, detect},
+    turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
 /// Facts kept, of about 1 KiB each.
@@ -52,6 +52,7 @@ pub struct StandingFacts {
     as_of: Sequence,
     turn_marks: OnceLock<HashMap<Sequence, TurnMark>>,
     edges: OnceLock<HashMap<Cause, Vec<ShownEdge>>>,
+    words: OnceLock<HashMap<FactId, detect::Words>>,
 }
 
 impl Deref for StandingFacts {
@@ -69,6 +70,15 @@ impl StandingFacts {
             let marks = facts::turn_marks(self.facts.iter().map(|one| (&one.fact, &one.standing)));
             marks.into_iter().map(|mark| (mark.turn, mark)).collect()
         })
+    }
+
+    /// The words that a fact's text is compared by.
+    pub(super) fn words(&self, fact: &FactId) -> Option<&detect::Words> {
+        let words = self.words.get_or_init(|| {
+            let facts = self.facts.iter().map(|pinned| &pinned.fact);
+            facts.map(|fact| (fact.id.clone(), detect::Words::of(&fact.text))).collect()
+        });
+        words.get(fact)
     }
 
     /// The edges that a pin or a turn of a window is marked with.

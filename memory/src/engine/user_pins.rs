@@ -8,12 +8,12 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, Shortfall, pins::pin_of, scopes::Scope};
+use super::{Engine, EngineError, Shortfall, pins::pin_of, scopes::Scope, standing::StandingFacts};
 use crate::{
     context::{Pin, Window, Yielded},
     facts::{
-        Origin, Owner,
-        detect::{repeats, use_of},
+        Fact, Origin, Owner,
+        detect::{Words, use_of},
     },
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -121,13 +121,18 @@ impl Engine {
         }
         let others =
             self.said_by_then(others.into_iter(), std::slice::from_ref(own), as_of.unwrap_or(0))?;
-        let mut found: Vec<(f32, Pin)> = Vec::new();
+        // What each pin's words were read from; those of `own` come first.
+        let own_cell = self.heads.cell(&own.branch.tenant, &own.branch.conversation)?;
+        let own_facts =
+            self.standing_facts(&own_cell, &own.head, as_of.unwrap_or(Sequence::MAX))?;
+        let mut found: Vec<(f32, Pin, Arc<StandingFacts>)> = Vec::new();
         for other in &others {
             let cell = self.heads.cell(&other.branch.tenant, &other.branch.conversation)?;
             let last = other.head.last_sequence;
             let turns = other.catalog.covering(&self.store, last, &*self.counter)?;
             let then = if as_of.is_some() { other.head.last_sequence } else { Sequence::MAX };
-            for pinned in self.standing_facts(&cell, &other.head, then)?.iter() {
+            let standing_facts = self.standing_facts(&cell, &other.head, then)?;
+            for pinned in standing_facts.iter() {
                 let standing = &pinned.standing;
                 let holds = standing.retired.is_none() && !standing.displaced;
                 if pinned.fact.owner != Owner::User || !holds {
@@ -139,18 +144,28 @@ impl Engine {
                 };
                 if let Some(mut pin) = pin_of(turns.traits(), &pinned.fact, false, None) {
                     pin.conversation = Some(other.branch.conversation.clone());
-                    found.push((used, pin));
+                    found.push((used, pin, Arc::clone(&standing_facts)));
                 }
             }
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.fact.id.cmp(&a.1.fact.id)));
-        let mut kept: Vec<Pin> = Vec::new();
-        for (_, pin) in found {
-            let again = |other: &Pin| repeats(&other.fact, &pin.fact.text, pin.fact.kind);
-            if kept.len() < self.pins.live.at_most && !said.iter().chain(&kept).any(again) {
+        let mut told: Vec<(&Fact, Option<&Words>)> = Vec::with_capacity(said.len());
+        told.extend(said.iter().map(|pin| (&pin.fact, own_facts.words(&pin.fact.id))));
+        let mut kept: Vec<&Pin> = Vec::new();
+        for (_, pin, facts) in &found {
+            if kept.len() == self.pins.live.at_most {
+                break;
+            }
+            let words = facts.words(&pin.fact.id);
+            let again = |(other, others): &(&Fact, Option<&Words>)| {
+                let same = others.zip(words).is_some_and(|(one, other)| one.repeat(other));
+                other.kind == pin.fact.kind && (other.text == pin.fact.text || same)
+            };
+            if !told.iter().any(again) {
+                told.push((&pin.fact, words));
                 kept.push(pin);
             }
         }
-        Ok(kept)
+        Ok(kept.into_iter().cloned().collect())
     }
 }

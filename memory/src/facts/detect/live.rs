@@ -118,14 +118,12 @@ pub fn repeats(fact: &Fact, text: &str, kind: FactKind) -> bool {
     if fact.text == text {
         return true;
     }
-    let (one, other) = (Words::of(&fact.text), Words::of(text));
-    let shared = common(&one.content, &other.content) as f32;
-    let all = (one.content.len() + other.content.len()) as f32 - shared;
-    one.telling == other.telling && all > 0.0 && shared / all >= ALIKE
+    Words::of(&fact.text).repeat(&Words::of(text))
 }
 
 /// Words that a text is compared by.
-struct Words {
+#[derive(Debug)]
+pub struct Words {
     /// Hashes of the stems that carry content, sorted.
     content: Vec<u32>,
     /// Numbers and negations, in order: one of them changes everything.
@@ -133,7 +131,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(text: &str) -> Self {
+    /// Reads a text.
+    pub fn of(text: &str) -> Self {
         let lexed = Lexed::of(text);
         let mut content = Vec::new();
         let mut telling = Vec::new();
@@ -150,6 +149,14 @@ impl Words {
         content.sort_unstable();
         content.dedup();
         Self { content, telling }
+    }
+
+    /// Whether two texts say the same: nearly the same words, the same numbers and the
+    /// same negations.
+    pub fn repeat(&self, other: &Self) -> bool {
+        let shared = common(&self.content, &other.content) as f32;
+        let all = (self.content.len() + other.content.len()) as f32 - shared;
+        self.telling == other.telling && all > 0.0 && shared / all >= ALIKE
     }
 }
 

@@ -16,7 +16,7 @@ mod model;
 mod sentences;
 mod weights;
 
-pub use live::{Live, is_kept, live, repeats, tells, use_of};
+pub use live::{Live, Words, is_kept, live, repeats, tells, use_of};
 pub use model::{PinModelError, Sort};
 pub use weights::{MAX_PIN_WEIGHTS_BYTES, PinWeights, PinWeightsError};
 
