@@ -97,6 +97,11 @@ impl Splitter {
     /// passage; one that is longer than all of them is covered from its beginning
     /// to its end with gaps between them.
     pub fn split(&self, text: &str) -> Vec<Range<usize>> {
+        // A piece takes a byte at least, and one may stand for the beginning: most
+        // queries need not be read for this.
+        if text.is_ascii() && text.len() < self.budget {
+            return std::iter::once(0..text.len()).collect();
+        }
         let pieces = self.pieces(text);
         if pieces.len() <= self.budget && text.len() <= MAX_PASSAGE_BYTES {
             return std::iter::once(0..text.len()).collect();

@@ -9,6 +9,7 @@ use std::{
 use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, scopes::Scope};
 use crate::{
     context::{self, Query},
+    facts::detect::PinDetector,
     index::Branch,
     store::StoreError,
     turn::{Part, Role, Sequence, TenantId, Turn, searchable_text},
@@ -52,7 +53,10 @@ impl Engine {
             return;
         }
         let mut seen = HashSet::new();
-        let mut texts = self.derived_texts(speaker, &text);
+        let mut texts = self.passages_of(speaker, &text);
+        if self.pins.reads_vectors(&self.embed.model().name) {
+            texts.extend(PinDetector::sentences(&text).into_iter().map(str::to_owned));
+        }
         texts.retain(|text| seen.insert(text.clone()));
         self.embed.passages_ahead(tenant, texts).await;
     }

@@ -62,6 +62,11 @@ impl PinSettings {
         Self { detector: None, live: Live { at_most: 0 }, min_probability: 0.0 }
     }
 
+    /// Whether sentences are embedded for the detector: it reads vectors of one model.
+    pub(super) fn reads_vectors(&self, model: &str) -> bool {
+        self.detector.as_ref().is_some_and(|detector| detector.embedding() == model)
+    }
+
     /// What the pins in the store depend on.
     pub(super) fn version(&self) -> Option<(u32, u32)> {
         let detector = self.detector.as_ref()?;
@@ -195,8 +200,8 @@ impl Engine {
             turns.retain(|turn| !is_named(turn));
         }
         let texts: Vec<String> = turns.iter().map(Turn::searchable_text).collect();
-        let knows_vectors = detector.embedding() == self.embed.model().name;
-        let sentences = texts.iter().filter(|_| knows_vectors);
+        let reads_vectors = self.pins.reads_vectors(&self.embed.model().name);
+        let sentences = texts.iter().filter(|_| reads_vectors);
         let sentences = sentences.flat_map(|text| PinDetector::sentences(text));
         let sentences = sentences.map(str::to_owned).collect();
         // Of all turns at once, so that they share batches.

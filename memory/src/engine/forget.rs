@@ -168,17 +168,15 @@ impl Engine {
     /// passages, its sentences, and the whole as a query.
     pub(super) fn embedded_texts(&self, turn: &Turn) -> Vec<String> {
         let whole = turn.searchable_text();
-        let mut texts = self.derived_texts(&turn.speaker, &whole);
+        let mut texts = self.passages_of(&turn.speaker, &whole);
+        texts.extend(PinDetector::sentences(&whole).into_iter().map(str::to_owned));
         texts.extend(self.query_texts(&whole));
         texts
     }
 
-    /// What a turn is embedded by when it is taken in: its passages, then its sentences.
-    pub(super) fn derived_texts(&self, speaker: &str, text: &str) -> Vec<String> {
-        let passages = passage_texts(&self.embed, speaker, text).into_iter();
-        let mut texts: Vec<String> = passages.map(|(_, text)| text).collect();
-        texts.extend(PinDetector::sentences(text).into_iter().map(str::to_owned));
-        texts
+    /// The passages that a turn is embedded by.
+    pub(super) fn passages_of(&self, speaker: &str, text: &str) -> Vec<String> {
+        passage_texts(&self.embed, speaker, text).into_iter().map(|(_, text)| text).collect()
     }
 
     /// Erases the pins that forks have of erased turns, then takes the mark out.

@@ -95,10 +95,7 @@ pub(super) fn pin_of(
         }
         None => None,
     };
-    let words = fact.text.split_whitespace().count();
-    // A caller's text need not be the turn's.
-    let is_verbatim = fact.origin.is_detector();
-    let whole_turn = is_verbatim && source.is_some_and(|turn| turn.words() <= words);
+    let whole_turn = source.is_some_and(|turn| says_all(fact, turn));
     let mut fact = fact.clone();
     // What holds no more must not push out what does.
     fact.required &= !is_retired;
@@ -110,6 +107,19 @@ pub(super) fn pin_of(
         mark,
         fact,
     })
+}
+
+/// Whether a pin says all that its turn says, as far as the count of words tells.
+fn says_all(fact: &Fact, turn: &TurnTraits) -> bool {
+    // A caller's text need not be the turn's.
+    let is_beginning =
+        fact.origin.is_detector() && fact.source_span.is_some_and(|(start, _)| start == 0);
+    // Where words stand without blanks between them their count says nothing.
+    let is_spaced = !fact
+        .text
+        .chars()
+        .any(|c| matches!(c, '\u{e00}'..='\u{10ff}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..));
+    is_beginning && is_spaced && turn.words() <= fact.text.split_whitespace().count()
 }
 
 /// What is to be said of a fact beside its words.
@@ -131,4 +141,46 @@ fn mark(pinned: &PinnedFact, all: &[PinnedFact]) -> Option<PinMark> {
 
 fn words(fact: &Fact) -> &str {
     if fact.says.value.trim().is_empty() { &fact.text } else { &fact.says.value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        facts::retirement::testing,
+        turn::{Part, Turn},
+    };
+
+    fn turn(text: &str) -> TurnTraits {
+        TurnTraits::of(&Turn {
+            sequence: 1,
+            role: Role::User,
+            speaker: String::new(),
+            parts: vec![Part::Text(text.to_owned())],
+            said_at: jiff::Timestamp::UNIX_EPOCH,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            client_turn_id: "a".into(),
+            metadata: Vec::new(),
+            forgotten: false,
+        })
+    }
+
+    #[test]
+    fn only_a_pin_of_every_word_says_all_of_its_turn() {
+        for (text, start, pinned, expected) in [
+            ("I prefer the window seat.", 0, "I prefer the window seat.", true),
+            ("I prefer the window seat. Two of them.", 0, "I prefer the window seat.", false),
+            ("Fine. I prefer tea, not milk", 6, "I prefer tea, not milk", false),
+            // Words that stand without blanks cannot be counted by them.
+            ("请总是用中文回答。预算是五万。", 0, "请总是用中文回答。", false),
+        ] {
+            let mut fact = testing::fact("a");
+            fact.origin = Origin::Detector { version: 1, probability: 0.9 };
+            fact.text = pinned.to_owned();
+            fact.source_span = Some((start, start + pinned.len() as u32));
+            assert_eq!(says_all(&fact, &turn(text)), expected, "{text}");
+            fact.origin = Origin::Caller;
+            assert!(!says_all(&fact, &turn(text)), "a caller's words are the caller's");
+        }
+    }
 }

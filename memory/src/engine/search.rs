@@ -167,7 +167,7 @@ impl Engine {
         let Some(tenant) = scopes.first().map(|scope| scope.branch.tenant.clone()) else {
             return Ok(Gathered::nothing(scopes));
         };
-        let embedded_tokens = u64::from(self.counter.count(query));
+        let embedded_tokens = u64::from(self.counter.count_again(query));
         self.meter.add(&tenant, own, &Usage { embedded_tokens, ..Usage::default() });
         let asked = Instant::now();
         let vector = match self.embed.query(&tenant, query).await {

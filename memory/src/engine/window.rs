@@ -80,11 +80,10 @@ impl Engine {
             return Err(EngineError::invalid("turn.role", "must be that of the user"));
         }
         let (speaker, parts) = (turn.speaker.clone(), turn.parts.clone());
-        let (appended, ()) = tokio::join!(
-            self.append_turns(tenant, id, vec![turn], expected_last_sequence),
-            self.embed_ahead(tenant, &speaker, &parts),
-        );
-        let appended = appended?;
+        let ahead = async { Ok(self.embed_ahead(tenant, &speaker, &parts).await) };
+        let append = self.append_turns(tenant, id, vec![turn], expected_last_sequence);
+        // A turn that is refused ends both.
+        let (appended, ()) = tokio::try_join!(append, ahead)?;
         let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
         self.wait_scored(tenant, id).await?;
         let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
@@ -203,7 +202,7 @@ impl Engine {
         let costs = costs.get(..last as usize).unwrap_or(costs);
         let asked = match query {
             Query::LastTurn(_) => 0,
-            Query::Text(text) => counter.count(text),
+            Query::Text(text) => counter.count_again(text),
         };
         let previous = self.windows.previous(key);
         let carried = previous.as_ref().and_then(|previous| previous.carried.as_ref());

@@ -247,12 +247,12 @@ fn positions(facts: &[Fact]) -> HashMap<&FactId, usize> {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use super::*;
     use crate::facts::{FactKind, Statement};
 
     /// A fact that says nothing yet.
-    pub(in super::super) fn fact(id: &str) -> Fact {
+    pub(crate) fn fact(id: &str) -> Fact {
         let then = Timestamp::UNIX_EPOCH;
         Fact {
             id: FactId::new(id).unwrap(),

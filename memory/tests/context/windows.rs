@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::fixture::{Scene, call, cl100k, picture, pin, required, result, show, text, turn};
 use throughline_memory::{
-    context::{AssembleError, Query, WindowOptions},
+    context::{AssembleError, Query, Section, WindowOptions},
     turn::{ConversationId, Role, Turn},
 };
 
@@ -74,6 +74,18 @@ fn pins_yield_least_useful_first() {
         pin("four", Role::User, "I like green tea.", Some(4)),
     ];
     check("pins_yield_least_useful_first", &scene, &options(200));
+}
+
+#[test]
+fn a_turn_that_a_pin_says_all_of_is_not_quoted() {
+    let mut scene = Scene::talk(PEOPLE, "What did Melanie paint?").find(&[4, 7]);
+    scene.pins = vec![pin("painting", Role::User, PEOPLE[3].2, Some(4))];
+    for says_all in [false, true] {
+        scene.pins[0].whole_turn = says_all;
+        let window = scene.assemble(&options(400)).unwrap();
+        let mut quoted = window.items.iter().filter(|item| item.section == Section::Retrieved);
+        assert_eq!(quoted.all(|item| item.sequence != Some(4)), says_all);
+    }
 }
 
 fn tools() -> Vec<Turn> {

@@ -113,9 +113,9 @@ impl Placing<'_> {
                 Err(ProxyError::Contended) => continue,
                 found => found?,
             };
-            let (stored, ()) = tokio::join!(self.store(&found), self.embed_ahead(&found));
-            match stored {
-                Ok((places, last)) => {
+            let ahead = async { Ok(self.embed_ahead(&found).await) };
+            match tokio::try_join!(self.store(&found), ahead) {
+                Ok(((places, last), ())) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
                     let conversation = found.branch;
                     return Ok(Place { root: root.clone(), conversation, places, user, last });
