@@ -8,8 +8,8 @@ use crate::{
     turn::{ConversationId, Sequence, TenantId},
 };
 
-/// How long who reads what was measured waits for what is being measured; that takes
-/// milliseconds.
+/// How long who reads what was measured waits for what is being measured: that takes
+/// milliseconds, and longer only beside an import.
 pub(super) const MEASURE_WAIT: Duration = Duration::from_secs(5);
 
 impl Engine {

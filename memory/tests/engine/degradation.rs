@@ -148,6 +148,30 @@ async fn what_was_searchable_before_a_crash_is_measured_after_it() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_measured_while_another_is_derived() {
+    let world = World::new().await;
+    let (slow, quick) = (world.create("slow").await, world.create("quick").await);
+    // Both wait for the index, so that they are taken together.
+    world.controls.index_down.store(true, Ordering::SeqCst);
+    world.say(&slow, &["alpha"]).await;
+    world.say(&quick, &["beta"]).await;
+    let world = world.reopen().await;
+    *world.controls.index_holds.lock().expect("sound") = slow.to_string();
+    world.controls.index_down.store(false, Ordering::SeqCst);
+    world.settle(&quick).await;
+    within("turns to be measured", async {
+        while known(&world, &quick).await.measured_until < 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(known(&world, &slow).await.measured_until, 0);
+    world.controls.index_holds.lock().expect("sound").clear();
+    world.drain().await;
+    assert_eq!(known(&world, &slow).await.measured_until, 1);
+}
+
+#[tokio::test]
 async fn what_another_version_measured_is_left_out_and_measured_again() {
     let world = World::new().await;
     let c = world.create("c").await;
