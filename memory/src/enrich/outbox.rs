@@ -5,7 +5,8 @@
 //! Invariants: removals are taken before derivations, which read the turns anew
 //! and so cannot bring back what was removed; tenants take turns, so that one
 //! tenant's import does not hold up another's chat; measuring again comes after
-//! everything else; an entry is open until it has left the store. Its turns are
+//! everything else, and after what came before it in its conversation, but under steady
+//! traffic it comes too; an entry is open until it has left the store. Its turns are
 //! searchable before that, as soon as they are derived and indexed: after a crash in
 //! between they wait once more, and are derived and measured again.
 
@@ -16,6 +17,11 @@ use tokio::sync::Notify;
 
 use super::queued::{Open, Queued};
 use crate::turn::{ConversationId, Sequence, TenantId};
+
+/// Rounds after which one entry is taken that otherwise comes after everything else.
+const LATE_AFTER: u32 = 16;
+/// Such entries that are looked at for it: most of them may have to wait.
+const LATE_LOOKS: usize = 64;
 
 #[derive(Default)]
 struct State {
@@ -28,8 +34,10 @@ struct State {
     order: VecDeque<TenantId>,
     queues: HashMap<TenantId, VecDeque<Queued>>,
     removals: VecDeque<Queued>,
-    /// What is taken when nothing else waits.
+    /// What is taken when nothing else waits, and one after [`LATE_AFTER`] rounds.
     late: VecDeque<Queued>,
+    /// Rounds since the last of them.
+    rounds: u32,
     /// Conversations with entries that are not done yet.
     open: HashMap<(TenantId, ConversationId), Open>,
 }
@@ -166,6 +174,16 @@ impl Outbox {
         self.of(tenant, owner, |open| open.unmeasured.first().map(|(from, _)| *from))
     }
 
+    /// First sequence of a conversation's own turns that health does not know; those that
+    /// are measured again it knows as they were.
+    pub(crate) fn first_unfollowed(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+    ) -> Option<Sequence> {
+        self.of(tenant, owner, |open| open.unfollowed.first().map(|(from, _)| *from))
+    }
+
     /// Whether turns that a conversation stores are being measured.
     pub(crate) fn is_measuring(&self, tenant: &TenantId, owner: &ConversationId) -> bool {
         self.of(tenant, owner, |open| (!open.measuring.is_empty()).then_some(())).is_some()
@@ -263,11 +281,28 @@ impl State {
                 self.order.push_back(tenant);
             }
         }
-        if taken.is_empty() {
+        self.rounds += 1;
+        let looks = if taken.is_empty() { self.late.len() } else { LATE_LOOKS };
+        if taken.is_empty() || self.rounds >= LATE_AFTER {
             // One at a time: what comes meanwhile does not wait for more.
-            taken.extend(self.late.pop_front());
+            taken.extend(self.take_late(looks));
+            self.rounds = 0;
         }
         taken
+    }
+
+    /// The first late entry, of so many, before which nothing of its conversation is
+    /// open: it looks at what those draw.
+    fn take_late(&mut self, looks: usize) -> Option<Queued> {
+        for _ in 0..looks.min(self.late.len()) {
+            let queued = self.late.pop_front()?;
+            let open = self.open.get(&queued.conversation());
+            if open.is_none_or(|open| open.ids.first() == Some(&queued.id)) {
+                return Some(queued);
+            }
+            self.late.push_back(queued);
+        }
+        None
     }
 }
 
@@ -369,12 +404,45 @@ mod tests {
         assert_eq!((outbox.backlog(), outbox.appended()), (1, 1));
         assert_eq!(outbox.first_waiting(tenant, owner), Some(65));
         assert_eq!(outbox.first_unmeasured(tenant, owner), Some(1));
+        assert_eq!(outbox.first_unfollowed(tenant, owner), Some(65));
         assert_eq!(ids(&outbox.take(100).await), [2]);
         assert_eq!(ids(&outbox.take(100).await), [0], "one at a time");
         outbox.put_back(vec![again(0)]);
         outbox.push(derive(3, "t", "c", 66, 66));
         assert_eq!(ids(&outbox.take(100).await), [3]);
         assert_eq!(ids(&outbox.take(100).await), [0]);
+    }
+
+    #[tokio::test]
+    async fn measuring_again_comes_after_a_number_of_rounds_too() {
+        let outbox = Outbox::default();
+        let mut again = derive(0, "t", "old", 1, 64);
+        again.entry.task = Task::Measure { from: 1, until: 64 };
+        outbox.push(again);
+        for round in 1..=u64::from(2 * LATE_AFTER) {
+            outbox.push(derive(round, "t", "new", round, round));
+            let taken = ids(&outbox.take(100).await);
+            assert_eq!(taken.contains(&0), round == u64::from(LATE_AFTER), "{round}");
+        }
+    }
+
+    #[tokio::test]
+    async fn measuring_again_waits_for_what_came_before_it_in_its_conversation() {
+        let outbox = Outbox::default();
+        let task = |id, owner, task| {
+            let mut queued = derive(id, "t", owner, 1, 64);
+            queued.entry.task = task;
+            queued
+        };
+        let measure = || Task::Measure { from: 1, until: 64 };
+        let pins = task(0, "c", Task::Pins { from: 1, until: 64 });
+        outbox.push(pins.clone());
+        outbox.push(task(1, "c", measure()));
+        outbox.push(task(2, "d", measure()));
+        assert_eq!(ids(&outbox.take(100).await), [0]);
+        assert_eq!(ids(&outbox.take(100).await), [2], "the pins are held up");
+        outbox.finish(&[pins]);
+        assert_eq!(ids(&outbox.take(100).await), [1]);
     }
 
     #[tokio::test]

@@ -195,6 +195,27 @@ async fn what_another_version_measured_is_left_out_and_measured_again() {
     assert_eq!(known(&world, &c).await.turns, before.turns);
 }
 
+#[tokio::test]
+async fn health_goes_on_while_turns_are_measured_again() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    world.drain().await;
+    let before = world.engine.health(&tenant(), &c).await.expect("read");
+    assert!(before.score < 1.0 && before.as_of == 5, "{before:?}");
+    // Measuring again waits for a turn that cannot be indexed.
+    world.controls.index_down.store(true, Ordering::SeqCst);
+    world.say(&c, &["and now?"]).await;
+    world.controls.detector.fetch_add(1, Ordering::SeqCst);
+    let world = world.reopen().await;
+    assert_eq!(known(&world, &c).await.measured_until, 0);
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read"), before);
+    world.controls.index_down.store(false, Ordering::SeqCst);
+    world.drain().await;
+    assert_eq!(known(&world, &c).await.measured_until, 6);
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read").as_of, 6);
+}
+
 /// The assistant asks for what is pinned, before another pin takes its place.
 #[tokio::test]
 async fn many_turns_at_a_time_are_measured_like_one_after_the_other() {

@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// See [`DegradationOutcome::measured_until`].
-    pub(in crate::engine) fn measured(&self, scope: &Scope) -> Result<Sequence, StoreError> {
+    fn measured(&self, scope: &Scope) -> Result<Sequence, StoreError> {
         let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
         Ok(self.measured_sequence(&cell, &scope.head))
     }
