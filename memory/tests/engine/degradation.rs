@@ -66,8 +66,23 @@ async fn records_and_outcomes_survive_a_restart_and_a_rebuild() {
 
     let world = world.reopen().await;
     assert_eq!(known(&world, &c).await.turns, before.turns);
+    assert_eq!(world.engine.tally().totals().tenants.len(), 0);
     world.engine.rebuild(&|_, _| {}).await.expect("rebuilt");
     assert_eq!(known(&world, &c).await.turns, before.turns);
+    assert_eq!(world.engine.tally().totals().tenants.len(), 0, "counted before the restart");
+}
+
+#[tokio::test]
+async fn a_turn_that_is_measured_again_counts_once() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    world.drain().await;
+    let counted = || world.engine.tally().totals().tenants[&tenant()].turns;
+    let before = counted();
+    assert!(before.iter().any(|found| found.present > 0), "{before:?}");
+    world.engine.rebuild(&|_, _| {}).await.expect("rebuilt");
+    assert_eq!(counted(), before);
 }
 
 #[tokio::test]
