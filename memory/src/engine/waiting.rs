@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, scopes::Scope};
 use crate::{
     index::Branch,
     turn::{ConversationId, Sequence, TenantId},
@@ -67,6 +67,29 @@ impl Engine {
         self.wait_revision(tenant, id, min_revision).await?;
         let last: Sequence = self.heads.cell(tenant, id)?.head()?.last_sequence;
         self.wait_indexed(tenant, id, last).await
+    }
+
+    /// Returns when every turn up to `sequence` was measured, at least by an earlier
+    /// version. The caller bounds the wait.
+    ///
+    /// # Errors
+    /// `NotFound` when the conversation is deleted meanwhile; `Store`.
+    pub(super) async fn wait_followed(
+        &self,
+        scope: &Scope,
+        sequence: Sequence,
+    ) -> Result<(), EngineError> {
+        if !self.degradation {
+            return Ok(());
+        }
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        self.outbox
+            .wait_until(|| match cell.head() {
+                Ok(head) => self.followed_sequence(&cell, &head) >= sequence,
+                Err(_) => true,
+            })
+            .await;
+        cell.head().map(|_| ())
     }
 
     /// Returns when no turn of a branch is being measured: every turn that is

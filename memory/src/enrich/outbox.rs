@@ -108,7 +108,10 @@ impl Outbox {
             }
             state.queue_of(&queued).push_front(queued);
         }
+        drop(state);
         self.arrived.notify_one();
+        // What failed to be measured is not being measured any more.
+        self.done.notify_waiters();
     }
 
     /// Puts derivations back that cannot be done, behind all others.
@@ -308,6 +311,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::engine::records::{OutboxEntry, Task};
 
@@ -388,6 +393,21 @@ mod tests {
         outbox.finish(std::slice::from_ref(&entry));
         assert_eq!(state(), (None, None, false, 0));
         assert!(outbox.is_idle());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_measuring_learns_that_it_failed() {
+        let outbox = Outbox::default();
+        let entry = derive(0, "t", "c", 1, 1);
+        let (tenant, owner) = (&entry.entry.tenant, &entry.entry.owner);
+        outbox.push(entry.clone());
+        let taken = outbox.take(1).await;
+        outbox.searchable(&taken);
+        let waiting = outbox.wait_until(|| !outbox.is_measuring(tenant, owner));
+        tokio::pin!(waiting);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        outbox.put_back(taken);
+        assert!(waiting.as_mut().now_or_never().is_some());
     }
 
     #[tokio::test]

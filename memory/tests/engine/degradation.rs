@@ -187,6 +187,18 @@ async fn a_conversation_is_measured_while_another_is_derived() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_revision_gets_its_turns_measured() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    for last in 1..=20 {
+        let min_revision = world.say(&c, &["alpha"]).await.revision;
+        let request = DegradationRequest { min_revision, ..all_turns() };
+        let read = within("a revision", world.engine.degradation(&tenant(), &c, request)).await;
+        assert_eq!(read.expect("read").measured_until, last);
+    }
+}
+
+#[tokio::test]
 async fn what_another_version_measured_is_left_out_and_measured_again() {
     let world = World::new().await;
     let c = world.create("c").await;
