@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -31,6 +31,8 @@ use crate::{
 const TURNS_PER_ENTRY: u64 = 512;
 /// The same for measuring: a turn that comes meanwhile waits for one at most.
 const MEASURED_PER_ENTRY: u64 = 64;
+/// Conversations whose entries are queued at once: they share the syncs of the disk.
+const QUEUED_AT_ONCE: usize = 64;
 /// How long a refill that the store did not take is put off.
 const REFILL_RETRY: Duration = Duration::from_secs(5);
 /// How often progress is told.
@@ -285,26 +287,41 @@ impl Engine {
         per_entry: u64,
         task: &(dyn Fn(Sequence, Sequence) -> Task + Send + Sync),
     ) -> Result<u64, EngineError> {
+        let mut of_each = stream::iter(self.all_conversations()?)
+            .map(|(tenant, id)| self.queue_of(tenant, id, per_entry, task))
+            .buffer_unordered(QUEUED_AT_ONCE);
         let mut turns = 0;
-        for (tenant, id) in self.all_conversations()? {
-            let cell = self.heads.cell(&tenant, &id)?;
-            // A writer's right, so that no append slips its entry in between.
-            let writer = cell.write().await;
-            let Some(head) = cell.stored() else { continue };
-            let mut batch = Batch::new();
-            let mut queued = Vec::new();
-            let mut from = head.own_from();
-            while from <= head.last_sequence {
-                let until = head.last_sequence.min(from + per_entry - 1);
-                let (tenant, owner) = (tenant.clone(), id.clone());
-                let entry = OutboxEntry { tenant, owner, task: task(from, until) };
-                queued.push(self.enqueue(&mut batch, entry)?);
-                turns += until + 1 - from;
-                from = until + 1;
-            }
-            if !batch.is_empty() {
-                self.commit(writer, batch, queued, Publish::Nothing).await?;
-            }
+        while let Some(queued) = of_each.next().await {
+            turns += queued?;
+        }
+        Ok(turns)
+    }
+
+    /// Queues a task over the turns that one conversation stores. Returns how many.
+    async fn queue_of(
+        &self,
+        tenant: TenantId,
+        owner: ConversationId,
+        per_entry: u64,
+        task: &(dyn Fn(Sequence, Sequence) -> Task + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        let cell = self.heads.cell(&tenant, &owner)?;
+        // A writer's right, so that no append slips its entry in between.
+        let writer = cell.write().await;
+        let Some(head) = cell.stored() else { return Ok(0) };
+        let mut batch = Batch::new();
+        let mut queued = Vec::new();
+        let (mut turns, mut from) = (0, head.own_from());
+        while from <= head.last_sequence {
+            let until = head.last_sequence.min(from + per_entry - 1);
+            let (tenant, owner) = (tenant.clone(), owner.clone());
+            let entry = OutboxEntry { tenant, owner, task: task(from, until) };
+            queued.push(self.enqueue(&mut batch, entry)?);
+            turns += until + 1 - from;
+            from = until + 1;
+        }
+        if !batch.is_empty() {
+            self.commit(writer, batch, queued, Publish::Nothing).await?;
         }
         Ok(turns)
     }
