@@ -1,5 +1,5 @@
 //! How often signals were found, by tenant since the start, for an operator's
-//! metrics. Numbers only; a turn that is measured again counts again.
+//! metrics. Numbers only; a turn that is measured again does not count again.
 
 use parking_lot::Mutex;
 

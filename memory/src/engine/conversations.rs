@@ -314,6 +314,15 @@ impl Engine {
         self.reached(cell, head, Outbox::first_unmeasured)
     }
 
+    /// Every turn up to here was measured once, maybe by an earlier version: health goes
+    /// on where it was while they are measured again. 0 where measuring is switched off.
+    pub(super) fn followed_sequence(&self, cell: &Cell, head: &Head) -> Sequence {
+        if !self.degradation {
+            return 0;
+        }
+        self.reached(cell, head, Outbox::first_unfollowed)
+    }
+
     /// Every turn up to here is behind the work of which `first` gives the first turn
     /// of a conversation's own that still waits for it.
     fn reached(

@@ -101,7 +101,8 @@ impl Writer {
     /// that to write a record beside the turns: windows, probes, usage. No append waits
     /// for the disk behind it. To be held until the record is durable.
     pub(crate) async fn aside(self) -> Aside {
-        Aside { _held: Arc::clone(&self.cell.asides).lock_owned().await }
+        let held = Arc::clone(&self.cell.asides).lock_owned().await;
+        Aside { _held: held, _cell: self.cell }
     }
 
     /// Returns when the records beside the turns that are on their way are durable.
@@ -135,6 +136,8 @@ impl Writer {
 /// The right to write records beside the turns of a conversation.
 pub(crate) struct Aside {
     _held: OwnedMutexGuard<()>,
+    /// Kept alive: a new cell would not know that the record is on its way.
+    _cell: Arc<Cell>,
 }
 
 /// All heads.
@@ -199,5 +202,28 @@ impl Heads {
         }
         live.insert(key.clone(), Arc::downgrade(&cell));
         Ok(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::store::{StoreKind, StoreOptions};
+
+    #[tokio::test]
+    async fn who_erases_waits_for_a_record_of_a_cell_that_nobody_else_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreOptions::new(StoreKind::Sled, dir.path())).unwrap();
+        let heads = Heads::new(Arc::new(store));
+        let (tenant, id) = (TenantId::new("t").unwrap(), ConversationId::new("c").unwrap());
+        // Without a head it is not kept, like one that others have pushed out.
+        let cell = || heads.cell(&tenant, &id).unwrap();
+        let aside = cell().write().await.aside().await;
+        let eraser = cell().write().await;
+        assert!(eraser.after_asides().now_or_never().is_none());
+        drop(aside);
+        assert!(eraser.after_asides().now_or_never().is_some());
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     degradation::SIGNALS_VERSION,
+    enrich::Queued,
     facts::RULES_VERSION,
     index::TurnIndex,
     store::{Batch, Direction, StoreError, keys},
@@ -31,6 +32,8 @@ use crate::{
 const TURNS_PER_ENTRY: u64 = 512;
 /// The same for measuring: a turn that comes meanwhile waits for one at most.
 const MEASURED_PER_ENTRY: u64 = 64;
+/// Conversations whose entries are queued at once: they share the syncs of the disk.
+const QUEUED_AT_ONCE: usize = 64;
 /// How long a refill that the store did not take is put off.
 const REFILL_RETRY: Duration = Duration::from_secs(5);
 /// How often progress is told.
@@ -189,19 +192,8 @@ impl Engine {
         if stored == Some(RULES_VERSION) {
             return Ok(());
         }
-        let mut conversations = 0_u64;
-        for (tenant, id) in self.all_conversations()? {
-            let cell = self.heads.cell(&tenant, &id)?;
-            let writer = cell.write().await;
-            if cell.stored().is_none_or(|head| head.facts == 0) {
-                continue;
-            }
-            let mut batch = Batch::new();
-            let entry = OutboxEntry { tenant, owner: id, task: Task::Facts };
-            let queued = vec![self.enqueue(&mut batch, entry)?];
-            self.commit(writer, batch, queued, Publish::Nothing).await?;
-            conversations += 1;
-        }
+        let facts = |head: &Head| if head.facts > 0 { vec![Task::Facts] } else { Vec::new() };
+        let conversations = self.queue_each(&facts).await?;
         if conversations > 0 {
             tracing::warn!(conversations, "other rules: drawing the edges of facts again");
         }
@@ -222,19 +214,12 @@ impl Engine {
         if stored == Some(version) {
             return Ok(());
         }
-        let mut conversations = 0_u64;
-        // Without a detector those that there are are not shown.
-        let all = if version.is_some() { self.all_conversations()? } else { Vec::new() };
-        for (tenant, id) in all {
-            let cell = self.heads.cell(&tenant, &id)?;
-            let writer = cell.write().await;
-            let Some(head) = cell.stored().filter(|head| !head.deleted) else { continue };
+        let pins = |head: &Head| {
             let task = Task::Pins { from: 1, until: head.last_sequence };
-            let mut batch = Batch::new();
-            let queued = self.enqueue(&mut batch, OutboxEntry { tenant, owner: id, task })?;
-            self.commit(writer, batch, vec![queued], Publish::Nothing).await?;
-            conversations += 1;
-        }
+            if head.deleted { Vec::new() } else { vec![task] }
+        };
+        // Without a detector those that there are are not shown.
+        let conversations = if version.is_some() { self.queue_each(&pins).await? } else { 0 };
         if conversations > 0 {
             tracing::warn!(conversations, "another detector: drawing the pins again");
         }
@@ -285,26 +270,54 @@ impl Engine {
         per_entry: u64,
         task: &(dyn Fn(Sequence, Sequence) -> Task + Send + Sync),
     ) -> Result<u64, EngineError> {
-        let mut turns = 0;
-        for (tenant, id) in self.all_conversations()? {
-            let cell = self.heads.cell(&tenant, &id)?;
-            // A writer's right, so that no append slips its entry in between.
-            let writer = cell.write().await;
-            let Some(head) = cell.stored() else { continue };
-            let mut batch = Batch::new();
-            let mut queued = Vec::new();
+        let of_turns = |head: &Head| {
+            let mut tasks = Vec::new();
             let mut from = head.own_from();
             while from <= head.last_sequence {
                 let until = head.last_sequence.min(from + per_entry - 1);
-                let (tenant, owner) = (tenant.clone(), id.clone());
-                let entry = OutboxEntry { tenant, owner, task: task(from, until) };
-                queued.push(self.enqueue(&mut batch, entry)?);
-                turns += until + 1 - from;
+                tasks.push(task(from, until));
                 from = until + 1;
             }
-            if !batch.is_empty() {
-                self.commit(writer, batch, queued, Publish::Nothing).await?;
-            }
+            tasks
+        };
+        self.queue_each(&of_turns).await
+    }
+
+    /// Queues tasks for every conversation of every tenant, many side by side. Returns how
+    /// many turns they stand for; what is not of turns counts as one.
+    async fn queue_each(
+        &self,
+        tasks: &(dyn Fn(&Head) -> Vec<Task> + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        let mut of_each = stream::iter(self.all_conversations()?)
+            .map(|(tenant, id)| self.queue_of(tenant, id, tasks))
+            .buffer_unordered(QUEUED_AT_ONCE);
+        let mut turns = 0;
+        while let Some(queued) = of_each.next().await {
+            turns += queued?;
+        }
+        Ok(turns)
+    }
+
+    async fn queue_of(
+        &self,
+        tenant: TenantId,
+        owner: ConversationId,
+        tasks: &(dyn Fn(&Head) -> Vec<Task> + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        let cell = self.heads.cell(&tenant, &owner)?;
+        // A writer's right, so that no append slips its entry in between.
+        let writer = cell.write().await;
+        let Some(head) = cell.stored() else { return Ok(0) };
+        let mut batch = Batch::new();
+        let mut entries = Vec::new();
+        for task in tasks(&head) {
+            let entry = OutboxEntry { tenant: tenant.clone(), owner: owner.clone(), task };
+            entries.push(self.enqueue(&mut batch, entry)?);
+        }
+        let turns: u64 = entries.iter().map(Queued::turns).sum();
+        if !batch.is_empty() {
+            self.commit(writer, batch, entries, Publish::Nothing).await?;
         }
         Ok(turns)
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, scopes::Scope};
 use crate::{
     index::Branch,
     turn::{ConversationId, Sequence, TenantId},
 };
 
-/// How long who reads what was measured waits for what is being measured; that takes
-/// milliseconds.
+/// How long who reads what was measured waits for what is being measured: that takes
+/// milliseconds, and longer only beside an import.
 pub(super) const MEASURE_WAIT: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -69,10 +69,37 @@ impl Engine {
         self.wait_indexed(tenant, id, last).await
     }
 
+    /// Returns when every turn up to `sequence` was measured, at least by an earlier
+    /// version. The caller bounds the wait.
+    ///
+    /// # Errors
+    /// `NotFound` when the conversation is deleted meanwhile; `Store`.
+    pub(super) async fn wait_followed(
+        &self,
+        scope: &Scope,
+        sequence: Sequence,
+    ) -> Result<(), EngineError> {
+        if !self.degradation {
+            return Ok(());
+        }
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        self.outbox
+            .wait_until(|| match cell.head() {
+                Ok(head) => self.followed_sequence(&cell, &head) >= sequence,
+                Err(_) => true,
+            })
+            .await;
+        cell.head().map(|_| ())
+    }
+
     /// Returns when no turn of a branch is being measured: every turn that is
     /// searchable now was measured then, at least by an earlier version. Or when the
     /// time is over.
     pub(super) async fn wait_measured(&self, branch: &Branch, at_most: Duration) {
+        // Entries are ended by what measures, also where it is switched off.
+        if !self.degradation {
+            return;
+        }
         let measures = |owner: &ConversationId| self.outbox.is_measuring(&branch.tenant, owner);
         let is_done = || !branch.segments.iter().any(|of| measures(&of.conversation));
         // That it took too long is no failure: what is measured says how far it is.

@@ -123,14 +123,17 @@ impl Deriver {
         let mut measured = None;
         if let Some((from, until)) = whole.measured() {
             let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
-            batch = engine.measure_turns(tenant, owner, from, until)?;
-            measured = Some((engine, from));
+            let signals;
+            (batch, signals) = engine.measure_turns(tenant, owner, from, until)?;
+            measured = Some((engine, from, signals));
         }
         covered.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
         self.store.commit(batch).await?;
-        // Nobody has looked at turns that are new.
-        let is_new = matches!(whole.entry.task, Task::Derive { .. });
-        if let Some((engine, from)) = measured.filter(|_| !is_new) {
+        let Some((engine, from, signals)) = measured else { return Ok(()) };
+        // Nobody has looked at turns that are new, and none of them was counted.
+        if matches!(whole.entry.task, Task::Derive { .. }) {
+            signals.iter().for_each(|signals| engine.tally().turn(tenant, signals));
+        } else {
             engine.measured_again(tenant, owner, from);
         }
         Ok(())

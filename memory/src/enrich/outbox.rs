@@ -5,7 +5,8 @@
 //! Invariants: removals are taken before derivations, which read the turns anew
 //! and so cannot bring back what was removed; tenants take turns, so that one
 //! tenant's import does not hold up another's chat; measuring again comes after
-//! everything else; an entry is open until it has left the store. Its turns are
+//! everything else, and after what came before it in its conversation, but under steady
+//! traffic it comes too; an entry is open until it has left the store. Its turns are
 //! searchable before that, as soon as they are derived and indexed: after a crash in
 //! between they wait once more, and are derived and measured again.
 
@@ -16,6 +17,11 @@ use tokio::sync::Notify;
 
 use super::queued::{Open, Queued};
 use crate::turn::{ConversationId, Sequence, TenantId};
+
+/// Rounds after which one entry is taken that otherwise comes after everything else.
+const LATE_AFTER: u32 = 16;
+/// Such entries that are looked at for it: most of them may have to wait.
+const LATE_LOOKS: usize = 64;
 
 #[derive(Default)]
 struct State {
@@ -28,8 +34,10 @@ struct State {
     order: VecDeque<TenantId>,
     queues: HashMap<TenantId, VecDeque<Queued>>,
     removals: VecDeque<Queued>,
-    /// What is taken when nothing else waits.
+    /// What is taken when nothing else waits, and one after [`LATE_AFTER`] rounds.
     late: VecDeque<Queued>,
+    /// Rounds since the last of them.
+    rounds: u32,
     /// Conversations with entries that are not done yet.
     open: HashMap<(TenantId, ConversationId), Open>,
 }
@@ -100,7 +108,10 @@ impl Outbox {
             }
             state.queue_of(&queued).push_front(queued);
         }
+        drop(state);
         self.arrived.notify_one();
+        // What failed to be measured is not being measured any more.
+        self.done.notify_waiters();
     }
 
     /// Puts derivations back that cannot be done, behind all others.
@@ -164,6 +175,16 @@ impl Outbox {
         owner: &ConversationId,
     ) -> Option<Sequence> {
         self.of(tenant, owner, |open| open.unmeasured.first().map(|(from, _)| *from))
+    }
+
+    /// First sequence of a conversation's own turns that health does not know; those that
+    /// are measured again it knows as they were.
+    pub(crate) fn first_unfollowed(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+    ) -> Option<Sequence> {
+        self.of(tenant, owner, |open| open.unfollowed.first().map(|(from, _)| *from))
     }
 
     /// Whether turns that a conversation stores are being measured.
@@ -263,144 +284,31 @@ impl State {
                 self.order.push_back(tenant);
             }
         }
-        if taken.is_empty() {
+        self.rounds += 1;
+        let looks = if taken.is_empty() { self.late.len() } else { LATE_LOOKS };
+        if taken.is_empty() || self.rounds >= LATE_AFTER {
             // One at a time: what comes meanwhile does not wait for more.
-            taken.extend(self.late.pop_front());
+            taken.extend(self.take_late(looks));
+            self.rounds = 0;
         }
         taken
+    }
+
+    /// The first late entry, of so many, before which nothing of its conversation is
+    /// open: it looks at what those draw.
+    fn take_late(&mut self, looks: usize) -> Option<Queued> {
+        for _ in 0..looks.min(self.late.len()) {
+            let queued = self.late.pop_front()?;
+            let open = self.open.get(&queued.conversation());
+            if open.is_none_or(|open| open.ids.first() == Some(&queued.id)) {
+                return Some(queued);
+            }
+            self.late.push_back(queued);
+        }
+        None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::records::{OutboxEntry, Task};
-
-    fn derive(id: u64, tenant: &str, owner: &str, from: u64, until: u64) -> Queued {
-        Queued {
-            id,
-            entry: OutboxEntry {
-                tenant: TenantId::new(tenant).unwrap(),
-                owner: ConversationId::new(owner).unwrap(),
-                task: Task::Derive { from, until },
-            },
-        }
-    }
-
-    fn ids(entries: &[Queued]) -> Vec<u64> {
-        entries.iter().map(|queued| queued.id).collect()
-    }
-
-    #[tokio::test]
-    async fn tenants_take_turns_and_a_conversation_stays_in_order() {
-        let outbox = Outbox::default();
-        for id in 0..6 {
-            outbox.push(derive(id, "bulk", "c", id * 10 + 1, id * 10 + 10));
-        }
-        outbox.push(derive(6, "chat", "c", 1, 1));
-        let first = outbox.take(20).await;
-        assert_eq!(ids(&first), [0, 6, 1]);
-        assert_eq!(ids(&outbox.take(20).await), [2, 3]);
-        outbox.put_back(first);
-        assert_eq!(ids(&outbox.take(11).await), [0, 6], "what was put back leads its tenant");
-    }
-
-    #[tokio::test]
-    async fn a_conversation_is_searchable_up_to_what_waits() {
-        let outbox = Outbox::default();
-        let (a, b) = (derive(0, "t", "c", 1, 4), derive(1, "t", "c", 5, 5));
-        outbox.resume(vec![a.clone(), b.clone()]);
-        let first = || outbox.first_waiting(&a.entry.tenant, &a.entry.owner);
-        assert_eq!((first(), outbox.backlog(), outbox.draw_id()), (Some(1), 5, 2));
-        outbox.finish(std::slice::from_ref(&a));
-        assert_eq!((first(), outbox.backlog()), (Some(5), 1));
-        let waiting = outbox.wait_for(&b);
-        outbox.finish(std::slice::from_ref(&b));
-        waiting.await;
-        assert_eq!((first(), outbox.backlog()), (None, 0));
-    }
-
-    #[tokio::test]
-    async fn a_rebuild_takes_no_room_from_appends() {
-        let outbox = Outbox::default();
-        let mut again = derive(0, "t", "c", 1, 512);
-        again.entry.task = Task::Rebuild { from: 1, until: 512 };
-        let newer = derive(1, "t", "c", 513, 514);
-        outbox.resume(vec![again.clone(), newer.clone()]);
-        assert_eq!((outbox.backlog(), outbox.appended()), (514, 2));
-        outbox.finish(&[again, newer]);
-        assert_eq!((outbox.backlog(), outbox.appended()), (0, 0));
-    }
-
-    #[tokio::test]
-    async fn turns_are_searchable_before_they_are_measured() {
-        let outbox = Outbox::default();
-        let entry = derive(0, "t", "c", 5, 6);
-        let (tenant, owner) = (&entry.entry.tenant, &entry.entry.owner);
-        let state = || {
-            let (waits, unmeasured) =
-                (outbox.first_waiting(tenant, owner), outbox.first_unmeasured(tenant, owner));
-            (waits, unmeasured, outbox.is_measuring(tenant, owner), outbox.backlog())
-        };
-        outbox.push(entry.clone());
-        assert_eq!(state(), (Some(5), Some(5), false, 2));
-        for _ in 0..2 {
-            // Once more when measuring failed and everything is done again.
-            outbox.searchable(std::slice::from_ref(&entry));
-            assert_eq!(state(), (None, Some(5), true, 0));
-        }
-        assert!(!outbox.is_idle(), "it has not left the store");
-        outbox.finish(std::slice::from_ref(&entry));
-        assert_eq!(state(), (None, None, false, 0));
-        assert!(outbox.is_idle());
-    }
-
-    #[tokio::test]
-    async fn measuring_again_comes_after_everything_else_and_holds_nothing_up() {
-        let outbox = Outbox::default();
-        let again = |id| {
-            let mut again = derive(id, "t", "c", 1, 64);
-            again.entry.task = Task::Measure { from: 1, until: 64 };
-            again
-        };
-        outbox.resume(vec![again(0), again(1), derive(2, "t", "c", 65, 65)]);
-        let first = again(0);
-        let (tenant, owner) = (&first.entry.tenant, &first.entry.owner);
-        assert_eq!((outbox.backlog(), outbox.appended()), (1, 1));
-        assert_eq!(outbox.first_waiting(tenant, owner), Some(65));
-        assert_eq!(outbox.first_unmeasured(tenant, owner), Some(1));
-        assert_eq!(ids(&outbox.take(100).await), [2]);
-        assert_eq!(ids(&outbox.take(100).await), [0], "one at a time");
-        outbox.put_back(vec![again(0)]);
-        outbox.push(derive(3, "t", "c", 66, 66));
-        assert_eq!(ids(&outbox.take(100).await), [3]);
-        assert_eq!(ids(&outbox.take(100).await), [0]);
-    }
-
-    #[tokio::test]
-    async fn a_rebuild_behind_newer_turns_counts_from_its_first() {
-        let outbox = Outbox::default();
-        let newer = derive(0, "t", "c", 600, 601);
-        outbox.push(newer.clone());
-        outbox.push(derive(1, "t", "c", 1, 512));
-        let first = outbox.first_waiting(&newer.entry.tenant, &newer.entry.owner);
-        assert_eq!(first, Some(1));
-    }
-
-    #[tokio::test]
-    async fn removals_pass_by_what_cannot_be_derived() {
-        let outbox = Outbox::default();
-        let stuck = derive(0, "t", "c", 1, 30);
-        let mut removal = derive(2, "t", "c", 0, 0);
-        removal.entry.task = Task::Forget { sequences: vec![3] };
-        outbox.push(stuck);
-        outbox.push(derive(1, "t", "d", 1, 1));
-        assert_eq!(ids(&outbox.take(20).await), [0]);
-        outbox.push(removal);
-        outbox.put_back(vec![derive(0, "t", "c", 1, 30)]);
-        let taken = outbox.take(31).await;
-        assert_eq!(ids(&taken), [2, 0]);
-        outbox.put_behind(taken.into_iter().skip(1).collect());
-        assert_eq!(ids(&outbox.take(20).await), [1, 0], "others first");
-    }
-}
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -54,7 +54,7 @@ impl Queued {
         !matches!(self.entry.task, Task::Drop { .. } | Task::Items { .. } | Task::Measure { .. })
     }
 
-    /// It is taken when nothing else waits.
+    /// It is taken when nothing else waits, and now and then beside what does.
     pub(super) fn is_late(&self) -> bool {
         matches!(self.entry.task, Task::Measure { .. })
     }
@@ -73,6 +73,12 @@ impl Queued {
             | Task::Pins { .. }
             | Task::Items { .. } => None,
         }
+    }
+
+    /// The first turn that health does not know before it is done. What is measured again
+    /// is looked at again when it is: health does not wait for it.
+    pub(super) fn holds_up_health(&self) -> Option<Sequence> {
+        self.measured().filter(|_| !self.is_late()).map(|(from, _)| from)
     }
 
     /// The first sequence that is not searchable before it is derived. Removals hold
@@ -101,6 +107,8 @@ pub(super) struct Open {
     pub(super) unsearchable: BTreeSet<(Sequence, u64)>,
     /// Those whose turns are not measured, by the first of them.
     pub(super) unmeasured: BTreeSet<(Sequence, u64)>,
+    /// Those of them that health waits for.
+    pub(super) unfollowed: BTreeSet<(Sequence, u64)>,
     /// Those that are derived and being measured.
     pub(super) measuring: BTreeSet<u64>,
 }
@@ -110,6 +118,7 @@ impl Open {
         self.ids.insert(queued.id);
         self.unsearchable.extend(queued.holds_up().map(|from| (from, queued.id)));
         self.unmeasured.extend(queued.measured().map(|(from, _)| (from, queued.id)));
+        self.unfollowed.extend(queued.holds_up_health().map(|from| (from, queued.id)));
     }
 
     /// Whether it was counted as waiting until now.
@@ -125,6 +134,9 @@ impl Open {
         self.measuring.remove(&queued.id);
         if let Some((from, _)) = queued.measured() {
             self.unmeasured.remove(&(from, queued.id));
+        }
+        if let Some(from) = queued.holds_up_health() {
+            self.unfollowed.remove(&(from, queued.id));
         }
         if let Some(from) = queued.holds_up() {
             self.unsearchable.remove(&(from, queued.id));

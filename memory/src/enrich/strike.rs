@@ -1,8 +1,8 @@
 //! Taking what erased turns left behind in the records of others.
 //!
-//! Invariant: no event, signal or probe names an erased turn, and no reason quotes
-//! one. The words before a turn may have gone into the reason of its edges, so that
-//! the reasons of its neighbour go too.
+//! Invariant: no event, signal or probe that can be read names an erased turn, and no
+//! reason quotes one. The words before a turn may have gone into the reason of its edges,
+//! so that the reasons of its neighbour go too.
 
 use std::ops::ControlFlow;
 
@@ -125,7 +125,8 @@ pub(crate) fn strike_degradation(
 }
 
 /// What was measured of later turns must not name an erased one as its cause. What
-/// another version measured cannot be read, and is measured again anyhow.
+/// another version measured cannot be read and holds no words: it stays, since it may
+/// have been measured again by the time that this is written.
 fn strike_signals(
     store: &Store,
     batch: &mut Batch,
@@ -139,13 +140,13 @@ fn strike_signals(
     let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
     let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        if key.last_chunk().is_some_and(|be| is_erased(Sequence::from_be_bytes(*be))) {
+            batch.delete(key.to_vec());
+            return ControlFlow::Continue(());
+        }
         let read = decode_of::<TurnSignals>(key, &value, SIGNALS_VERSION);
         let struck = read.and_then(|signals| {
-            let kept = signals.filter(|signals| !is_erased(signals.sequence));
-            let Some(mut signals) = kept else {
-                batch.delete(key.to_vec());
-                return Ok(());
-            };
+            let Some(mut signals) = signals else { return Ok(()) };
             if signals.strike(&is_erased) {
                 batch.put(key.to_vec(), encode(&signals)?);
             }
@@ -231,7 +232,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::staleness::{Edge, EdgeKind};
+    use crate::{
+        staleness::{Edge, EdgeKind},
+        store::{StoreKind, StoreOptions},
+    };
 
     fn record(sequence: Sequence, earlier: Sequence) -> TurnEvents {
         let edge = Edge {
@@ -263,5 +267,24 @@ mod tests {
                 assert_eq!(edge.reason, reason, "{erased:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_another_version_measured_goes_with_its_own_turn_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreOptions::new(StoreKind::Sled, dir.path())).unwrap();
+        let (tenant, id) = (TenantId::new("t").unwrap(), ConversationId::new("c").unwrap());
+        let key = |at| keys::at_sequence(&tenant, &id, Kind::Signals, at);
+        let mut batch = Batch::new();
+        for at in [3, 5] {
+            // Version of records, version of signals, other fields.
+            batch.put(key(at), vec![1, 99, 7]);
+        }
+        store.commit(batch).await.unwrap();
+        let mut batch = Batch::new();
+        strike_signals(&store, &mut batch, &tenant, &id, &[3]).unwrap();
+        store.commit(batch).await.unwrap();
+        let is_there = |at| store.get(&key(at)).unwrap().is_some();
+        assert_eq!((is_there(3), is_there(5)), (false, true));
     }
 }

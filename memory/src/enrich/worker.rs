@@ -3,15 +3,18 @@
 //!
 //! Conversations are derived side by side, so that texts of many requests share
 //! batches and commits; the entries of one conversation stay in order, and what
-//! removes stands alone. Turns are measured when all that were derived beside them are
-//! searchable: nobody waits for that. What fails is tried again with a growing delay:
+//! removes stands alone. Turns are measured once they are searchable, whenever no other
+//! conversation has just been derived. What fails is tried again with a growing delay:
 //! nothing is skipped, a model or an index that is down holds up enrichment, never an
 //! append, and a text that the embedder fails on holds up its own conversation,
 //! never others.
 
-use std::{io, iter::Peekable, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, iter::Peekable, sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream};
+use futures::{
+    StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 use super::{Deriver, Outbox, Queued};
@@ -129,27 +132,8 @@ async fn run(
     let mut taken = taken.into_iter().peekable();
     while round.error.is_none() && taken.peek().is_some() {
         let stage = next_stage(&mut taken, &mut round.held);
-        let mut groups = stream::iter(stage)
-            .map(|of_conversation| run_in_order(deriver, outbox, of_conversation))
-            .buffer_unordered(SIDE_BY_SIDE);
-        let mut derived = Vec::new();
-        let closes = loop {
-            let group = tokio::select! {
-                biased;
-                _ = closing.wait_for(|closing| *closing) => break true,
-                group = groups.next() => group,
-            };
-            let Some(mut group) = group else { break false };
-            derived.append(&mut group.derived);
-            round.add(group);
-        };
-        drop(groups);
-        let mut ends = stream::iter(derived)
-            .map(|joined| end(deriver, outbox, joined))
-            .buffer_unordered(SIDE_BY_SIDE);
-        while let Some(ended) = ends.next().await {
-            round.add(ended);
-        }
+        let (done, closes) = run_stage(deriver, outbox, stage, closing).await;
+        round.add(done);
         if closes {
             return None;
         }
@@ -157,6 +141,56 @@ async fn run(
     round.left.extend(taken);
     round.left.sort_by_key(|queued| queued.id);
     Some(round)
+}
+
+/// Does the conversations of a stage side by side, and measures what they have derived
+/// while no other is through: one at a time, since measuring computes on this thread,
+/// and all that is left side by side in the end. The second value says whether `closing`
+/// turned true.
+async fn run_stage(
+    deriver: &Deriver,
+    outbox: &Outbox,
+    stage: Vec<Vec<Queued>>,
+    closing: &mut watch::Receiver<bool>,
+) -> (Round, bool) {
+    let mut round = Round::default();
+    let groups = stream::iter(stage)
+        .map(|of_conversation| run_in_order(deriver, outbox, of_conversation))
+        .buffer_unordered(SIDE_BY_SIDE);
+    let mut groups = Some(groups);
+    let mut waiting: VecDeque<Joined> = VecDeque::new();
+    let mut ends = FuturesUnordered::new();
+    let mut closes = false;
+    loop {
+        let at_once = if groups.is_some() { 1 } else { SIDE_BY_SIDE };
+        while ends.len() < at_once
+            && let Some(joined) = waiting.pop_front()
+        {
+            ends.push(end(deriver, outbox, joined));
+        }
+        let Some(deriving) = groups.as_mut() else {
+            let Some(ended) = ends.next().await else { break };
+            round.add(ended);
+            continue;
+        };
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => {
+                closes = true;
+                groups = None;
+            }
+            group = deriving.next() => {
+                if let Some(mut group) = group {
+                    waiting.extend(std::mem::take(&mut group.derived));
+                    round.add(group);
+                } else {
+                    groups = None;
+                }
+            }
+            Some(ended) = ends.next(), if !ends.is_empty() => round.add(ended),
+        }
+    }
+    (round, closes)
 }
 
 /// The entries up to the next removal, or that removal, by conversation. Those of a

@@ -66,8 +66,23 @@ async fn records_and_outcomes_survive_a_restart_and_a_rebuild() {
 
     let world = world.reopen().await;
     assert_eq!(known(&world, &c).await.turns, before.turns);
+    assert_eq!(world.engine.tally().totals().tenants.len(), 0);
     world.engine.rebuild(&|_, _| {}).await.expect("rebuilt");
     assert_eq!(known(&world, &c).await.turns, before.turns);
+    assert_eq!(world.engine.tally().totals().tenants.len(), 0, "counted before the restart");
+}
+
+#[tokio::test]
+async fn a_turn_that_is_measured_again_counts_once() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    world.drain().await;
+    let counted = || world.engine.tally().totals().tenants[&tenant()].turns;
+    let before = counted();
+    assert!(before.iter().any(|found| found.present > 0), "{before:?}");
+    world.engine.rebuild(&|_, _| {}).await.expect("rebuilt");
+    assert_eq!(counted(), before);
 }
 
 #[tokio::test]
@@ -148,6 +163,42 @@ async fn what_was_searchable_before_a_crash_is_measured_after_it() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_measured_while_another_is_derived() {
+    let world = World::new().await;
+    let (slow, quick) = (world.create("slow").await, world.create("quick").await);
+    // Both wait for the index, so that they are taken together.
+    world.controls.index_down.store(true, Ordering::SeqCst);
+    world.say(&slow, &["alpha"]).await;
+    world.say(&quick, &["beta"]).await;
+    let world = world.reopen().await;
+    *world.controls.index_holds.lock().expect("sound") = slow.to_string();
+    world.controls.index_down.store(false, Ordering::SeqCst);
+    world.settle(&quick).await;
+    within("turns to be measured", async {
+        while known(&world, &quick).await.measured_until < 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(known(&world, &slow).await.measured_until, 0);
+    world.controls.index_holds.lock().expect("sound").clear();
+    world.drain().await;
+    assert_eq!(known(&world, &slow).await.measured_until, 1);
+}
+
+#[tokio::test]
+async fn who_asks_for_a_revision_gets_its_turns_measured() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    for last in 1..=20 {
+        let min_revision = world.say(&c, &["alpha"]).await.revision;
+        let request = DegradationRequest { min_revision, ..all_turns() };
+        let read = within("a revision", world.engine.degradation(&tenant(), &c, request)).await;
+        assert_eq!(read.expect("read").measured_until, last);
+    }
+}
+
+#[tokio::test]
 async fn what_another_version_measured_is_left_out_and_measured_again() {
     let world = World::new().await;
     let c = world.create("c").await;
@@ -169,6 +220,27 @@ async fn what_another_version_measured_is_left_out_and_measured_again() {
     let world = world.reopen().await;
     world.drain().await;
     assert_eq!(known(&world, &c).await.turns, before.turns);
+}
+
+#[tokio::test]
+async fn health_goes_on_while_turns_are_measured_again() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    talk(&world, &c).await;
+    world.drain().await;
+    let before = world.engine.health(&tenant(), &c).await.expect("read");
+    assert!(before.score < 1.0 && before.as_of == 5, "{before:?}");
+    // Measuring again waits for a turn that cannot be indexed.
+    world.controls.index_down.store(true, Ordering::SeqCst);
+    world.say(&c, &["and now?"]).await;
+    world.controls.detector.fetch_add(1, Ordering::SeqCst);
+    let world = world.reopen().await;
+    assert_eq!(known(&world, &c).await.measured_until, 0);
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read"), before);
+    world.controls.index_down.store(false, Ordering::SeqCst);
+    world.drain().await;
+    assert_eq!(known(&world, &c).await.measured_until, 6);
+    assert_eq!(world.engine.health(&tenant(), &c).await.expect("read").as_of, 6);
 }
 
 /// The assistant asks for what is pinned, before another pin takes its place.

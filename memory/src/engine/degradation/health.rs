@@ -155,15 +155,20 @@ impl Engine {
 
     /// How a conversation is by what is recorded now.
     pub(in crate::engine) async fn health_of(&self, scope: &Scope) -> Result<Health, EngineError> {
-        let measured = self.measured(scope)?;
+        let until = self.followed(scope)?;
         let followed = self.healths.of(&scope.branch);
         let fold = Arc::clone(&followed.fold).lock_owned().await;
-        if measured.saturating_sub(fold.until) <= READ_INLINE {
-            return followed.health(&self.store, fold, measured);
+        if until.saturating_sub(fold.until) <= READ_INLINE {
+            return followed.health(&self.store, fold, until);
         }
         let store = Arc::clone(&self.store);
-        let read = move || followed.health(&store, fold, measured);
+        let read = move || followed.health(&store, fold, until);
         tokio::task::spawn_blocking(read).await.map_err(|_| EngineError::Closed)?
+    }
+
+    fn followed(&self, scope: &Scope) -> Result<Sequence, EngineError> {
+        let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
+        Ok(self.followed_sequence(&cell, &scope.head))
     }
 
     /// Whether a window is to restate pins.
@@ -256,7 +261,7 @@ impl HealthWatch {
             let engine = Arc::clone(self.watched.engine());
             let cell = engine.heads.cell(&self.tenant, &self.id)?;
             let Ok(scope) = engine.scope(&self.tenant, &self.id) else { return Ok(None) };
-            let measured = engine.measured(&scope)?;
+            let followed = engine.followed_sequence(&cell, &scope.head);
             engine.recorder.flush_of(&self.tenant, &self.id).await;
             let health = engine.health_of(&scope).await?;
             drop(scope);
@@ -264,7 +269,7 @@ impl HealthWatch {
                 self.sent = Some(health.clone());
                 return Ok(Some(health));
             }
-            if !self.watched.beyond(&cell, measured, Engine::measured_sequence).await? {
+            if !self.watched.beyond(&cell, followed, Engine::followed_sequence).await? {
                 return Ok(None);
             }
         }

@@ -48,8 +48,8 @@ struct State {
     /// Items of the windows in the queue.
     items: usize,
     counts: RecordCounts,
-    /// Conversations of the windows that are being written.
-    writing: Vec<(TenantId, ConversationId)>,
+    /// The windows that are being written: of which conversation, and when built.
+    writing: Vec<(TenantId, ConversationId, Timestamp)>,
     /// Rounds of writing that have begun, and those that are through.
     begun: u64,
     through: u64,
@@ -91,7 +91,8 @@ impl Recorder {
         self.state.lock().counts
     }
 
-    /// Returns when what was noted and counted before is written, of all tenants.
+    /// Returns when what was noted and counted before is written, of all tenants, but for
+    /// what waits behind a writer that is busy.
     pub(in crate::engine) async fn flush(&self) {
         // A round that is under way may have begun before.
         let until = self.state.lock().begun + 1;
@@ -101,17 +102,27 @@ impl Recorder {
     /// Returns when the windows of a conversation that were noted before are written;
     /// at once where none waits.
     pub(in crate::engine) async fn flush_of(&self, tenant: &TenantId, id: &ConversationId) {
-        let until = {
-            let state = self.state.lock();
-            if state.queue.iter().any(|built| built.is_of(tenant, id)) {
-                state.begun + 1
-            } else if state.writing.iter().any(|(of, one)| (of, one) == (tenant, id)) {
-                state.begun
-            } else {
-                return;
-            }
-        };
-        self.wait_through(until).await;
+        let newest = self.state.lock().newest;
+        // Again where they were put back.
+        while let Some(round) = self.round_of(tenant, id, newest) {
+            self.wait_through(round).await;
+        }
+    }
+
+    /// The round in which the windows of a conversation up to the time `newest` are
+    /// written; nothing if none waits.
+    fn round_of(&self, tenant: &TenantId, id: &ConversationId, newest: Timestamp) -> Option<u64> {
+        let state = self.state.lock();
+        if state.ended {
+            return None;
+        }
+        let waits = |built: &Built| built.is_of(tenant, id) && built.facts.built_at <= newest;
+        if state.queue.iter().any(waits) {
+            return Some(state.begun + 1);
+        }
+        let mut writing = state.writing.iter();
+        let is_written = writing.any(|(of, one, at)| (of, one) == (tenant, id) && *at <= newest);
+        is_written.then_some(state.begun)
     }
 
     async fn wait_through(&self, round: u64) {
@@ -148,9 +159,27 @@ impl Recorder {
         let taken: Vec<Built> = state.queue.drain(..).collect();
         state.items = 0;
         state.begun += 1;
-        let of = |built: &Built| (built.tenant.clone(), built.id.clone());
+        let of = |one: &Built| (one.tenant.clone(), one.id.clone(), one.facts.built_at);
         state.writing = taken.iter().map(of).collect();
         taken
+    }
+
+    /// Puts windows of a conversation back that could not be written now; what finds no
+    /// room is lost.
+    pub(super) fn put_back(&self, built: Vec<Built>) {
+        let mut state = self.state.lock();
+        // The newest first: they lose their place last.
+        for one in built.into_iter().rev() {
+            let items = state.items + one.window.items();
+            if state.queue.len() >= MAX_WAITING || items > MAX_WAITING_ITEMS {
+                state.counts.lost += 1;
+                continue;
+            }
+            state.items = items;
+            state.queue.push_front(one);
+        }
+        drop(state);
+        self.arrived.notify_one();
     }
 
     /// Counts windows that could not be written.
@@ -230,6 +259,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_back_is_waited_for_and_what_came_later_is_not() {
+        let recorder = Recorder::default();
+        recorder.note(built("a"));
+        let (tenant, id) = (built("a").tenant, built("a").id);
+        let mut waiting = Box::pin(recorder.flush_of(&tenant, &id));
+        assert!(!is_ready(&mut waiting));
+        recorder.put_back(recorder.take());
+        recorder.finish();
+        assert!(!is_ready(&mut waiting), "its writer was busy");
+        assert_eq!(recorder.take().len(), 1);
+        recorder.note(built("a"));
+        recorder.finish();
+        assert!(is_ready(&mut waiting));
+        assert_eq!(recorder.counts(), RecordCounts { taken: 2, lost: 0 });
+    }
+
+    #[test]
     fn a_full_queue_loses_and_counts() {
         let recorder = Recorder::default();
         for _ in 0..MAX_WAITING + 3 {
@@ -242,5 +288,9 @@ mod tests {
         assert!(times.windows(2).all(|two| two[0] < two[1]), "no two have the same time");
         recorder.lose(1);
         assert_eq!(recorder.counts(), RecordCounts { lost: 4, ..counts });
+        recorder.note(built("c"));
+        recorder.put_back(taken);
+        let counts = RecordCounts { taken: counts.taken + 1, lost: 5 };
+        assert_eq!(recorder.counts(), counts, "one has no place any more");
     }
 }

@@ -1,6 +1,6 @@
 //! Gives back what was measured of a conversation, turn by turn.
 
-use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use crate::{
     degradation::{Outcome, Probed, SIGNALS_VERSION, TurnSignals, WindowSignals},
@@ -23,7 +23,7 @@ pub struct DegradationRequest {
     pub after: Sequence,
     /// At most so many turns.
     pub limit: u64,
-    /// Wait until this revision is measured.
+    /// Wait until this revision is measured, at least by an earlier version.
     pub min_revision: u64,
 }
 
@@ -71,9 +71,12 @@ impl Engine {
         self.heads.cell(tenant, id)?.head()?;
         self.recorder.flush_of(tenant, id).await;
         let scope = self.scope(tenant, id)?;
-        let at_most = if request.min_revision > 0 { Duration::MAX } else { MEASURE_WAIT };
-        self.wait_measured(&scope.branch, at_most).await;
         let last = scope.head.last_sequence;
+        if request.min_revision > 0 {
+            self.wait_followed(&scope, last).await?;
+        } else {
+            self.wait_measured(&scope.branch, MEASURE_WAIT).await;
+        }
         let until = request.after.saturating_add(request.limit).min(last);
         let from = request.after.saturating_add(1);
         let mut turns: BTreeMap<Sequence, TurnDegradation> = BTreeMap::new();
@@ -105,7 +108,7 @@ impl Engine {
     }
 
     /// See [`DegradationOutcome::measured_until`].
-    pub(in crate::engine) fn measured(&self, scope: &Scope) -> Result<Sequence, StoreError> {
+    fn measured(&self, scope: &Scope) -> Result<Sequence, StoreError> {
         let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
         Ok(self.measured_sequence(&cell, &scope.head))
     }

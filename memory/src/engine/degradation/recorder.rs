@@ -29,6 +29,9 @@ use crate::{
 
 /// How long records are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(250);
+/// How long the records of a conversation wait for its writer, and those of all others
+/// with them; then they are put back.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Windows that are recorded of one turn, the newest.
 const WINDOWS_OF_TURN: usize = 16;
 
@@ -60,7 +63,9 @@ async fn record(
             () = gather(&recorder, &meter) => false,
         };
         let Some(engine) = engine.upgrade() else { return };
-        engine.write_records(recorder.take(), meter.take()).await;
+        // What is put back in the end would be lost.
+        let patience = if closes { Duration::MAX } else { PATIENCE };
+        engine.write_records(recorder.take(), meter.take(), patience).await;
         if closes {
             return;
         }
@@ -95,31 +100,46 @@ impl Engine {
         self.recorder.counts()
     }
 
-    /// Writes windows and amounts: those of one conversation together.
-    async fn write_records(&self, built: Vec<Built>, amounts: Waiting) {
+    /// Writes windows and amounts: those of one conversation together. What waits longer
+    /// than `patience` for the writer of its conversation is put back.
+    async fn write_records(&self, built: Vec<Built>, amounts: Waiting, patience: Duration) {
         let mut of_tenants: HashMap<TenantId, Usage> = HashMap::new();
         let mut records: HashMap<_, (Vec<Built>, Usage)> = HashMap::new();
         for ((tenant, id), amounts) in amounts {
-            of_tenants.entry(tenant.clone()).or_default().add(&amounts);
-            if let Some(id) = id {
-                records.entry((tenant, id)).or_default().1 = amounts;
+            match id {
+                Some(id) => records.entry((tenant, id)).or_default().1 = amounts,
+                None => of_tenants.entry(tenant).or_default().add(&amounts),
             }
         }
         for one in built {
             records.entry((one.tenant.clone(), one.id.clone())).or_default().0.push(one);
         }
         let writes = records.into_iter().map(async |((tenant, id), (built, amounts))| {
-            match self.write_records_of(&tenant, &id, &built, &amounts).await {
+            match self.write_records_of(&tenant, &id, &built, &amounts, patience).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.recorder.put_back(built);
+                    if amounts != Usage::default() {
+                        self.meter.put_back(&tenant, Some(&id), &amounts);
+                    }
+                    return None;
+                }
                 // Those of a conversation that has gone are not missed.
-                Ok(()) | Err(EngineError::NotFound { .. }) => {}
+                Err(EngineError::NotFound { .. }) => {}
                 Err(error) => {
                     let lost = built.len() as u64;
                     tracing::warn!(%error, conversation = %id, lost, "records are lost");
                     self.recorder.lose(lost);
                 }
             }
+            Some((tenant, amounts))
         });
-        join_all(writes).await;
+        // Counted for the tenant once: not while they are put back.
+        for (tenant, amounts) in join_all(writes).await.into_iter().flatten() {
+            if amounts != Usage::default() {
+                of_tenants.entry(tenant).or_default().add(&amounts);
+            }
+        }
         if let Err(error) = self.write_usage_of_tenants(&of_tenants).await {
             tracing::warn!(%error, "the usage of tenants waits");
             for (tenant, amounts) in &of_tenants {
@@ -129,14 +149,18 @@ impl Engine {
         self.recorder.finish();
     }
 
+    /// Writes what waits of a conversation; whether its writer came to an end in time.
     async fn write_records_of(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
         built: &[Built],
         amounts: &Usage,
-    ) -> Result<(), EngineError> {
-        let _aside = self.heads.cell(tenant, id)?.write().await.aside().await;
+        patience: Duration,
+    ) -> Result<bool, EngineError> {
+        let cell = self.heads.cell(tenant, id)?;
+        let aside = async { cell.write().await.aside().await };
+        let Ok(_aside) = tokio::time::timeout(patience, aside).await else { return Ok(false) };
         let scope = self.scope(tenant, id)?;
         let mut batch = Batch::new();
         if *amounts != Usage::default() {
@@ -155,14 +179,14 @@ impl Engine {
             *left -= 1;
         }
         if batch.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         // No window is made of records, so that none that is known is outdated.
         self.store.commit(batch).await?;
         if let Some(first) = built.iter().map(|one| one.facts.at).min() {
             self.healths.recorded(tenant, id, first);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn add_window(

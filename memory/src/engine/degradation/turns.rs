@@ -33,8 +33,8 @@ const TURNS_PER_STEP: u64 = 256;
 const MESSAGE_TOKENS: u64 = 4;
 
 impl Engine {
-    /// Measures turns that were scored: the records to write, none where measuring
-    /// is switched off. Reads texts: blocking.
+    /// Measures turns that were scored: the records to write, and what stands in them;
+    /// none where measuring is switched off. Reads texts: blocking.
     ///
     /// # Errors
     /// `Store`.
@@ -44,20 +44,24 @@ impl Engine {
         id: &ConversationId,
         from: Sequence,
         until: Sequence,
-    ) -> Result<Batch, EngineError> {
-        let mut batch = Batch::new();
+    ) -> Result<(Batch, Vec<TurnSignals>), EngineError> {
+        let (mut batch, mut measured) = (Batch::new(), Vec::new());
         if !self.degradation {
-            return Ok(batch);
+            return Ok((batch, measured));
         }
         let cell = self.heads.cell(tenant, id)?;
         let mut next = from;
         while next <= until {
             let last = until.min(next + TURNS_PER_STEP - 1);
             let Some(head) = cell.stored() else { break };
-            batch.append(self.measure(&cell, &head, next, last)?);
+            measured.extend(self.measure(&cell, &head, next, last)?);
             next = last + 1;
         }
-        Ok(batch)
+        for signals in &measured {
+            let key = keys::at_sequence(tenant, id, Kind::Signals, signals.sequence);
+            batch.put(key, encode(signals)?);
+        }
+        Ok((batch, measured))
     }
 
     /// What is measured of the turns of `owner` from a turn on was written anew: who
@@ -72,7 +76,7 @@ impl Engine {
         head: &Head,
         from: Sequence,
         until: Sequence,
-    ) -> Result<Batch, EngineError> {
+    ) -> Result<Vec<TurnSignals>, EngineError> {
         let branch = &cell.branch(head);
         let first = from.saturating_sub(MEMORY_TURNS as u64).max(1);
         let turns = self.said_turns(branch, first, until)?;
@@ -82,14 +86,14 @@ impl Engine {
         let timeline = ledger.covering(&self.store, until)?;
         let tokens = self.history_tokens(branch, until)?;
         let cosine = |a, b| self.cosine(branch, a, b);
-        let mut batch = Batch::new();
+        let mut measured = Vec::new();
         for (at, turn) in turns.iter().enumerate().filter(|(_, turn)| turn.sequence >= from) {
             let first = turn.sequence.saturating_sub(MEMORY_TURNS as u64);
             let first = turns.partition_point(|other| other.sequence < first);
             let earlier = turns.get(first..at).unwrap_or_default();
             let known = self.known_pins((cell, head), &facts, turn)?;
             let (history_tokens, stale_share) = history(&tokens, &timeline, turn.sequence);
-            let signals = TurnSignals {
+            measured.push(TurnSignals {
                 version: SIGNALS_VERSION,
                 sequence: turn.sequence,
                 role: turn.role,
@@ -100,13 +104,9 @@ impl Engine {
                 assistant_reasks: detect::reasks(turn, Known { earlier, pins: &known }),
                 assistant_contradicts: contradicts(turn, earlier, &known, &timeline),
                 instruction_broken: detect::instructions::breaks(turn, &known),
-            };
-            let (tenant, id) = (&branch.tenant, &branch.conversation);
-            self.tally.turn(tenant, &signals);
-            let key = keys::at_sequence(tenant, id, Kind::Signals, turn.sequence);
-            batch.put(key, encode(&signals)?);
+            });
         }
-        Ok(batch)
+        Ok(measured)
     }
 
     /// The turns of a range, forgotten ones left out.
