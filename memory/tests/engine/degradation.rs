@@ -1,7 +1,7 @@
 //! What is measured of conversations: it survives a restart, goes with what was
 //! erased, and is made anew with what is derived.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::fixture::*;
 use throughline_memory::{
@@ -357,7 +357,7 @@ async fn probed_at(world: &World, id: &ConversationId, at: Sequence) -> Vec<Prob
             if let Some(probes) = probes.filter(|probes| !probes.is_empty()) {
                 return probes;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
     .await
@@ -376,8 +376,17 @@ async fn a_probed_conversation_asks_its_own_windows_for_what_was_said() {
     world.say(&c, &["so be it"]).await;
     // Distances 2 and 3 are one point: the nearest fact is asked for.
     assert_eq!(probed_at(&world, &c, 4).await, [Probed { source: 2, recalled: true }]);
-    let probes = world.engine.tally().totals().tenants[&tenant()].probes;
-    assert_eq!((probes.measured, probes.present), (1, 1));
+    // Counted right after it was kept.
+    let counted = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            let probes = world.engine.tally().totals().tenants[&tenant()].probes;
+            if probes.measured > 0 {
+                return (probes.measured, probes.present);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert_eq!(counted.await, Ok((1, 1)));
     let request = CohortRequest { metric: CohortMetric::Recall, ..CohortRequest::default() };
     let cohort = world.engine.cohort_degradation(&tenant(), request).await.expect("measured");
     let by_distance = cohort.cohort.by_distance.iter();
@@ -415,7 +424,7 @@ async fn a_round_without_anything_to_ask_for_counts_as_one() {
     let round = async |at: Sequence| {
         within("a round of probes", async {
             while world.rounds(&c).last() != Some(&at) {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
         .await;
