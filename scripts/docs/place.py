@@ -15,6 +15,7 @@ TOOLS = ROOT / "target" / "docs-venv"
 TYPESCRIPT = ROOT / "clients" / "typescript"
 EXAMPLES = ROOT / "clients" / "examples"
 DATA = ROOT / "scripts" / "docs" / "data"
+CONSTRAINTS = [ROOT / "clients/python/constraints.txt", ROOT / "scripts/docs/constraints.txt"]
 ADDRESS = "127.0.0.1:7420"
 QUICKSTART = "cargo run -p throughline-client --example quickstart"
 
@@ -40,7 +41,7 @@ class Place:
                 (self.path / entry.name).symlink_to(entry)
         (self.path / ".bin").mkdir()
         (self.path / ".bin" / "throughline").symlink_to(binary())
-        self.means = self.commands()
+        self.addresses = {}
         self.env = self.environment()
         standins = self.start([sys.executable, str(ROOT / "scripts/docs/standins.py")])
         self.env["OPENAI_BASE_URL"] = f"http://{standins}/v1"
@@ -51,8 +52,8 @@ class Place:
         return Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
 
     @staticmethod
-    def commands():
-        """What the commands of a page stand for here: no second build, small data,
+    def commands(code):
+        """A script with what its commands stand for here: no second build, small data,
         short measurements."""
         built = binary().parent
         means = {
@@ -66,7 +67,9 @@ class Place:
         }
         if (built / "examples" / "quickstart").exists():
             means[QUICKSTART] = str(built / "examples" / "quickstart")
-        return means
+        for written, meant in means.items():
+            code = code.replace(written, meant)
+        return code
 
     def environment(self):
         """What the programs of a page find."""
@@ -83,6 +86,7 @@ class Place:
             "ZEP_API_KEY": "none",
             "MEM0_DIR": str(self.path / ".mem0"),
             "MEM0_TELEMETRY": "False",
+            "PIP_CONSTRAINT": " ".join(map(str, CONSTRAINTS)),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "NPM_CONFIG_AUDIT": "false",
             "NPM_CONFIG_FUND": "false",
@@ -109,20 +113,20 @@ class Place:
         with data of its own, or the upstream of the examples."""
         words = line.removesuffix("&").split()
         if words[0] == "python":
-            self.means[f"127.0.0.1:{words[-1]}"] = self.start([*words[:-1], "0"])
+            self.addresses[f"127.0.0.1:{words[-1]}"] = self.start([*words[:-1], "0"])
             return
         for port in re.findall(r"127\.0\.0\.1:\d+", line):
-            self.means.setdefault(port, free_address())
+            self.addresses.setdefault(port, free_address())
         flags = [self.here(word) for word in words[2:]]
         data = ["--data-dir", str(self.directory()), "--log", "warn"]
         server = str(self.path / ".bin" / "throughline")
         address = self.start([server, "serve", *flags, *data])
         self.env["THROUGHLINE_ADDRESS"] = address
-        self.means[ADDRESS] = address
+        self.addresses[ADDRESS] = address
 
     def here(self, code):
-        """Commands and addresses of a page, as they are here."""
-        for written, meant in self.means.items():
+        """Code with the addresses of what was started."""
+        for written, meant in self.addresses.items():
             code = code.replace(written, meant)
         return code
 
