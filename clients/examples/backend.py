@@ -1,5 +1,6 @@
 """A chat backend with memory, in FastAPI.
 
+    python clients/examples/run.py        # with all that it needs; or alone:
     uvicorn --app-dir clients/examples backend:app --port 8000
     curl -N localhost:8000/chat/trip -H 'content-type: application/json' \
         -d '{"text": "I am allergic to nuts."}'

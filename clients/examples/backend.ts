@@ -1,5 +1,6 @@
 /** A chat backend with memory, on Node's own HTTP server.
  *
+ *     python clients/examples/run.py typescript  # with all that it needs; or alone:
  *     npm --prefix clients/typescript run example
  *     curl -N localhost:8000/chat/trip -d '{"text": "I am allergic to nuts."}'
  *

@@ -92,8 +92,8 @@ class Upstream(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port):
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, port, handler):
+        super().__init__(("127.0.0.1", port), handler)
         self.requests = deque(maxlen=100)
 
 
@@ -109,8 +109,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, list(self.server.requests) if asked else {"data": [{"id": MODEL}]})
 
     def do_POST(self):
+        """What the body asks for."""
+        self.respond(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def respond(self, request):
         """A chat completion."""
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if request.get("model") != MODEL:
             self.send(404, {"error": {"message": f"the only model is {MODEL}"}})
             return
@@ -147,8 +150,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(encoded)
 
 
-if __name__ == "__main__":
-    upstream = Upstream(int(sys.argv[1]) if len(sys.argv) > 1 else 8080)
+def serve(port, handler=Handler):
+    """Answers until it is stopped."""
+    upstream = Upstream(port, handler)
     print(f"listening on 127.0.0.1:{upstream.server_address[1]}", flush=True)
     with suppress(KeyboardInterrupt):
         upstream.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]) if len(sys.argv) > 1 else 8080)

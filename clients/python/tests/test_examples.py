@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,10 +72,29 @@ def test_the_session_answers_from_a_smaller_window() -> None:
         env={**os.environ, "THROUGHLINE_BIN": binary()},
     )
     assert done.returncode == 0, done.stderr
-    remembered = [line for line in done.stdout.splitlines() if "with memory:" in line]
-    for line, fact in zip(remembered, ["80/20", "red velvet", "Habitica"], strict=True):
-        assert fact in line
+    for answered in ("with memory:", "whole history:"):
+        lines = [line for line in done.stdout.splitlines() if answered in line]
+        for line, fact in zip(lines, ["80/20", "red velvet", "Habitica"], strict=True):
+            assert fact in line
     bill = re.search(r"60 turns, prompt tokens: ([\d,]+) .* ([\d,]+) with memory", done.stdout)
     assert bill, done.stdout
     without_memory, with_memory = (int(bill[i].replace(",", "")) for i in (1, 2))
     assert with_memory < without_memory / 2
+
+
+def test_one_command_runs_a_backend() -> None:
+    command = [sys.executable, str(EXAMPLES / "run.py")]
+    environment = {**os.environ, "THROUGHLINE_BIN": binary(), "PORT": "0"}
+    environment.pop("OPENAI_BASE_URL", None)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        assert running.stdout is not None
+        chat = running.stdout.readline().removeprefix("listening on ").strip()
+        assert say(chat, "trip", "My dog is called Rex.") == "Noted."
+        assert "Rex" in say(chat, "trip", "What is my dog called?")
+        running.send_signal(signal.SIGTERM)
+    assert running.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["backend.py", "backend.ts"])
+def test_a_backend_is_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text().splitlines()) < 100

@@ -10,10 +10,11 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
-from langgraph.prebuilt import InjectedStore, create_react_agent
+from langgraph.prebuilt import InjectedStore
 from langgraph.store.base import (
     BaseStore,
     GetOp,
@@ -285,7 +286,7 @@ async def test_a_tool_of_an_agent_gets_the_store(both: Both, upstream: Upstream)
     await both("put", (both.root,), "k", {"text": "forty-two"})
     model = ChatOpenAI(model="extractive", base_url=upstream.base_url, api_key="none")
     tool = alookup if both.awaited else lookup
-    agent = create_react_agent(model, [tool], store=both.store)
+    agent = create_agent(model, [tool], store=both.store)
     given: Any = {"messages": [("user", "the answer")]}
     state = await agent.ainvoke(given) if both.awaited else agent.invoke(given)
     last = state["messages"][-1]

@@ -13,19 +13,15 @@ import type {
   LanguageModelV3Middleware,
   LanguageModelV3StreamPart,
 } from "@ai-sdk/provider";
-import { Answer, AnswerNotStoredError } from "./answer.js";
+import { Answer } from "./answer.js";
 import type { Client } from "./client.js";
-import { ThroughlineError } from "./errors.js";
 import { type Exchange, Exchanges, type MemoryOptions } from "./exchange.js";
 import { toChat, toPrompt } from "./prompt.js";
 
 export { AnswerNotStoredError } from "./answer.js";
 
 /** What `remember` takes. */
-export interface RememberOptions extends MemoryOptions {
-  /** For calls whose `providerOptions.throughline` names no `conversation`. */
-  conversation?: string;
-}
+export type RememberOptions = MemoryOptions;
 
 /** The middleware. `providerOptions.throughline` takes `conversation`, without which
  * nothing is remembered, and `turnId`, which makes the turn exactly-once across
@@ -34,17 +30,6 @@ export function remember(memory: Client, options: RememberOptions = {}): Languag
   const exchanges = new Exchanges(memory, options);
   // The SDK hands the transformed parameters on to the call that they are for.
   const begun = new WeakMap<LanguageModelV3CallOptions, Exchange>();
-
-  async function end(exchange: Exchange, answer: Answer, completion?: unknown): Promise<void> {
-    const message = answer.message();
-    if (!message) return;
-    try {
-      await exchanges.end(exchange, message, answer.cutOff);
-    } catch (error) {
-      if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
-      throw error;
-    }
-  }
 
   return {
     specificationVersion: "v3",
@@ -68,7 +53,7 @@ export function remember(memory: Client, options: RememberOptions = {}): Languag
         const answer = new Answer();
         for (const part of result.content) add(answer, part);
         answer.finish(result.finishReason.unified);
-        await end(exchange, answer, result);
+        await exchanges.end(exchange, answer, result);
       }
       return result;
     },
@@ -77,7 +62,7 @@ export function remember(memory: Client, options: RememberOptions = {}): Languag
       const result = await doStream();
       const exchange = begun.get(params);
       if (!exchange) return result;
-      const stream = recorded(result.stream, (answer) => end(exchange, answer));
+      const stream = recorded(result.stream, (answer) => exchanges.end(exchange, answer));
       return { ...result, stream };
     },
   };

@@ -3,9 +3,10 @@
  * answer is stored. */
 
 import { equals } from "@bufbuild/protobuf";
+import { type Answer, AnswerNotStoredError } from "./answer.js";
 import { type ChatMessage, toTurn } from "./chat.js";
 import type { Client } from "./client.js";
-import { AlreadyExistsError } from "./errors.js";
+import { AlreadyExistsError, ThroughlineError } from "./errors.js";
 import { newKey } from "./methods.js";
 import { conversationName } from "./names.js";
 import type { Window } from "./options.js";
@@ -19,6 +20,8 @@ const TURNS_LOOKED_AT = 100;
 
 /** How the conversations of an application are remembered. */
 export interface MemoryOptions extends Window {
+  /** For calls that name no conversation. */
+  conversation?: string;
   /** Whose conversations they are. */
   userId?: string;
 }
@@ -88,10 +91,20 @@ export class Exchanges {
     return { conversation, turn, position: after.length, messages: sent };
   }
 
-  /** Stores the model's message. */
-  async end(exchange: Exchange, message: ChatMessage, cutOff: boolean): Promise<void> {
+  /** Stores what came of the model's answer, if anything did. `completion` is what
+   * the application would lose with an error.
+   *
+   * @throws AnswerNotStoredError */
+  async end(exchange: Exchange, answer: Answer, completion?: unknown): Promise<void> {
+    const message = answer.message();
+    if (!message) return;
     const { turn, position, conversation } = exchange;
-    await this.#client.commitTurn(turn, message, { position, cutOff });
+    try {
+      await this.#client.commitTurn(turn, message, { position, cutOff: answer.cutOff });
+    } catch (error) {
+      if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
+      throw error;
+    }
     this.#recent.answered(conversation);
   }
 

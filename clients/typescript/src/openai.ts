@@ -15,11 +15,10 @@ import type {
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
 } from "openai/resources/chat/completions";
-import { Answer, AnswerNotStoredError } from "./answer.js";
+import { Answer } from "./answer.js";
 import type { ChatMessage } from "./chat.js";
 import type { Client } from "./client.js";
-import { ThroughlineError } from "./errors.js";
-import { type Exchange, Exchanges, type MemoryOptions } from "./exchange.js";
+import { Exchanges, type MemoryOptions } from "./exchange.js";
 
 export { AnswerNotStoredError } from "./answer.js";
 
@@ -33,10 +32,7 @@ export interface Remembered {
 }
 
 /** What `wrap` takes. */
-export interface WrapOptions extends MemoryOptions {
-  /** For calls that name no conversation. */
-  conversation?: string;
-}
+export type WrapOptions = MemoryOptions;
 
 type Sent = OpenAI.RequestOptions | undefined;
 type Chunks = Stream<ChatCompletionChunk>;
@@ -76,9 +72,8 @@ export function wrap<T extends OpenAI>(
     const exchange = await exchanges.begin(conversation, messages, turnId);
     const asked = { ...request, messages: exchange.messages } as ChatCompletionCreateParams;
     const given = await client.chat.completions.create(asked, sent);
-    if (!("choices" in given))
-      return recorded(given, (answer) => store(exchanges, exchange, answer));
-    await store(exchanges, exchange, whole(given), given);
+    if (!("choices" in given)) return recorded(given, (answer) => exchanges.end(exchange, answer));
+    await exchanges.end(exchange, whole(given), given);
     return given;
   };
   const completions = replaced(client.chat.completions, { create });
@@ -86,22 +81,6 @@ export function wrap<T extends OpenAI>(
     wrap(client.withOptions(changes), memory, options);
   const chat = replaced(client.chat, { completions });
   return replaced(client, { chat, withOptions }) as unknown as Wrapped<T>;
-}
-
-async function store(
-  exchanges: Exchanges,
-  exchange: Exchange,
-  answer: Answer,
-  completion?: ChatCompletion,
-): Promise<void> {
-  const message = answer.message();
-  if (!message) return;
-  try {
-    await exchanges.end(exchange, message, answer.cutOff);
-  } catch (error) {
-    if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
-    throw error;
-  }
 }
 
 function whole(completion: ChatCompletion): Answer {

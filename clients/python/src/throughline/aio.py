@@ -12,11 +12,9 @@ import grpc
 import grpc.aio
 
 from throughline import channel, errors, items, operations, v1
-from throughline.client import DEFAULT_TIMEOUT
-from throughline.deadline import Deadline
+from throughline.caller import Caller
 from throughline.methods import ClientStream, Method, Req, Resp, ServerStream
 from throughline.operations import Operation
-from throughline.retry import RetryPolicy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,20 +32,8 @@ def _sends(
     return method
 
 
-class AsyncClient:
+class AsyncClient(Caller):
     """Calls a Throughline server from asyncio; parameters as those of `Client`."""
-
-    def __init__(
-        self,
-        address: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        self._endpoint = channel.endpoint(address, api_key)
-        self._timeout = timeout
-        self._retry = retry or RetryPolicy()
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
@@ -121,34 +107,17 @@ class AsyncClient:
 
         Raises `ThroughlineError`.
         """
-        if method.fill_keys is not None:
-            method.fill_keys(request)
-        send = self._channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
-        deadline = Deadline(self._timeout if timeout is None else timeout)
-        attempt = 1
+        attempts = self._begin(method, request, timeout)
+        send = method.on(self._channel.unary_unary)
         while True:
             try:
-                return await send(
-                    request,
-                    timeout=deadline.left(),
-                    metadata=self._endpoint.metadata,
+                answer: Resp = await send(
+                    request, timeout=attempts.left(), metadata=self._endpoint.metadata
                 )
+                return answer
             except grpc.RpcError as failure:
-                error = errors.from_rpc(failure)
-                delay = self._retry.delay(
-                    error,
-                    attempt=attempt,
-                    repeatable=method.repeatable,
-                    remaining=deadline.remaining,
-                )
-                if delay is None:
-                    raise error from failure
-            await asyncio.sleep(delay)
-            attempt += 1
+                pause = attempts.pause(failure)
+            await asyncio.sleep(pause)
 
     async def stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None
@@ -158,11 +127,7 @@ class AsyncClient:
 
         Raises `ThroughlineError`.
         """
-        send = self._channel.unary_stream(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+        send = method.on(self._channel.unary_stream)
         call = send(request, timeout=timeout, metadata=self._endpoint.metadata)
         try:
             async for answer in call:
@@ -183,12 +148,11 @@ class AsyncClient:
 
         Raises `ThroughlineError`.
         """
-        send = self._channel.stream_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+        send = method.on(self._channel.stream_unary)
         try:
-            return await send(iter(requests), timeout=timeout, metadata=self._endpoint.metadata)
+            answer: Resp = await send(
+                iter(requests), timeout=timeout, metadata=self._endpoint.metadata
+            )
+            return answer
         except grpc.RpcError as failure:
             raise errors.from_rpc(failure) from failure

@@ -65,10 +65,10 @@ def _content_parts(content: object) -> Iterable[v1.Part]:
     if isinstance(content, str):
         return [v1.Part(text=content)] if content else []
     items = cast("Sequence[Mapping[str, Any]]", content or ())
-    return [_content_part(item) for item in items]
+    return [part for part in map(_content_part, items) if part is not None]
 
 
-def _content_part(item: Mapping[str, Any]) -> v1.Part:
+def _content_part(item: Mapping[str, Any]) -> v1.Part | None:
     kind = item.get("type")
     if kind == "image_url":
         return _opaque(str(item["image_url"]["url"]), "image/*")
@@ -79,7 +79,9 @@ def _content_part(item: Mapping[str, Any]) -> v1.Part:
     if kind == "file":
         file = item["file"]
         return _opaque(str(file.get("file_data") or file.get("file_id", "")), "application/*")
-    return v1.Part(text=str(item.get("text") or item.get("refusal") or ""))
+    # A model's thoughts are no part of a conversation.
+    text = str(item.get("text") or item.get("refusal") or "")
+    return v1.Part(text=text) if text else None
 
 
 def _opaque(source: str, media_type: str) -> v1.Part:

@@ -9,13 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 import grpc
 
 from throughline import channel, errors, items, operations, v1
-from throughline.deadline import Deadline
+from throughline.caller import Caller
 from throughline.methods import ClientStream, Method, Req, Resp, ServerStream
 from throughline.operations import Operation
-from throughline.retry import RetryPolicy
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds that a call may take, retries included."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +27,7 @@ def _sends(build: Callable[P, Operation[T]]) -> Callable[Concatenate[Client, P],
     return method
 
 
-class Client:
+class Client(Caller):
     """Calls a Throughline server.
 
     `address` is `host:port` or a URL (`https` for TLS); it and `api_key` come
@@ -39,17 +35,7 @@ class Client:
     `timeout` is in seconds and holds for calls that give none of their own.
     """
 
-    def __init__(
-        self,
-        address: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        self._endpoint = channel.endpoint(address, api_key)
-        self._timeout = timeout
-        self._retry = retry or RetryPolicy()
+    def _open(self) -> None:
         target = self._endpoint.target
         self._channel = (
             grpc.secure_channel(target, grpc.ssl_channel_credentials(), channel.OPTIONS)
@@ -117,34 +103,17 @@ class Client:
 
         Raises `ThroughlineError`.
         """
-        if method.fill_keys is not None:
-            method.fill_keys(request)
-        send = self._channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
-        deadline = Deadline(self._timeout if timeout is None else timeout)
-        attempt = 1
+        attempts = self._begin(method, request, timeout)
+        send = method.on(self._channel.unary_unary)
         while True:
             try:
-                return send(
-                    request,
-                    timeout=deadline.left(),
-                    metadata=self._endpoint.metadata,
+                answer: Resp = send(
+                    request, timeout=attempts.left(), metadata=self._endpoint.metadata
                 )
+                return answer
             except grpc.RpcError as failure:
-                error = errors.from_rpc(failure)
-                delay = self._retry.delay(
-                    error,
-                    attempt=attempt,
-                    repeatable=method.repeatable,
-                    remaining=deadline.remaining,
-                )
-                if delay is None:
-                    raise error from failure
-            time.sleep(delay)
-            attempt += 1
+                pause = attempts.pause(failure)
+            time.sleep(pause)
 
     def stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None
@@ -154,11 +123,7 @@ class Client:
 
         Raises `ThroughlineError`.
         """
-        send = self._channel.unary_stream(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+        send = method.on(self._channel.unary_stream)
         call = send(request, timeout=timeout, metadata=self._endpoint.metadata)
         try:
             yield from call
@@ -178,12 +143,9 @@ class Client:
 
         Raises `ThroughlineError`.
         """
-        send = self._channel.stream_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
+        send = method.on(self._channel.stream_unary)
         try:
-            return send(iter(requests), timeout=timeout, metadata=self._endpoint.metadata)
+            answer: Resp = send(iter(requests), timeout=timeout, metadata=self._endpoint.metadata)
+            return answer
         except grpc.RpcError as failure:
             raise errors.from_rpc(failure) from failure

@@ -8,7 +8,7 @@ that it is the same for the sync and the async client (`throughline.flow`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -104,16 +104,17 @@ def begin(
     *,
     known: bool,
     turn_id: str,
-    asked: Asked = NOTHING_ASKED,
+    id_of: Callable[[ChatMessage], str],
 ) -> Flow[Exchange]:
     """Stores what is new and builds the window.
 
     A conversation that is not `known` is created if it does not exist, and if it
-    is empty the history of the request is taken in. `asked` may be part of that.
+    is empty the history of the request is taken in. `id_of` gives the ids of what
+    may be stored already, and nothing for the rest.
     """
     empty = False if known else (yield from _is_empty(conversation, memory.user_id))
     missing = request.history if empty else _since_answer(request.history)
-    yield from _append(conversation, missing, asked)
+    yield from _append(conversation, missing, id_of)
     turn, stored = None, 0
     if request.after:
         turn = yield from _resume(conversation, request, memory)
@@ -142,10 +143,12 @@ def _is_empty(conversation: str, user_id: str) -> Flow[bool]:
     return True
 
 
-def _append(conversation: str, messages: Sequence[ChatMessage], asked: Asked) -> Flow[None]:
+def _append(
+    conversation: str, messages: Sequence[ChatMessage], id_of: Callable[[ChatMessage], str]
+) -> Flow[None]:
     def turn(message: ChatMessage) -> v1.Turn:
         stored = to_turn(message)
-        stored.client_turn_id = asked.id_of(message)
+        stored.client_turn_id = id_of(message)
         return stored
 
     turns = map(turn, messages)

@@ -3,6 +3,7 @@ errors, so that one description of several calls serves both clients."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from typing import Any, TypeVar
 
@@ -16,8 +17,10 @@ T = TypeVar("T")
 Flow = Generator[Operation[Any], Any, T]
 
 
-def run(client: Client, flow: Flow[T]) -> T:
-    """Makes the calls of a flow."""
+def run(client: Client | AsyncClient, flow: Flow[T]) -> T:
+    """Makes the calls of a flow; raises `TypeError` for an `AsyncClient`."""
+    if isinstance(client, AsyncClient):
+        raise TypeError("an AsyncClient serves what is awaited alone: give a Client")
     try:
         operation = next(flow)
         while True:
@@ -31,8 +34,10 @@ def run(client: Client, flow: Flow[T]) -> T:
         return end.value  # type: ignore[no-any-return]
 
 
-async def run_async(client: AsyncClient, flow: Flow[T]) -> T:
-    """Makes the calls of a flow from asyncio."""
+async def run_async(client: Client | AsyncClient, flow: Flow[T]) -> T:
+    """Makes the calls of a flow from asyncio; those of a `Client` on a thread."""
+    if not isinstance(client, AsyncClient):
+        return await asyncio.to_thread(run, client, flow)
     try:
         operation = next(flow)
         while True:

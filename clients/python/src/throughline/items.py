@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from throughline import methods, v1
-from throughline.operations import Operation, Page, operation
+from throughline.operations import Operation, Page, operation, page_of
 
 Namespace = Sequence[str]
 
@@ -78,11 +78,7 @@ def search_items(
         page_size=page_size,
         page_token=page_token,
     )
-
-    def read(answer: v1.SearchItemsResponse) -> Page[v1.ItemHit]:
-        return Page(list(answer.hits), answer.next_page_token)
-
-    return operation(methods.SEARCH_ITEMS, request, read, timeout)
+    return operation(methods.SEARCH_ITEMS, request, lambda r: page_of(r.hits, r), timeout)
 
 
 def list_items(
@@ -94,11 +90,7 @@ def list_items(
 ) -> Operation[Page[v1.MemoryItem]]:
     """One page of the items of a namespace, by key."""
     request = v1.ListItemsRequest(namespace=namespace, page_size=page_size, page_token=page_token)
-
-    def read(answer: v1.ListItemsResponse) -> Page[v1.MemoryItem]:
-        return Page(list(answer.items), answer.next_page_token)
-
-    return operation(methods.LIST_ITEMS, request, read, timeout)
+    return operation(methods.LIST_ITEMS, request, lambda r: page_of(r.items, r), timeout)
 
 
 def list_namespaces(
@@ -120,8 +112,7 @@ def list_namespaces(
     )
 
     def read(answer: v1.ListNamespacesResponse) -> Page[tuple[str, ...]]:
-        namespaces = [tuple(namespace.labels) for namespace in answer.namespaces]
-        return Page(namespaces, answer.next_page_token)
+        return page_of((tuple(found.labels) for found in answer.namespaces), answer)
 
     return operation(methods.LIST_NAMESPACES, request, read, timeout)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -26,12 +26,25 @@ Resp = TypeVar("Resp", bound=Message)
 
 
 @dataclass(frozen=True)
-class Method(Generic[Req, Resp]):
-    """A method with one answer to one request."""
-
+class _Described(Generic[Req, Resp]):
     path: str
     request: type[Req]
     response: type[Resp]
+
+    def on(self, opener: Callable[..., Any]) -> Any:
+        """What calls it: `opener` is `unary_unary` of a channel of grpcio, or one of
+        its siblings."""
+        return opener(
+            self.path,
+            request_serializer=self.request.SerializeToString,
+            response_deserializer=self.response.FromString,
+        )
+
+
+@dataclass(frozen=True)
+class Method(_Described[Req, Resp]):
+    """A method with one answer to one request."""
+
     repeatable: bool
     """Sending the request again changes nothing more: reads, writes that carry an
     idempotency key, and those that leave the same behind."""
@@ -39,22 +52,12 @@ class Method(Generic[Req, Resp]):
     """Draws the idempotency keys that the caller left empty."""
 
 
-@dataclass(frozen=True)
-class ServerStream(Generic[Req, Resp]):
+class ServerStream(_Described[Req, Resp]):
     """A method that answers with a stream."""
 
-    path: str
-    request: type[Req]
-    response: type[Resp]
 
-
-@dataclass(frozen=True)
-class ClientStream(Generic[Req, Resp]):
+class ClientStream(_Described[Req, Resp]):
     """A method that takes a stream."""
-
-    path: str
-    request: type[Req]
-    response: type[Resp]
 
 
 _CONVERSATION = "/throughline.v1.ConversationService/"

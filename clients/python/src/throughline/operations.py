@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -81,6 +81,15 @@ class Page(Generic[T]):
     items: list[T]
     next_page_token: str
     """For the next page; empty at the end."""
+
+
+class _Paged(Protocol):
+    next_page_token: str
+
+
+def page_of(items: Iterable[T], answer: _Paged) -> Page[T]:
+    """The page that an answer holds."""
+    return Page(list(items), answer.next_page_token)
 
 
 def create_conversation(
@@ -213,11 +222,7 @@ def list_turns(
         page_size=page_size,
         page_token=page_token,
     )
-
-    def read(answer: v1.ListTurnsResponse) -> Page[v1.Turn]:
-        return Page(list(answer.turns), answer.next_page_token)
-
-    return operation(methods.LIST_TURNS, request, read, timeout)
+    return operation(methods.LIST_TURNS, request, lambda r: page_of(r.turns, r), timeout)
 
 
 def build_context(
@@ -263,11 +268,7 @@ def search_turns(
         request.conversation = conversation_name(conversation)
     if user_id:
         request.user_id = user_id
-
-    def read(answer: v1.SearchTurnsResponse) -> Page[v1.SearchHit]:
-        return Page(list(answer.hits), answer.next_page_token)
-
-    return operation(methods.SEARCH_TURNS, request, read, timeout)
+    return operation(methods.SEARCH_TURNS, request, lambda r: page_of(r.hits, r), timeout)
 
 
 def pin_fact(
@@ -314,11 +315,7 @@ def list_facts(
         page_size=page_size,
         page_token=page_token,
     )
-
-    def read(answer: v1.ListFactsResponse) -> Page[v1.Fact]:
-        return Page(list(answer.facts), answer.next_page_token)
-
-    return operation(methods.LIST_FACTS, request, read, timeout)
+    return operation(methods.LIST_FACTS, request, lambda r: page_of(r.facts, r), timeout)
 
 
 def server_info(*, timeout: float | None = None) -> Operation[v1.GetServerInfoResponse]:

@@ -1,4 +1,5 @@
-"""Hooks around the model of a LangGraph agent.
+"""Hooks around the model of an agent of `create_react_agent`; agents of
+`langchain.agents.create_agent` take the middleware of `throughline.langchain`.
 
     hooks = memory_hooks(Client(), budget=4000)
     agent = create_react_agent(
@@ -6,35 +7,24 @@
         checkpointer=...,
     )
 
-The conversation is the `thread_id` of the run (an id of Throughline: `a-z 0-9 -
-_`), the turns have the ids of LangGraph's messages: a run that is resumed stores
-nothing twice. The state of the graph keeps all messages; the model sees the
-window.
+See `throughline.langgraph.threads` for what becomes of the messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from langchain_core.messages import (
-    AnyMessage,
-    BaseMessage,
-    HumanMessage,
-    convert_to_messages,
-    convert_to_openai_messages,
-)
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 
-from throughline import operations, v1
+from throughline import v1
 from throughline.aio import AsyncClient
 from throughline.client import Client
-from throughline.exchange import Exchange, Memory, Request, begin
+from throughline.exchange import Memory
 from throughline.flow import Flow, run, run_async
-from throughline.names import conversation_name
-from throughline.operations import TurnKey
-from throughline.recent import Recent
+from throughline.langgraph.threads import Threads, thread_of
 
 State = dict[str, Any]
 Update = dict[str, list[AnyMessage]]
@@ -57,72 +47,31 @@ def memory_hooks(
     options: v1.ContextOptions | None = None,
     user_id: str = "",
 ) -> MemoryHooks:
-    """Hooks that remember; with an `AsyncClient` for agents that are awaited."""
-    recent, memory = Recent(), Memory(budget, options, user_id)
+    """Hooks that remember; with an `AsyncClient` for agents that are awaited alone."""
+    threads = Threads(Memory(budget, options, user_id))
 
-    def prepare(state: State, config: RunnableConfig) -> Flow[Update]:
-        thread = _thread(config)
-        exchange = yield from _begin(thread, state["messages"], memory, recent.knows(thread))
-        recent.learn(thread)
-        window = convert_to_messages(exchange.messages)
-        return {"llm_input_messages": cast("list[AnyMessage]", window)}
+    def prepare(state: State, thread: str) -> Flow[Update]:
+        window = yield from threads.window(thread, state["messages"])
+        return {"llm_input_messages": window}
 
-    def store(state: State, config: RunnableConfig) -> Flow[Update]:
-        yield from _answer(_thread(config), state["messages"])
+    def store(state: State, thread: str) -> Flow[Update]:
+        yield from threads.answer(thread, state["messages"])
         return {}
 
-    if isinstance(client, AsyncClient):
-        return _async_hooks(client, prepare, store)
-
-    def pre_model(state: State, config: RunnableConfig) -> Update:
-        return run(client, prepare(state, config))
-
-    def post_model(state: State, config: RunnableConfig) -> Update:
-        return run(client, store(state, config))
-
-    return MemoryHooks(RunnableLambda(pre_model), RunnableLambda(post_model))
+    return MemoryHooks(_hook(client, prepare), _hook(client, store))
 
 
-def _async_hooks(client: AsyncClient, prepare: Any, store: Any) -> MemoryHooks:
-    async def pre_model(state: State, config: RunnableConfig) -> Update:
-        return await run_async(client, cast("Flow[Update]", prepare(state, config)))
+def _hook(
+    client: Client | AsyncClient, flow: Callable[[State, str], Flow[Update]]
+) -> Runnable[State, Update]:
+    def call(state: State, config: RunnableConfig) -> Update:
+        return run(client, flow(state, _thread(config)))
 
-    async def post_model(state: State, config: RunnableConfig) -> Update:
-        return await run_async(client, cast("Flow[Update]", store(state, config)))
+    async def acall(state: State, config: RunnableConfig) -> Update:
+        return await run_async(client, flow(state, _thread(config)))
 
-    return MemoryHooks(RunnableLambda(pre_model), RunnableLambda(post_model))
+    return RunnableLambda(call, acall)
 
 
 def _thread(config: RunnableConfig) -> str:
-    thread = config.get("configurable", {}).get("thread_id")
-    if not thread:
-        raise ValueError("the run needs a thread_id: it names the conversation")
-    return str(thread)
-
-
-def _begin(
-    thread: str, messages: Sequence[BaseMessage], memory: Memory, known: bool
-) -> Flow[Exchange]:
-    chat = convert_to_openai_messages(messages)
-    asked = messages[_last_human(messages)]
-    return begin(thread, Request.of(chat), memory, known=known, turn_id=_turn_id(asked))
-
-
-def _answer(thread: str, messages: Sequence[BaseMessage]) -> Flow[None]:
-    last = _last_human(messages)
-    turn = TurnKey(conversation_name(thread), _turn_id(messages[last]))
-    said = convert_to_openai_messages(messages[-1])
-    yield operations.commit_turn(turn, said, position=len(messages) - last - 2)
-
-
-def _last_human(messages: Sequence[BaseMessage]) -> int:
-    humans = [i for i, message in enumerate(messages) if isinstance(message, HumanMessage)]
-    if not humans:
-        raise ValueError("messages must hold one of the user")
-    return humans[-1]
-
-
-def _turn_id(message: BaseMessage) -> str:
-    if not message.id:
-        raise ValueError("messages need ids: let the state be built by add_messages")
-    return message.id
+    return thread_of(config.get("configurable", {}).get("thread_id"))

@@ -10,7 +10,6 @@ expire: `supports_ttl` is False.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
@@ -80,15 +79,11 @@ class ThroughlineStore(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Reads in order, then writes; of several writes of one item the last counts."""
-        if isinstance(self._client, AsyncClient):
-            raise TypeError("an AsyncClient serves asynchronous graphs alone: give a Client")
         return run(self._client, self._flow(list(ops)))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """As `batch`, from asyncio."""
-        if isinstance(self._client, AsyncClient):
-            return await run_async(self._client, self._flow(list(ops)))
-        return await asyncio.to_thread(self.batch, list(ops))
+        return await run_async(self._client, self._flow(list(ops)))
 
     def _flow(self, ops: list[Op]) -> Flow[list[Result]]:
         results: list[Result] = []

@@ -57,21 +57,18 @@ def wrap(
     of the other messages only the new ones count. `with_raw_response`, `parse`
     and `stream()` are the client's own: they remember nothing.
     """
-    settings = Memory(budget, options, user_id)
-    inner = client.chat.completions
+    return _wrapped(client, memory, Memory(budget, options, user_id), conversation)
+
+
+def _wrapped(client: Any, memory: Any, settings: Memory, conversation: str | None) -> Any:
     kind = _AsyncCompletions if isinstance(client, AsyncOpenAI) else _Completions
-    return _Replaced(
-        client,
-        chat=_Replaced(client.chat, completions=kind(inner, memory, settings, conversation)),
-        with_options=lambda **changes: wrap(
-            client.with_options(**changes),
-            memory,
-            conversation=conversation,
-            budget=budget,
-            options=options,
-            user_id=user_id,
-        ),
-    )
+    completions = kind(client.chat.completions, memory, settings, conversation)
+
+    def with_options(**changes: Any) -> Any:
+        return _wrapped(client.with_options(**changes), memory, settings, conversation)
+
+    chat = _Replaced(client.chat, completions=completions)
+    return _Replaced(client, chat=chat, with_options=with_options)
 
 
 class _Replaced:
@@ -117,16 +114,22 @@ class _Remembering:
             self._settings,
             known=recent.knows(conversation),
             turn_id=turn.turn_id,
-            asked=asked,
+            id_of=asked.id_of,
         )
         recent.learn(conversation)
         return exchange
 
-    def _end(self, conversation: str, exchange: Exchange, answer: Answer) -> Flow[None]:
+    def _end(
+        self, conversation: str, exchange: Exchange, answer: Answer, given: Any = None
+    ) -> Flow[None]:
         message = answer.message()
-        if message is not None:
+        if message is None:
+            return
+        try:
             yield exchange.answer(message, cut_off=answer.cut_off)
-            self._recent.answered(conversation)
+        except ThroughlineError as error:
+            raise AnswerNotStoredError(given, error) from error
+        self._recent.answered(conversation)
 
 
 def _whole(completion: Any) -> Answer:
@@ -151,10 +154,7 @@ class _Completions(_Remembering):
         completion = self._inner.create(messages=exchange.messages, **request)
 
         def store(answer: Answer, given: Any = None) -> None:
-            try:
-                run(self._memory, self._end(where, exchange, answer))
-            except ThroughlineError as error:
-                raise AnswerNotStoredError(given, error) from error
+            run(self._memory, self._end(where, exchange, answer, given))
 
         if request.get("stream"):
             return RecordedStream(completion, store)
@@ -178,10 +178,7 @@ class _AsyncCompletions(_Remembering):
         completion = await self._inner.create(messages=exchange.messages, **request)
 
         async def store(answer: Answer, given: Any = None) -> None:
-            try:
-                await run_async(self._memory, self._end(where, exchange, answer))
-            except ThroughlineError as error:
-                raise AnswerNotStoredError(given, error) from error
+            await run_async(self._memory, self._end(where, exchange, answer, given))
 
         if request.get("stream"):
             return AsyncRecordedStream(completion, store)
