@@ -80,7 +80,10 @@ impl Engine {
             return Err(EngineError::invalid("turn.role", "must be that of the user"));
         }
         let (speaker, parts) = (turn.speaker.clone(), turn.parts.clone());
-        let ahead = async { Ok(self.embed_ahead(tenant, &speaker, &parts).await) };
+        let ahead = async {
+            self.embed_ahead(tenant, &speaker, &parts).await;
+            Ok(())
+        };
         let append = self.append_turns(tenant, id, vec![turn], expected_last_sequence);
         // A turn that is refused ends both.
         let (appended, ()) = tokio::try_join!(append, ahead)?;

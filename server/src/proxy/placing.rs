@@ -113,7 +113,10 @@ impl Placing<'_> {
                 Err(ProxyError::Contended) => continue,
                 found => found?,
             };
-            let ahead = async { Ok(self.embed_ahead(&found).await) };
+            let ahead = async {
+                self.embed_ahead(&found).await;
+                Ok(())
+            };
             match tokio::try_join!(self.store(&found), ahead) {
                 Ok(((places, last), ())) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
