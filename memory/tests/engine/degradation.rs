@@ -301,7 +301,7 @@ async fn the_health_of_a_long_conversation_is_that_of_its_records() {
     let world = World::new().await;
     let c = world.create("c").await;
     let complaint = |n: usize| {
-        let (role, text) = if n % 2 == 0 {
+        let (role, text) = if n.is_multiple_of(2) {
             (Role::Assistant, "Let us talk about something else.")
         } else {
             (Role::User, "I told you already.")
