@@ -48,7 +48,9 @@ def test_few_lines_change(form: str, most: int, language: str) -> None:
 def said(form: str, text: str, environment: dict[str, str]) -> str:
     """What a program answers that was started anew."""
     command = [sys.executable, str(PROGRAMS / f"{form}.py")]
-    done = subprocess.run(command, input=text, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, input=text, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
 
