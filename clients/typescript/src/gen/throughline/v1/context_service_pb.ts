@@ -50,8 +50,9 @@ export type ContextOptions = Message<"throughline.v1.ContextOptions"> & {
   recentShare?: number;
 
   /**
-   * Share of the budget that pins which are not required may use, 0 to 1;
-   * default 0.25.
+   * Share of the budget that pins which are not required may use, 0 to 1. If
+   * unset: 0.25 for the last user turn, and 0.1 for a query from outside, which
+   * finds those that it is about by search too.
    *
    * @generated from field: optional float pinned_share = 4;
    */
