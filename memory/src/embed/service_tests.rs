@@ -1,3 +1,5 @@
+//! Both lanes, the cache between them, and what closing leaves.
+
 use super::*;
 use crate::embed::testing::{HashEmbedder, word_tokenizer};
 
