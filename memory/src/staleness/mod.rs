@@ -13,6 +13,7 @@
 //! earlier one.
 
 mod components;
+pub mod asked;
 pub mod contradiction;
 pub mod detect;
 mod detection;
