@@ -7,8 +7,8 @@ of a knowledge-update question is positive; all other pairs are negative, those 
 twice the weight; pairs of evidence are left out. A logistic model, L2, by L-BFGS from zero: the same input gives the
 same weights.
 
-Writes the weights learnt on everything, and for each fold those learnt without it; prints what lifting the surest two
-pairs of each question brings on unseen folds.
+Writes the weights learnt on everything, and for each fold those learnt without it; prints what lifting the surest
+pair of each question brings on unseen folds.
 
     cargo build --release --example order_rows -p throughline-memory
     venv/bin/python train_order.py --data DIR --rows target/release/examples/order_rows --out ../../memory/weights
@@ -30,12 +30,12 @@ from scipy.optimize import minimize
 FEATURES = ["both_answer", "answer_alike", "asks_for_value", "values_differ", "change_cues"]
 FOLDS = 5
 LOOKED_AT = 12
-MOST = 2
+MOST = 1
 USER_BONUS = 3.0
 L2 = 5.0
 POSITIVES = 30.0
 NEGATIVE, BETWEEN_OTHERS = 0.3, 0.15
-ACT_AT = -2.0
+ACT_AT = -1.5
 STOP = set("""a an the is are was were be been am i my me we our you your it its this that these those of to in on at
 for from by with and or but not do does did have has had can could will would should what which who when where how
 many much there their they he she his her as if so than then about into out up""".split())

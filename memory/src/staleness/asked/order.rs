@@ -1,5 +1,5 @@
-//! Which hits move: the surest pairs, where the later statement stands below the
-//! earlier, have it lifted to just above.
+//! Which hits move: of the surest pair, where the later statement stands below the
+//! earlier, it is lifted to just above.
 
 use super::{
     features::{Answer, row},
@@ -10,9 +10,8 @@ use super::{
 
 /// Hits that are looked at.
 pub const LOOKED_AT: usize = 12;
-/// Pairs of a search that are acted on, the surest: a question asks for one thing, or
-/// for two.
-const MOST: usize = 2;
+/// Pairs of a search that are acted on, the surest: a question asks for one thing.
+const MOST: usize = 1;
 
 /// One of the best hits, best first.
 pub struct Hit<'a> {
