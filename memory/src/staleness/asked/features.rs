@@ -23,7 +23,6 @@ const MOST_RARE: f32 = 3.0;
 
 /// A hit with its clause that is nearest to the question.
 pub(super) struct Answer<'a> {
-    reading: &'a Reading,
     clause: Option<&'a Clause>,
     covered: f32,
     /// Its values that may be asked for, each with what it covers.
@@ -41,7 +40,7 @@ impl<'a> Answer<'a> {
         }
         let values = reading.values.iter().filter(|valued| question.may_be(valued.value.kind));
         let values = values.map(|valued| (valued, question.covered(&valued.stems)));
-        Self { reading, clause: nearest.0, covered: nearest.1, values: values.collect() }
+        Self { clause: nearest.0, covered: nearest.1, values: values.collect() }
     }
 }
 
