@@ -12,8 +12,8 @@
 //! same events; what a later turn brought never shows in the state as of an
 //! earlier one.
 
-mod components;
 pub mod asked;
+mod components;
 pub mod contradiction;
 pub mod detect;
 mod detection;
