@@ -308,18 +308,11 @@ impl Engine {
     fn resume_outbox(&self) -> Result<(), EngineError> {
         let (start, end) = keys::prefix_range(&keys::outbox_prefix());
         let mut entries = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             let id = key.last_chunk().map_or(0, |be| u64::from_be_bytes(*be));
-            match records::decode(key, &value) {
-                Ok(entry) => entries.push(Queued { id, entry }),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            entries.push(Queued { id, entry: records::decode(key, &value)? });
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
         if !entries.is_empty() {
             tracing::info!(entries = entries.len(), "resuming enrichment from the outbox");
         }

@@ -278,11 +278,11 @@ impl Deriver {
         let mut turns = Vec::new();
         scan_turns(&self.store, &own, from, until, Direction::Forward, &mut |turn| {
             turns.push(turn);
-            if turns.len() < TURNS_PER_STEP {
+            Ok(if turns.len() < TURNS_PER_STEP {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
-            }
+            })
         })?;
         Ok(turns)
     }
@@ -365,12 +365,11 @@ impl Deriver {
             Kind::Used,
             Kind::Vector,
         ] {
-            let start = keys::at_sequence(tenant, owner, kind, from);
-            let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
+            let (start, end) = keys::from_sequence(tenant, owner, kind, from);
             let mut doomed = Vec::new();
             self.store.scan_keys(&start, &end, &mut |key| {
                 doomed.push(key.to_vec());
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             })?;
             for keys in doomed.chunks(TURNS_PER_STEP) {
                 let mut batch = Batch::new();
@@ -413,10 +412,5 @@ pub(crate) fn delete_derived(
     batch.delete(keys::at_sequence(tenant, owner, Kind::Derived, sequence));
     batch.delete(keys::at_sequence(tenant, owner, Kind::Events, sequence));
     batch.delete(keys::at_sequence(tenant, owner, Kind::Signals, sequence));
-    let vectors = keys::at_sequence(tenant, owner, Kind::Vector, sequence);
-    let (start, end) = keys::prefix_range(&vectors);
-    store.scan_keys(&start, &end, &mut |key| {
-        batch.delete(key.to_vec());
-        ControlFlow::Continue(())
-    })
+    store.delete_below(batch, &keys::at_sequence(tenant, owner, Kind::Vector, sequence))
 }
