@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     index::{Branch, Segment},
-    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    store::{Batch, Direction, Store, StoreError, Visited, keys, keys::Kind},
     turn::{ConversationId, NewTurn, OpaqueSource, Part, Sequence, TenantId, Turn},
     usage::Usage,
 };
@@ -43,11 +43,11 @@ impl Engine {
             let size = turn_bytes(&turn);
             if !turns.is_empty() && (turns.len() == which.limit || bytes + size > which.max_bytes) {
                 next = Some(turn.sequence);
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             bytes += size;
             turns.push(Arc::new(turn));
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(TurnPage { turns, next, revision: head.revision })
     }
@@ -134,14 +134,14 @@ pub(crate) fn segment_of(branch: &Branch, sequence: Sequence) -> Option<&Segment
     branch.segments.iter().find(|segment| (segment.from..=segment.until).contains(&sequence))
 }
 
-/// Visits the turns `from..=until` of a branch in order.
+/// Visits the turns `from..=until` of a branch in order, until `visit` breaks or fails.
 pub(crate) fn scan_turns(
     store: &Store,
     branch: &Branch,
     from: Sequence,
     until: Sequence,
     direction: Direction,
-    visit: &mut dyn FnMut(Turn) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Turn) -> Visited,
 ) -> Result<(), StoreError> {
     let mut segments: Vec<&Segment> = branch.segments.iter().collect();
     if direction == Direction::Backward {
@@ -156,15 +156,12 @@ pub(crate) fn scan_turns(
             keys::at_sequence(&branch.tenant, &segment.conversation, Kind::Turn, sequence)
         };
         let (_, end) = keys::prefix_range(&at(high));
-        let mut outcome = Ok(ControlFlow::Continue(()));
+        let mut flow = ControlFlow::Continue(());
         store.scan(&at(low), &end, direction, &mut |key, value| {
-            outcome = decode(key, &value).map(&mut *visit);
-            match outcome {
-                Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
+            flow = visit(decode(key, &value)?)?;
+            Ok(flow)
         })?;
-        if outcome?.is_break() {
+        if flow.is_break() {
             break;
         }
     }
