@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Engine, search::Gathered, turns::segment_of};
+use super::{Engine, search::Gathered};
 use crate::{
     context::TurnReader,
     turn::{ConversationId, Sequence, Turn},
@@ -22,10 +22,7 @@ impl TurnReader for Reader<'_> {
                 self.gathered.scopes.iter().find(|scope| scope.branch.conversation == *other)
             }
         }?;
-        let branch = &scope.branch;
-        let owner = &segment_of(branch, sequence)?.conversation;
-        let read = || self.engine.read_turn(branch, sequence);
-        match self.engine.turn_cache.get((&branch.tenant, owner, sequence), read) {
+        match self.engine.shown_turn(&scope.branch, sequence) {
             Ok(turn) => turn.filter(|turn| !turn.forgotten),
             Err(error) => {
                 tracing::error!(%error, sequence, "a turn of a window cannot be read");

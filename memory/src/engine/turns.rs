@@ -127,6 +127,17 @@ impl Engine {
             None => Ok(None),
         }
     }
+
+    /// The same for a turn that windows show: those of the last ones are in memory.
+    pub(super) fn shown_turn(
+        &self,
+        branch: &Branch,
+        sequence: Sequence,
+    ) -> Result<Option<Arc<Turn>>, StoreError> {
+        let Some(segment) = segment_of(branch, sequence) else { return Ok(None) };
+        let read = || self.read_turn(branch, sequence);
+        self.turn_cache.get((&branch.tenant, &segment.conversation, sequence), read)
+    }
 }
 
 /// The segment that holds a sequence.
