@@ -10,6 +10,8 @@ from pins_features import features, runs, sentences
 LIVE = 10
 # As memory/src/facts/detect: from which probability on a ban, a consent or an identifier displaces others.
 SURE = 0.25
+# What else could be asked of a pin that is displaced by others: at least a probability, if so many are live.
+FLOORS = ((LIVE, 0.0), (8, 0.2), (7, 0.2), (6, 0.2), (0, 0.2), (0, 0.3), (6, 0.4), (6, 0.5), (6, 0.55), (6, 0.6))
 
 
 def probabilities(held, calibration):
@@ -46,29 +48,39 @@ def report(data, held, calibration, conversations):
         if row.source == "beam":
             by_conversation.setdefault(row.conversation, []).append((required, probability, kind, row.message, at))
     for size in ("100K", "500K"):
-        hits = asked = right = made = 0
-        kinds = {}
-        for name, _, questions in conversations if isinstance(conversations, list) else []:
-            if not name.startswith(size):
-                continue
-            kept = lambda pin: pin[0] or pin[2] in ("consent", "identifier") and pin[1] >= SURE
-            found = by_conversation.get(name, [])
-            fixed = [pin for pin in found if kept(pin)]
-            rest = sorted((pin for pin in found if not kept(pin)), key=lambda pin: -pin[1])
-            live = fixed + rest[:max(0, LIVE - len(fixed))]
-            for pin in live:
-                kinds[pin[2]] = kinds.get(pin[2], 0) + 1
-            messages = {pin[3] for pin in live}
-            labelled = set().union(*(evidence for _, evidence, _ in questions))
-            made += len(live)
-            right += sum(pin[3] in labelled for pin in live)
-            for _, evidence, named in questions:
-                if evidence:
-                    asked += 1
-                    hits += bool(evidence & messages)
-        if asked:
-            print(f"BEAM {size}: recall@10pins {hits}/{asked} = {100 * hits / asked:.1f}, precision@10pins"
-                  f" {right}/{made} = {100 * right / max(1, made):.1f}, kinds {kinds}")
+        of_size = [(name, questions) for name, _, questions in conversations if name.startswith(size)]
+        for places, floor in FLOORS:
+            report_beam(size, of_size, by_conversation, places, floor)
+
+
+def live_of(found, places, floor):
+    """The live pins of a conversation; beyond so many places, of what others displace only what reaches the floor."""
+    kept = lambda pin: pin[0] or pin[2] in ("consent", "identifier") and pin[1] >= SURE
+    live = [pin for pin in found if kept(pin)]
+    for pin in sorted((pin for pin in found if not kept(pin)), key=lambda pin: -pin[1]):
+        if len(live) >= LIVE or len(live) >= places and pin[1] < floor:
+            break
+        live.append(pin)
+    return live
+
+
+def report_beam(size, conversations, by_conversation, places, floor):
+    hits = asked = right = made = 0
+    kinds = {}
+    for name, questions in conversations:
+        live = live_of(by_conversation.get(name, []), places, floor)
+        for pin in live:
+            kinds[pin[2]] = kinds.get(pin[2], 0) + 1
+        messages = {pin[3] for pin in live}
+        labelled = set().union(*(evidence for _, evidence, _ in questions))
+        made += len(live)
+        right += sum(pin[3] in labelled for pin in live)
+        asked += sum(bool(evidence) for _, evidence, _ in questions)
+        hits += sum(bool(evidence & messages) for _, evidence, _ in questions)
+    if asked:
+        print(f"BEAM {size}, {places} places and floor {floor}: recall@10pins {hits}/{asked} ="
+              f" {100 * hits / asked:.1f}, precision@10pins {right}/{made} = {100 * right / max(1, made):.1f},"
+              f" kinds {kinds}")
 
 
 def parity(path, weights, rows):

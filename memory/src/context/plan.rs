@@ -15,7 +15,7 @@ use super::{
     options::WindowOptions,
     pins::{PinBlock, PinPlan},
     reanchor, recent,
-    render::{verbatim, weigh},
+    render::{verbatim, weigh_again},
     summary::SummaryBlock,
     tools,
     window::Message,
@@ -174,7 +174,8 @@ fn query_message(
             speaker: String::new(),
         },
     };
-    let tokens = weigh(&message, options.counter.as_ref());
+    // Searching has counted the same words.
+    let tokens = weigh_again(&message, options.counter.as_ref());
     Some((message, tokens.saturating_add(options.overhead.per_message)))
 }
 

@@ -1,10 +1,7 @@
 //! What a window is asked for: the query or the last user turn, and the words
 //! that are searched for.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashSet};
 
 use super::{ContextRequest, Engine, EngineError, heads::Cell, records::Head, scopes::Scope};
 use crate::{
@@ -36,13 +33,13 @@ impl Engine {
             None => self.last_user_turn(own)?,
         };
         let turn = match sequence {
-            Some(sequence) => self.read_turn(&own.branch, sequence)?,
+            Some(sequence) => self.shown_turn(&own.branch, sequence)?,
             None => None,
         };
         let turn = turn.filter(|turn| !turn.forgotten).ok_or_else(|| {
             EngineError::invalid("query", "is required: the conversation has no user turn yet")
         })?;
-        Ok(Query::LastTurn(Arc::new(turn)))
+        Ok(Query::LastTurn(turn))
     }
 
     /// Embeds a turn that a window is to be built for while it is still being stored:
@@ -86,7 +83,7 @@ impl Engine {
         let mut exchange = String::new();
         let from = turn.sequence.saturating_sub(EXCHANGE).max(1);
         for sequence in from..turn.sequence {
-            if let Some(before) = self.read_turn(branch, sequence)? {
+            if let Some(before) = self.shown_turn(branch, sequence)? {
                 exchange.push_str(&before.searchable_text());
                 exchange.push('\n');
             }

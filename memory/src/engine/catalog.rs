@@ -195,7 +195,7 @@ impl Filled {
             }
             self.push(turn.sequence, TurnTraits::of(&turn), context::turn_cost(&turn, counter));
             expected += 1;
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         while expected <= until {
             self.push_gap(expected);

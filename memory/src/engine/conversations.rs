@@ -213,26 +213,14 @@ impl Engine {
             };
         }
         let mut ids = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Backward, &mut |key, value| {
-            let found = id_at_end(key, prefix.len()).and_then(|id| {
-                // Heads of deleted conversations stay while forks share turns.
-                let deleted = user_id.is_none() && decode::<Head>(key, &value)?.deleted;
-                Ok((!deleted).then_some(id))
-            });
-            match found {
-                Ok(found) => ids.extend(found),
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            if ids.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            let id = id_at_end(key, prefix.len())?;
+            // Heads of deleted conversations stay while forks share turns.
+            let deleted = user_id.is_none() && decode::<Head>(key, &value)?.deleted;
+            ids.extend((!deleted).then_some(id));
+            Ok(if ids.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(ids),
-        }
+        Ok(ids)
     }
 
     /// Changes title, user or labels.

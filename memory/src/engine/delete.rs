@@ -129,17 +129,10 @@ impl Engine {
     pub(super) async fn resume_deletions(self: &Arc<Self>) -> Result<(), EngineError> {
         let (start, end) = keys::prefix_range(&keys::state("deleting/"));
         let mut marks: Vec<(TenantId, ConversationId)> = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(mark) => marks.push(mark),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
+            marks.push(decode(key, &value)?);
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
         for (tenant, id) in marks {
             self.finish_deletion(&tenant, &id).await?;
         }
@@ -166,7 +159,7 @@ impl Engine {
             scan_turns(store, &branch, from, until, forward, &mut |turn| {
                 forget(&engine.embedded_texts(&turn));
                 erased.push(turn.sequence);
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             })?;
             for sequence in erased {
                 forget(&engine.asked_at(&branch, sequence)?);
@@ -200,7 +193,7 @@ impl Engine {
                 turns += u64::from(key.get(kind_at) == Some(&b'T'));
                 doomed.push(key.to_vec());
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         // Client turn ids of the turns that stay go on naming them.
         for key in client_turn_ids {

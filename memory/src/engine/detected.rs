@@ -191,7 +191,7 @@ impl Engine {
             if turn.role == Role::User && !turn.forgotten && turn.sequence <= head.last_sequence {
                 turns.push(turn);
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         let last = until.min(head.last_sequence);
         let is_named = |turn: &Turn| !turn.speaker.is_empty();

@@ -149,15 +149,11 @@ impl Engine {
     ) -> Result<Vec<Fact>, EngineError> {
         let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Fact));
         let mut facts = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode_fact(key, &value) {
-                Ok(fact) => facts.push(fact),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
+            facts.push(decode_fact(key, &value)?);
+            Ok(ControlFlow::Continue(()))
         })?;
-        failed.map_or(Ok(facts), |error| Err(error.into()))
+        Ok(facts)
     }
 }
 

@@ -49,27 +49,21 @@ impl Folded {
 
     fn read(store: &Store, branch: &Branch) -> Result<Self, StoreError> {
         let mut summaries = Vec::new();
-        let mut failed = None;
         for segment in &branch.segments {
             let prefix = keys::kind_prefix(&branch.tenant, &segment.conversation, Kind::Summary);
             let (start, end) = keys::prefix_range(&prefix);
             store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                match decode::<Summary>(key, &value) {
-                    Ok(summary) if within(segment, &summary) => summaries.push(summary),
-                    // They are in order of their last turn.
-                    Ok(_) => return ControlFlow::Break(()),
-                    Err(error) => failed = Some(error),
+                let summary = decode::<Summary>(key, &value)?;
+                // They are in order of their last turn.
+                if !within(segment, &summary) {
+                    return Ok(ControlFlow::Break(()));
                 }
-                if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                summaries.push(summary);
+                Ok(ControlFlow::Continue(()))
             })?;
         }
-        match failed {
-            Some(error) => Err(error),
-            None => {
-                let version = version_of(&summaries);
-                Ok(Self { branch: branch.clone(), summaries, version })
-            }
-        }
+        let version = version_of(&summaries);
+        Ok(Self { branch: branch.clone(), summaries, version })
     }
 }
 

@@ -219,17 +219,10 @@ impl Engine {
     pub(super) async fn resume_forgetting(&self) -> Result<(), EngineError> {
         let (start, end) = keys::prefix_range(&keys::state("forgetting/"));
         let mut marks: Vec<(keys::Key, Mark)> = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match decode(key, &value) {
-                Ok(mark) => marks.push((key.to_vec(), mark)),
-                Err(error) => failed = Some(error),
-            }
-            ControlFlow::Continue(())
+            marks.push((key.to_vec(), decode(key, &value)?));
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
         for (key, mark) in marks {
             self.finish_forgetting(&mark, Some(key)).await?;
         }
@@ -294,15 +287,11 @@ pub(crate) fn forks_of(
     let prefix = keys::children_prefix(tenant, id);
     let (start, end) = keys::prefix_range(&prefix);
     let mut forks = Vec::new();
-    let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-        match id_at_end(key, prefix.len()).and_then(|fork| Ok((fork, decode(key, &value)?))) {
-            Ok(fork) => forks.push(fork),
-            Err(error) => failed = Some(error),
-        }
-        ControlFlow::Continue(())
+        forks.push((id_at_end(key, prefix.len())?, decode(key, &value)?));
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(forks), Err)
+    Ok(forks)
 }
 
 /// What is left of a forgotten turn: its place.

@@ -51,7 +51,7 @@ impl Engine {
             if let Some(turn) = key.last_chunk() {
                 batch.put(of(fork, Sequence::from_be_bytes(*turn)), value);
             }
-            std::ops::ControlFlow::Continue(())
+            Ok(std::ops::ControlFlow::Continue(()))
         })?;
         Ok(())
     }

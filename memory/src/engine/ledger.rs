@@ -114,22 +114,14 @@ impl Ledger {
         let Branch { tenant, conversation, .. } = &self.branch;
         let prefix = keys::kind_prefix(tenant, conversation, Kind::Used);
         let (start, end) = keys::prefix_range(&prefix);
-        let mut failed = None;
         store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            let place = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
-            match (place, decode::<Used>(key, &value)) {
-                (Some(be), Ok(used)) => {
-                    let sequence = Sequence::from_be_bytes(*be);
-                    used.at.into_iter().for_each(|at| timeline.used(sequence, at));
-                }
-                (_, Err(error)) => failed = Some(error),
-                (None, Ok(_)) => {}
+            let used = decode::<Used>(key, &value)?;
+            if let Some(be) = key.get(prefix.len()..).and_then(<[u8]>::first_chunk) {
+                let sequence = Sequence::from_be_bytes(*be);
+                used.at.into_iter().for_each(|at| timeline.used(sequence, at));
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         // A fork's own rejections may name turns that it shares.
         for segment in &self.branch.segments {
             let own = segment.conversation == self.branch.conversation;
@@ -145,7 +137,7 @@ impl Ledger {
                 {
                     timeline.reject(later, earlier);
                 }
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             })?;
         }
         Ok(())

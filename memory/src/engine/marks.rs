@@ -263,14 +263,14 @@ pub(super) fn mark_of(
     timeline: &Timeline,
     (sequence, keep): (Sequence, bool),
     counter: &dyn TokenCounter,
-) -> Result<Option<(Turn, Mark)>, EngineError> {
+) -> Result<Option<(Arc<Turn>, Mark)>, EngineError> {
     let replaced = timeline.replaced_by(sequence, one.as_of);
     let by_fact = one.by_facts.turn_marks().get(&sequence).filter(|_| replaced.is_none());
     let mut sides = open_sides(one, timeline, sequence).peekable();
     if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
         return Ok(None);
     }
-    let read = |sequence| engine.read_turn(&one.scope.branch, sequence);
+    let read = |sequence| engine.shown_turn(&one.scope.branch, sequence);
     let Some(turn) = read(sequence)?.filter(|turn| !turn.forgotten) else { return Ok(None) };
     let mut mark = Mark::default();
     if let Some((later, edge)) = replaced

@@ -69,7 +69,7 @@ mod watching;
 mod window;
 mod windows;
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -107,7 +107,7 @@ use crate::{
     rerank::RerankService,
     retrieval::RankingWeights,
     staleness::{Detect, asked::OrderModel},
-    store::{Direction, Store, StoreError, StoreHealth, keys},
+    store::{Store, StoreError, StoreHealth},
     summary::{Summarize, fold::FoldRules},
     usage::Meter,
 };
@@ -260,7 +260,7 @@ impl Engine {
             closing: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
         });
-        engine.resume_outbox()?;
+        engine.outbox.resume(Queued::stored(&engine.store)?);
         let folds = engine.summarizer.is_some().then(Arc::<Grown>::default);
         let probes = (engine.degradation && engine.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
@@ -308,28 +308,6 @@ impl Engine {
         engine.resume_forgetting().await?;
         engine.resume_deletions().await?;
         Ok(engine)
-    }
-
-    fn resume_outbox(&self) -> Result<(), EngineError> {
-        let (start, end) = keys::prefix_range(&keys::outbox_prefix());
-        let mut entries = Vec::new();
-        let mut failed = None;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            let id = key.last_chunk().map_or(0, |be| u64::from_be_bytes(*be));
-            match records::decode(key, &value) {
-                Ok(entry) => entries.push(Queued { id, entry }),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        if !entries.is_empty() {
-            tracing::info!(entries = entries.len(), "resuming enrichment from the outbox");
-        }
-        self.outbox.resume(entries);
-        Ok(())
     }
 
     /// When and how much is folded.

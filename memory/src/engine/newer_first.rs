@@ -33,7 +33,9 @@ impl Engine {
             Some(scope) => self.kept_turn(&scope.branch, ranked.sequence),
             None => Ok(None),
         });
-        let kept: Vec<Option<Arc<Kept>>> = kept.collect::<Result<_, _>>()?;
+        let there = |kept: Option<Arc<Kept>>| kept.filter(|kept| !kept.turn.forgotten);
+        let kept: Vec<Option<Arc<Kept>>> =
+            kept.map(|kept| kept.map(there)).collect::<Result<_, _>>()?;
         let chats: HashSet<usize> = best
             .iter()
             .map(|ranked| ranked.conversation)

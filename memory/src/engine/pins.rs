@@ -1,7 +1,9 @@
 //! The pins of a window: the facts that hold as of a turn, or, for a question
 //! about change or history, those of the caller that do not too, marked.
 
-use super::{Engine, EngineError, PinnedFact, scopes::Scope};
+use std::sync::Arc;
+
+use super::{Engine, EngineError, PinnedFact, scopes::Scope, standing::StandingFacts};
 use crate::{
     context::{Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// What becomes of facts that hold no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RetiredPins {
     /// They are left out.
     LeftOut,
@@ -26,9 +28,28 @@ impl Engine {
         own: &Scope,
         as_of: Option<Sequence>,
         retired: RetiredPins,
+    ) -> Result<Arc<[Pin]>, EngineError> {
+        let cell = self.heads.cell(&own.branch.tenant, &own.branch.conversation)?;
+        if let Some(as_of) = as_of {
+            let facts = self.standing_facts(&cell, &own.head, as_of)?;
+            return Ok(self.make_pins(own, Some(as_of), &facts, retired)?.into());
+        }
+        // Before anything is read, so that a change meanwhile makes them outdated.
+        let others = self.user_pins_version(own)?;
+        // Now, nothing is left out that was pinned since the newest turn.
+        let facts = self.standing_facts(&cell, &own.head, Sequence::MAX)?;
+        facts.pins(retired, others, || self.make_pins(own, None, &facts, retired))
+    }
+
+    fn make_pins(
+        &self,
+        own: &Scope,
+        as_of: Option<Sequence>,
+        facts: &StandingFacts,
+        retired: RetiredPins,
     ) -> Result<Vec<Pin>, EngineError> {
-        let mut pins = self.own_pins(own, as_of, retired)?;
-        let of_others = self.user_pins(own, as_of, &pins)?;
+        let mut pins = self.own_pins(own, facts, retired)?;
+        let of_others = self.user_pins(own, as_of, facts, &pins)?;
         pins.extend(of_others);
         // The caller's, the newest first; the detector's, the surest first.
         pins.sort_by(|a, b| {
@@ -52,17 +73,9 @@ impl Engine {
     fn own_pins(
         &self,
         own: &Scope,
-        as_of: Option<Sequence>,
+        facts: &StandingFacts,
         retired: RetiredPins,
     ) -> Result<Vec<Pin>, EngineError> {
-        if own.head.facts == 0 {
-            return Ok(Vec::new());
-        }
-        let (tenant, id) = (&own.branch.tenant, &own.branch.conversation);
-        let cell = self.heads.cell(tenant, id)?;
-        // Now, nothing is left out that was pinned since the newest turn.
-        let as_of = as_of.unwrap_or(Sequence::MAX);
-        let facts = self.standing_facts(&cell, &own.head, as_of)?;
         let turns = own.catalog.covering(&self.store, own.head.last_sequence, &*self.counter)?;
         let mut pins = Vec::with_capacity(facts.len());
         for pinned in facts.iter().rev() {
@@ -73,7 +86,7 @@ impl Engine {
             if is_left_out || is_old || pinned.standing.displaced {
                 continue;
             }
-            let mark = mark(pinned, &facts);
+            let mark = mark(pinned, facts);
             pins.extend(pin_of(turns.traits(), &pinned.fact, is_retired, mark));
         }
         Ok(pins)

@@ -328,17 +328,11 @@ impl Engine {
         for tenant in self.tenants()? {
             let prefix = keys::heads_prefix(&tenant);
             let (start, end) = keys::prefix_range(&prefix);
-            let mut failed = None;
             self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                match decode::<Head>(key, &value).and_then(|_| id_at_end(key, prefix.len())) {
-                    Ok(id) => found.push((tenant.clone(), id)),
-                    Err(error) => failed = Some(error),
-                }
-                ControlFlow::Continue(())
+                decode::<Head>(key, &value)?;
+                found.push((tenant.clone(), id_at_end(key, prefix.len())?));
+                Ok(ControlFlow::Continue(()))
             })?;
-            if let Some(error) = failed {
-                return Err(error.into());
-            }
         }
         Ok(found)
     }
@@ -362,7 +356,7 @@ impl Engine {
             let length = key.first().map_or(0, |length| usize::from(*length));
             let id = key.get(1..=length).and_then(|id| std::str::from_utf8(id).ok());
             tenant = id.and_then(|id| TenantId::new(id).ok());
-            ControlFlow::Break(())
+            Ok(ControlFlow::Break(()))
         })?;
         Ok(tenant)
     }

@@ -244,7 +244,7 @@ impl Engine {
             if !turn.forgotten && !embedded.contains(&turn.sequence) {
                 fresh.push(indexed(&turn, Vec::new()));
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         if fresh.is_empty() {
             return Ok(());

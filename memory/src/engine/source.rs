@@ -66,7 +66,7 @@ impl TurnSource for StoreTurnSource {
                 let of_turn = passages.remove(&turn.sequence).unwrap_or_default();
                 turns.push(indexed(&turn, of_turn));
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(turns)
     }
@@ -87,7 +87,8 @@ pub(crate) fn indexed(turn: &Turn, passages: Vec<Passage>) -> IndexedTurn {
 /// Receives sequence, key and value of a record.
 type VisitSequence<'v> = &'v mut dyn FnMut(Sequence, &[u8], &[u8]) -> Result<(), StoreError>;
 
-/// Visits the records of one kind that belong to the sequences of a branch.
+/// Visits the records of one kind that belong to the sequences of a branch, up to
+/// the first error.
 pub(crate) fn scan_sequences(
     store: &Store,
     branch: &Branch,
@@ -100,15 +101,13 @@ pub(crate) fn scan_sequences(
         let start = at(segment.from);
         let place = start.len() - size_of::<Sequence>();
         let (_, end) = keys::prefix_range(&at(segment.until));
-        let mut outcome = Ok(());
         store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             let bytes = key.get(place..).and_then(<[u8]>::first_chunk);
             if let Some(bytes) = bytes {
-                outcome = visit(Sequence::from_be_bytes(*bytes), key, &value);
+                visit(Sequence::from_be_bytes(*bytes), key, &value)?;
             }
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            Ok(ControlFlow::Continue(()))
         })?;
-        outcome?;
     }
     Ok(())
 }

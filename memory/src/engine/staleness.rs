@@ -301,7 +301,7 @@ impl Engine {
         timeline: &Timeline,
         named: &[(Sequence, Sequence)],
     ) -> Result<Vec<ShownEdge>, EngineError> {
-        let mut texts: HashMap<Sequence, Option<Turn>> = HashMap::new();
+        let mut texts: HashMap<Sequence, Option<Arc<Turn>>> = HashMap::new();
         let mut edges = Vec::new();
         for (later, earlier) in named {
             let shown = timeline.edge(*later, *earlier);
@@ -310,10 +310,10 @@ impl Engine {
             };
             for sequence in [*later, *earlier] {
                 if let Entry::Vacant(place) = texts.entry(sequence) {
-                    place.insert(self.read_turn(&scope.branch, sequence)?);
+                    place.insert(self.shown_turn(&scope.branch, sequence)?);
                 }
             }
-            let turn = |sequence| texts.get(sequence).and_then(Option::as_ref);
+            let turn = |sequence| texts.get(sequence).and_then(Option::as_deref);
             // Forgotten since; its edges go with it.
             let (Some(new), Some(old)) = (turn(later), turn(earlier)) else { continue };
             edges.push(ShownEdge {

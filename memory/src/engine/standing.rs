@@ -11,17 +11,23 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
+use parking_lot::Mutex;
+
 use super::{
     Engine, EngineError, PinnedFact, ShownEdge, fact_edges, heads::Cell, ledger::Ledger,
-    records::Head,
+    pins::RetiredPins, records::Head,
 };
 use crate::{
+    context::Pin,
     facts::{self, Cause, TurnMark, detect},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
-/// Facts kept, of about 1 KiB each.
+/// Facts kept, of about 1 KiB each, those that the user's pins repeat included.
 const CACHED_FACTS: u64 = 64 * 1_024;
+/// Pins of the user's other conversations that are kept beside a conversation's facts,
+/// about.
+const PINS_OF_OTHERS: usize = 10;
 
 /// What an answer was made of.
 struct Stamp {
@@ -53,6 +59,7 @@ pub struct StandingFacts {
     turn_marks: OnceLock<HashMap<Sequence, TurnMark>>,
     edges: OnceLock<HashMap<Cause, Vec<ShownEdge>>>,
     words: OnceLock<HashMap<FactId, detect::Words>>,
+    pins: Mutex<HashMap<RetiredPins, (u64, Arc<[Pin]>)>>,
 }
 
 impl Deref for StandingFacts {
@@ -81,6 +88,24 @@ impl StandingFacts {
         words.get(fact)
     }
 
+    /// The pins that windows of now are made with: those that are known, or else what
+    /// `make` gives. `others` is the version of the user's other conversations.
+    pub(super) fn pins<E>(
+        &self,
+        retired: RetiredPins,
+        others: u64,
+        make: impl FnOnce() -> Result<Vec<Pin>, E>,
+    ) -> Result<Arc<[Pin]>, E> {
+        if let Some((version, pins)) = self.pins.lock().get(&retired)
+            && *version == others
+        {
+            return Ok(Arc::clone(pins));
+        }
+        let pins: Arc<[Pin]> = make()?.into();
+        self.pins.lock().insert(retired, (others, Arc::clone(&pins)));
+        Ok(pins)
+    }
+
     /// The edges that a pin or a turn of a window is marked with.
     pub(super) fn edges_of_item(&self, item: &Cause) -> &[ShownEdge] {
         let edges = self.edges.get_or_init(|| {
@@ -104,7 +129,7 @@ pub(super) struct StandingCache {
 impl Default for StandingCache {
     fn default() -> Self {
         let weight = |_: &(TenantId, ConversationId, Sequence), known: &Arc<Known>| {
-            u32::try_from(known.facts.len() + 1).unwrap_or(u32::MAX)
+            u32::try_from(2 * known.facts.len() + PINS_OF_OTHERS).unwrap_or(u32::MAX)
         };
         let recent =
             moka::sync::Cache::builder().weigher(weight).max_capacity(CACHED_FACTS).build();
@@ -133,9 +158,6 @@ impl Engine {
         head: &Head,
         as_of: Sequence,
     ) -> Result<Arc<StandingFacts>, EngineError> {
-        if head.facts == 0 {
-            return Ok(Arc::default());
-        }
         if as_of < head.last_sequence {
             return Ok(Arc::new(self.read_facts_as_of(cell, head, as_of)?));
         }
@@ -160,6 +182,9 @@ impl Engine {
         head: &Head,
         as_of: Sequence,
     ) -> Result<StandingFacts, EngineError> {
+        if head.facts == 0 {
+            return Ok(StandingFacts { as_of, ..StandingFacts::default() });
+        }
         let facts = self.read_standing(cell, head, as_of)?;
         Ok(StandingFacts { facts, as_of, ..StandingFacts::default() })
     }

@@ -306,7 +306,7 @@ impl Engine {
                 if holds(&turn) {
                     turns.extend(source_turn(&turn));
                 }
-                std::ops::ControlFlow::Continue(())
+                Ok(std::ops::ControlFlow::Continue(()))
             };
             scan_turns(&self.store, &scope.branch, from, until, Direction::Forward, read)?;
         } else {

@@ -7,11 +7,12 @@ use super::{
     append::content_hash,
     forget::erase,
     records::{Idempotency, OutboxEntry, Task, decode, encode},
+    turn_cache::Kept,
     validate,
 };
 use crate::{
     index::{Branch, Segment},
-    store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    store::{Batch, Direction, Store, StoreError, Visited, keys, keys::Kind},
     turn::{ConversationId, NewTurn, OpaqueSource, Part, Sequence, TenantId, Turn},
     usage::Usage,
 };
@@ -43,11 +44,11 @@ impl Engine {
             let size = turn_bytes(&turn);
             if !turns.is_empty() && (turns.len() == which.limit || bytes + size > which.max_bytes) {
                 next = Some(turn.sequence);
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             bytes += size;
             turns.push(Arc::new(turn));
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(TurnPage { turns, next, revision: head.revision })
     }
@@ -127,6 +128,27 @@ impl Engine {
             None => Ok(None),
         }
     }
+
+    /// The same for a turn that windows show: those of the last ones are in memory.
+    pub(super) fn shown_turn(
+        &self,
+        branch: &Branch,
+        sequence: Sequence,
+    ) -> Result<Option<Arc<Turn>>, StoreError> {
+        let kept = self.kept_turn(branch, sequence)?;
+        Ok(kept.map(|kept| Arc::clone(&kept.turn)))
+    }
+
+    /// The same, with what was read of it.
+    pub(super) fn kept_turn(
+        &self,
+        branch: &Branch,
+        sequence: Sequence,
+    ) -> Result<Option<Arc<Kept>>, StoreError> {
+        let Some(segment) = segment_of(branch, sequence) else { return Ok(None) };
+        let read = || self.read_turn(branch, sequence);
+        self.turn_cache.get((&branch.tenant, &segment.conversation, sequence), read)
+    }
 }
 
 /// The segment that holds a sequence.
@@ -134,14 +156,14 @@ pub(crate) fn segment_of(branch: &Branch, sequence: Sequence) -> Option<&Segment
     branch.segments.iter().find(|segment| (segment.from..=segment.until).contains(&sequence))
 }
 
-/// Visits the turns `from..=until` of a branch in order.
+/// Visits the turns `from..=until` of a branch in order, until `visit` breaks or fails.
 pub(crate) fn scan_turns(
     store: &Store,
     branch: &Branch,
     from: Sequence,
     until: Sequence,
     direction: Direction,
-    visit: &mut dyn FnMut(Turn) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Turn) -> Visited,
 ) -> Result<(), StoreError> {
     let mut segments: Vec<&Segment> = branch.segments.iter().collect();
     if direction == Direction::Backward {
@@ -156,15 +178,12 @@ pub(crate) fn scan_turns(
             keys::at_sequence(&branch.tenant, &segment.conversation, Kind::Turn, sequence)
         };
         let (_, end) = keys::prefix_range(&at(high));
-        let mut outcome = Ok(ControlFlow::Continue(()));
+        let mut flow = ControlFlow::Continue(());
         store.scan(&at(low), &end, direction, &mut |key, value| {
-            outcome = decode(key, &value).map(&mut *visit);
-            match outcome {
-                Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(()),
-            }
+            flow = visit(decode(key, &value)?)?;
+            Ok(flow)
         })?;
-        if outcome?.is_break() {
+        if flow.is_break() {
             break;
         }
     }

@@ -65,17 +65,13 @@ impl Engine {
         let start = keys::usage_day(tenant, day_number(from));
         let (_, end) = keys::prefix_range(&keys::usage_day(tenant, day_number(until)));
         let mut found = Vec::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            let usage = decode(key, &value)?;
             let day = key.last_chunk().map_or(0, |be| u32::from_be_bytes(*be));
-            match (date_of(day), decode(key, &value)) {
-                (Some(date), Ok(usage)) => found.push((date, usage)),
-                (_, Err(error)) => failed = Some(error),
-                (None, Ok(_)) => {}
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            found.extend(date_of(day).map(|date| (date, usage)));
+            Ok(ControlFlow::Continue(()))
         })?;
-        failed.map_or(Ok(found), |error| Err(error.into()))
+        Ok(found)
     }
 
     /// What a conversation used since it was created.

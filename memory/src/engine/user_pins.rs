@@ -108,11 +108,12 @@ impl Engine {
     }
 
     /// Pins of the user from other conversations, the most useful, without those
-    /// that `own` says already.
+    /// that are `said` by facts of `own` already.
     pub(super) fn user_pins(
         &self,
         own: &Scope,
         as_of: Option<Sequence>,
+        own_facts: &StandingFacts,
         said: &[Pin],
     ) -> Result<Vec<Pin>, EngineError> {
         let others = self.others_with_facts(own)?;
@@ -121,10 +122,7 @@ impl Engine {
         }
         let others =
             self.said_by_then(others.into_iter(), std::slice::from_ref(own), as_of.unwrap_or(0))?;
-        // What each pin's words were read from; those of `own` come first.
-        let own_cell = self.heads.cell(&own.branch.tenant, &own.branch.conversation)?;
-        let own_facts =
-            self.standing_facts(&own_cell, &own.head, as_of.unwrap_or(Sequence::MAX))?;
+        // With what each pin's words were read from.
         let mut found: Vec<(f32, Pin, Arc<StandingFacts>)> = Vec::new();
         for other in &others {
             let cell = self.heads.cell(&other.branch.tenant, &other.branch.conversation)?;

@@ -6,9 +6,8 @@ use std::{
 };
 
 use super::{
-    Grown, Queued,
+    Grown, Queued, delete_derived,
     events::{Drawer, Drawn},
-    strike::{strike_degradation, strike_events, strike_summaries},
 };
 use crate::{
     context::{self, TokenCounter},
@@ -17,7 +16,6 @@ use crate::{
         Engine, EngineError,
         catalog::Catalogs,
         folded::FoldedCache,
-        forget::forks_of,
         ledger::Ledgers,
         locks::Locks,
         records::{Derived, Head, Task, decode, encode},
@@ -102,12 +100,7 @@ impl Deriver {
                 engine.embed_items(tenant, namespace, key.as_ref()).await?;
             }
             Task::Forget { sequences } => self.forget(tenant, owner, sequences).await?,
-            Task::Drop { from } => {
-                self.drop_derived(tenant, owner, *from).await?;
-                self.invalidate(tenant, owner);
-                let _order = self.order.lock(&keys::head(tenant, owner)).await;
-                self.index.remove_conversation(tenant, owner, *from).await?;
-            }
+            Task::Drop { from } => self.drop_from(tenant, owner, *from).await?,
         }
         Ok(())
     }
@@ -137,48 +130,6 @@ impl Deriver {
             engine.measured_again(tenant, owner, from);
         }
         Ok(())
-    }
-
-    /// Again in the store too: a derivation that was under way when the turns
-    /// were forgotten may have written after it.
-    async fn forget(
-        &self,
-        tenant: &TenantId,
-        owner: &ConversationId,
-        sequences: &[Sequence],
-    ) -> Result<(), EngineError> {
-        self.drawer.invalidate_owner(tenant, owner);
-        for steps in sequences.chunks(TURNS_PER_STEP) {
-            let mut batch = Batch::new();
-            for sequence in steps {
-                delete_derived(&self.store, &mut batch, tenant, owner, *sequence)?;
-            }
-            strike_events(&self.store, &mut batch, tenant, owner, steps)?;
-            strike_summaries(&self.store, &mut batch, tenant, owner, steps)?;
-            strike_degradation(&self.store, &mut batch, tenant, owner, steps)?;
-            for (fork, until) in forks_of(&self.store, tenant, owner)? {
-                let shared = steps.partition_point(|sequence| *sequence <= until);
-                let shared = steps.get(..shared).unwrap_or_default();
-                strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
-                strike_summaries(&self.store, &mut batch, tenant, &fork, shared)?;
-                strike_degradation(&self.store, &mut batch, tenant, &fork, shared)?;
-            }
-            self.store.commit(batch).await?;
-        }
-        self.invalidate(tenant, owner);
-        if let (Some(engine), Some(first)) = (self.engine.upgrade(), sequences.first()) {
-            engine.measured_again(tenant, owner, *first);
-        }
-        let _order = self.order.lock(&keys::head(tenant, owner)).await;
-        Ok(self.index.remove_turns(tenant, owner, sequences).await?)
-    }
-
-    /// Drops what is in memory of branches that show turns of `owner`.
-    fn invalidate(&self, tenant: &TenantId, owner: &ConversationId) {
-        self.catalogs.invalidate_owner(tenant, owner);
-        self.drawer.invalidate_owner(tenant, owner);
-        self.ledgers.invalidate_owner(tenant, owner);
-        self.folded.invalidate(tenant, owner);
     }
 
     /// Conversations that have grown may be due to be probed; those, and such as lost
@@ -278,11 +229,11 @@ impl Deriver {
         let mut turns = Vec::new();
         scan_turns(&self.store, &own, from, until, Direction::Forward, &mut |turn| {
             turns.push(turn);
-            if turns.len() < TURNS_PER_STEP {
+            Ok(if turns.len() < TURNS_PER_STEP {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
-            }
+            })
         })?;
         Ok(turns)
     }
@@ -347,39 +298,6 @@ impl Deriver {
         }
         Ok(batch)
     }
-
-    /// Strikes the derived records of a dropped conversation's turns.
-    async fn drop_derived(
-        &self,
-        tenant: &TenantId,
-        owner: &ConversationId,
-        from: Sequence,
-    ) -> Result<(), StoreError> {
-        for kind in [
-            Kind::Derived,
-            Kind::Events,
-            Kind::Probes,
-            Kind::Rejection,
-            Kind::Signals,
-            Kind::Summary,
-            Kind::Used,
-            Kind::Vector,
-        ] {
-            let start = keys::at_sequence(tenant, owner, kind, from);
-            let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, owner, kind));
-            let mut doomed = Vec::new();
-            self.store.scan_keys(&start, &end, &mut |key| {
-                doomed.push(key.to_vec());
-                ControlFlow::Continue(())
-            })?;
-            for keys in doomed.chunks(TURNS_PER_STEP) {
-                let mut batch = Batch::new();
-                keys.iter().for_each(|key| batch.delete(key.clone()));
-                self.store.commit(batch).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What is embedded of a turn: its passages, each led by the speaker's name
@@ -400,23 +318,4 @@ pub(crate) fn passage_texts(
             Some((range, led))
         })
         .collect()
-}
-
-/// Deletes the derived records of one turn.
-pub(crate) fn delete_derived(
-    store: &Store,
-    batch: &mut Batch,
-    tenant: &TenantId,
-    owner: &ConversationId,
-    sequence: Sequence,
-) -> Result<(), StoreError> {
-    batch.delete(keys::at_sequence(tenant, owner, Kind::Derived, sequence));
-    batch.delete(keys::at_sequence(tenant, owner, Kind::Events, sequence));
-    batch.delete(keys::at_sequence(tenant, owner, Kind::Signals, sequence));
-    let vectors = keys::at_sequence(tenant, owner, Kind::Vector, sequence);
-    let (start, end) = keys::prefix_range(&vectors);
-    store.scan_keys(&start, &end, &mut |key| {
-        batch.delete(key.to_vec());
-        ControlFlow::Continue(())
-    })
 }

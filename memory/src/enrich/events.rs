@@ -190,16 +190,13 @@ impl Drawer {
         until: Sequence,
         visit: &mut dyn FnMut(&Turn, Option<&[f32]>),
     ) -> Result<(), StoreError> {
-        let mut failed = None;
         scan_turns(&self.store, branch, from, until, Direction::Forward, &mut |turn| {
-            match self.first_vector(branch, turn.sequence) {
-                Ok(vector) if !turn.forgotten => visit(&turn, vector.as_deref()),
-                Ok(_) => {}
-                Err(error) => failed = Some(error),
+            let vector = self.first_vector(branch, turn.sequence)?;
+            if !turn.forgotten {
+                visit(&turn, vector.as_deref());
             }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        failed.map_or(Ok(()), Err)
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     fn first_vector(

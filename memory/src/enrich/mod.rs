@@ -14,15 +14,17 @@ mod index_again;
 mod outbox;
 mod probing;
 mod queued;
+mod removal;
 mod strike;
 mod worker;
 
-pub(crate) use derive::{Deriver, delete_derived, passage_texts};
+pub(crate) use derive::{Deriver, passage_texts};
 pub(crate) use events::Drawer;
 pub(crate) use folding::spawn as spawn_folding;
 pub(crate) use grown::Grown;
 pub(crate) use outbox::Outbox;
 pub(crate) use probing::spawn as spawn_probing;
 pub(crate) use queued::Queued;
+pub(crate) use removal::delete_derived;
 pub(crate) use strike::{strike_degradation, strike_events, strike_summaries};
 pub(crate) use worker::spawn;

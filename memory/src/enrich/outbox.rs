@@ -55,6 +55,9 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Takes in what a restart found in the store, in order of ids.
     pub(crate) fn resume(&self, entries: Vec<Queued>) {
+        if !entries.is_empty() {
+            tracing::info!(entries = entries.len(), "resuming enrichment from the outbox");
+        }
         let mut state = self.state.lock();
         for queued in entries {
             state.next_id = state.next_id.max(queued.id + 1);

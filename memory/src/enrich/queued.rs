@@ -1,10 +1,11 @@
 //! What is queued, and what is still open of a conversation: which of its turns are
 //! not searchable yet, and which are not measured.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use crate::{
-    engine::records::{OutboxEntry, Task},
+    engine::records::{OutboxEntry, Task, decode},
+    store::{Direction, Store, StoreError, keys},
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -16,6 +17,21 @@ pub(crate) struct Queued {
 }
 
 impl Queued {
+    /// Those in the store, in order of ids.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub(crate) fn stored(store: &Store) -> Result<Vec<Self>, StoreError> {
+        let (start, end) = keys::prefix_range(&keys::outbox_prefix());
+        let mut all = Vec::new();
+        store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            let id = key.last_chunk().map_or(0, |be| u64::from_be_bytes(*be));
+            all.push(Self { id, entry: decode(key, &value)? });
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(all)
+    }
+
     pub(super) fn conversation(&self) -> (TenantId, ConversationId) {
         (self.entry.tenant.clone(), self.entry.owner.clone())
     }

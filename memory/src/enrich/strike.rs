@@ -28,42 +28,28 @@ pub(crate) fn strike_events(
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
-    let at = |kind, sequence| keys::at_sequence(tenant, conversation, kind, sequence);
-    let end = |kind| keys::prefix_range(&keys::kind_prefix(tenant, conversation, kind)).1;
-    let mut failed = None;
-    let (start, until) = (at(Kind::Events, *first), end(Kind::Events));
-    store.scan(&start, &until, Direction::Forward, &mut |key, value| {
-        let struck = decode::<TurnEvents>(key, &value).and_then(|mut record| {
-            if erased.binary_search(&record.sequence).is_ok() {
-                batch.delete(key.to_vec());
-            } else if strike(&mut record, erased) {
-                batch.put(key.to_vec(), encode(&record)?);
-            }
-            Ok(())
-        });
-        match struck {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::Events, *first);
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let mut record = decode::<TurnEvents>(key, &value)?;
+        if erased.binary_search(&record.sequence).is_ok() {
+            batch.delete(key.to_vec());
+        } else if strike(&mut record, erased) {
+            batch.put(key.to_vec(), encode(&record)?);
         }
+        Ok(ControlFlow::Continue(()))
     })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     for sequence in erased {
-        batch.delete(at(Kind::Used, *sequence));
+        batch.delete(keys::at_sequence(tenant, conversation, Kind::Used, *sequence));
     }
-    let (start, until) = (at(Kind::Rejection, *first), end(Kind::Rejection));
-    store.scan_keys(&start, &until, &mut |key| {
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::Rejection, *first);
+    store.scan_keys(&start, &end, &mut |key| {
         let place = key.len().saturating_sub(2 * size_of::<Sequence>());
         let named = key.get(place..).unwrap_or_default().chunks_exact(size_of::<Sequence>());
         let mut named = named.filter_map(|be| be.try_into().ok()).map(Sequence::from_be_bytes);
         if named.any(|sequence| erased.binary_search(&sequence).is_ok()) {
             batch.delete(key.to_vec());
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })
 }
 
@@ -82,20 +68,14 @@ pub(crate) fn strike_summaries(
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
     strike_generations(store, batch, tenant, conversation)?;
-    let start = keys::at_sequence(tenant, conversation, Kind::Summary, *first);
-    let (_, end) = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Summary));
-    let mut failed = None;
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::Summary, *first);
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-        match decode::<Summary>(key, &value) {
-            Ok(summary) if erased.iter().any(|sequence| summary.covers(*sequence)) => {
-                batch.delete(key.to_vec());
-            }
-            Ok(_) => {}
-            Err(error) => failed = Some(error),
+        let summary = decode::<Summary>(key, &value)?;
+        if erased.iter().any(|sequence| summary.covers(*sequence)) {
+            batch.delete(key.to_vec());
         }
-        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    failed.map_or(Ok(()), Err)
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// Adds to a batch what takes out what was measured of erased turns, of the windows
@@ -112,12 +92,7 @@ pub(crate) fn strike_degradation(
 ) -> Result<(), StoreError> {
     for sequence in erased {
         for kind in [Kind::Outcome, Kind::Window] {
-            let prefix = keys::at_sequence(tenant, conversation, kind, *sequence);
-            let (start, end) = keys::prefix_range(&prefix);
-            store.scan_keys(&start, &end, &mut |key| {
-                batch.delete(key.to_vec());
-                ControlFlow::Continue(())
-            })?;
+            store.delete_below(batch, &keys::at_sequence(tenant, conversation, kind, *sequence))?;
         }
     }
     strike_signals(store, batch, tenant, conversation, erased)?;
@@ -135,32 +110,18 @@ fn strike_signals(
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
-    let start = keys::at_sequence(tenant, conversation, Kind::Signals, *first);
-    let end = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Signals)).1;
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::Signals, *first);
     let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
-    let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
         if key.last_chunk().is_some_and(|be| is_erased(Sequence::from_be_bytes(*be))) {
             batch.delete(key.to_vec());
-            return ControlFlow::Continue(());
+        } else if let Some(mut signals) = decode_of::<TurnSignals>(key, &value, SIGNALS_VERSION)?
+            && signals.strike(&is_erased)
+        {
+            batch.put(key.to_vec(), encode(&signals)?);
         }
-        let read = decode_of::<TurnSignals>(key, &value, SIGNALS_VERSION);
-        let struck = read.and_then(|signals| {
-            let Some(mut signals) = signals else { return Ok(()) };
-            if signals.strike(&is_erased) {
-                batch.put(key.to_vec(), encode(&signals)?);
-            }
-            Ok(())
-        });
-        match struck {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    failed.map_or(Ok(()), Err)
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// Rounds of probes at an erased turn go, and so does what was found of one.
@@ -172,35 +133,22 @@ fn strike_probes(
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
-    let start = keys::at_sequence(tenant, conversation, Kind::Probes, *first);
-    let end = keys::prefix_range(&keys::kind_prefix(tenant, conversation, Kind::Probes)).1;
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::Probes, *first);
     let is_erased = |sequence: Sequence| erased.binary_search(&sequence).is_ok();
-    let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-        let read = decode_of::<ProbeRound>(key, &value, PROBES_VERSION);
-        let struck = read.and_then(|round| {
-            let kept = round.filter(|round| !is_erased(round.at));
-            let Some(mut round) = kept else {
-                batch.delete(key.to_vec());
-                return Ok(());
-            };
-            let before = round.probes.len();
-            round.probes.retain(|probed| !is_erased(probed.source));
-            // A round that is empty now still says when there was one.
-            if round.probes.len() != before {
-                batch.put(key.to_vec(), encode(&round)?);
-            }
-            Ok(())
-        });
-        match struck {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+        let round = decode_of::<ProbeRound>(key, &value, PROBES_VERSION)?;
+        let Some(mut round) = round.filter(|round| !is_erased(round.at)) else {
+            batch.delete(key.to_vec());
+            return Ok(ControlFlow::Continue(()));
+        };
+        let before = round.probes.len();
+        round.probes.retain(|probed| !is_erased(probed.source));
+        // A round that is empty now still says when there was one.
+        if round.probes.len() != before {
+            batch.put(key.to_vec(), encode(&round)?);
         }
-    })?;
-    failed.map_or(Ok(()), Err)
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 /// Strikes erased turns from a record; whether it has changed.

@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::committer::{CommitCounts, Committer};
 use super::open::{self, StoreOptions};
 use super::reader::{self, Scan};
-use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitRecord};
+use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitKey, VisitRecord, keys};
 
 /// The store of records. Dropping it closes it.
 pub struct Store {
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Visits the records with `start <= key < end` in the order of their keys,
-    /// until `visit` breaks. An empty `end` is no bound. No key may be the
+    /// until `visit` breaks or fails. An empty `end` is no bound. No key may be the
     /// beginning of another ([`super::keys`] makes none that is); the order of
     /// two such records is that of their first chunks.
     ///
@@ -67,7 +67,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] at the first record that does not hold together,
-    /// after those before it were visited; [`StoreError::Engine`].
+    /// after those before it were visited; [`StoreError::Engine`]; the first error
+    /// of `visit`, after which nothing is visited.
     pub fn scan(
         &self,
         start: &[u8],
@@ -80,17 +81,31 @@ impl Store {
     }
 
     /// Visits the keys of the records with `start <= key < end`, ascending,
-    /// until `visit` breaks. An empty `end` is no bound. Values are not checked.
+    /// until `visit` breaks or fails. An empty `end` is no bound. Values are not
+    /// checked.
     ///
     /// # Errors
-    /// [`StoreError::Engine`] or [`StoreError::Corrupt`].
+    /// [`StoreError::Engine`] or [`StoreError::Corrupt`]; the first error of `visit`,
+    /// after which nothing is visited.
     pub fn scan_keys(
         &self,
         start: &[u8],
         end: &[u8],
-        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+        visit: VisitKey<'_>,
     ) -> Result<(), StoreError> {
         reader::scan_keys(&*self.engine, (start, end), visit)
+    }
+
+    /// Adds to a batch what removes the records whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Store::scan_keys`].
+    pub fn delete_below(&self, batch: &mut Batch, prefix: &[u8]) -> Result<(), StoreError> {
+        let (start, end) = keys::prefix_range(prefix);
+        self.scan_keys(&start, &end, &mut |key| {
+            batch.delete(key.to_vec());
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Writes a batch; it is on the disk when this returns. A batch whose future

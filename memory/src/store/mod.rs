@@ -50,8 +50,15 @@ pub enum Direction {
 /// Receives the pairs of a scan of an engine until it breaks.
 pub type VisitPair<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-/// Receives the whole records of a scan until it breaks.
-pub type VisitRecord<'v> = &'v mut dyn FnMut(&[u8], Vec<u8>) -> ControlFlow<()>;
+/// Whether a scan goes on behind what was visited. An error ends it too, and is
+/// what the scan then fails with.
+pub type Visited = Result<ControlFlow<()>, StoreError>;
+
+/// Receives the whole records of a scan until it breaks or fails.
+pub type VisitRecord<'v> = &'v mut dyn FnMut(&[u8], Vec<u8>) -> Visited;
+
+/// Receives the keys of the records of a scan until it breaks or fails.
+pub type VisitKey<'v> = &'v mut dyn FnMut(&[u8]) -> Visited;
 
 /// What a store can fail with. Each variant says who must act.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use parking_lot::Mutex;
 
 use super::record::{Head, chunk_key, corrupt, split_key};
-use super::{ConversationStore, Direction, StoreError, VisitRecord};
+use super::{ConversationStore, Direction, StoreError, VisitKey, VisitRecord, Visited};
 
 /// Reads a record, checked.
 ///
@@ -50,27 +50,41 @@ fn chunk_end(end: &[u8]) -> Vec<u8> {
     if end.is_empty() { Vec::new() } else { chunk_key(end, 0) }
 }
 
-/// Visits the keys of the records with `start <= key < end`, ascending.
+/// Visits the chunks of the records with `start <= key < end` until `visit` breaks
+/// or fails.
+fn scan_chunks(
+    engine: &dyn ConversationStore,
+    (start, end): (&[u8], &[u8]),
+    direction: Direction,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> Visited,
+) -> Visited {
+    let mut visited = Ok(ControlFlow::Continue(()));
+    engine.scan(start, &chunk_end(end), direction, &mut |chunk_key, chunk| {
+        visited = visit(chunk_key, chunk);
+        match visited {
+            Ok(flow) => flow,
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?;
+    visited
+}
+
+/// Visits the keys of the records with `start <= key < end`, ascending, until
+/// `visit` breaks or fails.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for a key that is no chunk's, or what the engine
-/// fails with.
+/// [`StoreError::Corrupt`] for a key that is no chunk's, or what the engine or
+/// `visit` fails with.
 pub(super) fn scan_keys(
     engine: &dyn ConversationStore,
     (start, end): (&[u8], &[u8]),
-    visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    visit: VisitKey<'_>,
 ) -> Result<(), StoreError> {
-    let mut failed = Ok(());
-    let mut each = |chunk: &[u8], _: &[u8]| match split_key(chunk) {
-        Ok((key, 0)) if within(key, start, end) => visit(key),
-        Ok(_) => ControlFlow::Continue(()),
-        Err(error) => {
-            failed = Err(error);
-            ControlFlow::Break(())
-        }
+    let mut each = |chunk_key: &[u8], _: &[u8]| match split_key(chunk_key)? {
+        (key, 0) if within(key, start, end) => visit(key),
+        _ => Ok(ControlFlow::Continue(())),
     };
-    engine.scan(start, &chunk_end(end), Direction::Forward, &mut each)?;
-    failed
+    scan_chunks(engine, (start, end), Direction::Forward, &mut each).map(drop)
 }
 
 fn within(key: &[u8], start: &[u8], end: &[u8]) -> bool {
@@ -108,33 +122,20 @@ impl<'a> Scan<'a> {
         Self { engine, commits, range, direction, pending: None }
     }
 
-    /// Visits the records of the range until `visit` breaks.
+    /// Visits the records of the range until `visit` breaks or fails.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] or what the engine fails with.
+    /// [`StoreError::Corrupt`] or what the engine or `visit` fails with.
     pub(super) fn run(mut self, visit: VisitRecord<'_>) -> Result<(), StoreError> {
-        let (engine, direction) = (self.engine, self.direction);
-        let end = chunk_end(self.range.1);
-        let mut outcome = Ok(ControlFlow::Continue(()));
-        engine.scan(self.range.0, &end, direction, &mut |chunk_key, chunk| {
-            outcome = self.chunk(chunk_key, chunk, visit);
-            match outcome {
-                Ok(flow) => flow,
-                Err(_) => ControlFlow::Break(()),
-            }
-        })?;
-        if outcome?.is_continue() {
+        let (engine, range, direction) = (self.engine, self.range, self.direction);
+        let mut each = |chunk_key: &[u8], chunk: &[u8]| self.chunk(chunk_key, chunk, visit);
+        if scan_chunks(engine, range, direction, &mut each)?.is_continue() {
             let _ = self.settle(visit)?;
         }
         Ok(())
     }
 
-    fn chunk(
-        &mut self,
-        chunk_key: &[u8],
-        chunk: &[u8],
-        visit: VisitRecord<'_>,
-    ) -> Result<ControlFlow<()>, StoreError> {
+    fn chunk(&mut self, chunk_key: &[u8], chunk: &[u8], visit: VisitRecord<'_>) -> Visited {
         let (key, index) = split_key(chunk_key)?;
         if !within(key, self.range.0, self.range.1) {
             return Ok(ControlFlow::Continue(()));
@@ -146,12 +147,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn first_forward(
-        &mut self,
-        key: &[u8],
-        chunk: &[u8],
-        visit: VisitRecord<'_>,
-    ) -> Result<ControlFlow<()>, StoreError> {
+    fn first_forward(&mut self, key: &[u8], chunk: &[u8], visit: VisitRecord<'_>) -> Visited {
         if self.settle(visit)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -166,12 +162,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn first_backward(
-        &mut self,
-        key: &[u8],
-        chunk: &[u8],
-        visit: VisitRecord<'_>,
-    ) -> Result<ControlFlow<()>, StoreError> {
+    fn first_backward(&mut self, key: &[u8], chunk: &[u8], visit: VisitRecord<'_>) -> Visited {
         let mut rest = match self.pending.take() {
             Some(pending) if pending.key == key && pending.next == 0 => pending.rest,
             Some(other) => {
@@ -185,13 +176,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A chunk that is not its record's first.
-    fn later(
-        &mut self,
-        key: &[u8],
-        index: usize,
-        chunk: &[u8],
-        visit: VisitRecord<'_>,
-    ) -> Result<ControlFlow<()>, StoreError> {
+    fn later(&mut self, key: &[u8], index: usize, chunk: &[u8], visit: VisitRecord<'_>) -> Visited {
         if let Some(pending) = &mut self.pending
             && pending.key == key
             && pending.next == index
@@ -223,7 +208,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Finishes what is pending, whole or not.
-    fn settle(&mut self, visit: VisitRecord<'_>) -> Result<ControlFlow<()>, StoreError> {
+    fn settle(&mut self, visit: VisitRecord<'_>) -> Visited {
         match self.pending.take() {
             Some(Pending { key, head: Some(head), rest, .. }) => {
                 self.hand_on(&key, Ok(head), &rest, visit)
@@ -244,13 +229,13 @@ impl<'a> Scan<'a> {
         head: Result<Head, StoreError>,
         rest: &[Vec<u8>],
         visit: VisitRecord<'_>,
-    ) -> Result<ControlFlow<()>, StoreError> {
+    ) -> Visited {
         let joined = head.and_then(|head| head.join(key, rest.iter().map(Vec::as_slice)));
         let value = match joined {
             Ok(value) => Some(value),
             Err(_) => read(self.engine, self.commits, key)?,
         };
-        Ok(value.map_or(ControlFlow::Continue(()), |value| visit(key, value)))
+        value.map_or(Ok(ControlFlow::Continue(())), |value| visit(key, value))
     }
 
     /// Fails when chunks belong to no record: their first chunk was lost.

@@ -5,7 +5,7 @@
 //! Invariant: they quote turns, so they go with the conversation, and with every
 //! turn of it that is erased.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     store::{Batch, Store, StoreError, keys, keys::Kind},
@@ -64,10 +64,5 @@ pub(crate) fn strike_generations(
     tenant: &TenantId,
     conversation: &ConversationId,
 ) -> Result<(), StoreError> {
-    let prefix = keys::kind_prefix(tenant, conversation, Kind::Generation);
-    let (start, end) = keys::prefix_range(&prefix);
-    store.scan_keys(&start, &end, &mut |key| {
-        batch.delete(key.to_vec());
-        ControlFlow::Continue(())
-    })
+    store.delete_below(batch, &keys::kind_prefix(tenant, conversation, Kind::Generation))
 }

@@ -65,6 +65,25 @@ async fn recent_turns_stand_marked_and_the_budget_holds() {
 }
 
 #[tokio::test]
+async fn a_contradiction_brings_its_other_side_and_no_further_one() {
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    let (side, further) = ("we sleep outdoors tonight", "umbrellas rule");
+    let sides = [format!("[contradicts 1] {side}"), format!("[contradicts 2] {further}")];
+    world.say(&trip, &[OLD, &sides[0], &sides[1]]).await;
+    // What is asked about is said often enough to fill the window.
+    let filler: Vec<String> =
+        (0..40).map(|n| format!("number {n} of the hotel list for Lisbon")).collect();
+    world.say(&trip, &filler.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.settle(&trip).await;
+    let outcome = build(&world, &trip, small("our hotel in Lisbon, the Hilton")).await;
+    let words = words(&outcome);
+    assert!(words.contains(OLD) && words.contains(side), "{words}");
+    assert!(!words.contains(&format!("[contradicts 2] {further}")), "{words}");
+    assert!(!words.contains(&format!("(contradicts 2) {further}")), "{words}");
+}
+
+#[tokio::test]
 async fn what_the_turn_that_is_asked_replaces_stands_marked_beside_it() {
     let world = World::new().await;
     let trip = world.create("trip").await;

@@ -36,7 +36,7 @@ fn scan(store: &Store, start: &[u8], end: &[u8], direction: Direction) -> Vec<(V
     let mut found = Vec::new();
     let mut visit = |key: &[u8], value: Vec<u8>| {
         found.push((key.to_vec(), value));
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     };
     store.scan(start, end, direction, &mut visit).unwrap();
     found
@@ -46,7 +46,7 @@ fn keys(store: &Store, start: &[u8], end: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let mut visit = |key: &[u8]| {
         found.push(key.to_vec());
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     };
     store.scan_keys(start, end, &mut visit).unwrap();
     found
@@ -190,7 +190,7 @@ fn a_scan_stops_when_told_and_may_read_and_commit_meanwhile() {
                 assert!(store.get(key).unwrap() == Some(value));
                 put(&store, b"other", &bytes(5_000, 1));
                 seen.push(key.to_vec());
-                if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                Ok(if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             };
             store.scan(b"k", b"l", direction, &mut visit).unwrap();
             let want: Vec<u8> = match direction {
@@ -202,10 +202,44 @@ fn a_scan_stops_when_told_and_may_read_and_commit_meanwhile() {
         let mut count = 0;
         let mut visit = |_: &[u8]| {
             count += 1;
-            ControlFlow::Break(())
+            Ok(ControlFlow::Break(()))
         };
         store.scan_keys(b"", b"", &mut visit).unwrap();
         assert_eq!(count, 1);
+    });
+}
+
+#[test]
+fn an_error_of_the_visitor_stops_a_scan_and_comes_back() {
+    each(|options| {
+        let store = open(options);
+        for i in 0..4_u8 {
+            put(&store, &[b'k', i], &bytes(9_000, i));
+        }
+        let told = |result| matches!(result, Err(StoreError::Engine(why)) if why == "told to");
+        for (direction, order) in
+            [(Direction::Forward, [0_u8, 1, 2, 3]), (Direction::Backward, [3, 2, 1, 0])]
+        {
+            for failing in 1..=4 {
+                let mut seen = Vec::new();
+                let mut visit = |key: &[u8], _: Vec<u8>| {
+                    seen.push(key[1]);
+                    if seen.len() == failing {
+                        return Err(StoreError::Engine("told to".to_owned()));
+                    }
+                    Ok(ControlFlow::Continue(()))
+                };
+                assert!(told(store.scan(b"k", b"l", direction, &mut visit)), "{}", store.kind());
+                assert_eq!(seen, order[..failing], "{} {direction:?}", store.kind());
+            }
+        }
+        let mut seen = 0;
+        let mut visit = |_: &[u8]| {
+            seen += 1;
+            Err(StoreError::Engine("told to".to_owned()))
+        };
+        assert!(told(store.scan_keys(b"k", b"l", &mut visit)), "{}", store.kind());
+        assert_eq!(seen, 1, "{}", store.kind());
     });
 }
 
@@ -227,7 +261,7 @@ fn records_that_change_during_reads_are_never_mixed() {
                     let first = value[0];
                     let whole = value == bytes(30_000, 0) || value.iter().all(|&b| b == first);
                     assert!(whole, "{}: a mixture", store.kind());
-                    ControlFlow::Continue(())
+                    Ok(ControlFlow::Continue(()))
                 };
                 let _ = check(b"hot", store.get(b"hot").unwrap().unwrap());
                 store.scan(b"", b"", Direction::Forward, &mut check).unwrap();

@@ -38,7 +38,7 @@ fn check(what: &str, damage: impl Fn(&dyn ConversationStore)) {
             let mut visit = |_: &[u8], read: Vec<u8>| {
                 assert!(read == value(10_000), "{kind}: {what}: wrong text");
                 seen += 1;
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             };
             let scanned = store.scan(b"", b"", direction, &mut visit);
             let told = matches!(&scanned, Err(StoreError::Corrupt { key, .. }) if key == hex);

@@ -226,7 +226,7 @@ fn a_failed_sync_stops_writes_for_good_while_reads_go_on() {
         let mut seen = 0;
         let mut visit = |_: &[u8], _: Vec<u8>| {
             seen += 1;
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         };
         store.scan(b"t", b"u", Direction::Forward, &mut visit).unwrap();
         assert!(seen >= 1);

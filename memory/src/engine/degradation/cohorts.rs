@@ -207,29 +207,22 @@ impl Engine {
         let (start, end) = keys::prefix_range(&prefix);
         let mut members = Vec::new();
         let mut cut = false;
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             // However many a tenant has, few are held.
             if members.len() == 2 * MAX_COHORT {
                 cut |= keep_newest(&mut members);
             }
-            let read =
-                id_at_end(key, prefix.len()).and_then(|id| Ok((id, decode::<Head>(key, &value)?)));
-            match read {
-                Ok((id, head)) if is_in_time(&head, request) => members.push(Member {
+            let (id, head) = (id_at_end(key, prefix.len())?, decode::<Head>(key, &value)?);
+            if is_in_time(&head, request) {
+                members.push(Member {
                     created_at: head.created_at,
                     id,
                     labels: head.labels,
                     last: head.last_sequence,
-                }),
-                Ok(_) => {}
-                Err(error) => failed = Some(error),
+                });
             }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            Ok(ControlFlow::Continue(()))
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
         cut |= keep_newest(&mut members);
         Ok((members, cut))
     }
@@ -279,15 +272,11 @@ impl Engine {
     ) -> Result<BTreeMap<Sequence, TurnSignals>, StoreError> {
         let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Signals));
         let mut signals = BTreeMap::new();
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            match read_signals(key, &value) {
-                Ok(one) => signals.extend(one.map(|one| (one.sequence, one))),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            signals.extend(read_signals(key, &value)?.map(|one| (one.sequence, one)));
+            Ok(ControlFlow::Continue(()))
         })?;
-        failed.map_or(Ok(signals), Err)
+        Ok(signals)
     }
 }
 

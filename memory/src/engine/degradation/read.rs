@@ -148,13 +148,9 @@ pub(super) fn kept_at<T>(
     let start = keys::at_sequence(tenant, id, kind, from);
     let (_, end) = keys::prefix_range(&keys::at_sequence(tenant, id, kind, until));
     let mut kept = Vec::new();
-    let mut failed = None;
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-        match read(key, &value) {
-            Ok(record) => kept.extend(record),
-            Err(error) => failed = Some(error),
-        }
-        if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        kept.extend(read(key, &value)?);
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed.map_or(Ok(kept), Err)
+    Ok(kept)
 }

@@ -225,7 +225,7 @@ impl Engine {
         let mut known = Vec::new();
         self.store.scan_keys(&start, &end, &mut |key| {
             known.push(key.to_vec());
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         let surplus = (known.len() + coming).saturating_sub(WINDOWS_OF_TURN);
         known.into_iter().take(surplus).for_each(|key| batch.delete(key));

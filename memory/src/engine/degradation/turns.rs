@@ -123,7 +123,7 @@ impl Engine {
                 let text = turn.searchable_text();
                 said.push(SaidTurn::of(turn.sequence, turn.role, text));
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(said)
     }

@@ -71,12 +71,12 @@ impl Engine {
 
     fn namespaces_of(&self, tenant: &TenantId) -> Result<Vec<Namespace>, EngineError> {
         let (start, end) = keys::prefix_range(&keys::namespaces_below(tenant, &[]));
-        let mut found: Vec<Result<Namespace, StoreError>> = Vec::new();
+        let mut found = Vec::new();
         self.store.scan_keys(&start, &end, &mut |key| {
-            found.push(namespace_of(tenant, key));
-            ControlFlow::Continue(())
+            found.push(namespace_of(tenant, key)?);
+            Ok(ControlFlow::Continue(()))
         })?;
-        Ok(found.into_iter().collect::<Result<_, _>>()?)
+        Ok(found)
     }
 
     fn read_items(
@@ -93,11 +93,11 @@ impl Engine {
         let mut records: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             records.push((key.to_vec(), value));
-            if records.len() < ITEMS_PER_STEP {
+            Ok(if records.len() < ITEMS_PER_STEP {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
-            }
+            })
         })?;
         let mut read = Vec::with_capacity(records.len());
         for (key, bytes) in records {

@@ -60,22 +60,15 @@ impl Engine {
             None => start,
         };
         let mut page = ItemPage { items: Vec::new(), more: false };
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
             if page.items.len() == limit {
                 page.more = true;
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
-            match item_of(tenant, key, &value) {
-                Ok(item) => page.items.push(item),
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
+            page.items.push(item_of(tenant, key, &value)?);
+            Ok(ControlFlow::Continue(()))
         })?;
-        failed.map_or(Ok(page), |error| Err(error.into()))
+        Ok(page)
     }
 
     /// Lists the namespaces that hold items.
@@ -101,38 +94,32 @@ impl Engine {
             start = start.max(keys::prefix_range(&shown).1);
         }
         let mut page = NamespacePage { namespaces: Vec::new(), more: false };
-        let (mut last, mut skipped, mut failed) = (None, 0, None);
+        let (mut last, mut skipped) = (None, 0);
         if start >= end {
             return Ok(page);
         }
         self.store.scan_keys(&start, &end, &mut |key| {
-            let namespace = match namespace_of(tenant, key) {
-                Ok(namespace) => namespace,
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            };
+            let namespace = namespace_of(tenant, key)?;
             if !request.conditions.iter().all(|condition| condition.holds(&namespace)) {
-                return ControlFlow::Continue(());
+                return Ok(ControlFlow::Continue(()));
             }
             let shown = if request.depth > 0 { namespace.cut(request.depth) } else { namespace };
             if last.as_ref() == Some(&shown) {
-                return ControlFlow::Continue(());
+                return Ok(ControlFlow::Continue(()));
             }
             last = Some(shown.clone());
             if skipped < request.skip {
                 skipped += 1;
-                return ControlFlow::Continue(());
+                return Ok(ControlFlow::Continue(()));
             }
             if page.namespaces.len() == request.limit {
                 page.more = true;
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             page.namespaces.push(shown);
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
-        failed.map_or(Ok(page), |error| Err(error.into()))
+        Ok(page)
     }
 }
 

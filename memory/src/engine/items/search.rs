@@ -195,28 +195,20 @@ impl Engine {
         filter: &[Condition],
         mut asked: Option<&mut Asked<'_>>,
         scanned: &mut Scanned,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), StoreError> {
         let (start, end) = keys::prefix_range(&keys::items_below(tenant, below.labels()));
-        let mut failed = None;
         self.store.scan(&start, &end, Direction::Forward, &mut |key, bytes| {
             let full = scanned.looked_at >= self.limits.items_per_search
                 || scanned.bytes + bytes.len() > MAX_BYTES;
             if full {
                 scanned.left_out = true;
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             scanned.looked_at += 1;
             scanned.bytes += bytes.len();
-            match candidate(key, &bytes, filter, asked.as_deref_mut()) {
-                Ok(candidate) => scanned.candidates.extend(candidate),
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-            ControlFlow::Continue(())
-        })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+            scanned.candidates.extend(candidate(key, &bytes, filter, asked.as_deref_mut())?);
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Notes the cosine of every candidate's best passage. Returns how many have
@@ -239,29 +231,19 @@ impl Engine {
         for below in apart(&search.below) {
             let below = keys::item_vectors_below(tenant, below.labels());
             let (start, end) = keys::prefix_range(&below);
-            let mut failed = None;
             self.store.scan(&start, &end, Direction::Forward, &mut |key, bytes| {
                 let at = key.get(named..).and_then(|name| places.get(name));
                 let Some(candidate) = at.and_then(|at| candidates.get_mut(*at)) else {
-                    return ControlFlow::Continue(());
+                    return Ok(ControlFlow::Continue(()));
                 };
-                match decode::<ItemVectors>(key, &bytes) {
-                    Ok(stored) if stored.embedding == version => {
-                        let passages = stored.vectors.chunks_exact(width.max(1));
-                        let best = passages.map(|passage| cosine(query, passage));
-                        candidate.cosine = best.reduce(f32::max);
-                        ControlFlow::Continue(())
-                    }
-                    Ok(_) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        failed = Some(error);
-                        ControlFlow::Break(())
-                    }
+                let stored = decode::<ItemVectors>(key, &bytes)?;
+                if stored.embedding == version {
+                    let passages = stored.vectors.chunks_exact(width.max(1));
+                    let best = passages.map(|passage| cosine(query, passage));
+                    candidate.cosine = best.reduce(f32::max);
                 }
+                Ok(ControlFlow::Continue(()))
             })?;
-            if let Some(error) = failed {
-                return Err(error.into());
-            }
         }
         let waits =
             |candidate: &&Candidate| candidate.words.is_some() && candidate.cosine.is_none();

@@ -154,7 +154,7 @@ fn score(branches: &[Branch], loaded: &[Shared], query: &IndexQuery) -> Vec<Bran
     }
     let scored = branches.iter().zip(&guards).map(|(branch, loaded)| BranchMatches {
         conversation: branch.conversation.clone(),
-        matches: loaded.score(&terms, &corpus, query.vector.as_ref(), query.limit),
+        matches: loaded.score(&terms, &corpus, query.vector.as_ref()),
     });
     scored.collect()
 }

@@ -114,7 +114,7 @@ impl Pending {
         let mut corpus = Corpus::default();
         loaded.count(&terms, &mut corpus);
         corpus.assume(ASSUMED_TURNS, average_length);
-        let scored = loaded.score(&terms, &corpus, query.vector.as_ref(), usize::MAX);
+        let scored = loaded.score(&terms, &corpus, query.vector.as_ref());
         scored.iter().map(Match::plain).collect()
     }
 

@@ -241,6 +241,18 @@ pub fn at_sequence(
     key
 }
 
+/// The half-open range of the records of one kind that belong to a sequence or to
+/// one behind it.
+pub fn from_sequence(
+    of: &TenantId,
+    conversation: &ConversationId,
+    kind: Kind,
+    sequence: Sequence,
+) -> (Key, Key) {
+    let (_, end) = prefix_range(&kind_prefix(of, conversation, kind));
+    (at_sequence(of, conversation, kind, sequence), end)
+}
+
 /// Vector of one passage of a turn.
 pub fn vector(
     of: &TenantId,
