@@ -79,7 +79,7 @@ pub(crate) struct StalenessFoldArgs {
           value_parser = clap::value_parser!(u64).range(2..=100))]
     pub(crate) folds: Option<u64>,
     /// Folder with, for each fold, `fold-N.json` (weights of replacements) or a
-    /// folder `fold-N` (`staleness.json`, `contradiction.json`): the server's
+    /// folder `fold-N` (`staleness.json`, `contradiction.json`, `order.json`): the server's
     /// `--staleness-weights`.
     #[arg(long, requires = "folds")]
     pub(crate) fold_weights: Option<PathBuf>,

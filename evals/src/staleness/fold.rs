@@ -11,8 +11,11 @@ use throughline_proto::v1::GetServerInfoResponse;
 use super::args::StalenessFoldArgs;
 
 /// Part that `GetServerInfo` names, by file of a fold's folder.
-const PARTS: [(&str, &str); 2] =
-    [("staleness.json", "replacements"), ("contradiction.json", "contradictions")];
+const PARTS: [(&str, &str); 3] = [
+    ("staleness.json", "replacements"),
+    ("contradiction.json", "contradictions"),
+    ("order.json", "order"),
+];
 /// What stands for the ranking among the parts.
 const RANKING: &str = "ranking";
 

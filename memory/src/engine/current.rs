@@ -1,10 +1,14 @@
-//! The current statement first: where search finds a turn that was replaced near
-//! the top, what stands now is lifted to just above it. The replaced turn stays
+//! The current statement first: where search finds a turn that was certainly replaced
+//! near the top, what stands now is lifted to just above it. The replaced turn stays
 //! right behind, and nothing else moves.
+//!
+//! A less certain replacement moves nothing by itself: when it was drawn nobody knew
+//! what would be asked. It is a cue for the order by the question
+//! ([`super::newer_first`]).
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Engine, EngineError, ledger::Ledger, search::Gathered};
+use super::{Engine, EngineError, ledger::Ledger, marks::CERTAIN_CONFIDENCE, search::Gathered};
 use crate::retrieval::Ranking;
 
 /// Ranks that are looked at for replaced turns.
@@ -35,7 +39,11 @@ impl Engine {
                 }
             };
             let timeline = ledger.covering(&self.store, scored)?;
-            let current = timeline.current(ranked.sequence, scope.head.last_sequence);
+            let (sequence, as_of) = (ranked.sequence, scope.head.last_sequence);
+            let certain = timeline
+                .replaced_by(sequence, as_of)
+                .is_some_and(|(_, edge)| edge.confidence >= CERTAIN_CONFIDENCE);
+            let current = certain.then(|| timeline.current(sequence, as_of)).flatten();
             drop(timeline);
             let found = current.and_then(|current| {
                 ranking.order().iter().skip(at).take(LIFTED_FROM).position(|other| {

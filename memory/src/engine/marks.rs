@@ -30,7 +30,7 @@ const MAX_NOTE_CHARS: usize = 120;
 const MAX_SIDE_CHARS: usize = 48;
 /// Edges of this confidence leave the earlier turn out. A less certain one marks
 /// it: a current turn that is wrongly left out is the error to fear.
-const DROPPED_CONFIDENCE: f32 = 0.9;
+pub(super) const CERTAIN_CONFIDENCE: f32 = 0.9;
 /// Other sides of contradictions that a note names.
 const MAX_NAMED: usize = 2;
 /// Tokens up to which a turn is about one thing: a replacement of any of it
@@ -280,7 +280,7 @@ pub(super) fn mark_of(
         let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
         mark.note = format!("[replaced by turn {later} on {date}: {words}]");
         mark.dropped =
-            !keep && edge.confidence >= DROPPED_CONFIDENCE && is_whole(&turn, edge, counter);
+            !keep && edge.confidence >= CERTAIN_CONFIDENCE && is_whole(&turn, edge, counter);
     }
     if let Some(by) = by_fact {
         mark.note = fact_note(by, &turn);

@@ -43,6 +43,7 @@ pub(crate) mod ledger;
 mod limits;
 pub(crate) mod locks;
 mod marks;
+mod newer_first;
 mod pins;
 mod probes;
 mod proposals;
@@ -105,7 +106,7 @@ use crate::{
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
-    staleness::Detect,
+    staleness::{Detect, asked::OrderModel},
     store::{Store, StoreError, StoreHealth},
     summary::{Summarize, fold::FoldRules},
     usage::Meter,
@@ -137,6 +138,8 @@ pub struct EngineParts {
     pub reranker: Option<Arc<RerankService>>,
     /// Draws the staleness events of new turns.
     pub detector: Arc<dyn Detect>,
+    /// Says which of two hits is the newer answer.
+    pub order: OrderModel,
     /// Writes summaries; nothing is folded without.
     pub summarizer: Option<Arc<dyn Summarize>>,
     /// When and how much is folded.
@@ -177,6 +180,7 @@ pub struct Engine {
     catalogs: Arc<catalog::Catalogs>,
     turn_cache: turn_cache::TurnCache,
     detector: Arc<dyn Detect>,
+    order: OrderModel,
     pins: PinSettings,
     standing: standing::StandingCache,
     yielded: user_pins::YieldedPins,
@@ -234,6 +238,7 @@ impl Engine {
             catalogs: Arc::default(),
             turn_cache: turn_cache::TurnCache::default(),
             detector: parts.detector,
+            order: parts.order,
             pins: parts.pins,
             standing: standing::StandingCache::default(),
             yielded: user_pins::YieldedPins::default(),

@@ -86,6 +86,7 @@ impl Engine {
             gathered.shortfalls.extend(missing);
         }
         if hybrid && !request.ignore_staleness {
+            self.newer_first(&gathered, query, &mut ranking)?;
             self.current_first(&gathered, &mut ranking)?;
         }
         let mut outcome = SearchOutcome {

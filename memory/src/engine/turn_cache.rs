@@ -1,36 +1,59 @@
-//! Turns of windows in memory: consecutive windows of a conversation quote many of
-//! the same.
+//! Turns of windows and of the best hits in memory: consecutive ones of a conversation
+//! show many of the same.
 //!
 //! Invariant: no turn is kept that was erased; whoever erases drops what its owner
 //! stores, and what was read before that is not kept.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::turn::{ConversationId, OpaqueSource, Part, Sequence, TenantId, Turn};
+use crate::{
+    staleness::asked::Reading,
+    turn::{ConversationId, OpaqueSource, Part, Sequence, TenantId, Turn},
+};
 
 /// Bytes of text that are kept.
 const CACHED_BYTES: u64 = 64 << 20;
 /// What a turn takes beside its text.
 const TURN_BYTES: usize = 512;
+/// What is read of a text takes about as much as the text.
+const TIMES_TEXT: usize = 2;
 /// Longer turns are read again each time.
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
 type Key = (TenantId, ConversationId, Sequence);
 
+/// A turn, with what is read of it when it is first compared with a question.
+pub(super) struct Kept {
+    pub(super) turn: Arc<Turn>,
+    reading: OnceLock<Reading>,
+}
+
+impl Kept {
+    fn new(turn: Turn) -> Self {
+        Self { turn: Arc::new(turn), reading: OnceLock::new() }
+    }
+
+    /// What it says.
+    pub(super) fn reading(&self) -> &Reading {
+        self.reading.get_or_init(|| Reading::of(&self.turn.searchable_text()))
+    }
+}
+
 /// See the module.
 pub(crate) struct TurnCache {
-    recent: moka::sync::Cache<Key, Arc<Turn>>,
+    recent: moka::sync::Cache<Key, Arc<Kept>>,
     /// Grows with every erasure.
     erasures: AtomicU64,
 }
 
 impl Default for TurnCache {
     fn default() -> Self {
-        let weight = |_: &Key, turn: &Arc<Turn>| {
-            u32::try_from(TURN_BYTES + text_bytes(turn)).unwrap_or(u32::MAX)
+        let weight = |_: &Key, kept: &Arc<Kept>| {
+            let bytes = TURN_BYTES + TIMES_TEXT * text_bytes(&kept.turn);
+            u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self {
             recent: moka::sync::Cache::builder().weigher(weight).max_capacity(CACHED_BYTES).build(),
@@ -48,20 +71,20 @@ impl TurnCache {
         &self,
         (tenant, owner, sequence): (&TenantId, &ConversationId, Sequence),
         read: impl FnOnce() -> Result<Option<Turn>, E>,
-    ) -> Result<Option<Arc<Turn>>, E> {
+    ) -> Result<Option<Arc<Kept>>, E> {
         let key = (tenant.clone(), owner.clone(), sequence);
         if let Some(known) = self.recent.get(&key) {
             return Ok(Some(known));
         }
         let erasures = self.erasures.load(Ordering::SeqCst);
-        let Some(turn) = read()?.map(Arc::new) else { return Ok(None) };
-        if text_bytes(&turn) <= MAX_TEXT_BYTES {
-            self.recent.insert(key.clone(), Arc::clone(&turn));
+        let Some(kept) = read()?.map(|turn| Arc::new(Kept::new(turn))) else { return Ok(None) };
+        if text_bytes(&kept.turn) <= MAX_TEXT_BYTES {
+            self.recent.insert(key.clone(), Arc::clone(&kept));
             if self.erasures.load(Ordering::SeqCst) != erasures {
                 self.recent.invalidate(&key);
             }
         }
-        Ok(Some(turn))
+        Ok(Some(kept))
     }
 
     /// Drops every turn that `owner` stores.

@@ -7,6 +7,7 @@ use super::{
     append::content_hash,
     forget::erase,
     records::{Idempotency, OutboxEntry, Task, decode, encode},
+    turn_cache::Kept,
     validate,
 };
 use crate::{
@@ -134,6 +135,16 @@ impl Engine {
         branch: &Branch,
         sequence: Sequence,
     ) -> Result<Option<Arc<Turn>>, StoreError> {
+        let kept = self.kept_turn(branch, sequence)?;
+        Ok(kept.map(|kept| Arc::clone(&kept.turn)))
+    }
+
+    /// The same, with what was read of it.
+    pub(super) fn kept_turn(
+        &self,
+        branch: &Branch,
+        sequence: Sequence,
+    ) -> Result<Option<Arc<Kept>>, StoreError> {
         let Some(segment) = segment_of(branch, sequence) else { return Ok(None) };
         let read = || self.read_turn(branch, sequence);
         self.turn_cache.get((&branch.tenant, &segment.conversation, sequence), read)

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    asked::OrderWeightsError,
     contradiction::{ContradictionModel, MAX_BETWEEN, Prepared, WeightsError},
     detect::Detector,
     detection::{Detect, Follow},
@@ -70,6 +71,14 @@ pub enum SignalsError {
         /// What is wrong with it.
         cause: WeightsError,
     },
+    /// Those of order at query time.
+    #[error("{path}: {cause}")]
+    Order {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        cause: OrderWeightsError,
+    },
     /// Those of topic shifts.
     #[error("weights of topic shifts: {0}")]
     Segments(String),
@@ -111,7 +120,7 @@ impl Signals {
         let mut signals = Self { detector, contradiction, segments, version: 0 };
         let mut hasher = blake3::Hasher::new();
         hasher.update(signals.name().as_bytes());
-        weights.files().iter().for_each(|file| {
+        weights.of_events().iter().for_each(|file| {
             hasher.update(file.text.as_bytes());
         });
         hasher.update(senses::BUNDLED);

@@ -9,10 +9,14 @@ use std::{borrow::Cow, fs, path::Path};
 
 use sha2::{Digest as _, Sha256};
 
+use super::{asked::OrderModel, signals::SignalsError};
+
 /// File of a directory with the weights of replacements.
 const REPLACEMENTS_FILE: &str = "staleness.json";
 /// File of a directory with the weights of contradictions.
 const CONTRADICTIONS_FILE: &str = "contradiction.json";
+/// File of a directory with the weights of order at query time.
+const ORDER_FILE: &str = "order.json";
 /// Largest file; those that ship have a few hundred KiB.
 pub const MAX_WEIGHTS_BYTES: u64 = 16 << 20;
 
@@ -27,8 +31,10 @@ pub enum StalenessWeightsError {
         /// What the system says.
         detail: String,
     },
-    /// A directory with neither file.
-    #[error("the directory {path} has neither {REPLACEMENTS_FILE} nor {CONTRADICTIONS_FILE}")]
+    /// A directory with none of the files.
+    #[error(
+        "the directory {path} has none of {REPLACEMENTS_FILE}, {CONTRADICTIONS_FILE}, {ORDER_FILE}"
+    )]
     Empty {
         /// The directory.
         path: String,
@@ -46,7 +52,7 @@ pub enum StalenessWeightsError {
 /// One file of weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightsFile {
-    /// `replacements`, `contradictions` or `topics`.
+    /// `replacements`, `contradictions`, `topics` or `order`.
     pub part: &'static str,
     /// Where it comes from; `(built in)` for those that ship.
     pub path: String,
@@ -74,6 +80,8 @@ pub struct SignalWeights {
     pub contradictions: WeightsFile,
     /// Of topic shifts; always those that ship.
     pub topics: WeightsFile,
+    /// Of order at query time; no event depends on them.
+    pub order: WeightsFile,
 }
 
 impl SignalWeights {
@@ -82,15 +90,17 @@ impl SignalWeights {
         let replacements = include_str!("../../weights/staleness.json");
         let contradictions = include_str!("../../weights/contradiction.json");
         let topics = include_str!("../../weights/staleness-segments.json");
+        let order = include_str!("../../weights/order.json");
         Self {
             replacements: WeightsFile::built_in("replacements", replacements),
             contradictions: WeightsFile::built_in("contradictions", contradictions),
             topics: WeightsFile::built_in("topics", topics),
+            order: WeightsFile::built_in("order", order),
         }
     }
 
     /// Those that ship, but from a file the weights of replacements, or from a
-    /// directory what it has of `staleness.json` and `contradiction.json`.
+    /// directory what it has of `staleness.json`, `contradiction.json` and `order.json`.
     /// Whether they fit is told by who parses them.
     ///
     /// # Errors
@@ -109,6 +119,7 @@ impl SignalWeights {
         let files = [
             (REPLACEMENTS_FILE, &mut weights.replacements),
             (CONTRADICTIONS_FILE, &mut weights.contradictions),
+            (ORDER_FILE, &mut weights.order),
         ];
         let mut found = false;
         for (file, of_part) in files {
@@ -121,9 +132,24 @@ impl SignalWeights {
         if found { Ok(weights) } else { Err(StalenessWeightsError::Empty { path: name() }) }
     }
 
-    /// All of them.
-    pub fn files(&self) -> [&WeightsFile; 3] {
+    /// The model of order at query time.
+    ///
+    /// # Errors
+    /// [`SignalsError::Order`] when its weights do not fit this version.
+    pub fn order_model(&self) -> Result<OrderModel, SignalsError> {
+        let path = || self.order.path.clone();
+        OrderModel::parse(&self.order.text)
+            .map_err(|cause| SignalsError::Order { path: path(), cause })
+    }
+
+    /// Those that events depend on.
+    pub(super) fn of_events(&self) -> [&WeightsFile; 3] {
         [&self.replacements, &self.contradictions, &self.topics]
+    }
+
+    /// All of them.
+    pub fn files(&self) -> [&WeightsFile; 4] {
+        [&self.replacements, &self.contradictions, &self.topics, &self.order]
     }
 }
 
@@ -164,7 +190,9 @@ mod tests {
 
         let error = SignalWeights::read(&both).unwrap_err().to_string();
         assert!(
-            error.contains(REPLACEMENTS_FILE) && error.contains(CONTRADICTIONS_FILE),
+            [REPLACEMENTS_FILE, CONTRADICTIONS_FILE, ORDER_FILE]
+                .iter()
+                .all(|file| error.contains(file)),
             "{error}"
         );
         fs::write(both.join(CONTRADICTIONS_FILE), "two").unwrap();
@@ -172,7 +200,14 @@ mod tests {
         assert_eq!(of_both.replacements, shipped.replacements);
         assert_eq!(of_both.contradictions.text, "two");
         fs::write(both.join(REPLACEMENTS_FILE), "three").unwrap();
-        assert_eq!(SignalWeights::read(&both).unwrap().replacements.text, "three");
+        fs::write(both.join(ORDER_FILE), "four").unwrap();
+        let of_all = SignalWeights::read(&both).unwrap();
+        assert_eq!((&*of_all.replacements.text, &*of_all.order.text), ("three", "four"));
+        assert_eq!(
+            of_all.of_events().map(|file| file.part),
+            ["replacements", "contradictions", "topics"]
+        );
+        assert!(of_all.order_model().is_err() && shipped.order_model().is_ok());
     }
 
     #[test]

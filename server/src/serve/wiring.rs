@@ -19,7 +19,9 @@ use throughline_memory::{
         qdrant::{QdrantIndex, QdrantOptions},
     },
     retrieval::RankingWeights,
-    staleness::{Detect as _, SignalWeights, Signals, SignalsError, WeightsFile},
+    staleness::{
+        Detect as _, SignalWeights, Signals, SignalsError, WeightsFile, asked::OrderModel,
+    },
     store::{Store, StoreKind as Kind, StoreOptions},
     summary::{Summarize, fold::FoldRules},
     usage::Meter,
@@ -40,7 +42,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (store, pages) = open_store(config).await?;
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
-    let (detector, scorer) = detector(config.staleness_weights.as_deref())?;
+    let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
     let embedding = model::open(config).await?;
@@ -69,6 +71,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         ranking,
         reranker,
         detector,
+        order,
         summarizer,
         fold_rules: FoldRules::default(),
         pins,
@@ -121,13 +124,13 @@ fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
     weights.map_err(|error| file("ranking-weights", path, error.to_string()))
 }
 
-/// The scorer, and what is said of it.
-fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
+/// The scorer, what orders hits by it, and what is said of both.
+fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
     let read = || {
         let weights = path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
-        Ok((Signals::with(&weights)?, weights))
+        Ok((Signals::with(&weights)?, weights.order_model()?, weights))
     };
-    let (signals, weights) = read().map_err(|error: SignalsError| {
+    let (signals, order, weights) = read().map_err(|error: SignalsError| {
         let path = path.unwrap_or(Path::new("(built in)")).to_owned();
         file("staleness-weights", path, error.to_string())
     })?;
@@ -137,7 +140,7 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, Scorer), ServeError> {
         version: signals.version(),
         weights_sha256: weights.files().into_iter().map(named).collect(),
     };
-    Ok((signals, scorer))
+    Ok((signals, order, scorer))
 }
 
 /// What writes summaries, if anything does, and what is said of it.

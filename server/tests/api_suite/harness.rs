@@ -26,6 +26,7 @@ use throughline_memory::{
     engine::{Engine, EngineParts, Limits, PinSettings, StoreTurnSource},
     index::exact::ExactIndex,
     retrieval::RankingWeights,
+    staleness::SignalWeights,
     store::{Store, StoreKind, StoreOptions},
 };
 use throughline_summarizer::{
@@ -297,6 +298,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         ranking: RankingWeights::built_in().unwrap(),
         reranker: None,
         detector: Arc::new(Scripted(Arc::default())),
+        order: SignalWeights::built_in().order_model().unwrap(),
         pins: PinSettings::off(),
         degradation: true,
         probes: Default::default(),

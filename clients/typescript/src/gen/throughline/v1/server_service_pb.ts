@@ -439,7 +439,7 @@ export type StalenessInfo = Message<"throughline.v1.StalenessInfo"> & {
 
   /**
    * SHA-256 of the weights files, hex, by part: `replacements`,
-   * `contradictions`, `topics`.
+   * `contradictions`, `topics`, `order` (which of two hits is the newer answer).
    *
    * @generated from field: map<string, string> weights_sha256 = 3;
    */

@@ -1,0 +1,112 @@
+//! The newer answer first: of the best hits of a search, a statement that answers the
+//! question anew is lifted over the one that it makes old. See
+//! [`crate::staleness::asked`].
+//!
+//! Invariant: only what a user said to an assistant moves; among people who talk with
+//! each other, and between conversations, nothing does.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Engine, EngineError, ledger::Ledger, search::Gathered, turn_cache::Kept};
+use crate::{
+    retrieval::{Ranked, Ranking},
+    staleness::{
+        EdgeKind, SHOWN_CONFIDENCE,
+        asked::{Hit, LOOKED_AT, Reading, lifts},
+    },
+    turn::Role,
+};
+
+impl Engine {
+    /// Lifts newer answers over older ones.
+    pub(super) fn newer_first(
+        &self,
+        gathered: &Gathered,
+        query: &str,
+        ranking: &mut Ranking,
+    ) -> Result<(), EngineError> {
+        let best = ranking.order().get(..LOOKED_AT).unwrap_or(ranking.order());
+        let kept = best.iter().map(|ranked| match gathered.scopes.get(ranked.conversation) {
+            Some(scope) => self.kept_turn(&scope.branch, ranked.sequence),
+            None => Ok(None),
+        });
+        let there = |kept: Option<Arc<Kept>>| kept.filter(|kept| !kept.turn.forgotten);
+        let kept: Vec<Option<Arc<Kept>>> =
+            kept.map(|kept| kept.map(there)).collect::<Result<_, _>>()?;
+        let chats: HashSet<usize> = best
+            .iter()
+            .map(|ranked| ranked.conversation)
+            .filter(|of| chat(gathered, *of))
+            .collect();
+        if chats.is_empty() {
+            return Ok(());
+        }
+        let nothing = Reading::default();
+        let hits: Vec<Hit<'_>> = best
+            .iter()
+            .zip(&kept)
+            .map(|(ranked, kept)| {
+                let by_user = |kept: &&Arc<Kept>| {
+                    kept.turn.role == Role::User && chats.contains(&ranked.conversation)
+                };
+                let kept = kept.as_ref();
+                let said_by = kept.filter(by_user);
+                Hit {
+                    reading: kept.map_or(&nothing, |kept| kept.reading()),
+                    said_by: said_by.map(|kept| (ranked.conversation, &*kept.turn.speaker)),
+                    said_at: ranked.sequence,
+                }
+            })
+            .collect();
+        let linked = self.linked(gathered, best)?;
+        let moves =
+            lifts(&self.order, query, &hits, |earlier, later| linked.contains(&(earlier, later)));
+        for (from, to) in moves {
+            ranking.lift(from, to);
+        }
+        Ok(())
+    }
+
+    /// Places of which the second was taken for a replacement of the first when it was
+    /// appended.
+    fn linked(
+        &self,
+        gathered: &Gathered,
+        best: &[Ranked],
+    ) -> Result<HashSet<(usize, usize)>, EngineError> {
+        let mut ledgers: HashMap<usize, Arc<Ledger>> = HashMap::new();
+        let mut linked = HashSet::new();
+        for (earlier, ranked) in best.iter().enumerate() {
+            let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
+            let scored = self.scored(scope)?;
+            let ledger = match ledgers.get(&ranked.conversation) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
+                    ledgers.insert(ranked.conversation, Arc::clone(&ledger));
+                    ledger
+                }
+            };
+            let timeline = ledger.covering(&self.store, scored)?;
+            for (later, edge) in timeline.edges_to(ranked.sequence, scope.head.last_sequence) {
+                let place = best.iter().position(|other| {
+                    (other.conversation, other.sequence) == (ranked.conversation, later)
+                });
+                if edge.kind == EdgeKind::Supersedes && edge.confidence >= SHOWN_CONFIDENCE {
+                    linked.extend(place.map(|later| (earlier, later)));
+                }
+            }
+        }
+        Ok(linked)
+    }
+}
+
+/// Whether an assistant takes part in a conversation.
+fn chat(gathered: &Gathered, conversation: usize) -> bool {
+    gathered.scopes.get(conversation).is_some_and(|scope| {
+        scope.catalog.read().traits().iter().any(|traits| traits.role == Role::Assistant)
+    })
+}
