@@ -9,9 +9,12 @@ mod contradicts;
 mod corrects;
 pub mod instructions;
 mod language;
+mod likeness;
+mod model;
 mod phrases;
 mod reasks;
 mod repeats;
+mod talk;
 
 use std::sync::OnceLock;
 
@@ -56,6 +59,23 @@ impl SaidTurn {
     pub fn said(&self) -> &Said {
         self.said.get_or_init(|| Said::of(&self.text, None))
     }
+}
+
+/// Features by name.
+pub type Row = Vec<(&'static str, f32)>;
+
+/// What the models of repeats and corrections see of a turn: one row for the first, one
+/// for each sentence for the second. For learning their weights.
+pub fn rows(
+    turn: &SaidTurn,
+    earlier: &[SaidTurn],
+    cosine: &dyn Fn(Sequence, Sequence) -> Option<f32>,
+) -> (Row, Vec<Row>) {
+    let (repeats, _) = repeats::features(turn, earlier, cosine);
+    let answer = last_of(earlier, Role::Assistant);
+    let corrects = answer.map(|answer| corrects::features(turn, answer, earlier));
+    let corrects = corrects.unwrap_or_default();
+    (repeats.named().to_vec(), corrects.iter().map(|row| row.named().to_vec()).collect())
 }
 
 /// The newest turn of a role.
