@@ -25,7 +25,7 @@ const RECENT: usize = 6;
 /// Sentences that are read: half of them from the beginning, half from the end.
 const SENTENCES: usize = 8;
 /// Features by which the words of a sentence say that something is wrong.
-const VERDICTS: [&str; 5] = ["says wrong", "opens with wrong", "you erred", "never said", "stop"];
+const VERDICTS: [&str; 2] = ["verdict", "opens with wrong"];
 
 phrase!(
     /// "That's wrong", "this is not what I asked for".
@@ -152,7 +152,7 @@ phrase!(
 phrase!(
     /// Forbids what was done.
     FORBIDS,
-    r"(?:^|[.!,;\n]\s*|\band\s+|\bplease\s+)(?:please\s+)?(?:don't|do\s+not|stop|no\s+more|quit|drop)\s+\w+ | \bcan\s+you\s+(?:stop|drop)\b"
+    r"(?:^|[.!,;\n]\s*|\band\s+|\bplease\s+)(?:please\s+)?(?:(?:don't|do\s+not|no\s+more|drop)\s+\w+|(?:stop|quit)\s+\w+ing\b) | \bcan\s+you\s+(?:stop|drop)\b"
 );
 phrase!(
     /// Says what was wanted: "I need two", "I asked for".
@@ -203,13 +203,9 @@ phrase!(
 );
 
 /// Phrases of a verdict or of its opposite, by the names of their features.
-fn phrases() -> [(&'static str, &'static Phrase); 21] {
+fn phrases() -> [(&'static str, &'static Phrase); 17] {
     [
-        ("says wrong", &WRONG),
         ("opens with wrong", &WRONG_OPEN),
-        ("you erred", &YOU_ERRED),
-        ("never said", &NEVER_SAID),
-        ("stop", &STOP),
         ("has meant", &MEANT),
         ("opens with no", &NO_OPEN),
         ("opens with actually", &ACTUALLY_OPEN),
@@ -281,6 +277,9 @@ pub(super) fn features(turn: &SaidTurn, answer: &SaidTurn, earlier: &[SaidTurn])
         talk::features(sentence, &said, &mut features);
         features.mark("first", index == 0);
         features.mark("last", index + 1 == all);
+        let verdicts: [&Phrase; 4] = [&WRONG, &YOU_ERRED, &NEVER_SAID, &STOP];
+        let verdict = verdicts.into_iter().any(|phrase| speaks_of_answer(sentence, phrase));
+        features.mark("verdict", verdict);
         for (name, phrase) in phrases() {
             features.mark(name, speaks_of_answer(sentence, phrase));
         }

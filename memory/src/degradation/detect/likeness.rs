@@ -205,7 +205,8 @@ mod tests {
         assert!(other.has("exchanged in pattern") && !other.has("other name"));
         let city = seen("Can you recommend a quiet hotel near the station in Lisbon?", FIRST);
         assert!(city.has("exchanged in pattern") && city.has("other name"));
-        let added = seen("So, can you recommend a quiet cheap hotel near the station in Porto?", FIRST);
+        let added =
+            seen("So, can you recommend a quiet cheap hotel near the station in Porto?", FIRST);
         assert!(added.has("none exchanged") && added.has("asks more in pattern"));
         let same = seen(FIRST, FIRST);
         assert!(same.has("in order all") && same.has("all asked before"));

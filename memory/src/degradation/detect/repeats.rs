@@ -19,16 +19,7 @@ use crate::{
 };
 
 /// Features by which the words of a turn say that it was said before.
-const SAYS_SO: [&str; 8] = [
-    "has told",
-    "as said",
-    "said earlier",
-    "you asked",
-    "forgot it",
-    "said repeatedly",
-    "as requested",
-    "reminds",
-];
+const SAYS_SO: [&str; 3] = ["says so", "as requested", "reminds"];
 /// Content words that a clause needs to be found in an earlier turn.
 const MIN_CONTENT: usize = 2;
 /// Bytes around a reminder in which stands what it reminds of.
@@ -111,7 +102,7 @@ phrase!(
       | \bas\s+you\s+know\b | \bsince\s+i\s+(?:said|told|mentioned)\b | \bgiven\s+what\s+i\b | \bwhat\s+(?:did\s+i|i(?:\s+have|'ve)?(?:\s+\w+)?)\s+(?:say|said|told|asked|ask|wrote|instructed|requested)\b
       | \b(?:previous|last|earlier|first|original|initial)\s+(?:message|request|question|instructions?|prompt)\b | \b(?:i|we)\s+(?:\w+\s+)?(?:mentioned|instructed|specified|stated|told\s+you|gave\s+(?:it|you)|requested|asked\s+for|said)\b
       | \b(?:mentioned|instructed|requested|stated|said|specified)\s+(?:that\s+)?(?:before|above|earlier|previously|already)\b | \bpreviously\s+(?:mentioned|instructed|requested|stated|said|specified|asked)\b
-      | \balready\s+(?:said|told|gave|mentioned|have|asked)\b | \b(?:you|u)\s+(?:already\s+)?know\s+(?:that\s+)?(?:i|my)\b | \b(?:a\s+minute|a\s+moment|just)\s+(?:ago|now|told|said)\b | ,\s*remember\s*[?.,!]
+      | \balready\s+(?:said|told|gave|mentioned|asked)\b | \b(?:you|u)\s+(?:already\s+)?know\s+(?:that\s+)?(?:i|my)\b | \b(?:a\s+minute|a\s+moment|just)\s+(?:ago|now|told|said)\b | ,\s*remember\s*[?.,!]
       | \bthe\s+part\s+(?:about|where)\b | \bbe\s+repetitive\b | \bi\s+repeat\b"
 );
 phrase!(
@@ -177,21 +168,14 @@ pub(super) fn features(
     let own = own_words(turn.text());
     let mut features = Features::default();
     talk::features(&own, turn.said(), &mut features);
-    let marks: [(&'static str, &'static Phrase); 8] = [
-        ("as said", &AS_SAID),
-        ("said earlier", &SAID_EARLIER),
-        ("you asked", &YOU_ASKED),
-        ("forgot it", &FORGOT),
-        ("said repeatedly", &REPEATED),
-        ("as requested", &REQUESTED),
-        ("refers", &REFERS),
-        ("wants next", &NEXT),
-    ];
+    let says: [&Phrase; 7] =
+        [&TOLD, &TOLD_YOU, &AS_SAID, &SAID_EARLIER, &YOU_ASKED, &FORGOT, &REPEATED];
+    features.mark("says so", says.into_iter().any(|phrase| speaks_of_talk(&own, phrase)));
+    let marks: [(&'static str, &'static Phrase); 3] =
+        [("as requested", &REQUESTED), ("refers", &REFERS), ("wants next", &NEXT)];
     for (name, phrase) in marks {
         features.mark(name, speaks_of_talk(&own, phrase));
     }
-    let has_told = speaks_of_talk(&own, &TOLD) || speaks_of_talk(&own, &TOLD_YOU);
-    features.mark("has told", has_told);
     features.mark("insists", INSISTS.is_match(&own));
     let this = Request::of(turn.said());
     // Between the two somebody must have answered.
