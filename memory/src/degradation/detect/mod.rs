@@ -1,8 +1,8 @@
 //! Detectors over the words of a turn: the user repeats or corrects, the
 //! assistant asks for what is known, contradicts, or breaks an instruction.
 //!
-//! Pure functions of texts: general English phrases, shared words and values,
-//! and the contradiction model. In another language phrases are not measurable;
+//! Pure functions of texts: general English phrases, shared words and values, models
+//! learnt over them, and the contradiction model. In another language phrases are not measurable;
 //! what words and vectors alone can tell still is.
 
 mod contradicts;

@@ -191,7 +191,7 @@ pub(super) fn features(
         .map(|other| (other, Request::of(other.said())))
         .collect();
     features.value("reminds", reminded(&own, &this, &others));
-    features.mark("reminds of nothing", REMINDS.is_match(&own));
+    features.mark("has a reminder", REMINDS.is_match(&own));
     let nearest = others
         .iter()
         .enumerate()
@@ -209,7 +209,7 @@ pub(super) fn features(
     (features, same)
 }
 
-/// Orders earlier requests; of two that are as like the newer comes first.
+/// Orders earlier requests; of two that are as like the older counts: it was made first.
 fn likeness(this: &Request<'_>, other: &Request<'_>) -> f32 {
     this.overlap(other) + 0.5 * share(this.stems(), other.stems())
 }
