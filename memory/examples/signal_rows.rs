@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let turns: Vec<SaidTurn> = talk.turns.iter().enumerate().map(turn).collect();
         let Some((last, earlier)) = turns.split_last() else { continue };
-        let cosine = |_, other: Sequence| talk.cosines.get(other as usize - 1).copied().flatten();
+        let cosine =
+            |_: Sequence, other: Sequence| talk.cosines.get(other as usize - 1).copied().flatten();
         let (repeats, corrects) = rows(last, earlier, &cosine);
         let row = serde_json::json!({ "repeats": [repeats], "corrects": corrects });
         writeln!(out, "{row}")?;
