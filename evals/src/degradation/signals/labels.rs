@@ -125,7 +125,32 @@ pub(super) struct Labelled {
     _note: String,
 }
 
+/// A half of the labels, by a hash of the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    /// Read and learnt from while the detectors were made.
+    Seen,
+    /// Never read for it.
+    Unseen,
+}
+
+impl Half {
+    /// As reports name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "a",
+            Self::Unseen => "b",
+        }
+    }
+}
+
 impl Labelled {
+    /// Its half: the parity of the first byte of its id's SHA-256, even ones are seen.
+    pub(super) fn half(&self) -> Half {
+        let first = Sha256::digest(self.id.as_bytes()).first().copied().unwrap_or(0);
+        if first % 2 == 0 { Half::Seen } else { Half::Unseen }
+    }
+
     /// Whether a text is the one that was labelled.
     pub(super) fn is_of(&self, text: &str) -> bool {
         let hash = hex::encode(Sha256::digest(text.as_bytes()));
@@ -183,6 +208,17 @@ mod tests {
         for one in &labelled {
             assert!(one.turn > 0, "{}: nobody has answered yet", one.id);
             assert!(one.sha256.chars().all(|c| c.is_ascii_hexdigit()), "{}", one.id);
+        }
+    }
+
+    #[test]
+    fn each_half_has_enough_of_each_kind() {
+        let labelled = read(None).unwrap();
+        let of = |half| labelled.iter().filter(move |one| one.half() == half);
+        assert_eq!((of(Half::Seen).count(), of(Half::Unseen).count()), (176, 129));
+        for (half, kind) in KINDS.iter().flat_map(|&k| [(Half::Seen, k), (Half::Unseen, k)]) {
+            let there = of(half).filter(|one| one.labels.of(kind) == Some(true)).count();
+            assert!(there >= 25, "{} {}: {there}", half.name(), kind.name());
         }
     }
 

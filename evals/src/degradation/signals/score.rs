@@ -80,13 +80,16 @@ pub(super) fn figures<'a>(
     figures
 }
 
-/// The figures of each data set and of each stratum.
+/// The figures of each data set, of each stratum, and of each half of the labels.
 pub(super) fn breakdown(judged: &[Judged], bootstrap: Bootstrap) -> BTreeMap<String, Figures> {
     let mut groups: BTreeMap<String, Vec<&Judged>> = BTreeMap::new();
     for one in judged {
         let labelled = &one.labelled;
-        let groups_of =
-            [("set", labelled.dataset.folder()), ("stratum", labelled.stratum.as_str())];
+        let groups_of = [
+            ("set", labelled.dataset.folder()),
+            ("stratum", labelled.stratum.as_str()),
+            ("half", labelled.half().name()),
+        ];
         for (what, group) in groups_of {
             groups.entry(format!("{what} {group}")).or_default().push(one);
         }
@@ -184,7 +187,8 @@ mod tests {
     #[test]
     fn groups_without_positives_have_alarms_alone() {
         let rows = breakdown(&some(), Bootstrap::new(1));
-        assert_eq!(rows.keys().collect::<Vec<_>>(), ["set cri", "stratum random", "stratum said"]);
+        let groups = ["half a", "half b", "set cri", "stratum random", "stratum said"];
+        assert_eq!(rows.keys().collect::<Vec<_>>(), groups);
         let random = &rows["stratum random"];
         assert_eq!(of(random, "user_repeats_recall"), None);
         assert_eq!(of(random, "user_repeats_precision"), Some((0.0, 1)));

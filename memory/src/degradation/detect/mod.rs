@@ -1,17 +1,20 @@
 //! Detectors over the words of a turn: the user repeats or corrects, the
 //! assistant asks for what is known, contradicts, or breaks an instruction.
 //!
-//! Pure functions of texts: general English phrases, shared words and values,
-//! and the contradiction model. In another language phrases are not measurable;
+//! Pure functions of texts: general English phrases, shared words and values, models
+//! learnt over them, and the contradiction model. In another language phrases are not measurable;
 //! what words and vectors alone can tell still is.
 
 mod contradicts;
 mod corrects;
 pub mod instructions;
 mod language;
+mod likeness;
+mod model;
 mod phrases;
 mod reasks;
 mod repeats;
+mod talk;
 
 use std::sync::OnceLock;
 
@@ -56,6 +59,23 @@ impl SaidTurn {
     pub fn said(&self) -> &Said {
         self.said.get_or_init(|| Said::of(&self.text, None))
     }
+}
+
+/// Features by name.
+pub type Row = Vec<(&'static str, f32)>;
+
+/// What the models of repeats and corrections see of a turn: one row for the first, one
+/// for each sentence for the second. For learning their weights.
+pub fn rows(
+    turn: &SaidTurn,
+    earlier: &[SaidTurn],
+    cosine: &dyn Fn(Sequence, Sequence) -> Option<f32>,
+) -> (Row, Vec<Row>) {
+    let (repeats, _) = repeats::features(turn, earlier, cosine);
+    let answer = last_of(earlier, Role::Assistant);
+    let corrects = answer.map(|answer| corrects::features(turn, answer, earlier));
+    let corrects = corrects.unwrap_or_default();
+    (repeats.named().to_vec(), corrects.iter().map(|row| row.named().to_vec()).collect())
 }
 
 /// The newest turn of a role.

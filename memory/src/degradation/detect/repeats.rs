@@ -1,33 +1,30 @@
 //! The user says again what was said: in so many words ("I told you already"), or
 //! by making nearly the same request again.
 
+use std::{collections::HashSet, ops::Range};
+
 use super::{
     SaidTurn,
     language::is_readable,
-    phrases::{around, own_words, phrase},
+    last_of,
+    likeness::{Request, share},
+    model::{Features, Model},
+    phrases::{Phrase, around, own_words, phrase},
+    talk,
 };
 use crate::{
     degradation::{Evidence, Finding, Reason, Signal},
-    staleness::{
-        statement::Said,
-        text::{Cue, Kind},
-    },
+    staleness::{statement::Said, text::Cue},
     turn::{Role, Sequence},
 };
 
-/// Content words that a request needs before two can be the same.
-const MIN_CONTENT: usize = 4;
-/// Shared content words, of all of both, from which two requests are the same.
-const SAME_WORDS: f32 = 0.75;
-/// The same where the vectors are as near as [`NEAR`].
-const SAME_NEAR_WORDS: f32 = 0.5;
-const NEAR: f32 = 0.9;
-/// From so many content words on a small change is what the message is about.
-const LONG_CONTENT: usize = 60;
-const SAME_LONG_WORDS: f32 = 0.97;
-/// How sure each rule is; measured by nobody yet, so no more than an order.
-const SAID_SO: f32 = 0.9;
-const SAME: f32 = 0.8;
+/// Features by which the words of a turn say that it was said before.
+const SAYS_SO: [&str; 3] = ["says so", "as requested", "reminds"];
+/// Content words that a clause needs to be found in an earlier turn.
+const MIN_CONTENT: usize = 2;
+/// Bytes around a reminder in which stands what it reminds of.
+const BEFORE_REMINDER: usize = 60;
+const BEHIND_REMINDER: usize = 90;
 
 phrase!(
     /// "I already told you", "I have said that twice".
@@ -98,6 +95,40 @@ phrase!(
       | \b(?:have|had|did)\s*$"
 );
 
+phrase!(
+    /// "As instructed", "what I asked for", "I gave you that".
+    REQUESTED,
+    r"\bas\s+(?:(?:was|previously|already|originally|initially|i(?:'ve|\s+have)?)\s+)*(?:requested|instructed|mentioned|stated|said|asked|specified|noted|described|explained|told|discussed|agreed|wrote|written|you\s+know)\b
+      | \bas\s+you\s+know\b | \bsince\s+i\s+(?:said|told|mentioned)\b | \bgiven\s+what\s+i\b | \bwhat\s+(?:did\s+i|i(?:\s+have|'ve)?(?:\s+\w+)?)\s+(?:say|said|told|asked|ask|wrote|instructed|requested)\b
+      | \b(?:previous|last|earlier|first|original|initial)\s+(?:message|request|question|instructions?|prompt)\b | \b(?:i|we)\s+(?:\w+\s+)?(?:mentioned|instructed|specified|stated|told\s+you|gave\s+(?:it|you)|requested|asked\s+for|said)\b
+      | \b(?:mentioned|instructed|requested|stated|said|specified)\s+(?:that\s+)?(?:before|above|earlier|previously|already)\b | \bpreviously\s+(?:mentioned|instructed|requested|stated|said|specified|asked)\b
+      | \balready\s+(?:said|told|gave|mentioned|asked)\b | \b(?:you|u)\s+(?:already\s+)?know\s+(?:that\s+)?(?:i|my)\b | \b(?:a\s+minute|a\s+moment|just)\s+(?:ago|now|told|said)\b | ,\s*remember\s*[?.,!]
+      | \bthe\s+part\s+(?:about|where)\b | \bbe\s+repetitive\b | \bi\s+repeat\b"
+);
+phrase!(
+    /// Reminds: "remember", "don't forget", "again,", "stick to".
+    REMINDS,
+    r"\b(?:please\s+|and\s+|but\s+)?remember\b | \b(?:don't|do\s+not)\s+forget\b | \b(?:keep|bear|have)\s+in\s+mind\b | (?:^|[.!?;,:]\s*|\band\s+)(?:once\s+)?(?:again|once\s+more)\s*[,:]
+      | \b(?:still|stick\s+to|sticking\s+to|stay\s+with(?:in)?|keep\s+(?:it|the|to|your|using)|continue\s+to|make\s+sure|supposed\s+to|same|ensure)\b"
+);
+phrase!(
+    /// Asks to be reminded, or points to what stands above as material.
+    REFERS,
+    r"\b(?:remind|recall\w*)\s+(?:me|us|the|what|which|parts?)\b | \b(?:you|u)\s+(?:\w+\s+)?(?:mentioned|suggested|talked|recommended|gave|said|listed|provided|wrote|told)\b | \b(?:we|we've)\s+(?:discussed|talked|spoke)\b
+      | \b(?:above|the\s+list|the\s+information|the\s+notes|the\s+plan)\b | \bbased\s+on\b | \busing\s+the\b | \bremember\s+(?:that|the|those|when|our)\b[^.!,]*\?"
+);
+phrase!(
+    /// Wants the next piece, or another of the kind.
+    NEXT,
+    r"\b(?:another|more|next|other|others|else|alternatives?|continue|keep\s+going|go\s+on|also|too|as\s+well|additional|different|one\s+more|keep\s+it\s+going|new)\b"
+);
+phrase!(
+    /// Insists: "but what about", "just tell me".
+    INSISTS,
+    r"^\W*(?:but|just|so|ok(?:ay)?|right|yes|and|that's\s+nice|no|please|still)\b[,\s]+(?:but\s+|just\s+|so\s+|please\s+|what|how|when|who|can|is|are|the|where|which|i)\b | \bi\s+still\s+(?:need|want|don't)\b | \bi\s+don't\s+get\b
+      | \b(?:i'm|i\s+am|i\s+was)\s+asking\b | \bjust\s+(?:tell|give|show|play|answer|send|pick|take)\b | \bexplain\s+(?:it\s+|that\s+)?again\b"
+);
+
 /// Whether a user's turn repeats what was said in the turns before it.
 ///
 /// `earlier` are these turns, in order; `cosine` is how near the vectors of two of
@@ -108,100 +139,130 @@ pub fn repeats(
     earlier: &[SaidTurn],
     cosine: &dyn Fn(Sequence, Sequence) -> Option<f32>,
 ) -> Signal {
-    if turn.role != Role::User || !earlier.iter().any(|other| other.role == Role::Assistant) {
+    let answers = earlier.iter().any(|other| other.role == Role::Assistant);
+    if turn.role != Role::User || !answers {
         return Signal::NotMeasurable;
     }
-    let is_readable = is_readable(turn.text());
-    if is_readable && says_so(turn.text()) {
-        return Signal::Present(Finding {
-            confidence: SAID_SO,
-            reason: Reason::SaysSoAgain,
-            evidence: Evidence::Turn,
-        });
-    }
-    let same = earlier.iter().rev().filter(|other| other.role == Role::User);
-    // Between the two somebody must have answered.
-    let answered = |other: &&SaidTurn| {
-        let answers = earlier.iter().filter(|answer| answer.role == Role::Assistant);
-        answers.into_iter().any(|answer| answer.sequence > other.sequence)
+    let (seen, same) = features(turn, earlier, cosine);
+    let Some(confidence) = Model::repeats().finds(&seen) else {
+        return if is_readable(turn.text()) { Signal::Absent } else { Signal::NotMeasurable };
     };
-    let near = |other: &SaidTurn| {
-        cosine(turn.sequence, other.sequence).is_some_and(|cosine| cosine >= NEAR)
+    let (reason, evidence) = match same.filter(|_| !says_so(&seen)) {
+        Some(other) => (Reason::SameRequest, Evidence::Earlier(other)),
+        None => (Reason::SaysSoAgain, Evidence::Turn),
     };
-    let is_again = |other: &&SaidTurn| is_same(turn.said(), other.said(), &|| near(other));
-    match same.filter(answered).find(is_again) {
-        Some(other) => Signal::Present(Finding {
-            confidence: SAME,
-            reason: Reason::SameRequest,
-            evidence: Evidence::Earlier(other.sequence),
-        }),
-        None if is_readable => Signal::Absent,
-        None => Signal::NotMeasurable,
-    }
+    Signal::Present(Finding { confidence, reason, evidence })
 }
 
 /// Whether the words say that it was said before.
-fn says_so(text: &str) -> bool {
-    let own = own_words(text);
-    [&*TOLD, &*TOLD_YOU, &*AS_SAID, &*SAID_EARLIER, &*YOU_ASKED, &*FORGOT, &*REPEATED]
-        .into_iter()
-        .flat_map(|phrase| phrase.places(&own))
-        .any(|found| {
-            let before = around(&own, &(found.start..found.start), 14, 0);
-            !ELSEWHERE.is_match(&around(&own, &found, 0, 24)) && !SUPPOSED.is_match(&before)
-        })
+fn says_so(seen: &Features) -> bool {
+    SAYS_SO.iter().any(|name| seen.has(name))
 }
 
-/// Whether two requests are nearly the same: the same words, and no value (name,
-/// number, date) that only one has.
-fn is_same(one: &Said, other: &Said, near: &dyn Fn() -> bool) -> bool {
-    let (shared, all) = overlap(one, other);
-    let smaller = distinct(one).min(distinct(other));
-    if smaller < MIN_CONTENT || all == 0 || !is_request(one) {
-        return false;
+/// What is seen of a turn that may repeat, and the earlier turn that is most like it.
+pub(super) fn features(
+    turn: &SaidTurn,
+    earlier: &[SaidTurn],
+    cosine: &dyn Fn(Sequence, Sequence) -> Option<f32>,
+) -> (Features, Option<Sequence>) {
+    let own = own_words(turn.text());
+    let mut features = Features::default();
+    talk::features(&own, turn.said(), &mut features);
+    let says: [&Phrase; 7] =
+        [&TOLD, &TOLD_YOU, &AS_SAID, &SAID_EARLIER, &YOU_ASKED, &FORGOT, &REPEATED];
+    features.mark("says so", says.into_iter().any(|phrase| speaks_of_talk(&own, phrase)));
+    let marks: [(&'static str, &'static Phrase); 3] =
+        [("as requested", &REQUESTED), ("refers", &REFERS), ("wants next", &NEXT)];
+    for (name, phrase) in marks {
+        features.mark(name, speaks_of_talk(&own, phrase));
     }
-    let words = shared as f32 / all as f32;
-    let is_long = smaller >= LONG_CONTENT;
-    let enough = if is_long { SAME_LONG_WORDS } else { SAME_WORDS };
-    let in_words = words >= enough || (!is_long && words >= SAME_NEAR_WORDS && near());
-    in_words && same_values(one, other)
-}
-
-fn is_request(said: &Said) -> bool {
-    said.has(Cue::Asks) || said.has(Cue::Requests) || said.text.contains('?')
-}
-
-/// Distinct stems of both: shared, all.
-fn overlap(one: &Said, other: &Said) -> (usize, usize) {
-    let stems = |said: &Said| {
-        let mut stems: Vec<u32> = said.stems.iter().map(|(stem, _)| *stem).collect();
-        stems.dedup();
-        stems
+    features.mark("insists", INSISTS.is_match(&own));
+    let this = Request::of(turn.said());
+    // Between the two somebody must have answered.
+    let answered = |other: &&SaidTurn| {
+        let answers = earlier.iter().filter(|answer| answer.role == Role::Assistant);
+        other.role == Role::User
+            && answers.into_iter().any(|answer| answer.sequence > other.sequence)
     };
-    let (a, b) = (stems(one), stems(other));
-    let shared = a.iter().filter(|stem| b.binary_search(stem).is_ok()).count();
-    (shared, a.len() + b.len() - shared)
+    let others: Vec<(&SaidTurn, Request<'_>)> = earlier
+        .iter()
+        .rev()
+        .filter(answered)
+        .map(|other| (other, Request::of(other.said())))
+        .collect();
+    features.value("reminds", reminded(&own, &this, &others));
+    features.mark("has a reminder", REMINDS.is_match(&own));
+    let nearest = others
+        .iter()
+        .enumerate()
+        .max_by(|(_, (_, a)), (_, (_, b))| likeness(&this, a).total_cmp(&likeness(&this, b)));
+    let same = nearest.map(|(back, (other, request))| {
+        this.compare(request, cosine(turn.sequence, other.sequence), &mut features);
+        features.mark("of last turn", back == 0);
+        features.value("back", (back as f32).min(10.0) / 10.0);
+        let all = this.stems().len();
+        features.mark("short again", all <= 4 && this.overlap(request) > 0.7 && back == 0);
+        features.mark("short again, later", all <= 4 && this.overlap(request) > 0.7 && back > 0);
+        other.sequence
+    });
+    of_answer(&own, &this, earlier, &others, &mut features);
+    (features, same)
 }
 
-fn distinct(said: &Said) -> usize {
-    overlap(said, said).0
+/// Orders earlier requests; of two that are as like the older counts: it was made first.
+fn likeness(this: &Request<'_>, other: &Request<'_>) -> f32 {
+    this.overlap(other) + 0.5 * share(this.stems(), other.stems())
 }
 
-/// Every value of either has one that agrees in the other.
-fn same_values(one: &Said, other: &Said) -> bool {
-    let covers = |these: &Said, those: &Said| {
-        let counted = these.values.iter().filter(|value| value.kind != Kind::Name);
-        counted
-            .into_iter()
-            .all(|value| those.values.iter().any(|known| value.agrees(known) == Some(true)))
+/// What the last answer has to do with it: whether it asked, and whether what is asked
+/// now was asked before it and did not come.
+fn of_answer(
+    own: &str,
+    this: &Request<'_>,
+    earlier: &[SaidTurn],
+    others: &[(&SaidTurn, Request<'_>)],
+    features: &mut Features,
+) {
+    let Some(answer) = last_of(earlier, Role::Assistant) else { return };
+    let told = answer.said();
+    let asks = answer.text().trim_end().ends_with('?');
+    let confirms = told.has(Cue::Confirms);
+    features.mark("answer asks", asks && !confirms);
+    features.mark("answer confirms", confirms && asks);
+    features.mark("answer fails", told.has(Cue::Fails));
+    let that = Request::of(told);
+    let Some((_, last)) = others.first() else { return };
+    let asked: HashSet<u32> = this.stems().intersection(last.stems()).copied().collect();
+    let came = share(&asked, that.stems());
+    features.value("did not come", if asked.is_empty() { 0.0 } else { 1.0 - came });
+    let covered = share(this.stems(), last.stems());
+    features.value("of last", covered);
+    features.mark("part of last", covered > 0.99 && this.stems().len() < last.stems().len());
+    let part = covered > 0.99 && !asked.is_empty() && came < 0.5;
+    features.mark("part that did not come", part && !asks);
+    features.mark("all of it, nothing new", covered > 0.99 && !asks && !asked.is_empty());
+    features.value("of answer", share(this.stems(), that.stems()));
+    features.mark("corrects", super::corrects::has_verdict(own));
+}
+
+/// Of a sentence that reminds, the part of its words that one earlier turn has.
+fn reminded(own: &str, this: &Request<'_>, others: &[(&SaidTurn, Request<'_>)]) -> f32 {
+    let of = |found: Range<usize>| {
+        let near = Said::of(&around(own, &found, BEFORE_REMINDER, BEHIND_REMINDER), None);
+        let near = Request::of(&near);
+        let near: HashSet<u32> = near.stems().intersection(this.stems()).copied().collect();
+        let best = others.iter().map(|(_, other)| share(&near, other.stems())).fold(0.0, f32::max);
+        if near.len() < MIN_CONTENT { 0.0 } else { best }
     };
-    let names = |these: &Said, those: &Said| {
-        let text = those.text.to_lowercase();
-        these
-            .of_kind(Kind::Name)
-            .all(|name| text.contains(&name.span.of(&these.text).to_lowercase()))
-    };
-    covers(one, other) && covers(other, one) && names(one, other) && names(other, one)
+    REMINDS.places(own).map(of).fold(0.0, f32::max)
+}
+
+/// Said to the assistant, and as something that was.
+fn speaks_of_talk(own: &str, phrase: &Phrase) -> bool {
+    phrase.places(own).any(|found| {
+        let before = around(own, &(found.start..found.start), 14, 0);
+        !ELSEWHERE.is_match(&around(own, &found, 0, 24)) && !SUPPOSED.is_match(&before)
+    })
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ fn requests_in_other_words_are_the_same_when_their_vectors_are_near() {
         SaidTurn::of(1, Role::User, first),
         SaidTurn::of(2, Role::Assistant, "There are several, it depends."),
     ];
-    let text = "Which quiet hotel by the station in Porto would suit a family?";
+    let text = "Is there a quiet hotel close to the station of Porto that you would suggest?";
     let turn = SaidTurn::of(3, Role::User, text);
     assert_eq!(repeats(&turn, &earlier, &unknown), Signal::Absent);
     assert!(repeats(&turn, &earlier, &|_, _| Some(0.95)).finding().is_some());
