@@ -67,12 +67,13 @@ impl Priority {
         Urgent(Arc::clone(self))
     }
 
-    /// Waits until nothing urgent is under way, but not for ever; gives how much
-    /// still is.
-    fn give_way(&self) -> usize {
+    /// Waits until nothing urgent is under way, but not for ever; gives how many of
+    /// `batch` texts to run next.
+    pub(super) fn give_way(&self, batch: usize) -> usize {
         let mut urgent = self.urgent.lock();
         self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, self.patience);
-        *urgent
+        // A large batch would keep the processors for as long as it takes.
+        if *urgent > 0 { PRESSED_BATCH.min(batch) } else { batch }
     }
 }
 
@@ -192,9 +193,8 @@ impl Shared {
             // Equal texts stand side by side, whoever asks.
             jobs.sort_by(|a, b| a.text.len().cmp(&b.text.len()).then(a.key.cmp(&b.key)));
             while !jobs.is_empty() {
-                let urgent = self.yields_to.as_ref().map_or(0, |priority| priority.give_way());
-                // A large batch would keep the processors for as long as it takes.
-                let batch = if urgent > 0 { PRESSED_BATCH } else { self.batch };
+                let priority = self.yields_to.as_ref();
+                let batch = priority.map_or(self.batch, |priority| priority.give_way(self.batch));
                 let rest = jobs.split_off(batch.min(jobs.len()));
                 self.run(std::mem::replace(&mut jobs, rest));
                 if self.queue.lock().closed {

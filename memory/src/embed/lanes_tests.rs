@@ -163,11 +163,11 @@ fn bulk_waits_for_queries_but_not_for_ever() {
     let guards = [patient.enter(), patient.enter()];
     let bulk = std::thread::spawn({
         let patient = Arc::clone(&patient);
-        move || patient.give_way()
+        move || patient.give_way(16)
     });
     drop(guards);
-    assert_eq!(bulk.join().expect("no panic"), 0);
+    assert_eq!(bulk.join().expect("no panic"), 16);
     let hasty = Arc::new(Priority::new(Duration::ZERO));
     let _guard = hasty.enter();
-    assert_eq!(hasty.give_way(), 1);
+    assert_eq!(hasty.give_way(16), PRESSED_BATCH);
 }

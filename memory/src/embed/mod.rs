@@ -16,6 +16,7 @@ mod passages;
 mod service;
 #[cfg(test)]
 mod testing;
+mod unhurried;
 
 use std::sync::Arc;
 

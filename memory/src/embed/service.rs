@@ -13,6 +13,7 @@ use super::{
     cache::VectorCache,
     lanes::{Job, Lane, Priority, Urgent},
     passages::SPLITTER_VERSION,
+    unhurried::Unhurried,
 };
 use crate::turn::TenantId;
 
@@ -69,6 +70,7 @@ pub struct EmbedService {
     splitter: Splitter,
     cache: Arc<VectorCache>,
     bulk: Lane,
+    bulk_engine: Arc<dyn Embedder>,
     query: Lane,
     bulk_room: Arc<Semaphore>,
     query_room: Arc<Semaphore>,
@@ -103,11 +105,12 @@ impl EmbedService {
         Ok(Self {
             bulk: Lane::start(
                 "bulk",
-                bulk,
+                Arc::clone(&bulk),
                 Arc::clone(&cache),
                 config.bulk_batch,
                 Some(Arc::clone(&priority)),
             )?,
+            bulk_engine: bulk,
             query: Lane::start("query", query, Arc::clone(&cache), QUERY_BATCH, None)?,
             model,
             version,
@@ -218,6 +221,13 @@ impl EmbedService {
             }
         }
         vectors.into_iter().collect::<Option<Vec<_>>>().ok_or(EmbedError::Closed)
+    }
+
+    /// The bulk engine for work that nobody waits for: it lets everything else go first.
+    /// What it embeds goes by the cache.
+    pub fn unhurried(&self) -> Arc<dyn Embedder> {
+        let (engine, priority) = (Arc::clone(&self.bulk_engine), Arc::clone(&self.priority));
+        Arc::new(Unhurried { engine, priority })
     }
 
     /// Lets something else that is urgent, such as a commit, go before bulk work while

@@ -22,20 +22,21 @@ pub(super) enum RetiredPins {
 
 impl Engine {
     /// The pins of a conversation and those of its user with their authority,
-    /// most useful first, as they stood after a turn, or now.
+    /// most useful first, as they stood after a turn, or now. `others` is the version of
+    /// the latter, read before ([`Engine::user_pins_version`]): a change meanwhile makes
+    /// what is found here outdated.
     pub(super) fn pins(
         &self,
         own: &Scope,
         as_of: Option<Sequence>,
         retired: RetiredPins,
+        others: u64,
     ) -> Result<Arc<[Pin]>, EngineError> {
         let cell = self.heads.cell(&own.branch.tenant, &own.branch.conversation)?;
         if let Some(as_of) = as_of {
             let facts = self.standing_facts(&cell, &own.head, as_of)?;
             return Ok(self.make_pins(own, Some(as_of), &facts, retired)?.into());
         }
-        // Before anything is read, so that a change meanwhile makes them outdated.
-        let others = self.user_pins_version(own)?;
         // Now, nothing is left out that was pinned since the newest turn.
         let facts = self.standing_facts(&cell, &own.head, Sequence::MAX)?;
         facts.pins(retired, others, || self.make_pins(own, None, &facts, retired))

@@ -238,7 +238,8 @@ impl Engine {
             min_score: request.min_score,
         };
         let retired_pins = if keep { RetiredPins::Marked } else { RetiredPins::LeftOut };
-        let pins = self.pins(own, (request.as_of > 0).then_some(last), retired_pins)?;
+        let as_of = (request.as_of > 0).then_some(last);
+        let pins = self.pins(own, as_of, retired_pins, key.pins_of_user())?;
         let summaries = if summary_share > 0.0 { self.summary_units(own)? } else { Vec::new() };
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {

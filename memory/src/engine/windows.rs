@@ -105,6 +105,11 @@ impl WindowKey {
         self.reanchors
     }
 
+    /// Version of the user's pins in other conversations.
+    pub(super) fn pins_of_user(&self) -> u64 {
+        self.pins_of_user
+    }
+
     /// Every turn up to here was searchable.
     pub(super) fn indexed(&self) -> Sequence {
         self.indexed

@@ -14,21 +14,14 @@ use crate::{
     models::{self, ModelsError, Progress, PullOptions, Registry},
 };
 
-/// The model behind its lanes, and the engine of the bulk lane for work that
-/// embeds sentences.
-pub(super) struct Embedding {
-    pub(super) service: Arc<EmbedService>,
-    pub(super) bulk: Arc<dyn Embedder>,
-}
-
-/// Makes the model ready.
-pub(super) async fn open(config: &Config) -> Result<Embedding, ServeError> {
+/// Makes the model ready, behind its lanes.
+pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
     let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
     // A reranker runs on ONNX Runtime too.
     let onnx = settings.engine == EmbeddingEngine::Fastembed || config.reranker.is_some();
     blocking(move || {
         let files = files(&settings, &dir, pull, onnx)?;
-        start(&settings, &files)
+        start(&settings, &files).map(Arc::new)
     })
     .await
 }
@@ -64,7 +57,7 @@ fn verified(registry: &Registry, name: &str, dir: &Path) -> Result<(), ModelsErr
     Ok(())
 }
 
-fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<Embedding, ServeError> {
+fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<EmbedService, ServeError> {
     let mut sizes = EmbedConfig::default();
     if let Some(threads) = settings.threads {
         (sizes.bulk_threads, sizes.query_threads) = (threads, threads);
@@ -83,6 +76,5 @@ fn start(settings: &EmbeddingSettings, files: &ModelFiles) -> Result<Embedding, 
             )
         }
     };
-    let service = EmbedService::start(Arc::clone(&bulk), query, splitter, &sizes)?;
-    Ok(Embedding { service: Arc::new(service), bulk })
+    Ok(EmbedService::start(bulk, query, splitter, &sizes)?)
 }

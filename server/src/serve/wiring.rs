@@ -45,12 +45,11 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
-    let embedding = model::open(config).await?;
-    let embed = embedding.service;
+    let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let (summarizer, summaries) = summarizer(config, embedding.bulk, &store, &meter).await?;
+    let (summarizer, summaries) = summarizer(config, embed.unhurried(), &store, &meter).await?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {

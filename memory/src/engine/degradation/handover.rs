@@ -46,8 +46,9 @@ impl Engine {
         own: &Scope,
         options: &WindowOptions,
     ) -> Result<Window, EngineError> {
+        let others = self.user_pins_version(own)?;
         let input = WindowInput {
-            pins: &self.pins(own, None, RetiredPins::LeftOut)?,
+            pins: &self.pins(own, None, RetiredPins::LeftOut, others)?,
             summaries: &self.summary_units(own)?,
             history: &[],
             retrieved: &[],
