@@ -135,14 +135,19 @@ impl HealthState {
         if named.iter().all(|(_, signal)| signal.value().is_none()) {
             return;
         }
-        let mut evidence = 0.0;
+        // What a user says again and what a user sets right are read from the same words:
+        // both are no more evidence than the surer of them.
+        let (mut of_user, mut of_assistant) = (0.0_f32, 0.0_f32);
         for (name, signal) in named {
             let Some(finding) = signal.finding() else { continue };
             let weight = weight(name) * finding.confidence;
-            evidence += f64::from(weight);
+            match name {
+                "user_repeats" | "user_corrects" => of_user = of_user.max(weight),
+                _ => of_assistant += weight,
+            }
             self.note(name, signals.sequence, weight, finding.reason.as_str());
         }
-        self.turns.add(evidence);
+        self.turns.add(f64::from(of_user + of_assistant));
         self.said = match self.said {
             _ if self.turns.level() >= RESET_LEVEL => Action::Reset,
             Action::Reset if self.turns.level() > LEAVE_LEVEL => Action::Reset,

@@ -85,6 +85,16 @@ fn findings_close_together_call_for_reanchoring_then_for_a_reset() {
 }
 
 #[test]
+fn a_repetition_that_corrects_counts_once() {
+    let (mut one, mut both) = (HealthState::default(), HealthState::default());
+    let repeats = turn(1, finding());
+    both.turn(&TurnSignals { user_corrects: finding(), ..repeats.clone() });
+    one.turn(&repeats);
+    assert_eq!(both.health().score, one.health().score);
+    assert_eq!(both.health().reasons.len(), 2, "each is told");
+}
+
+#[test]
 fn what_hovers_at_the_threshold_does_not_flap() {
     let mut state = HealthState::default();
     // About as much evidence as the allowance takes away.

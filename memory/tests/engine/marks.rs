@@ -68,19 +68,24 @@ async fn recent_turns_stand_marked_and_the_budget_holds() {
 async fn a_contradiction_brings_its_other_side_and_no_further_one() {
     let world = World::new().await;
     let trip = world.create("trip").await;
-    let (side, further) = ("we sleep outdoors tonight", "umbrellas rule");
-    let sides = [format!("[contradicts 1] {side}"), format!("[contradicts 2] {further}")];
-    world.say(&trip, &[OLD, &sides[0], &sides[1]]).await;
-    // What is asked about is said often enough to fill the window.
+    let (side, further) =
+        ("we sleep outdoors tonight [contradicts 1]", "outdoors we never sleep [contradicts 2]");
+    // What is asked about is said often enough to fill the window, and what stands beside
+    // the hits is not what is looked for.
     let filler: Vec<String> =
-        (0..40).map(|n| format!("number {n} of the hotel list for Lisbon")).collect();
-    world.say(&trip, &filler.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        (0..60).map(|n| format!("number {n} of the hotel list for Lisbon")).collect();
+    let filler: Vec<&str> = filler.iter().map(String::as_str).collect();
+    world.say(&trip, &[OLD, side]).await;
+    world.say(&trip, &filler[..40]).await;
+    world.say(&trip, &[further]).await;
+    world.say(&trip, &filler[40..]).await;
     world.settle(&trip).await;
     let outcome = build(&world, &trip, small("our hotel in Lisbon, the Hilton")).await;
     let words = words(&outcome);
-    assert!(words.contains(OLD) && words.contains(side), "{words}");
-    assert!(!words.contains(&format!("[contradicts 2] {further}")), "{words}");
-    assert!(!words.contains(&format!("(contradicts 2) {further}")), "{words}");
+    let stands = |text: &str| words.contains(&format!("user] {text}"));
+    assert!(stands(OLD) && stands(side), "{words}");
+    assert!(words.contains("[contradicts turn 43: outdoors we never sleep"), "{words}");
+    assert!(!stands(further), "{words}");
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ fn the_best_ten_are_those_of_brute_force() {
         let mut expected: Vec<(Sequence, f32)> =
             turns.iter().map(|turn| (turn.sequence, best(turn))).collect();
         let branch = LoadedBranch::build(turns);
-        let scored = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked), 10);
+        let scored = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked));
         let mut found: Vec<Match> = scored.iter().collect();
         assert_eq!(found.len(), expected.len());
         for (found, (_, exact)) in found.iter().zip(&expected) {
@@ -158,7 +158,7 @@ fn all_scores(branch: &LoadedBranch, asked: &Vector) -> Vec<Match> {
     let terms = QueryTerms::new("Katze apple 7 Ada ferry", branch.languages());
     let mut corpus = Corpus::default();
     branch.count(&terms, &mut corpus);
-    branch.score(&terms, &corpus, Some(asked), 10).iter().collect()
+    branch.score(&terms, &corpus, Some(asked)).iter().collect()
 }
 
 #[test]
