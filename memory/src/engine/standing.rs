@@ -50,6 +50,10 @@ struct Known {
     facts: Arc<StandingFacts>,
 }
 
+/// Pins of windows, with the version of the user's other conversations that they were
+/// made for.
+type MadePins = (u64, Arc<[Pin]>);
+
 /// Facts as they stood after a turn, and what they say of turns and of each other,
 /// found out when it is first asked for.
 #[derive(Default)]
@@ -59,7 +63,7 @@ pub struct StandingFacts {
     turn_marks: OnceLock<HashMap<Sequence, TurnMark>>,
     edges: OnceLock<HashMap<Cause, Vec<ShownEdge>>>,
     words: OnceLock<HashMap<FactId, detect::Words>>,
-    pins: Mutex<HashMap<RetiredPins, (u64, Arc<[Pin]>)>>,
+    pins: Mutex<HashMap<RetiredPins, MadePins>>,
 }
 
 impl Deref for StandingFacts {

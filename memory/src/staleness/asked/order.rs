@@ -75,7 +75,10 @@ mod tests {
     const NEW: &str = "Plan my meals: the monthly grocery budget was now increased to $550.";
     const OTHER: &str = "Which grocery store is open on Sundays?";
 
-    fn moved(texts: &[(&str, Option<(usize, &str)>, u64)]) -> Vec<(usize, usize)> {
+    /// A text, where and by whom it was said, and when.
+    type Told = (&'static str, Option<(usize, &'static str)>, u64);
+
+    fn moved(texts: &[Told]) -> Vec<(usize, usize)> {
         let model = OrderModel::parse(include_str!("../../../weights/order.json")).unwrap();
         let readings: Vec<Reading> = texts.iter().map(|(text, ..)| Reading::of(text)).collect();
         let hits: Vec<Hit<'_>> = readings
