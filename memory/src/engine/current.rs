@@ -6,9 +6,7 @@
 //! what would be asked. It is a cue for the order by the question
 //! ([`super::newer_first`]).
 
-use std::{collections::HashMap, sync::Arc};
-
-use super::{Engine, EngineError, ledger::Ledger, marks::CERTAIN_CONFIDENCE, search::Gathered};
+use super::{Engine, EngineError, marks::CERTAIN_CONFIDENCE, search::Gathered};
 use crate::retrieval::Ranking;
 
 /// Ranks that are looked at for replaced turns.
@@ -24,21 +22,12 @@ impl Engine {
         gathered: &Gathered,
         ranking: &mut Ranking,
     ) -> Result<(), EngineError> {
-        let mut ledgers: HashMap<usize, Arc<Ledger>> = HashMap::new();
         let mut at = 0;
         while at < LOOKED_AT {
             let Some(ranked) = ranking.order().get(at).copied() else { break };
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { break };
-            let scored = self.scored(scope)?;
-            let ledger = match ledgers.get(&ranked.conversation) {
-                Some(known) => Arc::clone(known),
-                None => {
-                    let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
-                    ledgers.insert(ranked.conversation, Arc::clone(&ledger));
-                    ledger
-                }
-            };
-            let timeline = ledger.covering(&self.store, scored)?;
+            let ledger = self.ledger(scope)?;
+            let timeline = ledger.covering(&self.store, self.scored(scope)?)?;
             let (sequence, as_of) = (ranked.sequence, scope.head.last_sequence);
             let certain = timeline
                 .replaced_by(sequence, as_of)

@@ -5,12 +5,9 @@
 //! Invariant: only what a user said to an assistant moves; among people who talk with
 //! each other, and between conversations, nothing does.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, ledger::Ledger, search::Gathered, turn_cache::Kept};
+use super::{Engine, EngineError, search::Gathered, turn_cache::Kept};
 use crate::{
     retrieval::{Ranked, Ranking},
     staleness::{
@@ -77,20 +74,11 @@ impl Engine {
         gathered: &Gathered,
         best: &[Ranked],
     ) -> Result<HashSet<(usize, usize)>, EngineError> {
-        let mut ledgers: HashMap<usize, Arc<Ledger>> = HashMap::new();
         let mut linked = HashSet::new();
         for (earlier, ranked) in best.iter().enumerate() {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
-            let scored = self.scored(scope)?;
-            let ledger = match ledgers.get(&ranked.conversation) {
-                Some(known) => Arc::clone(known),
-                None => {
-                    let ledger = self.ledgers.of(&self.store, &scope.branch, scored)?;
-                    ledgers.insert(ranked.conversation, Arc::clone(&ledger));
-                    ledger
-                }
-            };
-            let timeline = ledger.covering(&self.store, scored)?;
+            let ledger = self.ledger(scope)?;
+            let timeline = ledger.covering(&self.store, self.scored(scope)?)?;
             for (later, edge) in timeline.edges_to(ranked.sequence, scope.head.last_sequence) {
                 let place = best.iter().position(|other| {
                     (other.conversation, other.sequence) == (ranked.conversation, later)
