@@ -42,10 +42,11 @@ enum Command {
     /// open calls are answered first. Every setting is a flag, an environment
     /// variable or a line of the configuration file, under the same name.
     Serve(Box<Given>),
-    /// Derive everything again from the turns: embeddings, index, token counts.
+    /// Derive everything again from the turns: embeddings, index, token counts,
+    /// what replaced what, signals.
     ///
     /// The server must not run meanwhile. Turns, pins and conversations are not
-    /// touched.
+    /// touched; summaries, which were checked against their turns, stay.
     Rebuild(Box<Given>),
     /// Play a long conversation in, ask it questions, show the windows.
     Demo(DemoArgs),

@@ -106,7 +106,10 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssembleError {
     /// Required pins do not fit.
-    #[error("required pins need {needed} tokens with the chat template, the budget is {given}")]
+    #[error(
+        "required pins need {needed} tokens with the chat template, the budget is {given}: raise \
+         token_budget to {needed}, or unpin something"
+    )]
     BudgetTooSmall {
         /// The smallest budget that holds them.
         needed: u32,

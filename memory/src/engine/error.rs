@@ -30,7 +30,7 @@ impl FieldViolation {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EngineError {
     /// Absent, or another tenant's: the same words for both. Caller.
-    #[error("{kind} {id} not found")]
+    #[error("{kind} {id} not found: check its name, and whose API key this is")]
     NotFound {
         /// `conversation`, `turn`, `fact`.
         kind: &'static str,
@@ -38,7 +38,7 @@ pub enum EngineError {
         id: String,
     },
     /// An id is taken by other content. Caller.
-    #[error("{kind} {id} exists with other content ({existing})")]
+    #[error("{kind} {id} exists with other content ({existing}): give other content an id of its own")]
     AlreadyExists {
         /// `conversation`, `client turn id`, `request id`.
         kind: &'static str,
@@ -48,7 +48,7 @@ pub enum EngineError {
         existing: String,
     },
     /// Another writer was first. Caller: read and try again.
-    #[error("expected last sequence {expected}, it is {actual}")]
+    #[error("expected last sequence {expected}, it is {actual}: read what came, then append behind it")]
     SequenceMismatch {
         /// What the caller expected.
         expected: Sequence,
@@ -56,7 +56,7 @@ pub enum EngineError {
         actual: Sequence,
     },
     /// The conversation changed meanwhile. Caller: read and try again.
-    #[error("expected revision {expected}, it is {actual}")]
+    #[error("expected revision {expected}, it is {actual}: read it again, then change that")]
     RevisionMismatch {
         /// What the caller expected.
         expected: u64,
@@ -67,7 +67,7 @@ pub enum EngineError {
     #[error("invalid request: {}", .0.iter().map(|v| format!("{}: {}", v.field, v.description)).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<FieldViolation>),
     /// A named limit is reached. Caller: less, or later if `retry` is set.
-    #[error("limit {limit} of {max} reached ({detail})")]
+    #[error("limit {limit} of {max} reached ({detail}): {}", mend(.retry))]
     LimitReached {
         /// Name of the limit in `GetServerInfo`.
         limit: &'static str,
@@ -99,6 +99,11 @@ pub enum EngineError {
     /// The engine is shutting down. Caller: retry elsewhere.
     #[error("the server is shutting down")]
     Closed,
+}
+
+/// What a caller does about a limit.
+fn mend(retry: &bool) -> &'static str {
+    if *retry { "try again later" } else { "stay below it; GetServerInfo tells the limits" }
 }
 
 impl EngineError {

@@ -32,6 +32,9 @@ use crate::{
 
 /// Turns read and embedded at a time within one entry: bounds memory.
 pub(super) const TURNS_PER_STEP: usize = 256;
+/// Passages whose vectors, of 1.5 KB each, and turns' records are committed at a time:
+/// with 64 turns below the 256 KiB that one commit may hold (`docs/decisions/0001-store.md`).
+const PASSAGES_PER_COMMIT: usize = 64;
 
 /// What deriving needs.
 pub(crate) struct Deriver {
@@ -191,27 +194,39 @@ impl Deriver {
             if live.is_empty() {
                 continue;
             }
-            let embedded = self.embed(tenant, owner, live).await?;
-            let head_key = keys::head(tenant, owner);
-            let _order = self.order.lock(&head_key).await;
-            let mut batch = self.records(tenant, owner, &embedded)?;
-            // A conversation deleted meanwhile is struck by its own entry.
-            let Some(head) = self.head(&head_key)? else { continue };
-            let first = embedded.first().map_or(next, |first| first.turn.sequence);
-            let drawn: Vec<Drawn<'_>> = embedded.iter().map(Embedded::drawn).collect();
-            self.drawer.draw(&head.branch(tenant, owner), owner, &drawn, &mut batch)?;
-            self.uses.write(&self.store, &mut batch, tenant, owner)?;
-            self.store.commit(batch).await?;
-            self.ledgers.rewritten(tenant, owner, first);
-            let turns = embedded
-                .into_iter()
-                .map(|Embedded { turn, passages }| indexed(&turn, passages))
-                .collect();
-            self.index.upsert(tenant, owner, &head.user_id, turns).await?;
+            for embedded in commits(self.embed(tenant, owner, live).await?) {
+                self.keep(tenant, owner, embedded).await?;
+            }
         }
         let engine = self.engine.upgrade().ok_or(EngineError::Closed)?;
         engine.hear_turns(tenant, owner, from, until).await?;
         engine.pin_detected(tenant, owner, from, until).await
+    }
+
+    /// Stores what was derived of some turns, and tells the index of them.
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        owner: &ConversationId,
+        embedded: Vec<Embedded>,
+    ) -> Result<(), EngineError> {
+        let head_key = keys::head(tenant, owner);
+        let _order = self.order.lock(&head_key).await;
+        let mut batch = self.records(tenant, owner, &embedded)?;
+        // A conversation deleted meanwhile is struck by its own entry.
+        let Some(head) = self.head(&head_key)? else { return Ok(()) };
+        let drawn: Vec<Drawn<'_>> = embedded.iter().map(Embedded::drawn).collect();
+        self.drawer.draw(&head.branch(tenant, owner), owner, &drawn, &mut batch)?;
+        self.uses.write(&self.store, &mut batch, tenant, owner)?;
+        self.store.commit(batch).await?;
+        if let Some(first) = embedded.first() {
+            self.ledgers.rewritten(tenant, owner, first.turn.sequence);
+        }
+        let turns = embedded
+            .into_iter()
+            .map(|Embedded { turn, passages }| indexed(&turn, passages))
+            .collect();
+        Ok(self.index.upsert(tenant, owner, &head.user_id, turns).await?)
     }
 
     fn read(
@@ -300,6 +315,27 @@ impl Deriver {
     }
 }
 
+/// Turns by the commits that keep what was derived of them, in order.
+fn commits(embedded: Vec<Embedded>) -> Vec<Vec<Embedded>> {
+    let mut commits: Vec<Vec<Embedded>> = Vec::new();
+    let mut passages = 0;
+    for turn in embedded {
+        // A turn without passages has a record too.
+        let of_turn = turn.passages.len().max(1);
+        match commits.last_mut() {
+            Some(commit) if passages + of_turn <= PASSAGES_PER_COMMIT => {
+                passages += of_turn;
+                commit.push(turn);
+            }
+            _ => {
+                passages = of_turn;
+                commits.push(vec![turn]);
+            }
+        }
+    }
+    commits
+}
+
 /// What is embedded of a turn: its passages, each led by the speaker's name
 /// where there is one, with their byte ranges in the searchable text.
 pub(crate) fn passage_texts(
@@ -318,4 +354,47 @@ pub(crate) fn passage_texts(
             Some((range, led))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::Role;
+
+    fn turn(sequence: Sequence) -> Turn {
+        Turn {
+            sequence,
+            role: Role::User,
+            speaker: String::new(),
+            parts: Vec::new(),
+            said_at: jiff::Timestamp::UNIX_EPOCH,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            client_turn_id: String::new(),
+            metadata: Vec::new(),
+            forgotten: false,
+        }
+    }
+
+    #[test]
+    fn a_commit_takes_few_vectors_and_every_turn_once() {
+        let passage = || Passage { start: 0, end: 0, vector: vec![0.0].into() };
+        let embedded = |(at, passages): (usize, &usize)| Embedded {
+            turn: turn(at as Sequence),
+            passages: (0..*passages).map(|_| passage()).collect(),
+        };
+        let counts = [0, 1, 62, 1, 64, 70, 0, 3];
+        let commits = commits(counts.iter().enumerate().map(embedded).collect());
+        let found = commits.iter().map(|commit| {
+            commit.iter().map(|turn| turn.passages.len()).collect::<Vec<_>>()
+        });
+        assert_eq!(found.collect::<Vec<_>>(), [
+            vec![0, 1, 62],
+            vec![1],
+            vec![64],
+            vec![70],
+            vec![0, 3],
+        ]);
+        let order = commits.iter().flatten().map(|turn| turn.turn.sequence);
+        assert!(order.eq(0..counts.len() as Sequence));
+    }
 }

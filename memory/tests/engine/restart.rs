@@ -158,6 +158,26 @@ async fn a_rebuild_derives_every_turn_of_every_tenant() {
 }
 
 #[tokio::test]
+async fn a_rebuild_brings_back_all_that_is_derived_of_turns() {
+    use throughline_memory::store::keys::Kind;
+    const DERIVED: [Kind; 4] = [Kind::Derived, Kind::Events, Kind::Signals, Kind::Vector];
+    let world = World::with_signals().await;
+    let c = world.create("c").await;
+    world.say(&c, &["my budget is 500 dollars", "alpha", "no, my budget is 600 dollars"]).await;
+    world.drain().await;
+    let before = world.records(&c, &DERIVED);
+    for kind in DERIVED {
+        assert!(!world.records(&c, &[kind]).is_empty(), "{kind:?}");
+    }
+    world.lose(&c, &DERIVED).await;
+    assert!(world.records(&c, &DERIVED).is_empty());
+    let world = world.reopen().await;
+    within("a rebuild", world.engine.rebuild(&|_, _| {})).await.expect("rebuilt");
+    assert!(world.records(&c, &DERIVED) == before, "the same bytes");
+    assert_eq!(world.found(&c, "alpha", SearchMethod::Dense).await.len(), 3);
+}
+
+#[tokio::test]
 async fn after_closing_writes_are_refused_and_the_rest_is_whole() {
     let world = World::new().await;
     let c = world.create("c").await;

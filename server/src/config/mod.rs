@@ -2,7 +2,9 @@
 //! into checked values. The manual of each setting is its comment in
 //! [`Settings`]; flags, environment and file use the same names.
 
+mod embedding;
 mod file;
+mod index;
 mod limits;
 mod llm;
 mod paths;
@@ -17,7 +19,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use throughline_memory::{degradation::ProbeSettings, engine::Limits};
 
+pub use embedding::{EmbeddingEngine, EmbeddingSettings, Precision};
 pub use file::load;
+pub use index::IndexSettings;
 pub use limits::limits;
 pub use llm::LlmSettings;
 pub use pins::{PinOptions, PinTable};
@@ -25,7 +29,7 @@ pub use prices::Prices;
 pub use probes::ProbeTable;
 pub use proxy::{ModelTokenizers, ProxySettings, ProxyTable, UpstreamSettings};
 pub use rerank::RerankSettings;
-pub use settings::{EmbeddingEngine, LogFormat, Precision, Settings, StoreKind};
+pub use settings::{LogFormat, Settings, StoreKind};
 
 use crate::auth::{Auth, KeyEntry, KeyError};
 
@@ -70,46 +74,6 @@ fn bad<T>(name: &'static str, detail: impl Into<String>) -> Result<T, ConfigErro
     Err(ConfigError::Value { name, detail: detail.into() })
 }
 
-/// Where vectors are searched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IndexSettings {
-    /// In this process.
-    Exact {
-        /// Memory for the conversations that are held.
-        memory_bytes: u64,
-    },
-    /// On a Qdrant server.
-    Qdrant {
-        /// Its gRPC address.
-        url: String,
-        /// Its API key.
-        api_key: Option<String>,
-    },
-}
-
-impl IndexSettings {
-    /// `exact`, `qdrant`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Exact { .. } => "exact",
-            Self::Qdrant { .. } => "qdrant",
-        }
-    }
-}
-
-/// The embedding model and how it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmbeddingSettings {
-    /// Name in `models.toml`.
-    pub model: String,
-    /// What computes it.
-    pub engine: EmbeddingEngine,
-    /// How exact; what suits engine and model if absent.
-    pub precision: Option<Precision>,
-    /// Threads; chosen by the engine if absent.
-    pub threads: Option<usize>,
-}
-
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
@@ -127,6 +91,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What holds it.
     pub store: StoreKind,
+    /// What describes models; the built-in `models.toml` if absent.
+    pub models_file: Option<PathBuf>,
     /// Where models are.
     pub models_dir: PathBuf,
     /// Fetch what is missing.
@@ -196,16 +162,15 @@ impl Config {
             data_dir: paths::data_dir(settings.data_dir)?,
             store: settings.store.unwrap_or_default(),
             models_dir: paths::models_dir(settings.models_dir)?,
+            models_file: settings.models_file,
             pull: !settings.no_pull.unwrap_or(false),
-            embedding: EmbeddingSettings {
-                model: settings
-                    .embedding_model
-                    .unwrap_or_else(|| DEFAULT_EMBEDDING_MODEL.to_owned()),
-                engine: settings.embedding_engine.unwrap_or_default(),
-                precision: settings.embedding_precision,
-                threads: positive("embedding-threads", settings.embedding_threads)?,
-            },
-            index: settings::index(
+            embedding: embedding::embedding(
+                settings.embedding_model,
+                settings.embedding_engine,
+                settings.embedding_precision,
+                settings.embedding_threads,
+            )?,
+            index: index::index(
                 settings.qdrant_url,
                 settings.qdrant_api_key_file,
                 settings.index_memory_mb,

@@ -1,26 +1,18 @@
 //! The settings as they are given: one struct for flags, environment and file.
 //! The comments are the manual.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfigError, DEFAULT_LISTEN, IndexSettings, PinTable, Prices, ProbeTable, ProxyTable, bad,
+    ConfigError, DEFAULT_LISTEN, EmbeddingEngine, PinTable, Precision, Prices, ProbeTable,
+    ProxyTable, bad,
 };
 use crate::auth::KeyEntry;
 
-/// Memory of the embedded index.
-const DEFAULT_INDEX_MEMORY_MB: u64 = 512;
-/// A megabyte, as settings count it.
-const MEGABYTE: u64 = 1_000_000;
 const DEFAULT_STREAMS: u32 = 256;
-/// Largest key file; a key is one line.
-const MAX_KEY_FILE_BYTES: usize = 4 << 10;
 
 /// What holds the turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -31,27 +23,6 @@ pub enum StoreKind {
     Sled,
     /// redb 4.
     Redb,
-}
-
-/// What computes embeddings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EmbeddingEngine {
-    /// fastembed on ONNX Runtime: the fastest on CPU.
-    #[default]
-    Fastembed,
-    /// candle on safetensors: GPUs, and machines without ONNX Runtime.
-    Candle,
-}
-
-/// How exact embeddings are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats.
-    Fp32,
-    /// Weights quantised per channel; fastembed only.
-    Int8,
 }
 
 /// How log lines look.
@@ -112,6 +83,12 @@ pub struct Settings {
     #[arg(long, env = "THROUGHLINE_NO_PULL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_pull: Option<bool>,
+
+    /// A `models.toml` of your own instead of the built-in one: models that it does
+    /// not know.
+    #[arg(long, env = "THROUGHLINE_MODELS_FILE", value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models_file: Option<PathBuf>,
 
     /// Embedding model, a name of `throughline models list` [default:
     /// all-MiniLM-L6-v2]. Another one than before embeds every turn again.
@@ -323,6 +300,7 @@ impl Settings {
             store: self.store.or(lower.store),
             models_dir: self.models_dir.or(lower.models_dir),
             no_pull: self.no_pull.or(lower.no_pull),
+            models_file: self.models_file.or(lower.models_file),
             embedding_model: self.embedding_model.or(lower.embedding_model),
             embedding_engine: self.embedding_engine.or(lower.embedding_engine),
             embedding_precision: self.embedding_precision.or(lower.embedding_precision),
@@ -384,42 +362,6 @@ pub(super) fn http_listen(given: Option<&str>) -> Result<Option<SocketAddr>, Con
         address.trim().parse().or_else(|_| what())
     };
     given.map(parse).transpose()
-}
-
-/// What searches.
-pub(super) fn index(
-    url: Option<String>,
-    key_file: Option<PathBuf>,
-    memory_mb: Option<u64>,
-) -> Result<IndexSettings, ConfigError> {
-    let Some(url) = url else {
-        if key_file.is_some() {
-            return bad("qdrant-api-key-file", "needs qdrant-url");
-        }
-        return match memory_mb.unwrap_or(DEFAULT_INDEX_MEMORY_MB) {
-            0 => bad("index-memory-mb", "must be at least 1"),
-            megabytes => {
-                let memory_bytes = megabytes.saturating_mul(MEGABYTE);
-                Ok(IndexSettings::Exact { memory_bytes })
-            }
-        };
-    };
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return bad("qdrant-url", format!("{url:?} must begin with http:// or https://"));
-    }
-    let api_key = key_file.as_deref().map(read_key).transpose()?;
-    Ok(IndexSettings::Qdrant { url, api_key })
-}
-
-fn read_key(path: &Path) -> Result<String, ConfigError> {
-    let name = "qdrant-api-key-file";
-    let text = std::fs::read_to_string(path)
-        .or_else(|cause| bad(name, format!("cannot read {}: {cause}", path.display())))?;
-    let key = text.trim();
-    if key.is_empty() || key.len() > MAX_KEY_FILE_BYTES {
-        return bad(name, format!("{} must hold the key and nothing else", path.display()));
-    }
-    Ok(key.to_owned())
 }
 
 /// Streams of one connection.

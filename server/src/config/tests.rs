@@ -63,6 +63,7 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("dev = true\nlisten = ['127.0.0.1:1', '0.0.0.0:2']", "0.0.0.0:2");
     check_refused("dev = true\nlisten = ['[::]:1']", "loopback");
     check_refused("embedding-threads = 0", "embedding-threads");
+    check_refused("embedding-engine = 'candle'\nembedding-precision = 'int8'", "fastembed");
     check_refused("index-memory-mb = 0", "index-memory-mb");
     check_refused("max-streams = 0", "max-streams");
     check_refused("reranker = '/r'\nrerank-top = 0", "1 to 256");

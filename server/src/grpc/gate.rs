@@ -202,14 +202,24 @@ pub(super) fn transport_status(status: &Status) -> Status {
     if !status.details().is_empty() {
         return status.clone();
     }
-    let (code, reason) = match status.code() {
-        Code::OutOfRange => (Code::InvalidArgument, "MESSAGE_TOO_LARGE"),
-        Code::Internal => (Code::InvalidArgument, "MALFORMED_MESSAGE"),
-        Code::Unimplemented => (Code::Unimplemented, "UNKNOWN_METHOD"),
-        Code::Cancelled => (Code::Cancelled, "CANCELLED"),
-        other => (other, "TRANSPORT"),
+    let (code, reason, mend) = match status.code() {
+        Code::OutOfRange => (
+            Code::InvalidArgument,
+            "MESSAGE_TOO_LARGE",
+            ": send less in one call; the operator can raise max-message-bytes",
+        ),
+        Code::Internal => (
+            Code::InvalidArgument,
+            "MALFORMED_MESSAGE",
+            ": make the message with the protocol's own definition",
+        ),
+        Code::Unimplemented => {
+            (Code::Unimplemented, "UNKNOWN_METHOD", ": server reflection lists the methods")
+        }
+        Code::Cancelled => (Code::Cancelled, "CANCELLED", ""),
+        other => (other, "TRANSPORT", ""),
     };
-    Failure::new(code, reason, status.message()).status()
+    Failure::new(code, reason, format!("{}{mend}", status.message())).status()
 }
 
 fn log(response: &Response<Body>, elapsed: Duration) {

@@ -10,8 +10,8 @@ use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use throughline_summarizer::llm::DeviceChoice;
 
 use super::{
-    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm, built_in,
-    default_dir, pull, verify,
+    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm,
+    default_dir, pull, registry_of, verify,
 };
 
 /// Fetches and checks models.
@@ -80,13 +80,7 @@ impl Place {
             Some(dir) => dir.clone(),
             None => default_dir()?,
         };
-        let registry = match &self.models_file {
-            None => built_in()?,
-            Some(path) => Registry::parse(
-                &std::fs::read_to_string(path).map_err(|error| ModelsError::io(path, error))?,
-            )?,
-        };
-        Ok((dir, registry))
+        Ok((dir, registry_of(self.models_file.as_deref())?))
     }
 }
 

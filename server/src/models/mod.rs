@@ -72,6 +72,16 @@ pub fn built_in() -> Result<Registry, ModelsError> {
     Registry::parse(registry::BUILT_IN)
 }
 
+/// The registry of a file, or the one that this build ships.
+///
+/// # Errors
+/// The file cannot be read, or is none.
+pub fn registry_of(file: Option<&Path>) -> Result<Registry, ModelsError> {
+    let Some(file) = file else { return built_in() };
+    let text = std::fs::read_to_string(file).map_err(|error| ModelsError::io(file, error))?;
+    Registry::parse(&text)
+}
+
 /// Makes `dir` hold these models of the built-in registry, whole and verified.
 /// What is there already is only hashed.
 ///

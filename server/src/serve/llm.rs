@@ -30,9 +30,10 @@ pub(super) async fn open(
 ) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
     let Some(settings) = config.llm.clone() else { return Ok(None) };
     let (dir, pull) = (config.models_dir.clone(), config.pull);
+    let models_file = config.models_file.clone();
     let served = blocking(move || match settings {
         LlmSettings::Local { name, device } => {
-            let registry = models::built_in()?;
+            let registry = models::registry_of(models_file.as_deref())?;
             if pull {
                 let options = PullOptions::default();
                 models::pull(&registry, &[&name], &dir, &options, &Progress::auto())?;

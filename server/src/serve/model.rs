@@ -17,28 +17,30 @@ use crate::{
 /// Makes the model ready, behind its lanes.
 pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
     let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
+    let models_file = config.models_file.clone();
     // A reranker runs on ONNX Runtime too.
     let onnx = settings.engine == EmbeddingEngine::Fastembed || config.reranker.is_some();
     blocking(move || {
-        let files = files(&settings, &dir, pull, onnx)?;
+        let registry = models::registry_of(models_file.as_deref())?;
+        let files = files(&registry, &settings, &dir, pull, onnx)?;
         start(&settings, &files).map(Arc::new)
     })
     .await
 }
 
 fn files(
+    registry: &Registry,
     settings: &EmbeddingSettings,
     dir: &Path,
     pull: bool,
     onnx: bool,
 ) -> Result<ModelFiles, ModelsError> {
-    let registry = models::built_in()?;
     let name = settings.model.as_str();
     if pull {
         let options = PullOptions { onnx, ..PullOptions::default() };
-        models::pull(&registry, &[name], dir, &options, &Progress::auto())?;
+        models::pull(registry, &[name], dir, &options, &Progress::auto())?;
     } else {
-        verified(&registry, name, dir)?;
+        verified(registry, name, dir)?;
     }
     // int8 loses more of retrieval than its speed is worth
     // (`docs/decisions/0002-embedding.md`).
@@ -46,7 +48,7 @@ fn files(
         Precision::Fp32 => WeightPrecision::Fp32,
         Precision::Int8 => WeightPrecision::Int8,
     };
-    models::embedding_files(&registry, name, precision, dir)
+    models::embedding_files(registry, name, precision, dir)
 }
 
 /// Nothing is fetched, but what is there must be whole.

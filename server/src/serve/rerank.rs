@@ -21,9 +21,10 @@ pub(super) async fn open(
 ) -> Result<Option<Arc<RerankService>>, ServeError> {
     let (Some(files), Some(settings)) = (files, &config.reranker) else { return Ok(None) };
     let options = RerankOptions { top: settings.top, ..RerankOptions::default() };
-    let models_dir = config.models_dir.clone();
+    let (models_dir, models_file) = (config.models_dir.clone(), config.models_file.clone());
     blocking(move || {
-        let library = models::runtime_library(&models::built_in()?, &models_dir);
+        let registry = models::registry_of(models_file.as_deref())?;
+        let library = models::runtime_library(&registry, &models_dir);
         let engine = fastembed::open(&files, library.as_deref(), options.threads)?;
         Ok(Some(Arc::new(RerankService::start(Arc::new(engine), options)?)))
     })

@@ -17,13 +17,26 @@ struct NotUtf8 {
     name: Vec<u8>,
 }
 
-/// What is wrong by code, reason and fields.
+/// What the message of a reason tells the caller to do.
+const MENDS: [(&str, &str); 7] = [
+    ("BUDGET_TOO_SMALL", "raise token_budget to"),
+    ("CLIENT_TURN_ID_TAKEN", "an id of its own"),
+    ("CONVERSATION_NOT_FOUND", "check its name"),
+    ("LIMIT_REACHED", "stay below it"),
+    ("MESSAGE_TOO_LARGE", "send less in one call"),
+    ("SEQUENCE_MISMATCH", "read what came"),
+    ("UNKNOWN_METHOD", "server reflection"),
+];
+
+/// What is wrong by code, reason and fields; and that the message names the mend.
 #[track_caller]
 fn check<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, reason: &str, fields: &[&str]) {
     let status = answer.expect_err("an error");
     let details = status.get_error_details();
     let found = details.error_info().map(|info| info.reason.as_str());
     assert_eq!((status.code(), found), (code, Some(reason)), "{status}");
+    let mend = MENDS.iter().find(|(of, _)| *of == reason).map_or("", |(_, mend)| mend);
+    assert!(status.message().contains(mend), "{status}");
     let listed: Vec<&str> = details
         .bad_request()
         .map(|bad| bad.field_violations.iter().map(|v| v.field.as_str()).collect())

@@ -131,7 +131,7 @@ async fn conversations_facts_and_hits_are_paged_too() {
     let facts = |page_token: String| {
         let (mut memory, conversation) = (acme.memory(), name.clone());
         let request =
-            pb::ListFactsRequest { conversation, page_size: 2, page_token, include_retired: false };
+            pb::ListFactsRequest { conversation, page_size: 2, page_token, ..Default::default() };
         async move { memory.list_facts(request).await.unwrap().into_inner() }
     };
     let first = facts(String::new()).await;

@@ -47,6 +47,11 @@ fn each_fault_at_the_start_names_its_mend() {
 
     check_refused(&with(&[]), &["no API key", "new-key", "--dev"]);
     check_refused(&with(&["--dev", "--no-pull"]), &["throughline models pull"]);
+    check_refused(&with(&["--dev", "--models-file", "no-such.toml"]), &["no-such.toml"]);
+    let described = dir.path().join("models.toml");
+    fs::write(&described, "models = 7").unwrap();
+    let own = [&serve[..], &["--dev", "--models-file", path(&described)]].concat();
+    check_refused(&own, &["models"]);
     check_refused(&["serve", "--dev", "--listen", "0.0.0.0:0"], &["loopback", "0.0.0.0:0"]);
     check_refused(&["serve", "--dev", "--listen", "localhost"], &["IP:PORT"]);
     check_refused(

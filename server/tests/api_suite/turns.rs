@@ -126,12 +126,31 @@ async fn a_hundred_thousand_small_turns_stream_in() {
     let all = (MESSAGES * TURNS) as u64;
     assert_eq!((answer.appended, answer.last_sequence), (all, all));
     let last = pb::ListTurnsRequest {
-        conversation: name,
+        conversation: name.clone(),
         page_size: 1,
         descending: true,
         ..pb::ListTurnsRequest::default()
     };
     let page = acme.conversations().list_turns(last).await.unwrap().into_inner();
     assert_eq!(page.turns[0].sequence, all);
+
+    // Not all are embedded yet, and they are alike: a window holds the newest.
+    let build = pb::BuildContextRequest {
+        conversation: name.clone(),
+        query: "x".to_owned(),
+        options: Some(pb::ContextOptions { token_budget: 500, ..Default::default() }),
+        ..Default::default()
+    };
+    let window = acme.context().build_context(build).await.unwrap().into_inner().window.unwrap();
+    assert!((1..=500).contains(&window.total_tokens), "{} tokens", window.total_tokens);
+    assert!(window.items.iter().any(|item| item.turn.ends_with(&format!("/{all}"))));
+    let search = pb::SearchTurnsRequest {
+        scope: Some(pb::search_turns_request::Scope::Conversation(name)),
+        query: "x".to_owned(),
+        page_size: 10,
+        ..Default::default()
+    };
+    let found = acme.memory().search_turns(search).await.unwrap().into_inner();
+    assert_eq!(found.hits.len(), 10);
     server.stop().await;
 }

@@ -37,6 +37,16 @@ async fn a_revision_that_does_not_come_is_told_before_the_deadline() {
         min_revision: ahead,
         ..Default::default()
     };
+    let facts = pb::ListFactsRequest {
+        conversation: name.clone(),
+        min_revision: ahead,
+        ..Default::default()
+    };
+    let summary = pb::GetSummaryRequest {
+        conversation: name.clone(),
+        min_revision: ahead,
+        ..Default::default()
+    };
     let get = pb::GetConversationRequest { name: name.clone(), min_revision: ahead };
     let export = pb::ExportConversationRequest { name: name.clone(), min_revision: ahead };
     let statuses = [
@@ -44,6 +54,8 @@ async fn a_revision_that_does_not_come_is_told_before_the_deadline() {
         acme.conversations().export_conversation(timed(export)).await.unwrap_err(),
         acme.conversations().list_turns(timed(list)).await.unwrap_err(),
         acme.memory().search_turns(timed(search)).await.unwrap_err(),
+        acme.memory().list_facts(timed(facts)).await.unwrap_err(),
+        acme.memory().get_summary(timed(summary)).await.unwrap_err(),
         acme.context().build_context(timed(build)).await.unwrap_err(),
     ];
     for status in statuses {

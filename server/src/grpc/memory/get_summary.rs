@@ -15,7 +15,14 @@ pub(super) async fn handle(
     call: Call,
     request: pb::GetSummaryRequest,
 ) -> Result<pb::GetSummaryResponse, ApiError> {
-    let pb::GetSummaryRequest { conversation, view, as_of_turn, page_size, page_token } = request;
+    let pb::GetSummaryRequest {
+        conversation,
+        view,
+        as_of_turn,
+        page_size,
+        page_token,
+        min_revision,
+    } = request;
     let pages = &call.opened()?.pages;
     let bound = format!("{conversation} {view} {as_of_turn}");
     let scope = PageScope::new(&call.tenant, "GetSummary", bound.as_bytes());
@@ -25,6 +32,7 @@ pub(super) async fn handle(
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
     let after = violations.take(pages.open_as(&scope, &page_token, |after| after.parse::<u64>()));
     let (((id, view), limit), after) = violations.finish(id.zip(view).zip(limit).zip(after))?;
+    call.at_revision(&id, min_revision).await?;
     let outcome = call.engine.summary(&call.tenant, &id, view, as_of_turn)?;
     let behind = outcome.summaries.iter().filter(|shown| shown.summary.until > after.unwrap_or(0));
     let page: Vec<_> = behind.collect();

@@ -14,7 +14,13 @@ pub(super) async fn handle(
     call: Call,
     request: pb::ListFactsRequest,
 ) -> Result<pb::ListFactsResponse, ApiError> {
-    let pb::ListFactsRequest { conversation, page_size, page_token, include_retired } = request;
+    let pb::ListFactsRequest {
+        conversation,
+        page_size,
+        page_token,
+        include_retired,
+        min_revision,
+    } = request;
     let pages = &call.opened()?.pages;
     let bound = format!("{conversation} {include_retired}");
     let scope = PageScope::new(&call.tenant, "ListFacts", bound.as_bytes());
@@ -23,6 +29,7 @@ pub(super) async fn handle(
     let limit = wire::page_size(page_size, DEFAULT_PAGE_SIZE, call.limits(), &mut violations);
     let after = violations.take(pages.open_as(&scope, &page_token, |id| FactId::new(&id)));
     let ((id, limit), after) = violations.finish(id.zip(limit).zip(after))?;
+    call.at_revision(&id, min_revision).await?;
     let engine = &call.engine;
     let listing =
         engine.list_facts(&call.tenant, &id, after.as_ref(), limit, include_retired).await?;

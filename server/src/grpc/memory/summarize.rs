@@ -22,5 +22,6 @@ pub(super) async fn handle(
         summaries_made,
         summaries: first.map(summary_to_proto).collect(),
         folded_until_sequence: outcome.folded_until,
+        revision: outcome.revision,
     })
 }
