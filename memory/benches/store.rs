@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use throughline_memory::store::{
-    Batch, ConversationStore, Direction, DiskSync, RedbEngine, SledEngine, Store, StoreError,
-    StoreHealth, StoreKind, StoreOptions, VisitPair, Write,
+    Batch, ConversationStore, Direction, DiskSync, Durability, RedbEngine, SledEngine, Store,
+    StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair, Write,
 };
 
 const CALLERS: u64 = 64;
@@ -50,13 +50,13 @@ impl ConversationStore for Measured {
         self.inner.scan(start, end, direction, visit)
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, batch: &[Write], durability: Durability) -> Result<(), StoreError> {
         let bytes = batch.iter().map(|write| match write {
             Write::Put(key, value) => key.len() + value.len(),
             Write::Delete(key) => key.len(),
         });
         self.batches.lock().push(bytes.sum());
-        self.inner.commit(batch)
+        self.inner.commit(batch, durability)
     }
 
     fn health(&self) -> StoreHealth {

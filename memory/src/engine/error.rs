@@ -38,7 +38,9 @@ pub enum EngineError {
         id: String,
     },
     /// An id is taken by other content. Caller.
-    #[error("{kind} {id} exists with other content ({existing}): give other content an id of its own")]
+    #[error(
+        "{kind} {id} exists with other content ({existing}): give other content an id of its own"
+    )]
     AlreadyExists {
         /// `conversation`, `client turn id`, `request id`.
         kind: &'static str,
@@ -48,7 +50,9 @@ pub enum EngineError {
         existing: String,
     },
     /// Another writer was first. Caller: read and try again.
-    #[error("expected last sequence {expected}, it is {actual}: read what came, then append behind it")]
+    #[error(
+        "expected last sequence {expected}, it is {actual}: read what came, then append behind it"
+    )]
     SequenceMismatch {
         /// What the caller expected.
         expected: Sequence,

@@ -109,11 +109,17 @@ impl Deriver {
     }
 
     /// Ends an entry that is done otherwise: measures its turns, and takes it and those
-    /// that it stands for out of the store with the same batch.
+    /// that it stands for out of the store with the same batch. `since`: the store's
+    /// losses before it was derived.
     ///
     /// # Errors
-    /// `Store`; `Closed`.
-    pub(super) async fn end(&self, whole: &Queued, covered: &[Queued]) -> Result<(), EngineError> {
+    /// `Store`, `TakenBack` among it; `Closed`.
+    pub(super) async fn end(
+        &self,
+        whole: &Queued,
+        covered: &[Queued],
+        since: u64,
+    ) -> Result<(), EngineError> {
         let (tenant, owner) = (&whole.entry.tenant, &whole.entry.owner);
         let mut batch = Batch::new();
         let mut measured = None;
@@ -124,7 +130,7 @@ impl Deriver {
             measured = Some((engine, from, signals));
         }
         covered.iter().for_each(|queued| batch.delete(keys::outbox(queued.id)));
-        self.store.commit(batch).await?;
+        self.store.commit_behind(batch, since).await?;
         let Some((engine, from, signals)) = measured else { return Ok(()) };
         // Nobody has looked at turns that are new, and none of them was counted.
         if matches!(whole.entry.task, Task::Derive { .. }) {
@@ -218,7 +224,8 @@ impl Deriver {
         let drawn: Vec<Drawn<'_>> = embedded.iter().map(Embedded::drawn).collect();
         self.drawer.draw(&head.branch(tenant, owner), owner, &drawn, &mut batch)?;
         self.uses.write(&self.store, &mut batch, tenant, owner)?;
-        self.store.commit(batch).await?;
+        // Made again if it is lost: its entry is in the store until [`Deriver::end`].
+        self.store.commit_soon(batch).await?;
         if let Some(first) = embedded.first() {
             self.ledgers.rewritten(tenant, owner, first.turn.sequence);
         }
@@ -384,16 +391,13 @@ mod tests {
         };
         let counts = [0, 1, 62, 1, 64, 70, 0, 3];
         let commits = commits(counts.iter().enumerate().map(embedded).collect());
-        let found = commits.iter().map(|commit| {
-            commit.iter().map(|turn| turn.passages.len()).collect::<Vec<_>>()
-        });
-        assert_eq!(found.collect::<Vec<_>>(), [
-            vec![0, 1, 62],
-            vec![1],
-            vec![64],
-            vec![70],
-            vec![0, 3],
-        ]);
+        let found = commits
+            .iter()
+            .map(|commit| commit.iter().map(|turn| turn.passages.len()).collect::<Vec<_>>());
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [vec![0, 1, 62], vec![1], vec![64], vec![70], vec![0, 3],]
+        );
         let order = commits.iter().flatten().map(|turn| turn.turn.sequence);
         assert!(order.eq(0..counts.len() as Sequence));
     }

@@ -49,6 +49,8 @@ struct Round {
 struct Joined {
     whole: Queued,
     covered: Vec<Queued>,
+    /// The store's losses before it is done.
+    since: u64,
 }
 
 impl Round {
@@ -229,7 +231,7 @@ async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) 
     let mut round = Round::default();
     let mut entries = entries.into_iter().peekable();
     while let Some(queued) = entries.next() {
-        let joined = joined(queued, &mut entries);
+        let joined = joined(queued, &mut entries, deriver.store.losses());
         let done = deriver.run(&joined.whole).await;
         match done {
             Ok(()) if joined.whole.measured().is_some() => {
@@ -256,7 +258,7 @@ async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) 
 
 /// Measures the turns of entries that are derived, and ends the entries.
 async fn end(deriver: &Deriver, outbox: &Outbox, joined: Joined) -> Round {
-    if let Err(error) = deriver.end(&joined.whole, &joined.covered).await {
+    if let Err(error) = deriver.end(&joined.whole, &joined.covered, joined.since).await {
         return not_done(joined, error);
     }
     outbox.finish(&joined.covered);
@@ -269,12 +271,16 @@ fn not_done(joined: Joined, error: EngineError) -> Round {
 }
 
 /// An entry together with those behind it that go on where it ends, as one.
-fn joined(first: Queued, entries: &mut Peekable<impl Iterator<Item = Queued>>) -> Joined {
+fn joined(
+    first: Queued,
+    entries: &mut Peekable<impl Iterator<Item = Queued>>,
+    since: u64,
+) -> Joined {
     let mut whole = first.clone();
     let mut covered = vec![first];
     let rebuilt = matches!(whole.entry.task, Task::Rebuild { .. });
     let (Task::Derive { until, .. } | Task::Rebuild { until, .. }) = &mut whole.entry.task else {
-        return Joined { whole, covered };
+        return Joined { whole, covered, since };
     };
     let goes_on = |next: &Queued, until: Sequence| match next.entry.task {
         Task::Derive { from, until: last } if !rebuilt && from == until + 1 => Some(last),
@@ -285,7 +291,7 @@ fn joined(first: Queued, entries: &mut Peekable<impl Iterator<Item = Queued>>) -
         *until = last;
         covered.extend(entries.next());
     }
-    Joined { whole, covered }
+    Joined { whole, covered, since }
 }
 
 #[cfg(test)]
@@ -333,10 +339,10 @@ mod tests {
     fn derivations_that_follow_each_other_are_one() {
         let behind = vec![derive(1, "a", 4, 4), derive(2, "a", 5, 9), derive(3, "a", 11, 11)];
         let mut behind = behind.into_iter().peekable();
-        let Joined { whole, covered } = joined(derive(0, "a", 1, 3), &mut behind);
+        let Joined { whole, covered, .. } = joined(derive(0, "a", 1, 3), &mut behind, 0);
         assert_eq!(whole.entry.task, Task::Derive { from: 1, until: 9 });
         assert_eq!(covered.len(), 3);
-        let Joined { whole, covered } = joined(queued(8, "a", Task::Facts), &mut behind);
+        let Joined { whole, covered, .. } = joined(queued(8, "a", Task::Facts), &mut behind, 0);
         assert_eq!((whole.id, covered.len(), behind.count()), (8, 1, 1));
     }
 }

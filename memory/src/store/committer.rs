@@ -3,7 +3,8 @@
 //!
 //! While a sync runs, the next batches gather; the thread then takes them all
 //! (up to a limit of bytes), commits them together and answers each. Invariants:
-//! a batch is answered `Ok` only after its sync; a batch that was accepted is
+//! a batch is answered `Ok` only after its sync, or, where it asks for that, when it
+//! can be read, and the next sync covers it; a batch that was accepted is
 //! committed whether or not its caller still waits; after a failed sync nothing
 //! is written again; a full disk is tried again until it takes something, also
 //! when nobody writes.
@@ -11,6 +12,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::batch::Batch;
 use super::layout::Layout;
-use super::{ConversationStore, StoreError, StoreHealth};
+use super::{ConversationStore, Durability, StoreError, StoreHealth};
 
 /// Most bytes of batches that wait; beyond it the store is overloaded.
 pub const MAX_WAITING_BYTES: usize = 256 << 20;
@@ -37,13 +39,22 @@ type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Waiting {
     batch: Batch,
+    terms: Terms,
     answer: Answer,
+}
+
+/// On which terms a batch is committed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) durability: Durability,
+    /// Only if nothing was taken back since [`Committer::losses`] said so.
+    pub(super) since: Option<u64>,
 }
 
 /// What was committed since the store was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CommitCounts {
-    /// Groups, each with one sync.
+    /// Groups that were synced, each once.
     pub groups: u64,
     /// Batches in them.
     pub batches: u64,
@@ -52,10 +63,10 @@ pub struct CommitCounts {
 }
 
 impl CommitCounts {
-    fn add(&mut self, batches: &[Batch]) {
-        self.groups += 1;
-        self.batches += batches.len() as u64;
-        self.bytes += batches.iter().map(|batch| batch.bytes() as u64).sum::<u64>();
+    fn add(&mut self, group: &[Waiting], durability: Durability) {
+        self.groups += u64::from(durability == Durability::OnReturn);
+        self.batches += group.len() as u64;
+        self.bytes += group.iter().map(|waiting| waiting.batch.bytes() as u64).sum::<u64>();
     }
 }
 
@@ -76,6 +87,10 @@ struct Shared {
     /// Held while the engine commits: a reader that saw half of a commit waits.
     commits: Mutex<()>,
     counts: Mutex<CommitCounts>,
+    /// Bytes that were committed since the last sync. The committing thread's own.
+    unsynced: AtomicUsize,
+    /// How often a full disk has taken back what was not synced.
+    losses: AtomicU64,
 }
 
 /// The handle of the committing thread.
@@ -101,6 +116,8 @@ impl Committer {
             arrived: Condvar::new(),
             commits: Mutex::new(()),
             counts: Mutex::default(),
+            unsynced: AtomicUsize::new(0),
+            losses: AtomicU64::new(0),
         });
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -117,7 +134,12 @@ impl Committer {
     /// # Errors
     /// [`StoreError::TooLarge`], [`StoreError::Closed`], [`StoreError::Poisoned`]
     /// or [`StoreError::Overloaded`]; `answer` is then never called.
-    pub(super) fn submit(&self, batch: Batch, answer: Answer) -> Result<(), StoreError> {
+    pub(super) fn submit(
+        &self,
+        batch: Batch,
+        terms: Terms,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
         batch.check_size()?;
         let shared = &self.shared;
         if let StoreHealth::Poisoned(cause) = &*shared.health.lock() {
@@ -133,7 +155,7 @@ impl Committer {
             return Err(StoreError::Overloaded { waiting, limit: shared.max_waiting });
         }
         queue.bytes += batch.bytes();
-        queue.waiting.push_back(Waiting { batch, answer });
+        queue.waiting.push_back(Waiting { batch, terms, answer });
         drop(queue);
         shared.arrived.notify_one();
         Ok(())
@@ -145,6 +167,10 @@ impl Committer {
 
     pub(super) fn counts(&self) -> CommitCounts {
         *self.shared.counts.lock()
+    }
+
+    pub(super) fn losses(&self) -> u64 {
+        self.shared.losses.load(Ordering::Acquire)
     }
 
     /// The lock that a commit of the engine holds.
@@ -207,34 +233,57 @@ impl Shared {
             }
             return;
         }
+        let durability = self.durability(&group);
         // An engine that panics has failed; its callers must not wait for ever.
-        let (batches, answers): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|waiting| (waiting.batch, waiting.answer)).unzip();
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.write(&batches)))
-            .unwrap_or_else(|panic| vec![self.poison(panic_text(&*panic)); batches.len()]);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            answer(outcome);
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.write(&group, durability)))
+            .unwrap_or_else(|panic| vec![self.poison(panic_text(&*panic)); group.len()]);
+        for (waiting, outcome) in group.into_iter().zip(outcomes) {
+            (waiting.answer)(outcome);
         }
     }
 
+    /// What a group needs: a sync if one of it does, or if with it more would be
+    /// unsynced than one group may hold.
+    fn durability(&self, group: &[Waiting]) -> Durability {
+        let bytes: usize = group.iter().map(|waiting| waiting.batch.bytes()).sum();
+        let unsynced = self.unsynced.load(Ordering::Relaxed) + bytes;
+        let synced = group.iter().any(|waiting| waiting.terms.durability == Durability::OnReturn);
+        if synced || unsynced > MAX_GROUP_BYTES {
+            return Durability::OnReturn;
+        }
+        self.unsynced.store(unsynced, Ordering::Relaxed);
+        Durability::WithNext
+    }
+
     /// Writes a group; one outcome for each batch.
-    fn write(&self, batches: &[Batch]) -> Vec<Result<(), StoreError>> {
+    fn write(&self, group: &[Waiting], durability: Durability) -> Vec<Result<(), StoreError>> {
         let mut layout = Layout::new(&*self.engine);
-        let mut outcomes: Vec<_> = batches.iter().map(|batch| layout.add(batch)).collect();
+        let losses = self.losses.load(Ordering::Acquire);
+        let add = |Waiting { batch, terms, .. }: &Waiting| match terms.since {
+            Some(since) if since != losses => Err(StoreError::TakenBack),
+            _ => layout.add(batch),
+        };
+        let mut outcomes: Vec<_> = group.iter().map(add).collect();
         if layout.writes().is_empty() {
             return outcomes;
         }
         let committed = {
             let _held = self.commits.lock();
-            self.engine.commit(layout.writes())
+            self.engine.commit(layout.writes(), durability)
         };
         let answer = match committed {
             Ok(()) => {
-                self.counts.lock().add(batches);
-                self.set_health(StoreHealth::Serving);
+                self.counts.lock().add(group, durability);
+                if durability == Durability::OnReturn {
+                    self.unsynced.store(0, Ordering::Relaxed);
+                    self.set_health(StoreHealth::Serving);
+                }
                 return outcomes;
             }
             Err(full @ StoreError::Full { .. }) => {
+                if self.unsynced.swap(0, Ordering::Relaxed) > 0 {
+                    self.losses.fetch_add(1, Ordering::AcqRel);
+                }
                 self.set_health(StoreHealth::Full);
                 Err(full)
             }
@@ -255,7 +304,7 @@ impl Shared {
     fn probe(&self) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let _held = self.commits.lock();
-            self.engine.commit(&[])
+            self.engine.commit(&[], Durability::OnReturn)
         }));
         match outcome {
             Ok(Ok(())) => self.set_health(StoreHealth::Serving),

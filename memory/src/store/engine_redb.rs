@@ -14,15 +14,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use redb::{Database, Durability, ReadableDatabase, StorageBackend, TableDefinition};
+use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
 
 use super::durable::{DiskSync, FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
 use super::redb_file::{Disk, FrozenFile, SyncedFile};
 use super::space::{self, Ballast};
 use super::{
-    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
-    Write,
+    ConversationStore, Direction, Durability, StoreError, StoreHealth, StoreKind, StoreOptions,
+    VisitPair, Write,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -92,11 +92,14 @@ impl RedbEngine {
             .map_err(|error| StoreError::Engine(format!("redb cannot read: {error}")))
     }
 
-    fn write(&self, batch: &[Write]) -> Result<(), redb::Error> {
+    fn write(&self, batch: &[Write], durability: Durability) -> Result<(), redb::Error> {
         let db = self.db.read();
         let db = db.as_ref().ok_or(redb::Error::DatabaseClosed)?;
         let mut transaction = db.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
+        transaction.set_durability(match durability {
+            Durability::OnReturn => redb::Durability::Immediate,
+            Durability::WithNext => redb::Durability::None,
+        })?;
         {
             let mut table = transaction.open_table(RECORDS)?;
             for write in batch {
@@ -176,7 +179,7 @@ impl ConversationStore for RedbEngine {
         })
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, batch: &[Write], durability: Durability) -> Result<(), StoreError> {
         if let Some(cause) = self.poison.lock().clone() {
             return Err(StoreError::Poisoned { cause });
         }
@@ -184,8 +187,10 @@ impl ConversationStore for RedbEngine {
         if *self.full.lock() {
             self.ballast.restore();
         }
-        self.write(batch).map_err(|error| self.write_failed(&error))?;
-        *self.full.lock() = false;
+        self.write(batch, durability).map_err(|error| self.write_failed(&error))?;
+        if durability == Durability::OnReturn {
+            *self.full.lock() = false;
+        }
         Ok(())
     }
 

@@ -29,8 +29,8 @@ use super::durable::{FileSync, sync_tree};
 use super::open::{DirectoryLock, prepare, unusable};
 use super::space::{self, Ballast};
 use super::{
-    ConversationStore, Direction, StoreError, StoreHealth, StoreKind, StoreOptions, VisitPair,
-    Write,
+    ConversationStore, Direction, Durability, StoreError, StoreHealth, StoreKind, StoreOptions,
+    VisitPair, Write,
 };
 
 /// sled's background tasks may hold its file a moment longer than the database.
@@ -191,7 +191,7 @@ impl ConversationStore for SledEngine {
         Ok(())
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, batch: &[Write], durability: Durability) -> Result<(), StoreError> {
         let mut files = self.files.lock();
         let state = self.state.lock().clone();
         if let State::Poisoned(cause) = state {
@@ -211,10 +211,18 @@ impl ConversationStore for SledEngine {
         let written = {
             // Not held longer: opening sled again needs the last handle gone.
             let db = self.database()?;
-            db.apply_batch(writes).and_then(|()| db.flush())
+            let applied = db.apply_batch(writes);
+            if durability == Durability::OnReturn {
+                applied.and_then(|()| db.flush().map(|_| ()))
+            } else {
+                applied
+            }
         };
         if let Err(error) = written {
             return Err(self.write_failed(&error, &mut files));
+        }
+        if durability == Durability::WithNext {
+            return Ok(());
         }
         let synced = self.sync.file(&files.log, &files.log_path);
         if let Err(error) = synced.and_then(|()| self.sync_blobs(&mut files)) {

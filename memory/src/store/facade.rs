@@ -9,10 +9,12 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
-use super::committer::{CommitCounts, Committer};
+use super::committer::{CommitCounts, Committer, Terms};
 use super::open::{self, StoreOptions};
 use super::reader::{self, Scan};
-use super::{ConversationStore, Direction, StoreError, StoreHealth, VisitKey, VisitRecord, keys};
+use super::{
+    ConversationStore, Direction, Durability, StoreError, StoreHealth, VisitKey, VisitRecord, keys,
+};
 
 /// The store of records. Dropping it closes it.
 pub struct Store {
@@ -118,9 +120,41 @@ impl Store {
     /// not acknowledged and safe to retry; [`StoreError::Poisoned`], unknown
     /// whether it is on the disk, and the last answer until a restart.
     pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_on(batch, Terms { durability: Durability::OnReturn, since: None }).await
+    }
+
+    /// Writes a batch that can be made again: it can be read when this returns, and is
+    /// on the disk with the next [`Store::commit`] behind it. Until then a crash may
+    /// take it back. Nobody must be told of it as done, and what says in the store that
+    /// it is done must be committed behind it.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit_soon(&self, batch: Batch) -> Result<(), StoreError> {
+        self.commit_on(batch, Terms { durability: Durability::WithNext, since: None }).await
+    }
+
+    /// How often what was not on the disk has been taken back while the store was open:
+    /// for [`Store::commit_behind`].
+    #[must_use]
+    pub fn losses(&self) -> u64 {
+        self.committer.losses()
+    }
+
+    /// [`Store::commit`] of what stands on batches of [`Store::commit_soon`]: nothing is
+    /// written if one may have been taken back since [`Store::losses`] was `since`.
+    ///
+    /// # Errors
+    /// Those of [`Store::commit`], and [`StoreError::TakenBack`].
+    pub async fn commit_behind(&self, batch: Batch, since: u64) -> Result<(), StoreError> {
+        self.commit_on(batch, Terms { durability: Durability::OnReturn, since: Some(since) }).await
+    }
+
+    async fn commit_on(&self, batch: Batch, terms: Terms) -> Result<(), StoreError> {
         let (sender, receiver) = oneshot::channel();
         // A caller that is gone does not need its answer.
-        self.committer.submit(batch, Box::new(move |outcome| drop(sender.send(outcome))))?;
+        let answer = move |outcome| drop(sender.send(outcome));
+        self.committer.submit(batch, terms, Box::new(answer))?;
         receiver.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -130,7 +164,9 @@ impl Store {
     /// As [`Store::commit`].
     pub fn commit_blocking(&self, batch: Batch) -> Result<(), StoreError> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.committer.submit(batch, Box::new(move |outcome| drop(sender.send(outcome))))?;
+        let terms = Terms { durability: Durability::OnReturn, since: None };
+        let answer = move |outcome| drop(sender.send(outcome));
+        self.committer.submit(batch, terms, Box::new(answer))?;
         receiver.recv().unwrap_or(Err(StoreError::Closed))
     }
 

@@ -3,7 +3,8 @@
 //! it splits records into chunks of at most 4 KiB, checks them on reading, and
 //! shares one sync between all commits that wait (group commit).
 //!
-//! Invariants: nothing is answered before it is durable; a failed sync poisons
+//! Invariants: nothing is answered before it is durable, but what a caller can make
+//! again and does not tell as done ([`Store::commit_soon`]); a failed sync poisons
 //! the store (reads go on, writes never again until a restart); keys come from
 //! [`keys`] alone.
 
@@ -96,6 +97,10 @@ pub enum StoreError {
         /// The limit.
         limit: usize,
     },
+    /// What a commit stands on was taken back when the disk was full. Nobody outside is
+    /// told: whoever made it makes it again.
+    #[error("what this stands on was taken back by a full disk: it is made again")]
+    TakenBack,
     /// The server is shutting down. Caller: retry elsewhere.
     #[error("the store is closed")]
     Closed,
@@ -124,6 +129,16 @@ pub enum StoreHealth {
     Full,
     /// A sync failed: reads only, until a restart.
     Poisoned(String),
+}
+
+/// When a commit is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When it returns.
+    OnReturn,
+    /// When the next one with [`Durability::OnReturn`] returns; until then a crash may
+    /// take it back, with all that came behind it.
+    WithNext,
 }
 
 /// One write of a raw batch.
@@ -163,13 +178,13 @@ pub trait ConversationStore: Send + Sync + 'static {
         visit: VisitPair<'_>,
     ) -> Result<(), StoreError>;
 
-    /// Applies all writes atomically, in order, and returns when they are on
-    /// the disk.
+    /// Applies all writes atomically, in order, and returns when they can be read
+    /// and are as durable as is asked.
     ///
     /// # Errors
     /// [`StoreError::Full`] when nothing was applied for want of space,
     /// [`StoreError::Poisoned`] after a failed sync, now or before.
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError>;
+    fn commit(&self, batch: &[Write], durability: Durability) -> Result<(), StoreError>;
 
     /// Whether it takes writes.
     fn health(&self) -> StoreHealth;

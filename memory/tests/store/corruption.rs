@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use throughline_memory::store::{
-    Batch, ConversationStore, Direction, DiskSync, RedbEngine, SledEngine, Store, StoreError,
-    StoreKind, StoreOptions, Write,
+    Batch, ConversationStore, Direction, DiskSync, Durability, RedbEngine, SledEngine, Store,
+    StoreError, StoreKind, StoreOptions, Write,
 };
 
 fn engine(options: &StoreOptions) -> Arc<dyn ConversationStore> {
@@ -66,7 +66,7 @@ fn change(index: u8, with: impl Fn(&mut Vec<u8>)) -> impl Fn(&dyn ConversationSt
     move |engine| {
         let mut stored = engine.get(&chunk(index)).unwrap().unwrap();
         with(&mut stored);
-        engine.commit(&[Write::Put(chunk(index), stored)]).unwrap();
+        engine.commit(&[Write::Put(chunk(index), stored)], Durability::OnReturn).unwrap();
     }
 }
 
@@ -87,20 +87,24 @@ fn cut_long_and_lost_chunks_are_corrupt() {
         check("a byte too many", change(index, |stored| stored.push(0)));
     }
     for index in 1..3 {
-        check("a lost chunk", |engine| engine.commit(&[Write::Delete(chunk(index))]).unwrap());
+        check("a lost chunk", |engine| {
+            engine.commit(&[Write::Delete(chunk(index))], Durability::OnReturn).unwrap()
+        });
     }
-    check("the first chunk lost", |engine| engine.commit(&[Write::Delete(chunk(0))]).unwrap());
+    check("the first chunk lost", |engine| {
+        engine.commit(&[Write::Delete(chunk(0))], Durability::OnReturn).unwrap()
+    });
 }
 
 #[test]
 fn chunks_of_another_record_are_corrupt() {
     check("a foreign chunk", |engine| {
         let foreign = engine.get(&[b'a', 0, 0]).unwrap().unwrap();
-        engine.commit(&[Write::Put(chunk(0), foreign)]).unwrap();
+        engine.commit(&[Write::Put(chunk(0), foreign)], Durability::OnReturn).unwrap();
     });
     check("swapped chunks", |engine| {
         let mut swapped = engine.get(&chunk(1)).unwrap().unwrap();
         swapped.rotate_left(1);
-        engine.commit(&[Write::Put(chunk(1), swapped)]).unwrap();
+        engine.commit(&[Write::Put(chunk(1), swapped)], Durability::OnReturn).unwrap();
     });
 }

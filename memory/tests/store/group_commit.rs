@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use throughline_memory::store::{
-    Batch, ConversationStore, Direction, Store, StoreError, StoreHealth, VisitPair, Write,
+    Batch, ConversationStore, Direction, Durability, Store, StoreError, StoreHealth, VisitPair,
+    Write,
 };
 
 /// An engine in memory. Each commit takes the next of `outcomes` and waits
@@ -95,7 +96,7 @@ impl ConversationStore for Scripted {
         Ok(())
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, batch: &[Write], _: Durability) -> Result<(), StoreError> {
         let mut gate = self.gate.lock();
         gate.entered += 1;
         self.changed.notify_all();
@@ -300,4 +301,41 @@ fn a_full_disk_ends_in_the_health_without_a_commit() {
     let tried = engine.commits();
     store.commit_blocking(one(2)).unwrap();
     assert_eq!(engine.commits(), tried + 1);
+}
+
+fn record(key: &[u8], bytes: usize) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(key.to_vec(), vec![1; bytes]);
+    batch
+}
+
+#[tokio::test]
+async fn what_stands_on_something_that_was_taken_back_is_refused() {
+    let scripted = Arc::new(Scripted::default());
+    let store = Store::with_engine(scripted.clone(), 100).unwrap();
+    let since = store.losses();
+    store.commit_soon(record(b"a", 10)).await.unwrap();
+    store.commit_behind(record(b"b", 10), since).await.unwrap();
+    store.commit_soon(record(b"c", 10)).await.unwrap();
+    scripted.outcomes.lock().push(Outcome::Full);
+    assert!(matches!(store.commit(record(b"d", 10)).await, Err(StoreError::Full { .. })));
+    let refused = store.commit_behind(record(b"e", 10), since).await;
+    assert!(matches!(refused, Err(StoreError::TakenBack)), "{refused:?}");
+    assert_eq!(store.get(b"e").unwrap(), None);
+    store.commit_behind(record(b"e", 10), store.losses()).await.unwrap();
+    // Nothing waited to be synced: nothing was taken back.
+    let since = store.losses();
+    scripted.outcomes.lock().push(Outcome::Full);
+    assert!(matches!(store.commit(record(b"d", 10)).await, Err(StoreError::Full { .. })));
+    store.commit_behind(record(b"f", 10), since).await.unwrap();
+}
+
+#[tokio::test]
+async fn little_is_left_unsynced() {
+    let store = Store::with_engine(Arc::new(Scripted::default()), 100).unwrap();
+    for n in 0..8_u8 {
+        store.commit_soon(record(&[n], 60 << 10)).await.unwrap();
+    }
+    let counts = store.commit_counts();
+    assert_eq!((counts.batches, counts.groups), (8, 1), "the fifth is more than 256 KiB");
 }

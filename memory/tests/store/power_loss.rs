@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use throughline_memory::store::{
-    Batch, ConversationStore, Direction, DiskSync, FileSync, RedbEngine, SledEngine, Store,
-    StoreError, StoreHealth, StoreKind, StoreOptions, Write,
+    Batch, ConversationStore, Direction, DiskSync, Durability, FileSync, RedbEngine, SledEngine,
+    Store, StoreError, StoreHealth, StoreKind, StoreOptions, Write,
 };
 
 /// Name, inode, whether a directory.
@@ -184,13 +184,38 @@ fn a_store_that_was_opened_again_keeps_its_promise() {
     }
 }
 
+#[tokio::test]
+async fn what_may_come_later_is_read_at_once_and_durable_with_the_next() {
+    for kind in StoreKind::ALL {
+        let machine = Machine::new(kind);
+        let store = machine.store();
+        put(&store, 0).unwrap();
+        for n in 1..20 {
+            let mut batch = Batch::new();
+            batch.put(key(1_000 + n), vec![7; 9_000]);
+            store.commit_soon(batch).await.unwrap();
+            assert_eq!(store.get(&key(1_000 + n)).unwrap(), Some(vec![7; 9_000]), "{kind}");
+            // A power cut now takes nothing that was acknowledged, and halves nothing.
+            let (_left, survivor) = machine.after_power_cut();
+            let survivor = survivor.unwrap();
+            assert!(survivor.get(&key(n - 1)).unwrap() == Some(turn(n - 1)), "{kind}: {n}");
+            let left = survivor.get(&key(1_000 + n)).unwrap();
+            assert!(left.is_none_or(|value| value == vec![7; 9_000]), "{kind}: {n}");
+            put(&store, n).unwrap();
+            let (_left, survivor) = machine.after_power_cut();
+            let survivor = survivor.unwrap();
+            assert_eq!(survivor.get(&key(1_000 + n)).unwrap(), Some(vec![7; 9_000]), "{kind}");
+        }
+    }
+}
+
 #[test]
 fn a_page_that_sled_writes_beside_its_log_is_on_the_disk_with_its_directory() {
     let machine = Machine::new(StoreKind::Sled);
     let engine = machine.engine();
     for n in 0..6_u8 {
         // Past the store, which would split it.
-        engine.commit(&[Write::Put(vec![n], vec![n; 200_000])]).unwrap();
+        engine.commit(&[Write::Put(vec![n], vec![n; 200_000])], Durability::OnReturn).unwrap();
         let left = tempfile::tempdir().unwrap();
         machine.image.restore(machine.root.path(), left.path());
         let options = StoreOptions::new(StoreKind::Sled, left.path().join("data"));

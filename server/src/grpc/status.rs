@@ -186,6 +186,10 @@ fn store(error: &StoreError) -> Failure {
             let message = "the server takes no more writes after a failed sync; reads go on";
             Failure::new(Code::Unavailable, "STORE_POISONED", message).retry(OPERATOR_RETRY)
         }
+        StoreError::TakenBack => {
+            Failure::new(Code::Unavailable, "STORE_TAKEN_BACK", error.to_string())
+                .retry(OPERATOR_RETRY)
+        }
         StoreError::Closed => {
             Failure::new(Code::Unavailable, "STORE_CLOSED", error.to_string()).retry_restart()
         }

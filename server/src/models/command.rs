@@ -10,8 +10,8 @@ use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use throughline_summarizer::llm::DeviceChoice;
 
 use super::{
-    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm,
-    default_dir, pull, registry_of, verify,
+    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm, default_dir,
+    pull, registry_of, verify,
 };
 
 /// Fetches and checks models.

@@ -13,7 +13,7 @@ use std::{
 use throughline::pb;
 use throughline_memory::{
     engine::Limits,
-    store::{ConversationStore, Direction, Store, StoreError, StoreHealth, Write},
+    store::{ConversationStore, Direction, Durability, Store, StoreError, StoreHealth, Write},
     turn::{ConversationId, TenantId},
 };
 use tonic::Code;
@@ -63,7 +63,7 @@ impl ConversationStore for Breakable {
         Ok(())
     }
 
-    fn commit(&self, batch: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, batch: &[Write], _: Durability) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Poisoned { cause: CAUSE.to_owned() });
         }

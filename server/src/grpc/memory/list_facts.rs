@@ -14,13 +14,8 @@ pub(super) async fn handle(
     call: Call,
     request: pb::ListFactsRequest,
 ) -> Result<pb::ListFactsResponse, ApiError> {
-    let pb::ListFactsRequest {
-        conversation,
-        page_size,
-        page_token,
-        include_retired,
-        min_revision,
-    } = request;
+    let pb::ListFactsRequest { conversation, page_size, page_token, include_retired, min_revision } =
+        request;
     let pages = &call.opened()?.pages;
     let bound = format!("{conversation} {include_retired}");
     let scope = PageScope::new(&call.tenant, "ListFacts", bound.as_bytes());
