@@ -3,7 +3,12 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{self, format::FmtSpan},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::LogFormat;
 
@@ -26,12 +31,11 @@ pub fn init(directives: &str, format: LogFormat) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(directives)
         .map_err(|error| TelemetryError::Directives(error.to_string()))?;
     let registry = tracing_subscriber::registry().with(filter);
+    // Spans are stages, at the level debug: what each took.
+    let layer = fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::CLOSE);
     let set = match format {
-        LogFormat::Text => {
-            let colours = io::stderr().is_terminal();
-            registry.with(fmt::layer().with_writer(io::stderr).with_ansi(colours)).try_init()
-        }
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init(),
+        LogFormat::Text => registry.with(layer.with_ansi(io::stderr().is_terminal())).try_init(),
+        LogFormat::Json => registry.with(layer.json()).try_init(),
     };
     set.map_err(|error| TelemetryError::Twice(error.to_string()))
 }

@@ -29,6 +29,7 @@ impl Engine {
     /// `Invalid`, `NotFound`, `AlreadyExists` (same id, other content),
     /// `SequenceMismatch` when `expected_last_sequence` is not the newest (not
     /// looked at when all turns are repeats), `LimitReached`, `Store`.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub async fn append_turns(
         &self,
         tenant: &TenantId,

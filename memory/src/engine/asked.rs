@@ -44,6 +44,7 @@ impl Engine {
 
     /// Embeds a turn that a window is to be built for while it is still being stored:
     /// among the texts that are taken in for everybody it would come late.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub async fn embed_ahead(&self, tenant: &TenantId, speaker: &str, parts: &[Part]) {
         let text = searchable_text(parts);
         if text.len() > AHEAD_BYTES {

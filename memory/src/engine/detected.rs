@@ -88,6 +88,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Store`.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) async fn pin_detected(
         &self,
         tenant: &TenantId,

@@ -30,6 +30,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Store`.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) async fn hear_turns(
         &self,
         tenant: &TenantId,

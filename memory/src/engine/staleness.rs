@@ -191,6 +191,7 @@ impl Engine {
     /// Waits, for a short time, until the newest turns are scored: what the turn
     /// that is asked replaces must not stand unmarked beside it. An embedder that
     /// is down or far behind is not waited for.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(super) async fn wait_scored(
         &self,
         tenant: &TenantId,

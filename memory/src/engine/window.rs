@@ -119,6 +119,7 @@ impl Engine {
     }
 
     /// `turn` is the user turn that the window is for; the last one if absent.
+    #[tracing::instrument(level = "debug", skip_all)]
     async fn window(
         &self,
         tenant: &TenantId,

@@ -210,6 +210,7 @@ impl Deriver {
     }
 
     /// Stores what was derived of some turns, and tells the index of them.
+    #[tracing::instrument(level = "debug", skip_all)]
     async fn keep(
         &self,
         tenant: &TenantId,
@@ -260,6 +261,7 @@ impl Deriver {
         Ok(turns)
     }
 
+    #[tracing::instrument(level = "debug", skip_all)]
     async fn embed(
         &self,
         tenant: &TenantId,
