@@ -165,6 +165,7 @@ async fn pinned(api: &Api, known: &Known) -> anyhow::Result<Vec<wire::Fact>> {
             page_size: 1000,
             page_token: String::new(),
             include_retired: true,
+            min_revision: 0,
         };
         api.memory.clone().list_facts(request).await
     };
