@@ -174,6 +174,7 @@ impl Played<'_> {
                     page_size: PAGE,
                     page_token: String::new(),
                     include_retired,
+                    min_revision: 0,
                 };
                 self.api.memory.clone().list_facts(request).await
             };
