@@ -149,7 +149,8 @@ async fn measure(
     args: &LoadArgs,
     progress: &Progress,
 ) -> anyhow::Result<Added> {
-    let mut texts = Texts::new(!args.seed, 0);
+    // Other questions than the other habit's: those are embedded already.
+    let mut texts = Texts::new(!args.seed, u64::from(client.habit == Habit::Newest));
     let mut added = Added::default();
     for number in 0..WARM_UP + args.windows {
         tokio::time::sleep(THINKING).await;

@@ -44,7 +44,8 @@ pub(super) struct Job {
     pub(super) permit: OwnedSemaphorePermit,
 }
 
-/// Counts queries and commits under way, so that bulk can wait for none.
+/// Counts what goes first and is under way, such as queries and commits, so that others
+/// can wait for none.
 pub(super) struct Priority {
     urgent: Mutex<usize>,
     none: Condvar,
@@ -74,6 +75,19 @@ impl Priority {
         self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, self.patience);
         // A large batch would keep the processors for as long as it takes.
         if *urgent > 0 { PRESSED_BATCH.min(batch) } else { batch }
+    }
+}
+
+impl Priority {
+    /// Waits until none of these is under way, at most so long.
+    pub(super) fn wait(&self, patience: Duration) {
+        let mut urgent = self.urgent.lock();
+        self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, patience);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_taken(&self) -> bool {
+        *self.urgent.lock() > 0
     }
 }
 

@@ -75,7 +75,10 @@ pub struct EmbedService {
     bulk_room: Arc<Semaphore>,
     query_room: Arc<Semaphore>,
     max_waiting: usize,
+    /// Queries and commits: before bulk work.
     priority: Arc<Priority>,
+    /// Passages: before what is unhurried.
+    turns: Arc<Priority>,
 }
 
 impl EmbedService {
@@ -120,6 +123,7 @@ impl EmbedService {
             query_room: Arc::new(Semaphore::new(max_waiting)),
             max_waiting,
             priority,
+            turns: Arc::default(),
         })
     }
 
@@ -201,6 +205,7 @@ impl EmbedService {
         }
         let mut waiting = waiting.into_iter();
         let mut answers = Vec::new();
+        let _first = self.turns.enter();
         while waiting.len() > 0 {
             // As many at once as there is room for, so that they can share a
             // batch; at least one, so that a large request gets through.
@@ -226,8 +231,11 @@ impl EmbedService {
     /// The bulk engine for work that nobody waits for: it lets everything else go first.
     /// What it embeds goes by the cache.
     pub fn unhurried(&self) -> Arc<dyn Embedder> {
-        let (engine, priority) = (Arc::clone(&self.bulk_engine), Arc::clone(&self.priority));
-        Arc::new(Unhurried { engine, priority })
+        Arc::new(Unhurried {
+            engine: Arc::clone(&self.bulk_engine),
+            urgent: Arc::clone(&self.priority),
+            turns: Arc::clone(&self.turns),
+        })
     }
 
     /// Lets something else that is urgent, such as a commit, go before bulk work while
