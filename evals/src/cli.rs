@@ -12,6 +12,7 @@ use crate::{
     datafiles::DataCommand,
     dataset::DatasetName,
     degradation::args::DegradationArgs,
+    folds::FoldArgs,
     import::ImportArgs,
     page::{ReportArgs, compare::CompareArgs},
     pins::PinArgs,
@@ -128,19 +129,6 @@ pub(crate) struct ServerArgs {
     pub(crate) server_flags: Vec<String>,
 }
 
-/// Cross-validation of learnt ranking weights.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct FoldArgs {
-    /// Score each conversation with weights that were learnt without its fold
-    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K).
-    #[arg(long, requires = "fold_weights", conflicts_with = "server",
-          value_parser = clap::value_parser!(u64).range(2..=100))]
-    pub(crate) folds: Option<u64>,
-    /// Folder with `fold-0.json` to `fold-(K-1).json`.
-    #[arg(long, requires = "folds")]
-    pub(crate) fold_weights: Option<PathBuf>,
-}
-
 /// Where the result goes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OutArgs {
@@ -227,6 +215,8 @@ pub(crate) struct PrefixArgs {
     /// Token budget of each window (cl100k_base).
     #[arg(long, default_value_t = 4096)]
     pub(crate) budget: u32,
+    #[command(flatten)]
+    pub(crate) folds: FoldArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
     #[command(flatten)]
@@ -345,6 +335,10 @@ mod tests {
             "retrieval --dataset longmemeval --data d --split pooled -- --threads 2",
             "context --dataset beam --data d --split 500K --budget 1000 2000 --per-session",
             "context --dataset beam --data d --budget 1000,2000 --folds 5 --fold-weights w",
+            "retrieval --dataset beam --data d --folds 5 --staleness-fold-weights w",
+            "context --dataset beam --data d --folds 5 --fold-weights a \
+             --staleness-fold-weights b --pin-fold-weights c",
+            "prefix --dataset beam --data d --folds 5 --fold-weights w",
             "load --clients 64 --turn-bytes 1024 --seconds 30",
             "load --build-context --turns 100,5000",
             "load --build-context --recording --turns 1000 --windows 10000",
@@ -356,6 +350,8 @@ mod tests {
             "summaries --dataset dialogsum --data d --models-dir m --changes 0",
             "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
             "pins --dataset beam --data d --folds 5 --fold-weights w",
+            "pins --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",
+            "staleness --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",
             "pins --dataset prefeval --data d --distance 0,8,28,96",
             "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
             "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
@@ -365,6 +361,11 @@ mod tests {
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",
+            "prefix --dataset beam --data d --folds 5",
+            "pins --dataset beam --data d --folds 5",
+            "staleness --dataset beam --data d --folds 5",
+            "pins --dataset beam --data d --ranking-fold-weights w",
+            "context --dataset beam --data d --folds 1 --fold-weights w",
             "retrieval --dataset nope --data d",
             "retrieval --dataset locomo --data d --server a:1 --throughline t",
             "crash --store rocks",

@@ -105,6 +105,7 @@ pub(crate) fn describe(info: &GetServerInfoResponse) -> Value {
     let model = info.embedding_model.clone().unwrap_or_default();
     let ranking = info.ranking.clone().unwrap_or_default();
     let scorer = info.staleness.clone().unwrap_or_default();
+    let pins = info.pins.clone().unwrap_or_default();
     json!({
         "version": info.version,
         "store": info.store,
@@ -131,6 +132,11 @@ pub(crate) fn describe(info: &GetServerInfoResponse) -> Value {
             "scorer": scorer.scorer,
             "version": scorer.version,
             "weights_sha256": scorer.weights_sha256,
+        },
+        "pins": {
+            "enabled": pins.enabled,
+            "version": pins.version,
+            "weights_sha256": pins.weights_sha256,
         },
     })
 }

@@ -21,6 +21,7 @@ mod dataset;
 mod degradation;
 #[cfg(test)]
 mod double;
+mod folds;
 mod import;
 mod journal;
 mod load;

@@ -302,27 +302,9 @@ impl Dataset {
     }
 }
 
-/// The fold that an id belongs to: the first eight bytes of its BLAKE3 hash,
-/// big-endian, modulo the number of folds.
-pub(crate) fn fold_of(id: &str, folds: u64) -> u64 {
-    let hash = blake3::hash(id.as_bytes());
-    let first = hash.as_bytes().iter().take(8).fold(0u64, |n, &b| (n << 8) | u64::from(b));
-    first % folds.max(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folds_follow_the_hash_of_the_id() {
-        let hash = blake3::hash(b"conv-30");
-        let mut first = [0u8; 8];
-        first.copy_from_slice(&hash.as_bytes()[..8]);
-        assert_eq!(fold_of("conv-30", 5), u64::from_be_bytes(first) % 5);
-        let filled: BTreeSet<u64> = (0..100).map(|n| fold_of(&n.to_string(), 5)).collect();
-        assert_eq!(filled, (0..5).collect());
-    }
 
     #[test]
     fn unwanted_conversations_go_with_their_questions() {

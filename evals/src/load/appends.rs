@@ -6,7 +6,10 @@
 //! acknowledged turns, for each sync. The server's counts hold enrichment's
 //! commits too, so that a turn is charged with what is derived from it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
@@ -25,7 +28,11 @@ use crate::{
     runner::{ingest::create, pass::Opened},
 };
 
-use super::{bare, text::Texts};
+use super::{
+    bare,
+    searchable::{self, Sampler},
+    text::Texts,
+};
 
 /// Clients that share a connection.
 const CLIENTS_PER_CONNECTION: usize = 16;
@@ -79,11 +86,12 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
     }
     let before = opened.api.server_info().await?.commits.unwrap_or_default();
     let begin = Instant::now();
+    let sampler = Arc::new(Sampler::new(opened.api.clone(), begin + time));
     let mut tasks = JoinSet::new();
     for (client, name) in names.into_iter().enumerate() {
         let api = apis.get(client / CLIENTS_PER_CONNECTION).unwrap_or(&opened.api).clone();
         let texts = Texts::new(args.seed, client as u64);
-        tasks.spawn(append(api, name, texts, bytes, begin + time));
+        tasks.spawn(append(api, name, texts, bytes, begin + time, Arc::clone(&sampler)));
     }
     let backlog_max = watch_backlog(&opened.api, begin + time).await?;
     let mut seen = Seen::default();
@@ -94,6 +102,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
     }
     let seconds = begin.elapsed().as_secs_f64();
     let after = opened.api.server_info().await?;
+    let samples = sampler.finish().await?;
     let commits = after.commits.unwrap_or_default();
     let synced = Synced::between(before, commits, seen.latencies_ms.len());
     opened.stop().await?;
@@ -120,6 +129,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
     report.n = seen.latencies_ms.len();
     let backlog = (after.outbox_backlog, backlog_max);
     report.metrics = figures(seen, seconds, backlog, synced, bare);
+    report.metrics.extend(searchable::figures(&samples));
     opened.close().await?;
     report.deliver(args.out.out.as_deref())
 }
@@ -138,6 +148,7 @@ async fn append(
     mut texts: Texts,
     bytes: usize,
     until: Instant,
+    sampler: Arc<Sampler>,
 ) -> anyhow::Result<Seen> {
     let mut seen = Seen::default();
     while Instant::now() < until {
@@ -154,7 +165,10 @@ async fn append(
         };
         let begin = Instant::now();
         match api.conversations.clone().append_turns(request).await {
-            Ok(_) => seen.latencies_ms.push(begin.elapsed().as_secs_f64() * 1000.0),
+            Ok(reply) => {
+                seen.latencies_ms.push(begin.elapsed().as_secs_f64() * 1000.0);
+                sampler.acknowledged(&name, reply.into_inner().last_sequence);
+            }
             Err(status) if status.code() == Code::ResourceExhausted => {
                 seen.refused += 1;
                 tokio::time::sleep(REFUSED_PAUSE).await;
@@ -204,8 +218,8 @@ fn figures(
         named.push((name, percentile(&mut seen.latencies_ms, share)));
     }
     if searchable > 0.0 {
-        // How long the newest turn waits at the rate of this run.
-        named.push(("lag_seconds", backlog as f64 / searchable));
+        // How long the newest turn would wait at the rate of this run.
+        named.push(("extrapolated_lag_s", backlog as f64 / searchable));
     }
     if let Some(bare) = bare {
         let bare_per_second = bare.syncs_per_second * synced.turns;
@@ -234,9 +248,13 @@ mod tests {
         for (backlog, expected) in [
             (
                 (0, 5),
-                vec![("appends_per_second", 10.0), ("lag_seconds", 0.0), ("backlog_max", 5.0)],
+                vec![
+                    ("appends_per_second", 10.0),
+                    ("extrapolated_lag_s", 0.0),
+                    ("backlog_max", 5.0),
+                ],
             ),
-            ((50, 40), vec![("searchable_per_second", 5.0), ("lag_seconds", 10.0)]),
+            ((50, 40), vec![("searchable_per_second", 5.0), ("extrapolated_lag_s", 10.0)]),
             ((0, 0), vec![("ratio_to_bare", 0.25), ("append_p99_ms", 99.0), ("refused", 2.0)]),
         ] {
             let figures = figures(seen(), 10.0, backlog, synced, Some(bare));
@@ -245,6 +263,8 @@ mod tests {
             }
         }
         let behind = figures(seen(), 10.0, (100, 100), synced, None);
-        assert!(!behind.contains_key("lag_seconds") && !behind.contains_key("ratio_to_bare"));
+        assert!(
+            !behind.contains_key("extrapolated_lag_s") && !behind.contains_key("ratio_to_bare")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `load`: how fast and how late. Four measurements: durable appends with the
 //! enrichment running behind them, beside a bare write-and-fdatasync loop on
-//! the same disk (`appends`, `bare`); the latency of windows over conversations of
+//! the same disk, and how long a turn waits until it is searchable (`appends`, `bare`,
+//! `searchable`); the latency of windows over conversations of
 //! growing length (`windows`); what recording adds to it (`recording`); what the chat
 //! proxy adds (`chats`).
 
@@ -8,6 +9,7 @@ mod appends;
 mod bare;
 mod chats;
 mod recording;
+mod searchable;
 pub(crate) mod text;
 mod windows;
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Figures of which less is better; of all others more is.
-const LESS_IS_BETTER: [&str; 13] = [
+const LESS_IS_BETTER: [&str; 16] = [
     "_ms",
     "_tokens",
     "over_budget",
@@ -28,6 +28,9 @@ const LESS_IS_BETTER: [&str; 13] = [
     "unreliability",
     "_loss",
     "_false_alarms",
+    "_lag_",
+    "unsearchable",
+    "backlog",
 ];
 
 /// Arguments of `compare`.
@@ -114,6 +117,9 @@ mod tests {
             ("coverage@2000", (0.6, 0.55, 0.65), (0.8, 0.75, 0.85), Change::Better),
             ("window_tokens", (900.0, 890.0, 910.0), (1500.0, 1490.0, 1510.0), Change::Worse),
             ("stale_alone@8", (0.3, 0.2, 0.35), (0.1, 0.05, 0.15), Change::Better),
+            ("searchable_lag_p50_s", (2.0, 2.0, 2.0), (3.0, 3.0, 3.0), Change::Worse),
+            ("searchable_samples", (20.0, 20.0, 20.0), (9.0, 9.0, 9.0), Change::Worse),
+            ("unsearchable_samples", (20.0, 20.0, 20.0), (9.0, 9.0, 9.0), Change::Better),
             ("n", (100.0, 100.0, 100.0), (101.0, 101.0, 101.0), Change::Same),
             ("n", (100.0, 100.0, 100.0), (90.0, 90.0, 90.0), Change::Worse),
         ] {

@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use throughline_proto::v1::{Fact, FactOrigin, ListFactsRequest};
 
-use super::{Found, PinArgs, open, stands, window};
+use super::{Found, PinArgs, stands, window};
 use crate::{
     client::{Api, retry},
-    dataset::{Conversation, Dataset, DatasetName, Question, fold_of, read},
+    dataset::{Conversation, Dataset, DatasetName, Question, read},
+    folds::Kind,
     metrics::ranking::truth,
     runner::{
         ingest::{Ingested, Layout, ingest},
+        pass::{Opened, passes},
         progress::Progress,
         window::named,
     },
@@ -48,18 +50,10 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
     }
     let labels = labels(args, &dataset)?;
     let mut found = Found { n: dataset.questions.len(), ..Found::default() };
-    let folds: Vec<Option<u64>> =
-        args.folds.map_or_else(|| vec![None], |folds| (0..folds).map(Some).collect());
-    for fold in folds {
-        let mut unseen = dataset.clone();
-        if let (Some(folds), Some(fold)) = (args.folds, fold) {
-            unseen.retain(|question| fold_of(&question.fold_id, folds) == fold);
-        }
-        if unseen.questions.is_empty() {
-            continue;
-        }
-        let opened = open(args, fold).await?;
-        found.asked(&opened);
+    for pass in passes(&dataset, &args.folds, Kind::Pins)? {
+        let opened = Opened::for_pass(&args.server, &pass).await?;
+        found.asked(&opened, opened.describe_pass(&pass));
+        let unseen = &pass.dataset;
         let turns = unseen.conversations.iter().map(Conversation::len).sum();
         let progress = Progress::new(turns, unseen.questions.len(), "questions");
         let by_conversation = unseen.questions_by_conversation();

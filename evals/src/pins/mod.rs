@@ -7,18 +7,18 @@ mod beam;
 mod prefeval;
 mod updates;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use throughline_proto::v1::{BuildContextRequest, ContextOptions, ContextWindow};
 
 use crate::{
     cli::{OutArgs, ServerArgs},
-    client::{Api, describe, retry},
+    client::{Api, retry},
+    folds::FoldArgs,
     metrics::{Samples, bootstrap::Bootstrap},
     report::Report,
     runner::{pass::Opened, window::TOKENIZER},
@@ -62,17 +62,8 @@ pub(crate) struct PinArgs {
     /// Seed of the bootstrap.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Score each conversation with weights that were learnt without its fold
-    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K).
-    #[arg(long, requires = "fold_weights", conflicts_with = "server",
-          value_parser = clap::value_parser!(u64).range(2..=100))]
-    pub(crate) folds: Option<u64>,
-    /// Folder with a folder `fold-N` for each fold: the server's `--pin-weights`.
-    #[arg(long, requires = "folds")]
-    pub(crate) fold_weights: Option<PathBuf>,
-    /// Folder with `fold-N.json` for the server's `--ranking-weights`.
-    #[arg(long, requires = "folds")]
-    pub(crate) ranking_fold_weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) folds: FoldArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
     #[command(flatten)]
@@ -94,13 +85,16 @@ struct Found {
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &PinArgs) -> anyhow::Result<()> {
+    // Nothing was learnt from the other sets.
+    let folded = args.folds.folds.is_some();
+    ensure!(!folded || args.dataset == PinSet::Beam, "--folds is for --dataset beam");
     let found = match args.dataset {
         PinSet::Beam => beam::measure(args).await?,
         PinSet::Prefeval => prefeval::measure(args).await?,
         PinSet::SgdUpdates => updates::measure(args).await?,
     };
     let config = serde_json::json!({
-        "budget": args.budget, "distance": args.distance, "folds": args.folds,
+        "budget": args.budget, "distance": args.distance, "folds": args.folds.folds,
         "limit": args.limit, "seed": args.seed, "servers": found.servers,
     });
     let mut report = Report::new("pins", config);
@@ -115,32 +109,9 @@ pub(crate) async fn run(args: &PinArgs) -> anyhow::Result<()> {
     report.deliver(args.out.out.as_deref())
 }
 
-/// Opens the server of a fold and checks that it took the weights; the one of
-/// the arguments without a fold.
-async fn open(args: &PinArgs, fold: Option<u64>) -> anyhow::Result<Opened> {
-    let (Some(fold), Some(folder)) = (fold, &args.fold_weights) else {
-        return Opened::new(&args.server, &[]).await;
-    };
-    let below = folder.join(format!("fold-{fold}"));
-    let file = below.join("pins.json");
-    let bytes = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-    let mut flags = vec!["--pin-weights".to_owned(), below.to_string_lossy().into_owned()];
-    if let Some(ranking) = &args.ranking_fold_weights {
-        let file = ranking.join(format!("fold-{fold}.json"));
-        flags.extend(["--ranking-weights".to_owned(), file.to_string_lossy().into_owned()]);
-    }
-    let opened = Opened::new(&args.server, &flags).await?;
-    let used = opened.info.pins.clone().unwrap_or_default().weights_sha256;
-    let wanted = hex::encode(Sha256::digest(&bytes));
-    if used != wanted {
-        bail!("fold {fold}: the server pins with weights {used:?}, not with {wanted}");
-    }
-    Ok(opened)
-}
-
 impl Found {
-    fn asked(&mut self, opened: &Opened) {
-        self.servers.push(describe(&opened.info));
+    fn asked(&mut self, opened: &Opened, described: Value) {
+        self.servers.push(described);
         self.model_sha256 = opened.model_sha256();
     }
 }

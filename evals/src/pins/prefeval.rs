@@ -11,12 +11,14 @@ use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::{Found, PinArgs, open, stands, window};
+use super::{Found, PinArgs, stands, window};
 use crate::{
+    client::describe,
     dataset::{Conversation, Dataset, DatasetName, DatedSession, Message, Session, Speaker, read},
     metrics::ranking::truth,
     runner::{
         ingest::{Layout, ingest},
+        pass::Opened,
         progress::Progress,
     },
 };
@@ -62,9 +64,9 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
     let items = items(args)?;
     let most = args.distance.iter().copied().max().unwrap_or(0) as usize;
     let filler = filler(args, most)?;
-    let opened = open(args, None).await?;
+    let opened = Opened::new(&args.server, &[]).await?;
     let mut found = Found { n: items.len(), ..Found::default() };
-    found.asked(&opened);
+    found.asked(&opened, describe(&opened.info));
     for distance in &args.distance {
         let exchanges = filler.get(..2 * *distance as usize).unwrap_or(&filler);
         let turns = items.iter().map(|item| item.said.len() + exchanges.len()).sum();

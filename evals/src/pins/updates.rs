@@ -12,13 +12,14 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 use throughline_proto::v1::ListFactsRequest;
 
-use super::{Found, PinArgs, open, window};
+use super::{Found, PinArgs, window};
 use crate::{
-    client::{Api, retry},
+    client::{Api, describe, retry},
     dataset::{Conversation, DatedSession, Message, Session, Speaker, read},
     metrics::ranking::truth,
     runner::{
         ingest::{Layout, ingest},
+        pass::Opened,
         progress::Progress,
         window::holds_words,
     },
@@ -65,9 +66,9 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
     let file = read::find_file(&args.data.join("sgd_updates"), "dialogues")?;
     let mut dialogues: Vec<Dialogue> = read::items(&file)?;
     dialogues.truncate(args.limit.unwrap_or(usize::MAX));
-    let opened = open(args, None).await?;
+    let opened = Opened::new(&args.server, &[]).await?;
     let mut found = Found { n: dialogues.len(), ..Found::default() };
-    found.asked(&opened);
+    found.asked(&opened, describe(&opened.info));
     let turns = dialogues.iter().map(|dialogue| dialogue.turns.len()).sum();
     let progress = Progress::new(turns, dialogues.len(), "dialogues");
     let (progress, api) = (&progress, &opened.api);

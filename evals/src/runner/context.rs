@@ -14,6 +14,7 @@ use crate::{
     cli::{ContextArgs, Method},
     client::retry,
     dataset::{Dataset, Question},
+    folds::Kind,
     metrics::{Samples, ranking::truth},
     report::Report,
 };
@@ -41,9 +42,9 @@ pub(crate) async fn run(args: &ContextArgs) -> anyhow::Result<()> {
     let mut servers = Vec::new();
     let mut shortfalls = 0;
     if args.method.needs_server() {
-        for pass in passes(&dataset, &args.folds)? {
+        for pass in passes(&dataset, &args.folds, Kind::Ranking)? {
             let opened = Opened::for_pass(&args.server, &pass).await?;
-            servers.push(opened.describe(&pass));
+            servers.push(opened.describe_pass(&pass));
             report.model_sha256 = opened.model_sha256();
             let outcomes = ask(args, &opened, &pass.dataset).await?;
             shortfalls += collect(outcomes, &mut samples);

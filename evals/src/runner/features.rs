@@ -17,7 +17,8 @@ use throughline_proto::v1::SearchHit;
 
 use crate::{
     cli::{FeaturesArgs, Method},
-    dataset::{Conversation, DatasetName, fold_of},
+    dataset::{Conversation, DatasetName},
+    folds::fold_of,
     report,
 };
 

@@ -2,21 +2,18 @@
 //! cross-validation one for each fold, started with the weights that were
 //! learnt without that fold.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
 use tempfile::TempDir;
 use throughline_proto::v1::GetServerInfoResponse;
 
 use crate::{
-    cli::{DataArgs, FoldArgs, ServerArgs},
+    cli::{DataArgs, ServerArgs},
     client::{Api, describe},
-    dataset::{Dataset, fold_of},
+    dataset::Dataset,
+    folds::{Fold, FoldArgs, Kind},
     process::{Launch, Server},
 };
 
@@ -26,13 +23,6 @@ pub(crate) struct Pass {
     pub(crate) fold: Option<Fold>,
     /// The questions, with their conversations.
     pub(crate) dataset: Dataset,
-}
-
-/// A fold and the weights that have not seen it.
-pub(crate) struct Fold {
-    number: u64,
-    weights: PathBuf,
-    sha256: String,
 }
 
 /// Reads the data set that the arguments name.
@@ -51,26 +41,23 @@ pub(crate) fn read(args: &DataArgs) -> anyhow::Result<Dataset> {
     Ok(dataset)
 }
 
-/// Splits a data set by fold; one pass with all of it if there are none.
+/// Splits a data set by fold; one pass with all of it if there are none. `own` is
+/// what `--fold-weights` means for the command.
 ///
 /// # Errors
-/// A weights file cannot be read.
-pub(crate) fn passes(dataset: &Dataset, args: &FoldArgs) -> anyhow::Result<Vec<Pass>> {
-    let (Some(folds), Some(folder)) = (args.folds, &args.fold_weights) else {
+/// The weights of a fold cannot be read.
+pub(crate) fn passes(dataset: &Dataset, args: &FoldArgs, own: Kind) -> anyhow::Result<Vec<Pass>> {
+    let folds = args.open(own)?;
+    if folds.is_empty() {
         return Ok(vec![Pass { fold: None, dataset: dataset.clone() }]);
-    };
-    let mut passes = Vec::new();
-    for number in 0..folds {
-        let weights = folder.join(format!("fold-{number}.json"));
-        let bytes = fs::read(&weights).with_context(|| format!("read {}", weights.display()))?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        let mut unseen = dataset.clone();
-        unseen.retain(|question| fold_of(&question.fold_id, folds) == number);
-        if !unseen.questions.is_empty() {
-            passes.push(Pass { fold: Some(Fold { number, weights, sha256 }), dataset: unseen });
-        }
     }
-    Ok(passes)
+    let unseen = |fold: Fold| {
+        let mut unseen = dataset.clone();
+        unseen.retain(|question| fold.holds(&question.fold_id));
+        Pass { fold: Some(fold), dataset: unseen }
+    };
+    let passes = folds.into_iter().map(unseen);
+    Ok(passes.filter(|pass| !pass.dataset.questions.is_empty()).collect())
 }
 
 /// A server to ask, started or already running.
@@ -115,36 +102,41 @@ impl Opened {
         Ok(Self { api, info, address, server, directory })
     }
 
-    /// The server of a pass.
+    /// The server of a fold, which has confirmed its weights; the one of the
+    /// arguments without a fold.
     ///
     /// # Errors
     /// It cannot be started, or does not use the fold's weights.
-    pub(crate) async fn for_pass(args: &ServerArgs, pass: &Pass) -> anyhow::Result<Self> {
-        let Some(fold) = &pass.fold else { return Self::new(args, &[]).await };
-        let path = fold.weights.to_string_lossy().into_owned();
-        let opened = Self::new(args, &["--ranking-weights".to_owned(), path]).await?;
-        let used = opened.info.ranking.clone().unwrap_or_default().weights_sha256;
-        if used != fold.sha256 {
-            bail!(
-                "the server ranks with weights {used:?}, not with {} ({})",
-                fold.weights.display(),
-                fold.sha256
-            );
-        }
+    pub(crate) async fn for_fold(args: &ServerArgs, fold: Option<&Fold>) -> anyhow::Result<Self> {
+        let Some(fold) = fold else { return Self::new(args, &[]).await };
+        let mut args = args.clone();
+        args.store_dir = args.store_dir.map(|kept| fold.store_dir(&kept));
+        let opened = Self::new(&args, fold.flags()).await?;
+        fold.check(&opened.info)?;
         Ok(opened)
     }
 
-    /// What the result says of the server, with the fold.
-    pub(crate) fn describe(&self, pass: &Pass) -> Value {
+    /// The server of a pass.
+    ///
+    /// # Errors
+    /// As of [`Self::for_fold`].
+    pub(crate) async fn for_pass(args: &ServerArgs, pass: &Pass) -> anyhow::Result<Self> {
+        Self::for_fold(args, pass.fold.as_ref()).await
+    }
+
+    /// What the result says of the server, with the fold and how much of what
+    /// (`questions`) it was asked about.
+    pub(crate) fn describe(&self, fold: Option<&Fold>, unit: &str, asked: usize) -> Value {
         let mut described = describe(&self.info);
-        if let (Some(fold), Value::Object(fields)) = (&pass.fold, &mut described) {
-            let questions = pass.dataset.questions.len();
-            let fold = json!({
-                "number": fold.number, "weights_sha256": fold.sha256, "questions": questions,
-            });
-            fields.insert("fold".to_owned(), fold);
+        if let (Some(fold), Value::Object(fields)) = (fold, &mut described) {
+            fields.insert("fold".to_owned(), fold.describe(unit, asked));
         }
         described
+    }
+
+    /// [`Self::describe`] of a pass.
+    pub(crate) fn describe_pass(&self, pass: &Pass) -> Value {
+        self.describe(pass.fold.as_ref(), "questions", pass.dataset.questions.len())
     }
 
     /// SHA-256 of the embedding model's weights.
@@ -189,7 +181,10 @@ impl Opened {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Conversation, DatasetName, Question, Scoring};
+    use crate::{
+        dataset::{Conversation, DatasetName, Question, Scoring},
+        folds::{file, fold_of},
+    };
     use std::collections::BTreeSet;
 
     fn dataset(ids: &[&str]) -> Dataset {
@@ -217,19 +212,20 @@ mod tests {
     fn every_question_is_in_the_pass_of_its_fold() {
         let dir = tempfile::tempdir().unwrap();
         for number in 0..3 {
-            fs::write(dir.path().join(format!("fold-{number}.json")), format!("{number}")).unwrap();
+            std::fs::write(file(dir.path(), number), format!("{number}")).unwrap();
         }
         let ids: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let args = FoldArgs { folds: Some(3), fold_weights: Some(dir.path().to_owned()) };
-        let passes = passes(&dataset(&ids), &args).unwrap();
+        let fold_weights = Some(dir.path().to_owned());
+        let args = FoldArgs { folds: Some(3), fold_weights, ..FoldArgs::default() };
+        let passes = passes(&dataset(&ids), &args, Kind::Ranking).unwrap();
         let mut seen = BTreeSet::new();
-        for pass in &passes {
+        for (number, pass) in (0..).zip(&passes) {
+            let weights = file(dir.path(), number).to_string_lossy().into_owned();
             let fold = pass.fold.as_ref().unwrap();
-            let text = fs::read(&fold.weights).unwrap();
-            assert_eq!(fold.sha256, hex::encode(Sha256::digest(&text)));
+            assert_eq!(fold.flags(), ["--ranking-weights".to_owned(), weights]);
             for question in &pass.dataset.questions {
-                assert_eq!(fold_of(&question.id, 3), fold.number);
+                assert_eq!(fold_of(&question.id, 3), number);
                 assert_eq!(pass.dataset.conversations[question.conversation].id, question.id);
                 assert!(seen.insert(question.id.clone()));
             }
@@ -238,10 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn missing_weights_are_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let args = FoldArgs { folds: Some(2), fold_weights: Some(dir.path().to_owned()) };
-        let error = passes(&dataset(&["a"]), &args).err().unwrap().to_string();
-        assert!(error.contains("fold-0.json"), "{error}");
+    fn without_folds_there_is_one_pass() {
+        let passes = passes(&dataset(&["a", "b"]), &FoldArgs::default(), Kind::Pins).unwrap();
+        assert!(passes.len() == 1 && passes[0].fold.is_none());
+        assert_eq!(passes[0].dataset.questions.len(), 2);
     }
 }

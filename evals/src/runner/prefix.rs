@@ -13,15 +13,16 @@ use throughline_proto::v1::{
 
 use crate::{
     cli::PrefixArgs,
-    client::{Api, describe, retry},
+    client::{Api, retry},
     dataset::{Conversation, DatasetName, Speaker},
+    folds::Kind,
     metrics::{Samples, ranking::truth},
     report::Report,
 };
 
 use super::{
     ingest::{create, turn},
-    pass::{Opened, read},
+    pass::{Opened, passes, read},
     progress::Progress,
     window::{TOKENIZER, common_prefix, recount},
 };
@@ -37,32 +38,38 @@ pub(crate) async fn run(args: &PrefixArgs) -> anyhow::Result<()> {
         data.split = Some("full".to_owned());
     }
     let dataset = read(&data)?;
-    let opened = Opened::new(&args.server, &[]).await?;
-    let turns = dataset.conversations.iter().map(Conversation::len).sum();
-    let progress = Progress::new(turns, dataset.conversations.len(), "conversations");
-    let replayed: Vec<(String, Vec<Step>)> = futures::stream::iter(&dataset.conversations)
-        .map(|conversation| replay(&opened.api, conversation, args, &progress))
-        .buffer_unordered(usize::from(args.server.in_flight))
-        .try_collect()
-        .await?;
-    let mut samples = Samples::default();
-    let mut windows = 0;
-    for (conversation, steps) in replayed {
-        windows += steps.len();
-        steps.iter().for_each(|step| step.add(&mut samples, &conversation, args.budget));
-    }
     let mut report = Report::new("prefix", Value::Null);
+    let mut samples = Samples::default();
+    let (mut servers, mut windows) = (Vec::new(), 0);
+    for pass in passes(&dataset, &args.folds, Kind::Ranking)? {
+        let opened = Opened::for_pass(&args.server, &pass).await?;
+        let conversations = &pass.dataset.conversations;
+        let fold = pass.fold.as_ref();
+        servers.push(opened.describe(fold, "conversations", conversations.len()));
+        report.model_sha256 = opened.model_sha256();
+        let turns = conversations.iter().map(Conversation::len).sum();
+        let progress = Progress::new(turns, conversations.len(), "conversations");
+        let replayed: Vec<(String, Vec<Step>)> = futures::stream::iter(conversations)
+            .map(|conversation| replay(&opened.api, conversation, args, &progress))
+            .buffer_unordered(usize::from(args.server.in_flight))
+            .try_collect()
+            .await?;
+        for (conversation, steps) in replayed {
+            windows += steps.len();
+            steps.iter().for_each(|step| step.add(&mut samples, &conversation, args.budget));
+        }
+        opened.close().await?;
+    }
     report.config = json!({
         "budget": args.budget,
         "tokenizer": TOKENIZER,
+        "folds": args.folds.folds,
         "limit": data.limit,
         "seed": data.seed,
-        "servers": [describe(&opened.info)],
+        "servers": servers,
     });
-    report.model_sha256 = opened.model_sha256();
     report.fill(&dataset, &samples, data.seed);
     report.n = windows;
-    opened.close().await?;
     report.deliver(args.out.out.as_deref())
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Method, RetrievalArgs},
     dataset::Dataset,
+    folds::Kind,
     metrics::{Samples, question::figures},
     report::Report,
 };
@@ -28,9 +29,9 @@ pub(crate) async fn run(args: &RetrievalArgs) -> anyhow::Result<()> {
     let mut servers = Vec::new();
     let mut shortfalls = 0;
     if args.method.needs_server() {
-        for pass in passes(&dataset, &args.folds)? {
+        for pass in passes(&dataset, &args.folds, Kind::Ranking)? {
             let opened = Opened::for_pass(&args.server, &pass).await?;
-            servers.push(opened.describe(&pass));
+            servers.push(opened.describe_pass(&pass));
             report.model_sha256 = opened.model_sha256();
             let outcomes = ask(args, &opened, &pass.dataset).await?;
             shortfalls += collect(outcomes, &mut samples);

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::{OutArgs, ServerArgs};
+use crate::{
+    cli::{OutArgs, ServerArgs},
+    folds::FoldArgs,
+};
 
 /// What staleness is measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -70,24 +73,6 @@ impl StalenessSet {
     }
 }
 
-/// Cross-validation of learnt weights.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct StalenessFoldArgs {
-    /// Score each conversation with weights that were learnt without its fold
-    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K).
-    #[arg(long, conflicts_with = "server",
-          value_parser = clap::value_parser!(u64).range(2..=100))]
-    pub(crate) folds: Option<u64>,
-    /// Folder with, for each fold, `fold-N.json` (weights of replacements) or a
-    /// folder `fold-N` (`staleness.json`, `contradiction.json`, `order.json`): the server's
-    /// `--staleness-weights`.
-    #[arg(long, requires = "folds")]
-    pub(crate) fold_weights: Option<PathBuf>,
-    /// Folder with `fold-N.json` for the server's `--ranking-weights`.
-    #[arg(long, requires = "folds")]
-    pub(crate) ranking_fold_weights: Option<PathBuf>,
-}
-
 /// Arguments of `staleness`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct StalenessArgs {
@@ -124,7 +109,7 @@ pub(crate) struct StalenessArgs {
     #[arg(long)]
     pub(crate) cases: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) folds: StalenessFoldArgs,
+    pub(crate) folds: FoldArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
     #[command(flatten)]

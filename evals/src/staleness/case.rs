@@ -6,7 +6,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::StalenessArgs;
-use crate::dataset::{Conversation, DatedSession, Message, Session, fold_of};
+use crate::{
+    dataset::{Conversation, DatedSession, Message, Session},
+    folds::Fold,
+};
 
 /// 2024-01-01 09:00 UTC, a Monday: when talk without dates begins.
 const UNDATED_FROM: i64 = 1_704_099_600;
@@ -53,20 +56,19 @@ pub(crate) fn limited<L>(mut cases: Vec<Case<L>>, args: &StalenessArgs) -> Vec<C
     cases
 }
 
-/// Splits cases by fold; each fold's cases with their places among all.
-pub(crate) fn by_fold<L: Clone>(cases: &[Case<L>], folds: u64) -> Vec<(Vec<usize>, Vec<Case<L>>)> {
-    let of = |number: u64| {
-        let placed = cases.iter().enumerate();
-        let unseen = placed.filter(|(_, case)| fold_of(&case.fold_id, folds) == number);
-        unseen.map(|(place, case)| (place, case.clone())).unzip()
-    };
-    (0..folds).map(of).collect()
+/// The cases that a fold's weights have not seen, with their places among all.
+pub(crate) fn unseen<L: Clone>(cases: &[Case<L>], fold: &Fold) -> (Vec<usize>, Vec<Case<L>>) {
+    let placed = cases.iter().enumerate().filter(|(_, case)| fold.holds(&case.fold_id));
+    placed.map(|(place, case)| (place, case.clone())).unzip()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Speaker;
+    use crate::{
+        dataset::Speaker,
+        folds::{FoldArgs, Kind, file},
+    };
 
     #[test]
     fn undated_talk_goes_on_from_the_last_date() {
@@ -88,7 +90,14 @@ mod tests {
     fn folds_share_the_cases_out() {
         let cases: Vec<Case<usize>> =
             (0..20).map(|n| Case::new(&n.to_string(), Vec::new(), n)).collect();
-        let folds = by_fold(&cases, 3);
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..3 {
+            std::fs::write(file(dir.path(), number), "x").unwrap();
+        }
+        let fold_weights = Some(dir.path().to_owned());
+        let args = FoldArgs { folds: Some(3), fold_weights, ..FoldArgs::default() };
+        let folds = args.open(Kind::Staleness).unwrap();
+        let folds: Vec<_> = folds.iter().map(|fold| unseen(&cases, fold)).collect();
         for (places, cases) in &folds {
             assert_eq!(*places, cases.iter().map(|case| case.label).collect::<Vec<_>>());
         }

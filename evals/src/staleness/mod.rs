@@ -15,7 +15,6 @@ mod contradictions;
 mod cri;
 pub(crate) mod explain;
 mod findings;
-mod fold;
 pub(crate) mod metrics;
 mod play;
 mod profiles;

@@ -1,7 +1,7 @@
 //! Plays cases to a server, with cross-validation to one server for each fold,
 //! and asks about each of them.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Mutex};
+use std::{collections::BTreeSet, sync::Mutex};
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -10,12 +10,12 @@ use throughline_proto::v1::{BuildContextRequest, ContextOptions, ContextWindow};
 
 use super::{
     args::StalenessArgs,
-    case::{Case, by_fold},
-    fold::Fold,
+    case::{Case, unseen},
     state::{self, State},
 };
 use crate::{
-    client::{Api, describe, retry},
+    client::{Api, retry},
+    folds::{Fold, Kind},
     runner::{
         ingest::{Ingested, Layout, ingest},
         pass::Opened,
@@ -157,25 +157,19 @@ pub(crate) async fn each<L: Clone, T>(
     work: impl AsyncFn(There<'_>, &Case<L>) -> anyhow::Result<T>,
 ) -> anyhow::Result<Answers<T>> {
     let mut out = Answers { answers: Vec::new(), asked: Asked::default() };
-    let Some(folds) = args.folds.folds else {
+    let folds = args.folds.open(Kind::Staleness)?;
+    if folds.is_empty() {
         on_one(args, None, cases, unit, &work, &mut out).await?;
         return Ok(out);
-    };
+    }
     let mut answers: Vec<(usize, T)> = Vec::new();
-    for (number, (places, unseen)) in (0..folds).zip(by_fold(cases, folds)) {
-        let fold = Fold::new(&args.folds, number)?;
+    for fold in &folds {
+        let (places, unseen) = unseen(cases, fold);
         if unseen.is_empty() {
             continue;
         }
-        let mut args = args.clone();
-        // Events drawn with other weights must not be found there.
-        let apart = |dir: PathBuf| dir.join(format!("fold-{number}"));
-        args.server.store_dir = args.server.store_dir.map(apart);
-        on_one(&args, Some(&fold), &unseen, unit, &work, &mut out).await?;
+        on_one(args, Some(fold), &unseen, unit, &work, &mut out).await?;
         answers.extend(places.into_iter().zip(out.answers.drain(..)));
-        if let Some(Value::Object(server)) = out.asked.servers.last_mut() {
-            server.insert("fold".to_owned(), fold.describe(unseen.len()));
-        }
     }
     answers.sort_by_key(|(place, _)| *place);
     out.answers = answers.into_iter().map(|(_, answer)| answer).collect();
@@ -190,8 +184,7 @@ async fn on_one<L, T>(
     work: &impl AsyncFn(There<'_>, &Case<L>) -> anyhow::Result<T>,
     out: &mut Answers<T>,
 ) -> anyhow::Result<()> {
-    let opened = Opened::new(&args.server, fold.map_or(&[], |fold| &fold.flags)).await?;
-    fold.map_or(Ok(()), |fold| fold.check(&opened.info))?;
+    let opened = Opened::for_fold(&args.server, fold).await?;
     let turns = cases.iter().map(|case| case.conversation.len()).sum();
     let progress = &Progress::new(turns, cases.len(), unit);
     let (api, scorers) = (&opened.api, &Mutex::default());
@@ -211,7 +204,7 @@ async fn on_one<L, T>(
     if let Ok(mut scorers) = scorers.lock() {
         out.asked.scorers.append(&mut scorers);
     }
-    out.asked.servers.push(describe(&opened.info));
+    out.asked.servers.push(opened.describe(fold, "cases", cases.len()));
     out.asked.model_sha256 = opened.model_sha256();
     opened.close().await
 }

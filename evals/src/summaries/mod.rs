@@ -29,6 +29,7 @@ use throughline_memory::embed::Embedder;
 use throughline_summarizer::check::{CheckWeights, Checker};
 
 use crate::{
+    folds,
     metrics::{Samples, bootstrap::Bootstrap},
     report::Report,
     staleness::metrics::{Measure, Pool},
@@ -46,9 +47,9 @@ impl Checkers {
             Ok(Checker::new(weights, Arc::clone(embedder)))
         };
         let checkers = match (args.folds, &args.fold_weights, &args.weights) {
-            (Some(folds), Some(folder), _) => (0..folds)
-                .map(|fold| read(&folder.join(format!("fold-{fold}.json"))))
-                .collect::<Result<_, _>>()?,
+            (Some(folds), Some(folder), _) => {
+                (0..folds).map(|fold| read(&folds::file(folder, fold))).collect::<Result<_, _>>()?
+            }
             (_, _, Some(path)) => vec![read(path)?],
             _ => vec![Checker::bundled(Arc::clone(embedder))?],
         };
@@ -57,11 +58,8 @@ impl Checkers {
 
     /// The checker that did not learn from a document.
     pub(crate) fn of(&self, document: &str) -> &Checker {
-        let hash = blake3::hash(document.as_bytes());
-        let head = hash.as_bytes().first_chunk::<8>().copied().unwrap_or_default();
-        let fold = u64::from_be_bytes(head) % self.0.len() as u64;
-        // There is one for each remainder: `open` made them so.
-        &self.0[fold as usize]
+        // There is one for each fold: `open` made them so.
+        &self.0[folds::fold_of(document, self.0.len() as u64) as usize]
     }
 }
 
