@@ -126,8 +126,8 @@ methods! {
             request.outcome.iter_mut().for_each(|outcome| fill(&mut outcome.outcome_id));
         };
     /// Levels and curves of many conversations together.
-    get_cohort_degradation(GetCohortDegradationRequest) -> GetCohortDegradationResponse in degradation,
-        repeatable: true, keys: |_| {};
+    get_cohort_degradation(GetCohortDegradationRequest) -> GetCohortDegradationResponse
+        in degradation, repeatable: true, keys: |_| {};
     /// Usage of the tenant by day, or of its conversations.
     get_usage(GetUsageRequest) -> GetUsageResponse in usage,
         repeatable: true, keys: |_| {};

@@ -62,7 +62,8 @@ class Threads:
         where = yield from branch_of(thread, said)
         if not request.after:
             where = yield from fork_for_new(thread, where, said)
-        for forks_left in reversed(range(_MAX_FORKS)):
+        forks = 0
+        while True:
             try:
                 exchange = yield from begin(
                     where,
@@ -73,13 +74,13 @@ class Threads:
                     id_of=lambda message: str(message["id"] or ""),
                 )
             except AlreadyExistsError as error:
-                if not forks_left:
+                forks += 1
+                if forks > _MAX_FORKS:
                     raise
                 where = yield from fork_for_taken(thread, where, error, said)
             else:
-                break
-        self._recent.learn(where)
-        return exchange
+                self._recent.learn(where)
+                return exchange
 
     def answer(self, thread: str, messages: Sequence[AnyMessage]) -> Flow[None]:
         """Stores what the model said: the last message of the assistant, and behind
