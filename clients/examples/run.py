@@ -1,14 +1,15 @@
 """A chat backend with all that it needs, in one command.
 
-    python clients/examples/run.py [python|typescript]
+    python clients/examples/run.py [python|typescript] [--upstream URL --model NAME]
 
-Starts a Throughline server, the service without a model of `upstream.py` (unless
-`OPENAI_BASE_URL` names another), and the backend. Ends with Ctrl-C.
+Starts a Throughline server, the service of `upstream.py`, which has no model and
+quotes what it was sent, and the backend. `--upstream` (or `OPENAI_BASE_URL`) names an
+OpenAI-compatible service with a model instead, `--model` (or `MODEL`) the model; its
+key is `OPENAI_API_KEY`. Ends with Ctrl-C.
 """
 
 import os
 import signal
-import sys
 from contextlib import ExitStack, suppress
 
 import services
@@ -16,12 +17,12 @@ import services
 
 def main() -> None:
     """Runs until it is stopped."""
-    language = sys.argv[1] if len(sys.argv) > 1 else "python"
+    given = services.arguments(__doc__)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        address, base_url = services.throughline(stack), services.upstream(stack)
+        address, base_url = services.throughline(stack), services.upstream(stack, given.upstream)
         port = int(os.environ.get("PORT", "8000"))
-        chat = services.backend(stack, language, address, base_url, port)
+        chat = services.backend(stack, given, address, base_url, port)
         print(f"listening on {chat}", flush=True)
         print(
             f"""curl -N {chat}/trip -H 'content-type: application/json' -d '{{"text": "Hello"}}'"""

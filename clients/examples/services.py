@@ -5,12 +5,28 @@ import os
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+QUOTES = "extractive"
+"""What the service without a model answers to."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What an example is run with."""
+
+    language: str
+    """Of the backend: `python` or `typescript`."""
+    upstream: str
+    """Base URL of what answers; empty for the service without a model."""
+    model: str
+    """Its name there."""
 
 
 def started(stack: ExitStack, command: list[str], says: str, **more: str) -> str:
@@ -34,25 +50,48 @@ def started(stack: ExitStack, command: list[str], says: str, **more: str) -> str
 def throughline(stack: ExitStack) -> str:
     """The address of a server with an empty data directory: of the program that
     `THROUGHLINE_BIN` names, else of the build in `target/`."""
-    built = [ROOT / "target" / kind / "throughline" for kind in ("debug", "release")]
-    binary = os.environ.get("THROUGHLINE_BIN") or next(path for path in built if path.exists())
+    binary = os.environ.get("THROUGHLINE_BIN") or built()
     os.environ.setdefault("THROUGHLINE_MODELS_DIR", str(ROOT / "target" / "models"))
     data = stack.enter_context(tempfile.TemporaryDirectory())
     serve = [str(binary), "serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", data]
     return started(stack, [*serve, "--log", "warn"], "listening on ")
 
 
-def upstream(stack: ExitStack) -> str:
-    """The base URL of `OPENAI_BASE_URL`, else of the service without a model."""
-    if given := os.environ.get("OPENAI_BASE_URL"):
+def built() -> Path:
+    """The server that was built here; ends the program where none was."""
+    programs = [ROOT / "target" / kind / "throughline" for kind in ("debug", "release")]
+    for program in programs:
+        if program.exists():
+            return program
+    sys.exit(
+        "there is no server: build it with `cargo build --release --locked`, or name one"
+        " with THROUGHLINE_BIN"
+    )
+
+
+def arguments(doc: str) -> Arguments:
+    """What the command line says, `doc` being the help."""
+    parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("language", nargs="?", default="python", choices=["python", "typescript"])
+    parser.add_argument("--upstream", default=os.environ.get("OPENAI_BASE_URL", ""), metavar="URL")
+    parser.add_argument("--model", default=os.environ.get("MODEL", ""), metavar="NAME")
+    given = parser.parse_args()
+    if given.upstream and not given.model:
+        parser.error("--upstream needs --model: the name of a model there")
+    return Arguments(given.language, given.upstream, given.model or QUOTES)
+
+
+def upstream(stack: ExitStack, given: str) -> str:
+    """The base URL that was given, else of the service without a model."""
+    if given:
         return given
     command = [sys.executable, str(HERE / "upstream.py"), "0"]
     return f"http://{started(stack, command, 'listening on ')}/v1"
 
 
-def backend(stack: ExitStack, language: str, address: str, base_url: str, port: int) -> str:
+def backend(stack: ExitStack, given: Arguments, address: str, base_url: str, port: int) -> str:
     """The URL of the chats of a backend."""
-    if language == "python":
+    if given.language == "python":
         command = [sys.executable, "-m", "uvicorn", "--app-dir", str(HERE), "backend:app"]
         command += ["--port", str(port), "--no-access-log"]
         says = "running on http://"
@@ -61,4 +100,5 @@ def backend(stack: ExitStack, language: str, address: str, base_url: str, port: 
         command = [str(tsx), "--tsconfig", str(HERE / "tsconfig.json"), str(HERE / "backend.ts")]
         says = "listening on "
     more = {"THROUGHLINE_ADDRESS": address, "OPENAI_BASE_URL": base_url, "PORT": str(port)}
+    more["MODEL"] = given.model
     return f"http://{started(stack, command, says, **more)}/chat"

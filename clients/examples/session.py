@@ -1,18 +1,19 @@
 """A conversation of 60 turns, with and without memory: the answers and the bill.
 
-    python clients/examples/session.py [python|typescript]
+    python clients/examples/session.py [python|typescript] [--upstream URL --model NAME]
 
 Starts a Throughline server and a chat backend. The first 54 turns are real ones from
 the demo's conversation (MIT, `server/demo/README.md`): the user's messages go through
 `prepare_turn`, the recorded answers through `commit_turn`. Then three questions are
 asked twice: of the backend, and of the model with the whole history, as a backend
-without memory sends it. They are answered by `OPENAI_BASE_URL` and `MODEL` if set,
-else by the service without a model in `upstream.py`.
+without memory sends it. They are answered by the service of `upstream.py`, which has
+no model: it quotes the sentence of its prompt that fits the question best, so that its
+answers show what stood there, not how a model reads it. `--upstream` and `--model` (or
+`OPENAI_BASE_URL` and `MODEL`) name a service with a model instead.
 """
 
 import json
 import os
-import sys
 from contextlib import ExitStack
 from urllib.request import Request, urlopen
 
@@ -39,13 +40,13 @@ def say(chat: str, text: str) -> str:
 
 def main() -> None:
     """Plays the session and prints what came of it."""
-    language = sys.argv[1] if len(sys.argv) > 1 else "python"
+    given = services.arguments(__doc__)
     lines = (services.ROOT / "server/demo/conversation.jsonl").read_text().splitlines()[:54]
     script = [json.loads(line) for line in lines]
     history = [{"role": said["role"], "content": said["text"]} for said in script]
     with ExitStack() as stack:
-        address, base_url = services.throughline(stack), services.upstream(stack)
-        chat = services.backend(stack, language, address, base_url, port=0)
+        address, base_url = services.throughline(stack), services.upstream(stack, given.upstream)
+        chat = services.backend(stack, given, address, base_url, port=0)
         llm = OpenAI(base_url=base_url, api_key=os.environ.get("OPENAI_API_KEY", "none"))
         memory = stack.enter_context(Client(address, api_key=""))
 
@@ -56,8 +57,7 @@ def main() -> None:
         for question in QUESTIONS:
             answer = say(chat, question)
             history.append({"role": "user", "content": question})
-            model = os.environ.get("MODEL", "extractive")
-            whole = llm.chat.completions.create(model=model, messages=history)
+            whole = llm.chat.completions.create(model=given.model, messages=history)
             print(f"\n{question}\n  with memory:    {answer}")
             print(f"  whole history:  {whole.choices[0].message.content}")
             history.append({"role": "assistant", "content": answer})

@@ -1,5 +1,6 @@
 """Pages and their blocks."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,14 @@ PAGES = [
     "clients/typescript/README.md",
     "clients/rust/README.md",
 ]
+NOT_RUN = {
+    "docs/evaluation.md": "its commands need data sets, adapters and hours",
+    "docs/llm.md": "its commands fetch gigabytes of a language model",
+    "docs/ranking.md": "its commands need data sets and a reranker",
+}
+"""Pages with blocks that are not run, and why."""
+OTHERS = ("target", "node_modules", "data", "models")
+"""Folders whose pages are not ours."""
 LANGUAGES = ("sh", "toml", "python", "ts", "rust")
 BLOCK = re.compile(r"(?:<!-- (.+?) -->\n+)?^```(\w*)\n(.*?)^```$", re.M | re.S)
 
@@ -52,6 +61,20 @@ class Page:
             else:
                 page.left.append((f"nothing runs {language or 'a block without a language'}", code))
         return page
+
+    @classmethod
+    def unlisted(cls):
+        """Pages with blocks to run that stand in neither list: guides and READMEs."""
+        names = []
+        for folder, folders, files in os.walk(ROOT):
+            folders[:] = [name for name in folders if name not in OTHERS and name[0] != "."]
+            here = Path(folder).relative_to(ROOT)
+            guides = here.parts[:1] == ("docs",)
+            names += [
+                str(here / f) for f in files if f == "README.md" or (guides and f.endswith(".md"))
+            ]
+        pages = (cls.read(name) for name in sorted(names) if name not in {*PAGES, *NOT_RUN})
+        return [page.name for page in pages if page.run_here()]
 
     def run_here(self):
         """How many blocks are run."""

@@ -173,6 +173,28 @@ async def test_thoughts_are_sent_in_a_round_of_tools_and_not_stored(
 
 
 @BOTH
+async def test_a_message_larger_than_the_budget_reaches_the_model(
+    agents: Agents, made: Any
+) -> None:
+    agent = made(agents.memory, agents.model(), [])
+    await agents.say(agent, "My dog is called Rex.")
+    long = "Read this to its end. " * 400
+    await agents.say(agent, long)
+    assert agents.upstream.asked()[-1]["messages"][-1]["content"] == long
+
+
+@BOTH
+async def test_an_image_reaches_the_model_as_it_was_given(agents: Agents, made: Any) -> None:
+    agent = made(agents.memory, agents.model(), [])
+    url = "data:image/png;base64," + "iVBO" * (1 << 19)
+    shown = {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
+    content = [{"type": "text", "text": "What is this"}, shown]
+    await agents.run(agent, {"messages": [{"role": "user", "content": content}]})
+    assert agents.upstream.asked()[-1]["messages"][-1]["content"] == content
+    assert (await agents.turns())[0].parts[1].opaque.uri.startswith("urn:sha256:")
+
+
+@BOTH
 async def test_a_thread_is_needed(agents: Agents, made: Any) -> None:
     agent = made(agents.memory, agents.model(), [])
     agent.checkpointer = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -93,6 +95,38 @@ def test_one_command_runs_a_backend() -> None:
         assert "Rex" in say(chat, "trip", "What is my dog called?")
         running.send_signal(signal.SIGTERM)
     assert running.returncode == 0
+
+
+def test_a_service_with_a_model_can_be_named(upstream: Upstream) -> None:
+    command = [sys.executable, str(EXAMPLES / "run.py")]
+    named = ["--upstream", upstream.base_url, "--model", "extractive"]
+    environment = {**os.environ, "THROUGHLINE_BIN": binary(), "PORT": "0"}
+    with subprocess.Popen(
+        [*command, *named], stdout=subprocess.PIPE, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        chat = running.stdout.readline().removeprefix("listening on ").strip()
+        say(chat, "trip", "This went to the service that was named.")
+        running.send_signal(signal.SIGTERM)
+    said = upstream.asked()[-1]["messages"][-1]["content"]
+    assert said == "This went to the service that was named."
+
+
+def test_without_a_server_the_build_command_is_named(tmp_path: Path) -> None:
+    examples = tmp_path / "clients" / "examples"
+    shutil.copytree(EXAMPLES, examples, ignore=shutil.ignore_patterns("node_modules"))
+    environment = {**os.environ}
+    environment.pop("THROUGHLINE_BIN", None)
+    done = subprocess.run(
+        [sys.executable, str(examples / "run.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 1
+    assert "cargo build --release --locked" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["backend.py", "backend.ts"])

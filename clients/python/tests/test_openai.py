@@ -213,6 +213,58 @@ async def test_a_turn_id_holds_across_clients(new_chat: Any) -> None:
     assert len(await one.turns()) == 2
 
 
+async def test_a_message_larger_than_the_budget_reaches_the_model(
+    new_chat: Any, upstream: Upstream
+) -> None:
+    chat = new_chat()
+    chat.wrapped = wrap(chat.client, chat.memory, budget=20)
+    long = user("Read this to its end. " * 20)
+    await chat.create(INSTRUCTION, long)
+    sent = upstream.asked()[-1]["messages"]
+    assert (sent[0], sent[-1]) == (INSTRUCTION, long)
+    assert await chat.texts() == [long["content"], "Noted."]
+
+
+async def test_an_image_reaches_the_model_as_it_was_given(
+    new_chat: Any, upstream: Upstream
+) -> None:
+    chat = new_chat()
+    url = "data:image/png;base64," + "iVBO" * (1 << 19)
+    shown = {"type": "image_url", "image_url": {"url": url, "detail": "high"}}
+    message = {"role": "user", "content": [{"type": "text", "text": "What is this"}, shown]}
+    await chat.create(message)
+    assert upstream.asked()[-1]["messages"][-1] == message
+    await chat.create("And who made it")
+    assert "iVBO" not in str(upstream.asked()[-1]["messages"])
+    stored = (await chat.turns())[0]
+    assert stored.parts[1].opaque.uri.startswith("urn:sha256:")
+    assert stored.parts[1].opaque.token_cost == 1000
+
+
+async def test_a_turn_asked_again_is_asked_without_what_was_said_since(
+    new_chat: Any, upstream: Upstream
+) -> None:
+    chat = new_chat()
+    await chat.create("My dog is called Rex.", turn_id="m1")
+    await chat.create("My cat is called Tom.", turn_id="m2")
+    await chat.create("My dog is called Rex.", turn_id="m1")
+    sent = upstream.asked()[-1]["messages"]
+    assert sent[-1] == user("My dog is called Rex.")
+    assert not any(said in str(sent) for said in ("Noted.", "Tom"))
+
+
+async def test_of_two_messages_at_once_the_one_without_an_answer_still_waits(
+    new_chat: Any,
+) -> None:
+    chat = new_chat()
+    stream = await chat.create("One", stream=True)
+    with pytest.raises(openai.NotFoundError):
+        await chat.create("Other", model="absent")
+    await take(stream)
+    await chat.create("Other")
+    assert (await chat.texts()).count("Other") == 1
+
+
 async def test_without_a_conversation_nothing_is_remembered(
     new_chat: Any, upstream: Upstream
 ) -> None:

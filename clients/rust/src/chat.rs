@@ -1,14 +1,18 @@
 //! Turns and windows in the format of a chat completion, and back.
 //!
-//! Nothing is lost on the way in: text, tool calls, tool results and images become
-//! parts of a turn, in their order.
+//! Text, tool calls, tool results, images, audio and files become parts of a turn, in
+//! their order. The message that a window is for stands in it as the caller gave it.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use throughline_proto::v1::{
-    ContextMessage, Opaque, Part, Role, ToolCall as ToolCallPart, ToolResult, Turn, opaque::Source,
+    ContextMessage, ContextWindow, Part, Role, Section, ToolCall as ToolCallPart, ToolResult, Turn,
     part::Content,
 };
+
+use crate::media::{MediaOfTurn, content_of};
+
+/// Longest name of a speaker that a chat completion takes.
+const MAX_NAME_CHARS: usize = 64;
 
 /// A message of a chat completion request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +24,9 @@ pub struct ChatMessage {
     /// Who says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What the assistant refuses to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// Tools that the assistant calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
@@ -34,7 +41,7 @@ pub struct ChatMessage {
 pub enum MessageContent {
     /// Text alone.
     Text(String),
-    /// Text, images and files.
+    /// Text, images, audio and files.
     Parts(Vec<ContentPart>),
 }
 
@@ -52,6 +59,21 @@ pub enum ContentPart {
         /// Where it is.
         image_url: Url,
     },
+    /// Sound.
+    InputAudio {
+        /// The bytes.
+        input_audio: Audio,
+    },
+    /// A file.
+    File {
+        /// Its bytes, or where they are.
+        file: File,
+    },
+    /// What the assistant refuses to say.
+    Refusal {
+        /// The words.
+        refusal: String,
+    },
 }
 
 /// An address, or the bytes themselves as a `data:` URL.
@@ -59,6 +81,32 @@ pub enum ContentPart {
 pub struct Url {
     /// The address.
     pub url: String,
+    /// How closely the model looks: `low`, `high` or `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Sound with its format.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Audio {
+    /// The bytes, in base64.
+    pub data: String,
+    /// `wav`, `mp3`.
+    pub format: String,
+}
+
+/// A file: the bytes themselves, or the id that the model's provider has for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct File {
+    /// The bytes as a `data:` URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_data: Option<String>,
+    /// The provider's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_id: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
 }
 
 /// A call of a tool.
@@ -125,7 +173,10 @@ impl TryFrom<ChatMessage> for Turn {
             None => Vec::new(),
             Some(MessageContent::Text(text)) if text.is_empty() => Vec::new(),
             Some(MessageContent::Text(text)) => vec![Content::Text(text)],
-            Some(MessageContent::Parts(parts)) => parts.into_iter().map(content).collect(),
+            Some(MessageContent::Parts(parts)) => {
+                let mut media = MediaOfTurn::default();
+                parts.into_iter().map(|part| media.content(part)).collect()
+            }
         };
         if role == Role::Tool {
             let texts = contents.iter().filter_map(|content| match content {
@@ -136,6 +187,8 @@ impl TryFrom<ChatMessage> for Turn {
             let call_id = message.tool_call_id.unwrap_or_default();
             contents = vec![Content::ToolResult(ToolResult { call_id, content })];
         }
+        let refusal = message.refusal.filter(|words| !words.is_empty());
+        contents.extend(refusal.map(Content::Text));
         contents.extend(message.tool_calls.into_iter().map(|call| {
             let FunctionCall { name, arguments: arguments_json } = call.function;
             Content::ToolCall(ToolCallPart { call_id: call.id, name, arguments_json })
@@ -146,15 +199,34 @@ impl TryFrom<ChatMessage> for Turn {
     }
 }
 
-/// The messages of a window, ready for a chat completion.
-pub(crate) fn to_messages(window: &[ContextMessage]) -> Vec<ChatMessage> {
-    window.iter().flat_map(messages).collect()
+/// The messages of a window that was built for a message of the user: the window has it
+/// as it is stored, or not at all if it had no room; the model gets it as it was given.
+pub(crate) fn answering(window: &ContextWindow, mut asked: ChatMessage) -> Vec<ChatMessage> {
+    asked.name = asked.name.as_deref().and_then(name_of);
+    let query = |at: usize| {
+        let mut items = window.items.iter();
+        items.any(|item| item.section() == Section::Query && item.message_index as usize == at)
+    };
+    let mut chats = Vec::with_capacity(window.messages.len() + 1);
+    let mut stands = false;
+    for (at, message) in window.messages.iter().enumerate() {
+        if query(at) {
+            stands = true;
+            chats.push(asked.clone());
+        } else {
+            chats.extend(messages(message));
+        }
+    }
+    if !stands {
+        chats.push(asked);
+    }
+    chats
 }
 
 fn messages(message: &ContextMessage) -> Vec<ChatMessage> {
     let parts = || message.parts.iter().filter_map(|part| part.content.as_ref());
     let mut results = Vec::new();
-    let (mut tool_calls, mut pictures) = (Vec::new(), Vec::new());
+    let (mut tool_calls, mut media) = (Vec::new(), Vec::new());
     for part in parts() {
         match part {
             Content::Text(_) => {}
@@ -163,7 +235,7 @@ fn messages(message: &ContextMessage) -> Vec<ChatMessage> {
                 tool_call_id: Some(result.call_id.clone()),
                 ..ChatMessage::text("tool", result.content.clone())
             }),
-            Content::Opaque(opaque) => pictures.push(picture(opaque)),
+            Content::Opaque(opaque) => media.push(content_of(opaque)),
         }
     }
     if message.role() == Role::Tool && !results.is_empty() {
@@ -179,16 +251,21 @@ fn messages(message: &ContextMessage) -> Vec<ChatMessage> {
     if !tool_calls.is_empty() && message.content.is_empty() {
         chat.content = None;
     }
-    if !pictures.is_empty() && role == "user" {
+    if !media.is_empty() && role == "user" {
         let words = Some(message.content.clone()).filter(|text| !text.is_empty());
         let words = words.map(|text| ContentPart::Text { text });
-        chat.content = Some(MessageContent::Parts(words.into_iter().chain(pictures).collect()));
+        chat.content = Some(MessageContent::Parts(words.into_iter().chain(media).collect()));
     }
     chat.tool_calls = tool_calls;
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    let name: String = message.speaker.chars().take(64).map(allowed).collect();
-    chat.name = Some(name).filter(|name| !name.is_empty());
+    chat.name = name_of(&message.speaker);
     vec![chat]
+}
+
+/// A name that a chat completion takes; none if it is empty.
+fn name_of(speaker: &str) -> Option<String> {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = speaker.chars().take(MAX_NAME_CHARS).map(allowed).collect();
+    Some(name).filter(|name| !name.is_empty())
 }
 
 fn tool_call(call: &ToolCallPart) -> ToolCall {
@@ -197,27 +274,37 @@ fn tool_call(call: &ToolCallPart) -> ToolCall {
     ToolCall { id: call.call_id.clone(), kind: "function".to_owned(), function }
 }
 
-fn content(part: ContentPart) -> Content {
-    let url = match part {
-        ContentPart::Text { text } => return Content::Text(text),
-        ContentPart::ImageUrl { image_url } => image_url.url,
-    };
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    let inline = inline.and_then(|(kind, data)| Some((kind.to_owned(), BASE64.decode(data).ok()?)));
-    let (media_type, source) = match inline {
-        Some((media_type, data)) => (media_type, Source::Data(data.into())),
-        None => ("image/*".to_owned(), Source::Uri(url)),
-    };
-    Content::Opaque(Opaque { media_type, source: Some(source), token_cost: 0 })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn picture(opaque: &Opaque) -> ContentPart {
-    let url = match &opaque.source {
-        Some(Source::Uri(uri)) => uri.clone(),
-        Some(Source::Data(data)) => {
-            format!("data:{};base64,{}", opaque.media_type, BASE64.encode(data))
-        }
-        None => String::new(),
-    };
-    ContentPart::ImageUrl { image_url: Url { url } }
+    #[test]
+    fn every_content_of_a_chat_completion_is_read() {
+        let parts = r#"{"role": "user", "refusal": null, "content": [
+            {"type": "text", "text": "a"},
+            {"type": "image_url", "image_url": {"url": "https://example.org/a", "detail": "low"}},
+            {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+            {"type": "file", "file": {"file_id": "file-1"}},
+            {"type": "refusal", "refusal": "no"}]}"#;
+        let message: ChatMessage = serde_json::from_str(parts).unwrap_or_default();
+        let Some(MessageContent::Parts(parts)) = &message.content else {
+            unreachable!("{message:?}")
+        };
+        assert_eq!(parts.len(), 5);
+        let turn = Turn::try_from(message.clone()).unwrap_or_default();
+        assert_eq!(turn.parts.len(), 5);
+        let written = serde_json::to_string(&message).unwrap_or_default();
+        assert_eq!(serde_json::from_str::<ChatMessage>(&written).ok(), Some(message));
+    }
+
+    #[test]
+    fn a_refusal_is_part_of_the_answer() {
+        let refused = ChatMessage {
+            role: "assistant".to_owned(),
+            refusal: Some("No.".to_owned()),
+            ..ChatMessage::default()
+        };
+        let turn = Turn::try_from(refused).unwrap_or_default();
+        assert_eq!(turn.parts[0].content, Some(Content::Text("No.".to_owned())));
+    }
 }

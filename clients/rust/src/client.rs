@@ -4,15 +4,17 @@ use std::{env, time::Duration};
 
 use throughline_proto::v1::{
     context_service_client::ContextServiceClient,
-    conversation_service_client::ConversationServiceClient, item_service_client::ItemServiceClient,
+    conversation_service_client::ConversationServiceClient,
+    degradation_service_client::DegradationServiceClient, item_service_client::ItemServiceClient,
     memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
+    usage_service_client::UsageServiceClient,
 };
 use tokio::time::Instant;
 use tonic::{
     Code, Request, Response, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::{Channel, ClientTlsConfig, Endpoint},
 };
 
 use crate::{Error, RetryPolicy};
@@ -25,7 +27,8 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Where the server is, who calls, and how patiently.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `host:port` or a `http` URL.
+    /// `host:port`, or an `http` or `https` URL. The certificates that the system
+    /// trusts are trusted; `SSL_CERT_FILE` names others.
     pub address: String,
     /// None is sent if it is empty.
     pub api_key: String,
@@ -51,7 +54,7 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address cannot be read.
-    #[error("address must be host:port or an http URL, is {address:?}: {cause}")]
+    #[error("address must be host:port or a URL, is {address:?}: {cause}")]
     Address {
         /// What was given.
         address: String,
@@ -98,8 +101,12 @@ impl Client {
         let Settings { address, api_key, timeout, retry } = settings;
         let url =
             if address.contains("://") { address.clone() } else { format!("http://{address}") };
-        let endpoint =
-            Endpoint::from_shared(url).map_err(|cause| ConnectError::Address { address, cause })?;
+        let tls = url.starts_with("https://");
+        let endpoint = Endpoint::from_shared(url).and_then(|endpoint| {
+            let roots = ClientTlsConfig::new().with_native_roots();
+            if tls { endpoint.tls_config(roots) } else { Ok(endpoint) }
+        });
+        let endpoint = endpoint.map_err(|cause| ConnectError::Address { address, cause })?;
         let key = match api_key.as_str() {
             "" => None,
             key => {
@@ -124,6 +131,17 @@ impl Client {
             .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
+    /// The service as the protocol has it, for streams: no retries, no ids drawn.
+    pub fn degradation(&self) -> DegradationServiceClient<Keyed> {
+        DegradationServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    pub(crate) fn usage(&self) -> UsageServiceClient<Keyed> {
+        UsageServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
     pub(crate) fn memory(&self) -> MemoryServiceClient<Keyed> {
         MemoryServiceClient::with_interceptor(self.channel.clone(), self.key.clone())
             .max_decoding_message_size(MAX_ANSWER_BYTES)
@@ -144,14 +162,16 @@ impl Client {
     }
 
     /// Sends a request, and again while the policy says so.
-    pub(crate) async fn send<Q, A>(
+    pub(crate) async fn send<Q, A, F>(
         &self,
         repeatable: bool,
         request: Q,
-        call: impl AsyncFn(Request<Q>) -> Result<Response<A>, Status>,
+        // No `AsyncFn`: tasks could not be spawned of what waits for it.
+        call: impl Fn(Request<Q>) -> F,
     ) -> Result<A, Error>
     where
         Q: Clone,
+        F: Future<Output = Result<Response<A>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
         let left = || deadline.saturating_duration_since(Instant::now());

@@ -24,12 +24,18 @@ macro_rules! methods {
                 let keys: fn(&mut v1::$request) = $keys;
                 keys(&mut request);
                 let service = self.$service();
-                self.send($repeatable, request, async |request| {
-                    service.clone().$name(request).await
+                self.send($repeatable, request, |request| {
+                    let mut service = service.clone();
+                    async move { service.$name(request).await }
                 })
                 .await
             })*
         }
+
+        /// Service, method, and whether its requests get keys.
+        #[cfg(test)]
+        const TABLE: &[(&str, &str, bool)] =
+            &[$((stringify!($service), stringify!($name), has_keys(stringify!($keys)))),*];
     };
 }
 
@@ -111,24 +117,30 @@ methods! {
     /// Builds a window for a query, or for the last user turn.
     build_context(BuildContextRequest) -> BuildContextResponse in context,
         repeatable: true, keys: |_| {};
+    /// What was measured of a conversation, turn by turn, with its health.
+    get_degradation(GetDegradationRequest) -> GetDegradationResponse in degradation,
+        repeatable: true, keys: |_| {};
+    /// Records what the application says of a turn, such as a judge's score.
+    record_outcome(RecordOutcomeRequest) -> RecordOutcomeResponse in degradation,
+        repeatable: true, keys: |request| {
+            request.outcome.iter_mut().for_each(|outcome| fill(&mut outcome.outcome_id));
+        };
+    /// Levels and curves of many conversations together.
+    get_cohort_degradation(GetCohortDegradationRequest) -> GetCohortDegradationResponse
+        in degradation, repeatable: true, keys: |_| {};
+    /// Usage of the tenant by day, or of its conversations.
+    get_usage(GetUsageRequest) -> GetUsageResponse in usage,
+        repeatable: true, keys: |_| {};
     /// Version, models and limits of the server.
     get_server_info(GetServerInfoRequest) -> GetServerInfoResponse in server,
         repeatable: true, keys: |_| {};
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_drawn_once_and_kept() {
-        let (mut empty, mut given) = (String::new(), "mine".to_owned());
-        fill(&mut empty);
-        fill(&mut given);
-        assert_eq!(empty.len(), 32);
-        assert_eq!(given, "mine");
-        let drawn = empty.clone();
-        fill(&mut empty);
-        assert_eq!(empty, drawn);
-    }
+const fn has_keys(closure: &str) -> bool {
+    closure.len() > "|_| {}".len()
 }
+
+#[cfg(test)]
+#[path = "methods_tests.rs"]
+mod tests;

@@ -4,13 +4,14 @@
 use prost_types::{Struct, Value, value::Kind};
 use throughline_proto::v1;
 
-use crate::{ChatMessage, Client, Error, RoleError, chat::to_messages, methods::fill};
+use crate::{ChatMessage, Client, Error, RoleError, chat::answering, methods::fill};
 
 /// How a turn is prepared.
 #[derive(Clone, Debug, Default)]
 pub struct Prepare {
     /// Tokens that the window may cost; the server's default if 0. Stands above that
-    /// of `options`.
+    /// of `options`. A message that is larger is sent nevertheless, and a shortfall of
+    /// the window says so.
     pub budget: i32,
     /// What else it is built by.
     pub options: v1::ContextOptions,
@@ -41,7 +42,8 @@ pub struct PreparedTurn {
     pub turn: String,
     /// The turn was stored before.
     pub repeated: bool,
-    /// Ready for a chat completion.
+    /// Ready for a chat completion; the user's message as it was given, also where it is
+    /// larger than the budget.
     pub messages: Vec<ChatMessage>,
     /// What the messages are made of, what they cost, and what was missing.
     pub window: v1::ContextWindow,
@@ -71,7 +73,8 @@ impl Client {
             options.token_budget = budget;
         }
         let conversation = conversation_name(conversation);
-        let turn = v1::Turn { client_turn_id: turn_id.clone(), ..turn_of(message.into())? };
+        let asked = message.into();
+        let turn = v1::Turn { client_turn_id: turn_id.clone(), ..turn_of(asked.clone())? };
         let request = v1::PrepareTurnRequest {
             conversation: conversation.clone(),
             turn: Some(turn),
@@ -79,7 +82,10 @@ impl Client {
             expected_last_sequence,
         };
         let service = self.context();
-        let send = async |request| service.clone().prepare_turn(request).await;
+        let send = |request| {
+            let mut service = service.clone();
+            async move { service.prepare_turn(request).await }
+        };
         let answer = self.send(true, request, send).await?;
         let window = answer.window.unwrap_or_default();
         Ok(PreparedTurn {
@@ -87,7 +93,7 @@ impl Client {
             turn_id,
             turn: answer.turn,
             repeated: answer.repeated_append,
-            messages: to_messages(&window.messages),
+            messages: answering(&window, asked),
             window,
         })
     }

@@ -68,8 +68,8 @@ export function remember(memory: Client, options: RememberOptions = {}): Languag
   };
 }
 
-/** The application's instructions, the window, and the tool calls in progress as the
- * SDK has them. */
+/** The window between the application's instructions and the user's message, which goes
+ * on as the SDK has it, with the tool calls in progress behind it. */
 function withWindow(
   prompt: LanguageModelV3CallOptions["prompt"],
   exchange: Exchange,
@@ -78,8 +78,8 @@ function withWindow(
   const instructions = roles.findIndex((role) => role !== "system");
   return [
     ...prompt.slice(0, instructions),
-    ...toPrompt(exchange.turn.messages),
-    ...prompt.slice(roles.lastIndexOf("user") + 1),
+    ...toPrompt(exchange.window),
+    ...prompt.slice(roles.lastIndexOf("user")),
   ];
 }
 

@@ -1,16 +1,17 @@
 /** Turns and windows in the format of a chat completion, and back.
  *
- * Nothing is lost on the way in: text, tool calls, tool results, images, audio
- * and files become parts of a turn, in their order. */
+ * Text, tool calls, tool results, images, audio and files become parts of a turn, in
+ * their order. The message that a window is for stands in it as the caller gave it. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { MediaOfTurn, contentOf as mediaContent } from "./media.js";
 import {
   type ContextMessage,
-  type Opaque,
-  type OpaqueSchema,
+  type ContextWindow,
   type Part,
   type PartSchema,
   Role,
+  Section,
   type Turn,
   TurnSchema,
 } from "./v1.js";
@@ -27,9 +28,9 @@ export interface ChatToolCall {
 /** A part of a message's content, as a chat completion has it. */
 export type ChatContentPart =
   | { type: "text"; text: string }
-  | { type: "image_url"; image_url: { url: string } }
+  | { type: "image_url"; image_url: { url: string; detail?: string } }
   | { type: "input_audio"; input_audio: { data: string; format: string } }
-  | { type: "file"; file: { file_data?: string; file_id?: string } }
+  | { type: "file"; file: { file_data?: string; file_id?: string; filename?: string } }
   | { type: "refusal"; refusal: string };
 
 /** A message of a chat completion request. */
@@ -57,7 +58,7 @@ const ROLES: Record<ChatMessage["role"], Role> = {
  *
  * @throws RangeError for a role that does not exist */
 export function toTurn(message: ChatInput, role: "user" | "assistant" = "user"): Turn {
-  const chat: ChatMessage = typeof message === "string" ? { role, content: message } : message;
+  const chat = toChat(message, role);
   const turnRole = ROLES[chat.role];
   if (turnRole === undefined) {
     throw new RangeError(`role must be one of ${Object.keys(ROLES).join(", ")}, is ${chat.role}`);
@@ -77,9 +78,36 @@ export function toTurn(message: ChatInput, role: "user" | "assistant" = "user"):
   return create(TurnSchema, { role: turnRole, parts, speaker: chat.name ?? "" });
 }
 
+/** The chat message that was given; `role` is that of text alone. */
+export function toChat(message: ChatInput, role: "user" | "assistant" = "user"): ChatMessage {
+  return typeof message === "string" ? { role, content: message } : message;
+}
+
 /** The messages of a window, ready for a chat completion. */
 export function toMessages(window: ContextMessage[]): ChatMessage[] {
   return window.flatMap(chatMessages);
+}
+
+/** The messages of a window that was built for a message of the user: the window has it
+ * as it is stored, or not at all if it had no room; the model gets it as it was given. */
+export function answering(window: ContextWindow, asked: ChatMessage): ChatMessage[] {
+  const given = asked.name ? { ...asked, name: nameOf(asked.name) } : asked;
+  const query = queryOf(window);
+  const chats = window.messages.flatMap((message, index) =>
+    query.has(index) ? [given] : chatMessages(message),
+  );
+  return query.size > 0 ? chats : [...chats, given];
+}
+
+/** The messages of a window without the one that it was built for. */
+export function beforeQuery(window: ContextWindow): ChatMessage[] {
+  const query = queryOf(window);
+  return toMessages(window.messages.filter((_, index) => !query.has(index)));
+}
+
+function queryOf(window: ContextWindow): Set<number> {
+  const query = window.items.filter((item) => item.section === Section.QUERY);
+  return new Set(query.map((item) => item.messageIndex));
 }
 
 function text(value: string): PartInit {
@@ -88,39 +116,12 @@ function text(value: string): PartInit {
 
 function contentParts(content: ChatMessage["content"]): PartInit[] {
   if (typeof content === "string") return content === "" ? [] : [text(content)];
-  return (content ?? []).map(contentPart);
-}
-
-function contentPart(item: ChatContentPart): PartInit {
-  switch (item.type) {
-    case "image_url":
-      return opaque(item.image_url.url, "image/*");
-    case "input_audio": {
-      const { data, format } = item.input_audio;
-      return inline(`audio/${format}`, data);
-    }
-    case "file":
-      return opaque(item.file.file_data ?? item.file.file_id ?? "", "application/*");
-    case "refusal":
-      return text(item.refusal);
-    case "text":
-      return text(item.text);
-  }
-}
-
-function opaque(source: string, mediaType: string): PartInit {
-  const found = /^data:([^;,]+);base64,(.*)$/s.exec(source);
-  if (found?.[1] && found[2] !== undefined) return inline(found[1], found[2]);
-  const value: MessageInitShape<typeof OpaqueSchema> = {
-    mediaType,
-    source: { case: "uri", value: source },
-  };
-  return { content: { case: "opaque", value } };
-}
-
-function inline(mediaType: string, base64: string): PartInit {
-  const value = new Uint8Array(Buffer.from(base64, "base64"));
-  return { content: { case: "opaque", value: { mediaType, source: { case: "data", value } } } };
+  const media = new MediaOfTurn();
+  return (content ?? []).map((item) => {
+    if (item.type === "text") return text(item.text);
+    if (item.type === "refusal") return text(item.refusal);
+    return { content: { case: "opaque", value: media.part(item) } };
+  });
 }
 
 function chatMessages(message: ContextMessage): ChatMessage[] {
@@ -133,7 +134,7 @@ function chatMessages(message: ContextMessage): ChatMessage[] {
     }));
   }
   const chat: ChatMessage = { role: chatRole(message.role), content: message.content };
-  if (message.speaker) chat.name = message.speaker.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
+  if (message.speaker) chat.name = nameOf(message.speaker);
   const calls = message.parts.flatMap((part) => contentOf(part, "toolCall"));
   if (calls.length > 0) {
     chat.content = message.content || null;
@@ -148,7 +149,7 @@ function chatMessages(message: ContextMessage): ChatMessage[] {
     const words: ChatContentPart[] = message.content
       ? [{ type: "text", text: message.content }]
       : [];
-    chat.content = [...words, ...others.map(opaqueContent)];
+    chat.content = [...words, ...others.map(mediaContent)];
   }
   return [chat];
 }
@@ -168,12 +169,7 @@ function chatRole(role: Role): "system" | "user" | "assistant" {
   return role === Role.USER ? "user" : "assistant";
 }
 
-function opaqueContent(part: Opaque): ChatContentPart {
-  const data = part.source.case === "data" ? Buffer.from(part.source.value).toString("base64") : "";
-  const uri = part.source.case === "uri" ? part.source.value : "";
-  const url = uri || `data:${part.mediaType};base64,${data}`;
-  const [kind, format = ""] = part.mediaType.split("/");
-  if (kind === "image") return { type: "image_url", image_url: { url } };
-  if (kind === "audio" && data) return { type: "input_audio", input_audio: { data, format } };
-  return { type: "file", file: uri ? { file_id: url } : { file_data: url } };
+/** A name that a chat completion takes. */
+function nameOf(speaker: string): string {
+  return speaker.replace(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
 }

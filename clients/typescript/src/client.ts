@@ -12,7 +12,7 @@ import {
 import type { Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { endpoint } from "./address.js";
-import { type ChatInput, toMessages, toTurn } from "./chat.js";
+import { answering, type ChatInput, toChat, toMessages, toTurn } from "./chat.js";
 import { AlreadyExistsError, fromThrown, ofFailure } from "./errors.js";
 import { fillKeys, isRepeatable, newKey, type UnaryMethod } from "./methods.js";
 import { conversationId, conversationName, sequenceOf } from "./names.js";
@@ -94,7 +94,8 @@ export class Client {
 
   /** Stores the user's message and builds the window for its answer. `turnId` makes
    * the call exactly-once across restarts of the caller; without one it is so
-   * within this call alone. */
+   * within this call alone. A message that is larger than the budget is sent
+   * nevertheless, and a shortfall of the window says so. */
   async prepareTurn(
     conversation: string,
     message: ChatInput,
@@ -116,7 +117,7 @@ export class Client {
       turnId: turn.clientTurnId,
       sequence: sequenceOf(answer.turn),
       repeated: answer.repeatedAppend,
-      messages: toMessages(window.messages),
+      messages: answering(window, toChat(message)),
       window,
     };
   }

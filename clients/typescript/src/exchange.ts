@@ -4,14 +4,14 @@
 
 import { equals } from "@bufbuild/protobuf";
 import { type Answer, AnswerNotStoredError } from "./answer.js";
-import { type ChatMessage, toTurn } from "./chat.js";
+import { beforeQuery, type ChatMessage, toTurn } from "./chat.js";
 import type { Client } from "./client.js";
 import { AlreadyExistsError, ThroughlineError } from "./errors.js";
 import { newKey } from "./methods.js";
 import { conversationName } from "./names.js";
 import type { Window } from "./options.js";
 import { idOf, Recent } from "./recent.js";
-import type { PreparedTurn } from "./results.js";
+import type { PreparedTurn, TurnKey } from "./results.js";
 import { Role, TurnSchema } from "./v1.js";
 
 const TURNS_PER_APPEND = 100;
@@ -30,9 +30,15 @@ export interface MemoryOptions extends Window {
 export interface Exchange {
   conversation: string;
   turn: PreparedTurn;
+  /** The id under which it was asked: not that of the turn where tool calls in
+   * progress are for one that is stored. */
+  askedId: string;
   /** Where the answer stands behind the user's message. */
   position: number;
-  /** For the model: instructions, window, tool calls in progress. */
+  /** What stands for the history, before the user's message. */
+  window: ChatMessage[];
+  /** For the model: instructions, window, the user's message as it was given, tool calls
+   * in progress. */
   messages: ChatMessage[];
 }
 
@@ -76,19 +82,17 @@ export class Exchanges {
       });
       await this.#client.appendTurns(conversation, turns);
     }
-    const { budget, options } = this.#options;
     const resumed = await this.#resume(conversation, request);
-    const turn =
-      resumed ??
-      (await this.#client.prepareTurn(conversation, request.user, { budget, options, turnId: id }));
-    const { after } = request;
+    const turn = resumed ?? (await this.#prepare(conversation, request.user, id));
+    const { after, user } = request;
     const position = resumed ? after.length - sinceAnswer(after).length : 0;
     if (position < after.length) {
       await this.#client.commitTurn(turn, after.slice(position), { position });
     }
     this.#recent.learn(conversation);
-    const sent = [...request.instructions, ...turn.messages, ...after];
-    return { conversation, turn, position: after.length, messages: sent };
+    const window = beforeQuery(turn.window);
+    const sent = [...request.instructions, ...window, user, ...after];
+    return { conversation, turn, askedId: id, position: after.length, window, messages: sent };
   }
 
   /** Stores what came of the model's answer, if anything did. `completion` is what
@@ -98,14 +102,14 @@ export class Exchanges {
   async end(exchange: Exchange, answer: Answer, completion?: unknown): Promise<void> {
     const message = answer.message();
     if (!message) return;
-    const { turn, position, conversation } = exchange;
+    const { turn, askedId, position, conversation } = exchange;
     try {
       await this.#client.commitTurn(turn, message, { position, cutOff: answer.cutOff });
     } catch (error) {
       if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
       throw error;
     }
-    this.#recent.answered(conversation);
+    this.#recent.answered(conversation, askedId);
   }
 
   async #isEmpty(conversation: string): Promise<boolean> {
@@ -127,20 +131,24 @@ export class Exchanges {
     const stored = items.find((turn) => turn.role === Role.USER);
     const words = toTurn(request.user);
     if (!stored || !equals(TurnSchema, words, { ...words, parts: stored.parts })) return undefined;
-    const sequence = Number(stored.sequence);
+    const key = { conversation: conversationName(conversation), turnId: stored.clientTurnId };
+    return this.#asOf(key, Number(stored.sequence));
+  }
+
+  /** Stores the user's message. */
+  async #prepare(conversation: string, user: ChatMessage, turnId: string): Promise<PreparedTurn> {
     const { budget, options } = this.#options;
-    const context = await this.#client.buildContext(conversation, "", {
-      budget,
-      options,
-      asOfTurn: sequence,
-    });
-    return {
-      ...context,
-      conversation: conversationName(conversation),
-      turnId: stored.clientTurnId,
-      sequence,
-      repeated: true,
-    };
+    const turn = await this.#client.prepareTurn(conversation, user, { budget, options, turnId });
+    // What was said since then is no part of what the model is asked.
+    return turn.repeated ? this.#asOf(turn, turn.sequence) : turn;
+  }
+
+  /** A stored turn, with the window as it was when the turn was new. */
+  async #asOf({ conversation, turnId }: TurnKey, sequence: number): Promise<PreparedTurn> {
+    const { budget, options } = this.#options;
+    const given = { budget, options, asOfTurn: sequence };
+    const context = await this.#client.buildContext(conversation, "", given);
+    return { ...context, conversation, turnId, sequence, repeated: true };
   }
 }
 

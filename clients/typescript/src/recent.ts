@@ -33,9 +33,10 @@ export class Recent {
     put(this.#asked, conversation, turn);
   }
 
-  /** No turn waits: the same words are from now on a new one. */
-  answered(conversation: string): void {
-    this.#asked.delete(conversation);
+  /** The turn waits no more: the same words are from now on a new one. Another that
+   * was asked meanwhile still waits. */
+  answered(conversation: string, turnId: string): void {
+    if (this.asked(conversation)?.turnId === turnId) this.#asked.delete(conversation);
   }
 
   /** The conversation exists, and its history was taken in. */

@@ -19,7 +19,8 @@ export interface Context {
   window: ContextWindow;
 }
 
-/** A stored turn of the user with the window for its answer. */
+/** A stored turn of the user with the window for its answer. The user's message stands
+ * in `messages` as it was given, also where it is larger than the budget. */
 export interface PreparedTurn extends TurnKey, Context {
   /** The place of the turn in the conversation. */
   sequence: number;

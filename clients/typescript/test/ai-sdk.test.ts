@@ -106,6 +106,32 @@ describe("remember", () => {
     expect(sent.filter((message: { role: string }) => message.role === "tool")).toHaveLength(2);
   });
 
+  test("a message larger than the budget reaches the model", async () => {
+    const { ask } = chat();
+    await generateText(ask(user(TOLD)));
+    const long = "Read this to its end. ".repeat(400);
+    await generateText(ask(user(long)));
+    expect((await upstream.asked()).at(-1).messages.at(-1).content).toBe(long);
+  });
+
+  test("an image reaches the model as it was given", async () => {
+    const { ask, turns } = chat();
+    const image = "iVBO".repeat(1 << 19);
+    const shown = {
+      role: "user",
+      content: [
+        { type: "text", text: "What is this" },
+        { type: "image", image, mediaType: "image/png" },
+      ],
+      providerOptions: { openaiCompatible: { marked: true } },
+    } as const satisfies ModelMessage;
+    await generateText(ask(shown as unknown as ModelMessage));
+    const sent = (await upstream.asked()).at(-1).messages.at(-1);
+    expect(sent.marked).toBe(true);
+    expect(sent.content[1].image_url.url).toBe(`data:image/png;base64,${image}`);
+    expect((await turns())[0]?.parts[1]?.content.value).toMatchObject({ tokenCost: 1_000 });
+  });
+
   test("without a conversation nothing is remembered", async () => {
     const { model } = chat();
     const messages = [user("a"), { role: "assistant", content: "b" } as const, user("c")];

@@ -153,6 +153,56 @@ describe("wrap", () => {
     expect((await texts()).slice(3)).toEqual(["Are you there", "Noted."]);
   });
 
+  test("a message larger than the budget reaches the model", async () => {
+    const { conversation, texts } = chat();
+    const wrapped = wrap(client, memory, { conversation, budget: 20 });
+    const long = user("Read this to its end. ".repeat(20));
+    await wrapped.chat.completions.create({ model, messages: [INSTRUCTION, long] });
+    const sent = (await upstream.asked()).at(-1).messages;
+    expect([sent[0], sent.at(-1)]).toEqual([INSTRUCTION, long]);
+    expect(await texts()).toEqual([long.content, "Noted."]);
+  });
+
+  test("an image reaches the model as it was given", async () => {
+    const { create, turns } = chat();
+    const url = `data:image/png;base64,${"iVBO".repeat(1 << 19)}`;
+    const message: ChatCompletionMessageParam = {
+      role: "user",
+      content: [
+        { type: "text", text: "What is this" },
+        { type: "image_url", image_url: { url, detail: "high" } },
+      ],
+    };
+    await create(message);
+    expect((await upstream.asked()).at(-1).messages.at(-1)).toEqual(message);
+    await create(user("And who made it"));
+    expect(JSON.stringify((await upstream.asked()).at(-1).messages)).not.toContain("iVBO");
+    const stored = (await turns())[0]?.parts[1]?.content;
+    expect(stored?.value).toMatchObject({ tokenCost: 1_000, source: { case: "uri" } });
+  });
+
+  test("a turn asked again is asked without what was said since", async () => {
+    const { wrapped } = chat();
+    const create = (content: string, turnId: string) =>
+      wrapped.chat.completions.create({ model, messages: [user(content)], turnId });
+    await create(TOLD, "m1");
+    await create("My cat is called Tom.", "m2");
+    await create(TOLD, "m1");
+    const sent = (await upstream.asked()).at(-1).messages;
+    expect(sent.at(-1)).toEqual(user(TOLD));
+    expect(JSON.stringify(sent)).not.toMatch(/Noted|Tom/);
+  });
+
+  test("of two messages at once the one without an answer still waits", async () => {
+    const { wrapped, create, stream, texts } = chat();
+    const first = await stream(user("One"));
+    const failing = { model: "absent", messages: [user("Other")] };
+    await expect(wrapped.chat.completions.create(failing)).rejects.toThrow(OpenAI.NotFoundError);
+    for await (const _ of first);
+    await create(user("Other"));
+    expect((await texts()).filter((text) => text === "Other")).toHaveLength(1);
+  });
+
   test("without a conversation nothing is remembered", async () => {
     const messages = [user("a"), { role: "assistant", content: "b" } as const, user("c")];
     await wrap(client, memory).chat.completions.create({ model, messages });

@@ -1,17 +1,17 @@
 """Turns and windows in the format of a chat completion, and back.
 
-Nothing is lost on the way in: text, tool calls, tool results, images, audio and
-files become parts of a turn, in their order.
+Text, tool calls, tool results, images, audio and files become parts of a turn, in
+their order. The message that a window is for stands in it as the caller gave it.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from throughline import v1
+from throughline.media import MediaOfTurn, content_of
 
 ChatMessage = dict[str, Any]
 """A message of a chat completion request."""
@@ -31,7 +31,6 @@ _ROLES = {
     "assistant": v1.ROLE_ASSISTANT,
     "tool": v1.ROLE_TOOL,
 }
-_DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 
 
 def to_turn(message: ChatInput, *, role: str = "user") -> v1.Turn:
@@ -41,7 +40,7 @@ def to_turn(message: ChatInput, *, role: str = "user") -> v1.Turn:
     """
     if isinstance(message, str):
         return v1.Turn(role=_ROLES[role], parts=[v1.Part(text=message)])
-    chat = message if isinstance(message, Mapping) else message.model_dump(exclude_none=True)
+    chat = to_chat(message, role=role)
     name = str(chat.get("role", role))
     if name not in _ROLES:
         raise ValueError(f"role must be one of {', '.join(_ROLES)}, is {name!r}")
@@ -56,40 +55,62 @@ def to_turn(message: ChatInput, *, role: str = "user") -> v1.Turn:
     return v1.Turn(role=_ROLES[name], parts=content, speaker=str(chat.get("name") or ""))
 
 
+def to_chat(message: ChatInput, *, role: str = "user") -> ChatMessage:
+    """The chat message that was given; `role` is that of text alone."""
+    if isinstance(message, str):
+        return {"role": role, "content": message}
+    if isinstance(message, Mapping):
+        return dict(message)
+    return message.model_dump(exclude_none=True)
+
+
 def to_messages(window: Iterable[v1.ContextMessage]) -> list[ChatMessage]:
     """The messages of a window, ready for a chat completion."""
     return [chat for message in window for chat in _messages(message)]
 
 
+def answering(window: v1.ContextWindow, asked: ChatMessage) -> list[ChatMessage]:
+    """The messages of a window that was built for a message of the user: the window
+    has it as it is stored, or not at all if it had no room; the model gets it as it
+    was given."""
+    asked = dict(asked)
+    if asked.get("name"):
+        asked["name"] = _name(str(asked["name"]))
+    query = _query_of(window)
+    chats: list[ChatMessage] = []
+    for place, message in enumerate(window.messages):
+        chats.extend([asked] if place in query else _messages(message))
+    return chats if query else [*chats, asked]
+
+
+def before_query(window: v1.ContextWindow) -> list[ChatMessage]:
+    """The messages of a window without the one that it was built for."""
+    query = _query_of(window)
+    kept = (message for place, message in enumerate(window.messages) if place not in query)
+    return to_messages(kept)
+
+
+def _query_of(window: v1.ContextWindow) -> set[int]:
+    return {item.message_index for item in window.items if item.section == v1.SECTION_QUERY}
+
+
 def _content_parts(content: object) -> Iterable[v1.Part]:
     if isinstance(content, str):
         return [v1.Part(text=content)] if content else []
-    items = cast("Sequence[Mapping[str, Any]]", content or ())
-    return [part for part in map(_content_part, items) if part is not None]
+    items, media = cast("Sequence[Mapping[str, Any]]", content or ()), MediaOfTurn()
+    parts = (media.part(item) or _text_part(item) for item in items)
+    return [part for part in parts if part is not None]
 
 
-def _content_part(item: Mapping[str, Any]) -> v1.Part | None:
-    kind = item.get("type")
-    if kind == "image_url":
-        return _opaque(str(item["image_url"]["url"]), "image/*")
-    if kind == "input_audio":
-        audio = item["input_audio"]
-        data = base64.b64decode(audio["data"])
-        return v1.Part(opaque=v1.Opaque(media_type=f"audio/{audio['format']}", data=data))
-    if kind == "file":
-        file = item["file"]
-        return _opaque(str(file.get("file_data") or file.get("file_id", "")), "application/*")
+def _text_part(item: Mapping[str, Any]) -> v1.Part | None:
     # A model's thoughts are no part of a conversation.
     text = str(item.get("text") or item.get("refusal") or "")
     return v1.Part(text=text) if text else None
 
 
-def _opaque(source: str, media_type: str) -> v1.Part:
-    inline = _DATA_URL.fullmatch(source)
-    if inline is None:
-        return v1.Part(opaque=v1.Opaque(media_type=media_type, uri=source))
-    data = base64.b64decode(inline[2])
-    return v1.Part(opaque=v1.Opaque(media_type=inline[1], data=data))
+def _name(speaker: str) -> str:
+    """A name that a chat completion takes."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", speaker)[:64]
 
 
 def _tool_call(call: Mapping[str, Any]) -> v1.Part:
@@ -114,7 +135,7 @@ def _messages(message: v1.ContextMessage) -> list[ChatMessage]:
     roles = {v1.ROLE_SYSTEM: "system", v1.ROLE_USER: "user"}
     chat: ChatMessage = {"role": roles.get(message.role, "assistant"), "content": message.content}
     if message.speaker:
-        chat["name"] = re.sub(r"[^a-zA-Z0-9_-]", "_", message.speaker)[:64]
+        chat["name"] = _name(message.speaker)
     calls = [part.tool_call for part in message.parts if part.HasField("tool_call")]
     if calls:
         chat["content"] = message.content or None
@@ -129,16 +150,5 @@ def _messages(message: v1.ContextMessage) -> list[ChatMessage]:
     opaque = [part.opaque for part in message.parts if part.HasField("opaque")]
     if opaque and chat["role"] == "user":
         text = [{"type": "text", "text": message.content}] if message.content else []
-        chat["content"] = text + [_opaque_content(part) for part in opaque]
+        chat["content"] = text + [content_of(part) for part in opaque]
     return [chat]
-
-
-def _opaque_content(part: v1.Opaque) -> dict[str, Any]:
-    encoded = base64.b64encode(part.data).decode()
-    kind, _, form = part.media_type.partition("/")
-    url = part.uri or f"data:{part.media_type};base64,{encoded}"
-    if kind == "image":
-        return {"type": "image_url", "image_url": {"url": url}}
-    if kind == "audio" and part.data:
-        return {"type": "input_audio", "input_audio": {"data": encoded, "format": form}}
-    return {"type": "file", "file": {"file_id": url} if part.uri else {"file_data": url}}

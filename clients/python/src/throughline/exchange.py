@@ -14,11 +14,11 @@ from itertools import islice
 from typing import Any
 
 from throughline import operations, v1
-from throughline.chat import ChatMessage, to_turn
+from throughline.chat import ChatMessage, before_query, to_turn
 from throughline.errors import AlreadyExistsError
 from throughline.flow import Flow
 from throughline.names import conversation_name
-from throughline.operations import Context, Page, PreparedTurn
+from throughline.operations import Context, Page, PreparedTurn, TurnKey
 
 _TURNS_PER_APPEND = 100
 # A round of tool calls is shorter.
@@ -59,10 +59,16 @@ class Exchange:
     """A user's message on its way to the model."""
 
     turn: PreparedTurn
+    asked_id: str
+    """The id under which it was asked: not that of the turn where tool calls in
+    progress are for one that is stored."""
     position: int
     """Where the answer stands behind the user's message."""
+    window: list[ChatMessage]
+    """What stands for the history, before the user's message."""
     messages: list[ChatMessage]
-    """For the model: instructions, window, tool calls in progress."""
+    """For the model: instructions, window, the user's message as it was given, tool
+    calls in progress."""
 
     def answer(
         self, message: ChatMessage, *, cut_off: bool
@@ -128,10 +134,14 @@ def begin(
             options=memory.options,
             turn_id=turn_id,
         )
+        if turn.repeated:
+            # What was said since then is no part of what the model is asked.
+            turn = yield from _as_of(turn, turn.sequence, memory)
     if request.after[stored:]:
         yield operations.commit_turn(turn, *request.after[stored:], position=stored)
-    messages = [*request.instructions, *turn.messages, *request.after]
-    return Exchange(turn, len(request.after), messages)
+    window = before_query(turn.window)
+    messages = [*request.instructions, *window, request.user, *request.after]
+    return Exchange(turn, turn_id, len(request.after), window, messages)
 
 
 def _is_empty(conversation: str, user_id: str) -> Flow[bool]:
@@ -164,13 +174,19 @@ def _resume(conversation: str, request: Request, memory: Memory) -> Flow[Prepare
     asked = next((turn for turn in newest.items if turn.role == v1.ROLE_USER), None)
     if asked is None or list(asked.parts) != list(to_turn(request.user).parts):
         return None
+    key = TurnKey(conversation_name(conversation), asked.client_turn_id)
+    return (yield from _as_of(key, asked.sequence, memory))
+
+
+def _as_of(turn: TurnKey, sequence: int, memory: Memory) -> Flow[PreparedTurn]:
+    """A stored turn, with the window as it was when the turn was new."""
     context: Context = yield operations.build_context(
-        conversation, budget=memory.budget, options=memory.options, as_of_turn=asked.sequence
+        turn.conversation, budget=memory.budget, options=memory.options, as_of_turn=sequence
     )
     return PreparedTurn(
-        conversation=conversation_name(conversation),
-        turn_id=asked.client_turn_id,
-        sequence=asked.sequence,
+        conversation=turn.conversation,
+        turn_id=turn.turn_id,
+        sequence=sequence,
         repeated=True,
         messages=context.messages,
         window=context.window,

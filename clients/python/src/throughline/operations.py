@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from google.protobuf.message import Message
 
 from throughline import methods, v1
-from throughline.chat import ChatInput, ChatMessage, to_messages, to_turn
+from throughline.chat import ChatInput, ChatMessage, answering, to_chat, to_messages, to_turn
 from throughline.idempotency import new_key
 from throughline.methods import Method
 from throughline.names import conversation_id, conversation_name, sequence_of
@@ -59,7 +59,8 @@ class PreparedTurn(TurnKey):
     repeated: bool
     """The turn was stored before."""
     messages: list[ChatMessage]
-    """Ready for a chat completion."""
+    """Ready for a chat completion; the user's message as it was given, also where it
+    is larger than the budget."""
     window: v1.ContextWindow
     """What the messages are made of, what they cost, and what was missing."""
 
@@ -138,7 +139,8 @@ def prepare_turn(
 ) -> Operation[PreparedTurn]:
     """Stores the user's message and builds the window for its answer.
 
-    `budget` is in tokens (the server's default if 0). `turn_id` makes the call
+    `budget` is in tokens (the server's default if 0); a message that is larger is sent
+    nevertheless, and a shortfall of the window says so. `turn_id` makes the call
     exactly-once across restarts of the caller; without one it is so within this
     call alone.
     """
@@ -158,7 +160,7 @@ def prepare_turn(
             turn_id=turn.client_turn_id,
             sequence=sequence_of(answer.turn),
             repeated=answer.repeated_append,
-            messages=to_messages(answer.window.messages),
+            messages=answering(answer.window, to_chat(message)),
             window=answer.window,
         )
 

@@ -27,9 +27,11 @@ class Recent:
         """From now on the turn waits for its answer."""
         _put(self._asked, conversation, turn)
 
-    def answered(self, conversation: str) -> None:
-        """No turn waits: the same words are from now on a new one."""
-        self._asked.pop(conversation, None)
+    def answered(self, conversation: str, turn_id: str) -> None:
+        """The turn waits no more: the same words are from now on a new one. Another
+        that was asked meanwhile still waits."""
+        if self.asked(conversation).turn_id == turn_id:
+            self._asked.pop(conversation, None)
 
     def knows(self, conversation: str) -> bool:
         """The conversation exists, and its history was taken in."""

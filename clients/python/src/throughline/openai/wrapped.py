@@ -129,7 +129,7 @@ class _Remembering:
             yield exchange.answer(message, cut_off=answer.cut_off)
         except ThroughlineError as error:
             raise AnswerNotStoredError(given, error) from error
-        self._recent.answered(conversation)
+        self._recent.answered(conversation, exchange.asked_id)
 
 
 def _whole(completion: Any) -> Answer:
