@@ -78,6 +78,8 @@ pub(super) struct Place {
     pub(super) user: Sequence,
     /// The newest turn when the answer is asked for: it comes right behind.
     pub(super) last: Sequence,
+    /// An answer stands behind it already, which the model must not see.
+    pub(super) is_answered: bool,
 }
 
 /// Places one request.
@@ -97,6 +99,14 @@ struct Found {
     known: usize,
     places: Vec<Sequence>,
     last: Sequence,
+    is_answered: bool,
+}
+
+impl Found {
+    /// A place that waits for an answer.
+    fn open(branch: ConversationId, known: usize, places: Vec<Sequence>, last: Sequence) -> Self {
+        Self { branch, known, places, last, is_answered: false }
+    }
 }
 
 impl Placing<'_> {
@@ -120,8 +130,9 @@ impl Placing<'_> {
             match tokio::try_join!(self.store(&found), ahead) {
                 Ok(((places, last), ())) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
-                    let conversation = found.branch;
-                    return Ok(Place { root: root.clone(), conversation, places, user, last });
+                    let Found { branch: conversation, is_answered, .. } = found;
+                    let root = root.clone();
+                    return Ok(Place { root, conversation, places, user, last, is_answered });
                 }
                 // A writer that did not come through the proxy was faster.
                 Err(
@@ -151,7 +162,7 @@ impl Placing<'_> {
                 Recognised::GoesOn { known, places } => {
                     self.check(&branch, known).await?;
                     let last = branch.last();
-                    return Ok(Found { branch: branch.id, known, places, last });
+                    return Ok(Found::open(branch.id, known, places, last));
                 }
                 Recognised::Parts { known, at, places } => {
                     match self.known_branch(&branch, known, at).await? {
@@ -161,7 +172,7 @@ impl Placing<'_> {
                             let print = said.get(known).map(|said| said.print);
                             let id = edited(&branch.id, at, &print.unwrap_or_default());
                             self.fork(&branch.id, at, &id).await?;
-                            return Ok(Found { branch: id, known, places, last: at });
+                            return Ok(Found::open(id, known, places, at));
                         }
                     }
                 }
@@ -169,15 +180,22 @@ impl Placing<'_> {
                     let known = said.len();
                     if self.options.retry {
                         // Whether the answer will be another one is not known yet.
-                        return Ok(Found { branch: branch.id, known, places, last: at });
+                        let open = Found::open(branch.id, known, places, at);
+                        return Ok(Found { is_answered: true, ..open });
                     }
                     let id = self.unanswered(&branch.id, at).await?;
                     let last = self.read(&id).await?.map_or(at, |branch| branch.last());
-                    return Ok(Found { branch: id, known, places, last });
+                    return Ok(Found::open(id, known, places, last));
                 }
             }
         }
-        Err(ProxyError::Contended)
+        Err(EngineError::LimitReached {
+            limit: "branch_depth",
+            max: MAX_DEPTH as u64,
+            detail: format!("conversations/{root} has so many branches of branches"),
+            retry: false,
+        }
+        .into())
     }
 
     /// A conversation that does not exist.
@@ -202,7 +220,7 @@ impl Placing<'_> {
             Err(error) => return Err(error.into()),
         }
         let (known, places, last) = Default::default();
-        Ok(Found { branch: root.clone(), known, places, last })
+        Ok(Found::open(root.clone(), known, places, last))
     }
 
     /// The branch of `branch` behind `at` that goes on with the message `known`.

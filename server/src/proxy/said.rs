@@ -155,8 +155,9 @@ fn print(role: Role, pieces: &[Piece<'_>]) -> Print {
         hasher.update(content);
     };
     add("role", role.as_str().as_bytes());
+    // Empty ones are not stored.
     let texts = pieces.iter().filter_map(|piece| match piece {
-        Piece::Text(text) => Some(text.as_ref()),
+        Piece::Text(text) if !text.is_empty() => Some(text.as_ref()),
         _ => None,
     });
     let text = texts.collect::<Vec<_>>().join("\n");
@@ -257,9 +258,10 @@ mod tests {
             name: "look".into(),
             arguments: arguments.into(),
         };
-        let same: [(&[Piece<'_>], &[Piece<'_>]); 3] = [
+        let same: [(&[Piece<'_>], &[Piece<'_>]); 4] = [
             (&[text("a\nb")], &[text("a"), text("b")]),
             (&[text(" a\n")], &[text("a")]),
+            (&[text("a"), text(""), text("b")], &[text("a"), text("b")]),
             (&[call("1", "{\"b\":1,\"a\":2}")], &[call("2", "{ \"a\": 2, \"b\": 1 }")]),
         ];
         for (one, other) in same {

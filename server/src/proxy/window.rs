@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use throughline_memory::{
-    context::{Message, Section},
+    context::{Item, Message, Section},
     engine::{ContextOutcome, Engine, EngineError, Shortfall},
     turn::{Part, Sequence, TenantId},
 };
@@ -53,9 +53,10 @@ pub(super) async fn build(
     options: &WindowOptions,
 ) -> Result<Built, EngineError> {
     let mut outcome = None;
-    if place.last == place.user {
+    if place.last == place.user && !place.is_answered {
         let built = ask(engine, tenant, place, options, 0).await?;
-        // Another turn may have come meanwhile: the window would be for that.
+        // Another turn may have come meanwhile: the window would be for that, or hold
+        // the answer of another request.
         outcome = Some(built).filter(|outcome| is_for(outcome, place.user));
     }
     let outcome = match outcome {
@@ -90,12 +91,22 @@ async fn ask(
 }
 
 fn is_for(outcome: &ContextOutcome, user: Sequence) -> bool {
-    let asked = outcome.window.items.iter().find(|item| item.section == Section::Query);
+    let items = &outcome.window.items;
+    if items.iter().any(|item| is_later(item, user)) {
+        return false;
+    }
+    let asked = items.iter().find(|item| item.section == Section::Query);
     match asked {
         Some(item) => item.sequence == Some(user),
         // Too large for the window: it is sent as it came.
         None => outcome.shortfalls.iter().any(|s| matches!(s, Shortfall::QueryTurnTooLarge(_))),
     }
+}
+
+/// Whether an item of the conversation is, or stands for, a turn behind the user's.
+fn is_later(item: &Item, user: Sequence) -> bool {
+    let newest = item.summarizes.map(|(_, last)| last).max(item.sequence);
+    item.conversation.is_none() && newest.is_some_and(|sequence| sequence > user)
 }
 
 fn messages(outcome: &ContextOutcome, place: &Place, request: &Request) -> Vec<Placed> {
