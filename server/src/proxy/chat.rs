@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     body::Body as HttpBody,
     extract::Request as HttpRequest,
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header::CONTENT_TYPE},
 };
 use bytes::Bytes;
 use reqwest::Response as Answered;
@@ -53,7 +53,7 @@ pub(super) async fn answer(
 ) -> Result<Response<HttpBody>, ProxyError> {
     let (parts, body) = request.into_parts();
     let admitted = admit(proxy, &parts.headers, Scope::Write)?;
-    let bytes = read_body(&parts.headers, body, proxy.settings.max_body_bytes).await?;
+    let bytes = read_body(proxy, &parts.headers, body).await?;
     let key = own_key(dialect, &parts.headers)?;
     let has_own_key = key.is_some();
     let read = read(dialect, parts.headers.clone(), bytes).await?;
@@ -61,7 +61,8 @@ pub(super) async fn answer(
     let up = headers::upward(&parts.headers);
     let (exchange, built) = remembered.unzip();
     let relay = relay(proxy, dialect, exchange, admitted.room);
-    let sent = proxy.upstreams.send(dialect, (Method::POST, dialect.path()), up, key, Some(body));
+    let path = with_query(dialect.path(), &parts.uri);
+    let sent = proxy.upstreams.send(dialect, (Method::POST, &path), up, key, Some(body));
     let response = tokio::select! {
         response = sent => response?,
         () = proxy.cut.cancelled() => {
@@ -72,7 +73,7 @@ pub(super) async fn answer(
     let mut answer = if response.status().is_success() {
         passed_on(proxy, relay, response).await?
     } else {
-        refused(proxy, response, has_own_key).await?
+        refused(proxy, dialect, response, has_own_key).await?
     };
     note(answer.headers_mut(), place.as_ref(), built.as_ref());
     Ok(answer)
@@ -188,17 +189,32 @@ async fn passed_on(
     Ok(answer)
 }
 
+/// A path with what of the request stands behind `?`.
+pub(super) fn with_query(path: &str, uri: &Uri) -> String {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{path}{query}")
+}
+
 /// An error of the upstream: in its own words, where they have the shape and are
-/// meant for the caller.
+/// meant for the caller. Nothing is followed elsewhere, by the caller neither.
 pub(super) async fn refused(
     proxy: &Proxy,
+    dialect: Dialect,
     response: Answered,
     has_own_key: bool,
 ) -> Result<Response<HttpBody>, ProxyError> {
     let status = response.status();
     tracing::warn!(status = status.as_u16(), "an upstream refused");
     if !has_own_key && [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
-        return Err(ProxyError::KeyRefused(status.as_u16()));
+        let status = status.as_u16();
+        return Err(if proxy.upstreams.has_key(dialect) {
+            ProxyError::KeyRefused(status)
+        } else {
+            ProxyError::KeyMissing { status, setting: dialect.key_setting() }
+        });
+    }
+    if !status.is_client_error() && !status.is_server_error() {
+        return Err(ProxyError::Upstream(status.as_u16()));
     }
     let head = headers::downward(response.headers());
     let Some(body) = error_body(response, proxy.settings.idle_timeout).await else {

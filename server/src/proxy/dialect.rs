@@ -41,6 +41,14 @@ impl Dialect {
         }
     }
 
+    /// The setting that gives the upstream's key.
+    pub(super) fn key_setting(self) -> &'static str {
+        match self {
+            Self::OpenAi => "--proxy-upstream-key-file or proxy.upstream_key_env",
+            Self::Anthropic => "--proxy-anthropic-key-file or proxy.anthropic_key_env",
+        }
+    }
+
     /// How a key is sent: the header, and what stands before the key.
     pub(super) fn key_header(self) -> (HeaderName, &'static str) {
         match self {
