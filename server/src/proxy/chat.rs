@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use reqwest::Response as Answered;
-use throughline_memory::turn::ConversationId;
+use throughline_memory::turn::{ConversationId, TenantId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     headers::{self, CONVERSATION, HISTORY_TOKENS, MEMORY, UPSTREAM_KEY, WINDOW_TOKENS},
     options::Options,
     placing::{Place, Placing},
+    readings::Reader,
     relay::Relay,
     request::Request,
     upstream::{error_body, secret},
@@ -56,7 +57,7 @@ pub(super) async fn answer(
     let bytes = read_body(proxy, &parts.headers, body).await?;
     let key = own_key(dialect, &parts.headers)?;
     let has_own_key = key.is_some();
-    let read = read(dialect, parts.headers.clone(), bytes).await?;
+    let read = read(proxy, dialect, &admitted.tenant, parts.headers.clone(), bytes).await?;
     let Prepared { body, remembered } = prepare(proxy, dialect, &admitted, read).await?;
     let up = headers::upward(&parts.headers);
     let (exchange, built) = remembered.unzip();
@@ -80,14 +81,23 @@ pub(super) async fn answer(
 }
 
 /// Reads what came, beside the async threads if it is large.
-async fn read(dialect: Dialect, headers: HeaderMap, bytes: Bytes) -> Result<Read, ProxyError> {
+async fn read(
+    proxy: &Proxy,
+    dialect: Dialect,
+    tenant: &TenantId,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Read, ProxyError> {
     let is_large = bytes.len() > LARGE_BODY;
+    let (readings, tenant) = (Arc::clone(&proxy.readings), tenant.clone());
     let work = move || {
+        let reader = Reader { readings: &readings, tenant: &tenant };
         let mut body = Body::read(&bytes)?;
         let whole = body.clone();
         let options = Options::read(&headers, &mut body)?;
         let untouched = (whole == body).then(|| bytes.clone());
-        let request = options.conversation.is_some().then(|| dialect.read(&body)).transpose()?;
+        let is_remembered = options.conversation.is_some();
+        let request = is_remembered.then(|| dialect.read(&body, reader)).transpose()?;
         Ok(Read { untouched, body, options, request })
     };
     if !is_large {

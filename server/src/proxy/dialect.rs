@@ -4,7 +4,7 @@ use axum::http::HeaderName;
 
 use super::{
     answer::Answer, anthropic, body::Body, error::ProxyError, headers::X_API_KEY, openai,
-    request::Request, window::Placed,
+    readings::Reader, request::Request, window::Placed,
 };
 
 /// An API.
@@ -61,10 +61,10 @@ impl Dialect {
     ///
     /// # Errors
     /// [`ProxyError::Malformed`].
-    pub(super) fn read(self, body: &Body) -> Result<Request, ProxyError> {
+    pub(super) fn read(self, body: &Body, reader: Reader<'_>) -> Result<Request, ProxyError> {
         match self {
-            Self::OpenAi => openai::read(body),
-            Self::Anthropic => anthropic::read(body),
+            Self::OpenAi => openai::read(body, reader),
+            Self::Anthropic => anthropic::read(body, reader),
         }
     }
 

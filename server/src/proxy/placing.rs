@@ -303,7 +303,7 @@ impl Placing<'_> {
     async fn embed_ahead(&self, found: &Found) {
         let newest = self.request.said.get(self.request.user);
         if let Some(said) = newest.filter(|_| found.known <= self.request.user) {
-            self.engine.embed_ahead(self.tenant, &said.speaker, &said.parts).await;
+            self.engine.embed_ahead(self.tenant, said.speaker(), said.parts()).await;
         }
     }
 
@@ -316,7 +316,7 @@ impl Placing<'_> {
         let has_history = said.iter().any(|said| said.role == Role::Assistant);
         let new: Vec<(usize, &Said)> =
             // An assistant that said nothing that is stored leaves no turn.
-            said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.parts.is_empty()).collect();
+            said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.is_empty()).collect();
         for batch in batches(&new, self.engine.limits()) {
             let turns: Result<Vec<NewTurn>, EngineError> = (last + 1..)
                 .zip(batch)
@@ -351,8 +351,8 @@ impl Placing<'_> {
         let encoded = encode_metadata(metadata.as_ref(), "turn", limits, &mut violations);
         Ok(NewTurn {
             role: said.role,
-            speaker: said.speaker.clone(),
-            parts: said.parts.clone(),
+            speaker: said.speaker().to_owned(),
+            parts: said.parts().to_vec(),
             said_at: None,
             client_turn_id: Some(turn_id(sequence, &said.print)),
             metadata: violations.finish(Some(encoded))?,

@@ -142,9 +142,44 @@ fn messages(outcome: &ContextOutcome, place: &Place, request: &Request) -> Vec<P
 /// Whether a message of the window says what a message of the request does: a mark on
 /// it must not get lost.
 fn says(said: &Said, message: &Message) -> bool {
-    let texts = said.parts.iter().filter_map(|part| match part {
+    let texts = said.parts().iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
         _ => None,
     });
     texts.collect::<Vec<_>>().join("\n") == message.content
+}
+
+#[cfg(test)]
+mod tests {
+    use throughline_memory::turn::{ConversationId, Role};
+
+    use super::*;
+
+    fn item(sequence: Option<Sequence>, summarizes: Option<(Sequence, Sequence)>) -> Item {
+        Item {
+            section: Section::Recent,
+            conversation: None,
+            sequence,
+            fact: None,
+            summarizes,
+            message: 0,
+            tokens: 1,
+            score: None,
+            components: Vec::new(),
+            reason: String::new(),
+            said_at: None,
+            role: Role::Assistant,
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_request_is_behind_the_question() {
+        assert!(is_later(&item(Some(8), None), 7));
+        assert!(is_later(&item(None, Some((2, 8))), 7));
+        assert!(!is_later(&item(Some(7), None), 7));
+        assert!(!is_later(&item(None, Some((2, 6))), 7));
+        assert!(!is_later(&item(None, None), 7));
+        let other = ConversationId::new("other").ok();
+        assert!(!is_later(&Item { conversation: other, ..item(Some(8), None) }, 7));
+    }
 }

@@ -6,6 +6,7 @@ use throughline::{pb, proxy::Dialect};
 use crate::{
     client::{KEY, Setup, WithJson as _, body, conversation_of},
     upstream::{Script, UPSTREAM_KEY, events, models, whole},
+    words,
 };
 
 fn says(answer: &str) -> Script {
@@ -279,6 +280,44 @@ async fn tool_rounds_stand_behind_the_window_as_they_came() {
     let roles: Vec<&Value> =
         asked["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
     assert_eq!(roles, ["user", "assistant", "tool"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_history_is_recognised_when_it_comes_again() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let id = format!("again-{dialect:?}").to_lowercase();
+        let ask = async |said: &[String], script: Script| {
+            let request = setup.post(dialect, &script).json(&body(dialect, said, false));
+            request.header("x-throughline-conversation", &id).send().await.unwrap()
+        };
+        let exchange = |number| [format!("u:question {number}"), format!("a:answer {number}")];
+        let mut said: Vec<String> = (0..63).flat_map(exchange).collect();
+        said.push("u:weather?".to_owned());
+        // Messages are read in blocks: the call is the last of one.
+        let call = "call:c1:look:{}";
+        assert_eq!(ask(&said, says(call)).await.status(), 200);
+        said.extend([call.to_owned(), "t:c1:rain".to_owned()]);
+        assert_eq!(ask(&said, Script { fails: 500, ..Script::default() }).await.status(), 500);
+        assert_eq!(ask(&said, says("it rains")).await.status(), 200);
+        said.extend(["a:it rains".to_owned(), "u:thanks".to_owned()]);
+        let response = ask(&said, says("welcome")).await;
+        assert_eq!(conversation_of(&response), id);
+        let asked = setup.upstream.last().await.json();
+        assert_eq!(words::of_messages(&asked["messages"]).last().unwrap(), "u:thanks");
+        let stored = setup.stored(&id).await;
+        assert_eq!(stored[..131], said, "{dialect:?}");
+        assert_eq!(stored[131..], ["a:welcome"]);
+        // A result without its call is told from one with it, and an edit is seen.
+        let lost = [&said[..], &["a:welcome".to_owned(), "t:c2:x".to_owned()]].concat();
+        assert_eq!(ask(&lost, says("no")).await.status(), 400);
+        said[70] = "u:edited".to_owned();
+        let edited = conversation_of(&ask(&said, says("welcome")).await);
+        assert_ne!(edited, id);
+        assert_eq!(setup.stored(&edited).await[..131], said, "{dialect:?}");
+        assert_eq!(setup.stored(&id).await, stored);
+    }
     setup.server.stop().await;
 }
 
