@@ -1,5 +1,6 @@
 //! What a request has to bring: a key with the scope, room, and a body that is not
-//! too large. The same keys, tenants and scopes as over gRPC.
+//! too large and does not pause for too long. The same keys, tenants and scopes as
+//! over gRPC.
 
 use std::sync::Arc;
 
@@ -47,22 +48,31 @@ pub(super) fn admit(
     Ok(Admitted { engine: Arc::clone(&opened.engine), tenant: caller.tenant, room })
 }
 
-/// The body, at most `limit` bytes.
+/// The body, of the size and with the pauses that the settings allow.
 ///
 /// # Errors
-/// [`ProxyError::TooLarge`], [`ProxyError::BrokenBody`].
+/// [`ProxyError::TooLarge`], [`ProxyError::BrokenBody`], [`ProxyError::SlowBody`],
+/// [`ProxyError::Unavailable`].
 pub(super) async fn read_body(
+    proxy: &Proxy,
     headers: &HeaderMap,
     body: Body,
-    limit: usize,
 ) -> Result<Bytes, ProxyError> {
+    let (limit, idle) = (proxy.settings.max_body_bytes, proxy.settings.idle_timeout);
     let told = headers::text(headers, &CONTENT_LENGTH).and_then(|length| length.parse().ok());
     if told.is_some_and(|length: usize| length > limit) {
         return Err(ProxyError::TooLarge { limit });
     }
     let mut read = BytesMut::with_capacity(told.unwrap_or(0).min(limit));
     let mut chunks = body.into_data_stream();
-    while let Some(chunk) = chunks.next().await {
+    loop {
+        let chunk = tokio::select! {
+            chunk = tokio::time::timeout(idle, chunks.next()) => chunk,
+            () = proxy.cut.cancelled() => {
+                return Err(ProxyError::Unavailable("the server is shutting down"));
+            }
+        };
+        let Some(chunk) = chunk.map_err(|_| ProxyError::SlowBody(idle.as_secs()))? else { break };
         let chunk = chunk.map_err(|_| ProxyError::BrokenBody)?;
         if read.len() + chunk.len() > limit {
             return Err(ProxyError::TooLarge { limit });

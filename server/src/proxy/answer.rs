@@ -8,6 +8,9 @@ use super::dialect::Dialect;
 
 /// Tool calls of one answer at most.
 const MAX_CALLS: usize = 128;
+/// Texts of one answer that are kept apart: with the calls, fewer than the usual limit
+/// of a turn's parts.
+const MAX_TEXTS: usize = 100;
 
 /// A tool call as it grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,14 +24,16 @@ pub(super) struct Call {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     dialect: Dialect,
-    text: String,
+    /// Texts by their block: a client sends them again as they came.
+    texts: BTreeMap<u64, String>,
     refusal: String,
     calls: BTreeMap<u64, Call>,
     finish: Option<String>,
     model: Option<String>,
     /// Bytes that it may still grow by.
     room: usize,
-    /// It grew beyond what a turn may hold.
+    /// It is not held whole: it grew beyond what a turn may hold, or some of it could
+    /// not be read.
     over: bool,
     /// The upstream told an error instead of an end.
     failed: bool,
@@ -39,7 +44,7 @@ impl Answer {
     pub(super) fn new(dialect: Dialect, most: usize) -> Self {
         Self {
             dialect,
-            text: String::new(),
+            texts: BTreeMap::new(),
             refusal: String::new(),
             calls: BTreeMap::new(),
             finish: None,
@@ -50,10 +55,10 @@ impl Answer {
         }
     }
 
-    /// Words.
-    pub(super) fn add_text(&mut self, text: &str) {
-        if self.takes(text.len()) {
-            self.text.push_str(text);
+    /// Words of the block with this index.
+    pub(super) fn add_text(&mut self, block: u64, text: &str) {
+        if !text.is_empty() && self.takes(text.len()) {
+            self.texts.entry(block).or_default().push_str(text);
         }
     }
 
@@ -88,6 +93,11 @@ impl Answer {
     /// The upstream told an error.
     pub(super) fn fail(&mut self) {
         self.failed = true;
+    }
+
+    /// Some of it passes unread: what follows has no place any more.
+    pub(super) fn lose(&mut self) {
+        self.over = true;
     }
 
     /// Whether the upstream told an error.
@@ -126,11 +136,17 @@ impl Answer {
     /// Its parts as they are stored, behind the beginning that the caller gave; empty
     /// if nothing came.
     pub(super) fn parts(&self, prefill: &str) -> Vec<Part> {
-        let mut parts = Vec::new();
+        let mut texts: Vec<String> = self.texts.values().cloned().collect();
         // What the caller gave is no answer by itself.
-        if !self.text.is_empty() {
-            parts.push(Part::Text(format!("{prefill}{}", self.text)));
+        if let Some(first) = texts.first_mut() {
+            first.insert_str(0, prefill);
         }
+        if texts.len() > MAX_TEXTS {
+            // As one they have the same print.
+            let rest = texts.split_off(MAX_TEXTS - 1);
+            texts.push(rest.join("\n"));
+        }
+        let mut parts: Vec<Part> = texts.into_iter().map(Part::Text).collect();
         if !self.refusal.is_empty() {
             parts.push(Part::Text(self.refusal.clone()));
         }
@@ -164,14 +180,17 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use throughline_memory::turn::Role;
+
     use super::*;
+    use crate::proxy::said::print_of_parts;
 
     #[test]
     fn what_is_larger_than_a_turn_is_kept_as_far_as_it_fits() {
         let mut answer = Answer::new(Dialect::OpenAi, 8);
-        answer.add_text("12345");
-        answer.add_text("6789");
-        answer.add_text("0");
+        answer.add_text(0, "12345");
+        answer.add_text(0, "6789");
+        answer.add_text(0, "0");
         answer.finish("stop");
         assert!(answer.is_cut_off() && !answer.is_finished());
         assert_eq!(answer.parts(""), [Part::Text("12345".to_owned())]);
@@ -181,8 +200,32 @@ mod tests {
     fn the_given_beginning_belongs_to_the_answer() {
         let mut answer = Answer::new(Dialect::Anthropic, 99);
         assert!(answer.parts("The").is_empty());
-        answer.add_text(" end");
+        answer.add_text(0, " end");
         assert_eq!(answer.parts("The"), [Part::Text("The end".to_owned())]);
+    }
+
+    #[test]
+    fn many_blocks_become_few_parts_of_the_same_print() {
+        let mut answer = Answer::new(Dialect::Anthropic, 9_999);
+        for block in 0..300 {
+            answer.add_text(block, "x");
+        }
+        let parts = answer.parts("");
+        assert_eq!(parts.len(), MAX_TEXTS);
+        let apart = vec![Part::Text("x".to_owned()); 300];
+        let print = |parts: &[Part]| print_of_parts(Role::Assistant, parts);
+        assert_eq!(print(&parts), print(&apart));
+    }
+
+    #[test]
+    fn what_was_not_read_makes_it_cut_off() {
+        let mut answer = Answer::new(Dialect::OpenAi, 99);
+        answer.add_text(0, "a");
+        answer.lose();
+        answer.add_text(0, "b");
+        answer.finish("stop");
+        assert!(answer.is_cut_off() && !answer.is_finished());
+        assert_eq!(answer.parts(""), [Part::Text("a".to_owned())]);
     }
 
     #[test]

@@ -37,13 +37,13 @@ impl Body {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The elements of a field that is a list.
+    /// A field that is a list, and its elements.
     ///
     /// # Errors
     /// [`ProxyError::Malformed`] if it is absent or no list.
-    pub(super) fn list(&self, name: &'static str) -> Result<Vec<Bytes>, ProxyError> {
+    pub(super) fn list(&self, name: &'static str) -> Result<(&Bytes, Vec<Bytes>), ProxyError> {
         let field = self.get(name).ok_or_else(|| ProxyError::malformed(name, "is required"))?;
-        list(field, name)
+        Ok((field, list(field, name)?))
     }
 
     /// A field that is text; none if it is absent or something else.
@@ -195,7 +195,7 @@ mod tests {
     fn what_is_not_replaced_goes_on_byte_for_byte() {
         let json = r#"{"model": "m","x":{"z":1.0, "a":1e3},"messages":[1, {"b" :2}],"é\"":null}"#;
         let mut body = read(json).unwrap();
-        assert_eq!(body.list("messages").unwrap(), ["1", "{\"b\" :2}"]);
+        assert_eq!(body.list("messages").unwrap().1, ["1", "{\"b\" :2}"]);
         body.set("messages", joined(&[Bytes::from("7")]));
         let expected = r#"{"model":"m","x":{"z":1.0, "a":1e3},"messages":[7],"é\"":null}"#;
         assert_eq!(body.write(), expected);

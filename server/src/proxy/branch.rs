@@ -1,5 +1,8 @@
 //! What is stored of a conversation, as marks to compare with. Read once, then kept
 //! in memory and continued with each new turn.
+//!
+//! Invariant: what is kept holds no content, which may be erased at any time: the
+//! texts of answers that broke off are read anew for each request.
 
 use std::sync::Arc;
 
@@ -16,8 +19,10 @@ use super::{
 };
 use crate::wire::turn_to_proto;
 
-/// Turns whose marks are kept, of all conversations; about 64 bytes each.
-const KEPT_MARKS: u64 = 1_000_000;
+/// Bytes of the marks that are kept, of all conversations: over a million turns.
+const KEPT_BYTES: u64 = 64 << 20;
+/// Bytes that a conversation takes beside its marks.
+const ENTRY_BYTES: usize = 256;
 /// Turns of one reading.
 const PAGE_TURNS: usize = 1_000;
 /// Bytes of one reading.
@@ -60,9 +65,10 @@ pub(super) struct Branches {
 impl Default for Branches {
     fn default() -> Self {
         let weight = |_: &(TenantId, ConversationId), kept: &Kept| {
-            u32::try_from(kept.marks.len()).unwrap_or(u32::MAX).saturating_add(16)
+            let bytes = ENTRY_BYTES + kept.marks.capacity() * size_of::<Mark>();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
         };
-        Self { kept: moka::sync::Cache::builder().max_capacity(KEPT_MARKS).weigher(weight).build() }
+        Self { kept: moka::sync::Cache::builder().max_capacity(KEPT_BYTES).weigher(weight).build() }
     }
 }
 
@@ -87,7 +93,8 @@ impl Branches {
         let kept = self.kept.get(&key).filter(|kept| kept.created_at == found.created_at);
         let known = kept.map(|kept| kept.marks).unwrap_or_default();
         if known.len() as Sequence == found.last_sequence {
-            return Ok(Some(Branch { id: id.clone(), marks: known }));
+            let marks = with_texts(engine, tenant, id, known).await?;
+            return Ok(Some(Branch { id: id.clone(), marks }));
         }
         let mut marks = Arc::unwrap_or_clone(known);
         while (marks.len() as Sequence) < found.last_sequence {
@@ -107,10 +114,37 @@ impl Branches {
         }
         let marks = Arc::new(marks);
         self.kept.insert(key, Kept { created_at: found.created_at, marks: Arc::clone(&marks) });
+        let marks = with_texts(engine, tenant, id, marks).await?;
         Ok(Some(Branch { id: id.clone(), marks }))
     }
 }
 
+/// Marks with the texts of what broke off.
+async fn with_texts(
+    engine: &Engine,
+    tenant: &TenantId,
+    id: &ConversationId,
+    marks: Arc<Vec<Mark>>,
+) -> Result<Arc<Vec<Mark>>, EngineError> {
+    if !marks.iter().any(Mark::is_cut_off) {
+        return Ok(marks);
+    }
+    let mut marks = Arc::unwrap_or_clone(marks);
+    for (sequence, known) in (1..).zip(&mut marks).filter(|(_, mark)| mark.is_cut_off()) {
+        let which =
+            ListTurns { from: sequence, descending: false, limit: 1, max_bytes: usize::MAX };
+        let page = engine.list_turns(tenant, id, which).await?;
+        if let Some(turn) = page.turns.first() {
+            *known = mark(id, turn)?;
+            if let Kind::CutOff(_, text) = &mut known.kind {
+                *text = Some(text_of(&turn.parts).into());
+            }
+        }
+    }
+    Ok(Arc::new(marks))
+}
+
+/// The mark of a turn, without its text.
 fn mark(id: &ConversationId, turn: &Turn) -> Result<Mark, EngineError> {
     if turn.forgotten {
         return Ok(Mark { role: turn.role, kind: Kind::Forgotten, with_history: None });
@@ -118,7 +152,7 @@ fn mark(id: &ConversationId, turn: &Turn) -> Result<Mark, EngineError> {
     let noted = Noted::of(id, turn)?;
     let print = print_of(turn);
     let kind = if turn.role == Role::Assistant && noted.broke_off() {
-        Kind::CutOff(print, text_of(&turn.parts).into())
+        Kind::CutOff(print, None)
     } else {
         Kind::Whole(print)
     };
@@ -169,5 +203,34 @@ impl Noted {
     /// The answer ended without the model ending it: the client may have less.
     pub(super) fn broke_off(&self) -> bool {
         self.cut_off && !self.finished
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use throughline_memory::turn::Part;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_answer_that_broke_off_holds_no_text() {
+        let fields = [(CUT_OFF.to_owned(), truth(true))].into();
+        let turn = Turn {
+            sequence: 2,
+            role: Role::Assistant,
+            speaker: String::new(),
+            parts: vec![Part::Text("hello th".to_owned())],
+            said_at: Timestamp::UNIX_EPOCH,
+            created_at: Timestamp::UNIX_EPOCH,
+            client_turn_id: "t".to_owned(),
+            metadata: prost_types::Struct { fields }.encode_to_vec(),
+            forgotten: false,
+        };
+        let id = ConversationId::new("c").unwrap();
+        let known = mark(&id, &turn).unwrap();
+        assert!(known.is_cut_off() && matches!(known.kind, Kind::CutOff(_, None)), "{known:?}");
+        let forgotten = Turn { parts: Vec::new(), forgotten: true, ..turn };
+        assert!(matches!(mark(&id, &forgotten).unwrap().kind, Kind::Forgotten));
     }
 }

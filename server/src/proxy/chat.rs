@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     body::Body as HttpBody,
     extract::Request as HttpRequest,
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header::CONTENT_TYPE},
 };
 use bytes::Bytes;
 use reqwest::Response as Answered;
-use throughline_memory::turn::ConversationId;
+use throughline_memory::turn::{ConversationId, TenantId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     headers::{self, CONVERSATION, HISTORY_TOKENS, MEMORY, UPSTREAM_KEY, WINDOW_TOKENS},
     options::Options,
     placing::{Place, Placing},
+    readings::Reader,
     relay::Relay,
     request::Request,
     upstream::{error_body, secret},
@@ -53,15 +54,16 @@ pub(super) async fn answer(
 ) -> Result<Response<HttpBody>, ProxyError> {
     let (parts, body) = request.into_parts();
     let admitted = admit(proxy, &parts.headers, Scope::Write)?;
-    let bytes = read_body(&parts.headers, body, proxy.settings.max_body_bytes).await?;
+    let bytes = read_body(proxy, &parts.headers, body).await?;
     let key = own_key(dialect, &parts.headers)?;
     let has_own_key = key.is_some();
-    let read = read(dialect, parts.headers.clone(), bytes).await?;
+    let read = read(proxy, dialect, &admitted.tenant, parts.headers.clone(), bytes).await?;
     let Prepared { body, remembered } = prepare(proxy, dialect, &admitted, read).await?;
     let up = headers::upward(&parts.headers);
     let (exchange, built) = remembered.unzip();
     let relay = relay(proxy, dialect, exchange, admitted.room);
-    let sent = proxy.upstreams.send(dialect, (Method::POST, dialect.path()), up, key, Some(body));
+    let path = with_query(dialect.path(), &parts.uri);
+    let sent = proxy.upstreams.send(dialect, (Method::POST, &path), up, key, Some(body));
     let response = tokio::select! {
         response = sent => response?,
         () = proxy.cut.cancelled() => {
@@ -72,21 +74,30 @@ pub(super) async fn answer(
     let mut answer = if response.status().is_success() {
         passed_on(proxy, relay, response).await?
     } else {
-        refused(proxy, response, has_own_key).await?
+        refused(proxy, dialect, response, has_own_key).await?
     };
     note(answer.headers_mut(), place.as_ref(), built.as_ref());
     Ok(answer)
 }
 
 /// Reads what came, beside the async threads if it is large.
-async fn read(dialect: Dialect, headers: HeaderMap, bytes: Bytes) -> Result<Read, ProxyError> {
+async fn read(
+    proxy: &Proxy,
+    dialect: Dialect,
+    tenant: &TenantId,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Read, ProxyError> {
     let is_large = bytes.len() > LARGE_BODY;
+    let (readings, tenant) = (Arc::clone(&proxy.readings), tenant.clone());
     let work = move || {
+        let reader = Reader { readings: &readings, tenant: &tenant };
         let mut body = Body::read(&bytes)?;
         let whole = body.clone();
         let options = Options::read(&headers, &mut body)?;
         let untouched = (whole == body).then(|| bytes.clone());
-        let request = options.conversation.is_some().then(|| dialect.read(&body)).transpose()?;
+        let is_remembered = options.conversation.is_some();
+        let request = is_remembered.then(|| dialect.read(&body, reader)).transpose()?;
         Ok(Read { untouched, body, options, request })
     };
     if !is_large {
@@ -188,17 +199,32 @@ async fn passed_on(
     Ok(answer)
 }
 
+/// A path with what of the request stands behind `?`.
+pub(super) fn with_query(path: &str, uri: &Uri) -> String {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{path}{query}")
+}
+
 /// An error of the upstream: in its own words, where they have the shape and are
-/// meant for the caller.
+/// meant for the caller. Nothing is followed elsewhere, by the caller neither.
 pub(super) async fn refused(
     proxy: &Proxy,
+    dialect: Dialect,
     response: Answered,
     has_own_key: bool,
 ) -> Result<Response<HttpBody>, ProxyError> {
     let status = response.status();
     tracing::warn!(status = status.as_u16(), "an upstream refused");
     if !has_own_key && [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
-        return Err(ProxyError::KeyRefused(status.as_u16()));
+        let status = status.as_u16();
+        return Err(if proxy.upstreams.has_key(dialect) {
+            ProxyError::KeyRefused(status)
+        } else {
+            ProxyError::KeyMissing { status, setting: dialect.key_setting() }
+        });
+    }
+    if !status.is_client_error() && !status.is_server_error() {
+        return Err(ProxyError::Upstream(status.as_u16()));
     }
     let head = headers::downward(response.headers());
     let Some(body) = error_body(response, proxy.settings.idle_timeout).await else {

@@ -4,7 +4,7 @@ use axum::http::HeaderName;
 
 use super::{
     answer::Answer, anthropic, body::Body, error::ProxyError, headers::X_API_KEY, openai,
-    request::Request, window::Placed,
+    readings::Reader, request::Request, window::Placed,
 };
 
 /// An API.
@@ -41,6 +41,14 @@ impl Dialect {
         }
     }
 
+    /// The setting that gives the upstream's key.
+    pub(super) fn key_setting(self) -> &'static str {
+        match self {
+            Self::OpenAi => "--proxy-upstream-key-file or proxy.upstream_key_env",
+            Self::Anthropic => "--proxy-anthropic-key-file or proxy.anthropic_key_env",
+        }
+    }
+
     /// How a key is sent: the header, and what stands before the key.
     pub(super) fn key_header(self) -> (HeaderName, &'static str) {
         match self {
@@ -53,10 +61,10 @@ impl Dialect {
     ///
     /// # Errors
     /// [`ProxyError::Malformed`].
-    pub(super) fn read(self, body: &Body) -> Result<Request, ProxyError> {
+    pub(super) fn read(self, body: &Body, reader: Reader<'_>) -> Result<Request, ProxyError> {
         match self {
-            Self::OpenAi => openai::read(body),
-            Self::Anthropic => anthropic::read(body),
+            Self::OpenAi => openai::read(body, reader),
+            Self::Anthropic => anthropic::read(body, reader),
         }
     }
 

@@ -47,6 +47,9 @@ pub enum ProxyError {
     /// The body did not come whole. Caller.
     #[error("the body broke off")]
     BrokenBody,
+    /// The body paused for too long. Caller.
+    #[error("nothing of the body came for {0} seconds")]
+    SlowBody(u64),
     /// No usable key. Caller.
     #[error(transparent)]
     Key(#[from] AuthError),
@@ -83,6 +86,16 @@ pub enum ProxyError {
     /// The upstream refused the key that this server has. Operator.
     #[error("the upstream refused this server's key with status {0}")]
     KeyRefused(u16),
+    /// The upstream wants a key, and this server has none. Operator.
+    #[error(
+        "the upstream refused a request without a key with status {status}, and this server has none for it: set {setting}"
+    )]
+    KeyMissing {
+        /// The upstream's.
+        status: u16,
+        /// Where the key is set.
+        setting: &'static str,
+    },
     /// The upstream answered with an error that the API has no shape for.
     #[error("the upstream answered with status {0}")]
     Upstream(u16),
@@ -120,6 +133,9 @@ impl ProxyError {
                 told(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "request_too_large")
             }
             Self::BrokenBody => told(StatusCode::BAD_REQUEST, invalid, "body_broke_off"),
+            Self::SlowBody(_) => {
+                told(StatusCode::REQUEST_TIMEOUT, "timeout_error", "body_too_slow")
+            }
             Self::Key(_) => {
                 told(StatusCode::UNAUTHORIZED, "authentication_error", "invalid_api_key")
             }
@@ -143,9 +159,13 @@ impl ProxyError {
             Self::KeyRefused(_) => {
                 told(StatusCode::BAD_GATEWAY, "api_error", "upstream_refused_key")
             }
+            Self::KeyMissing { .. } => {
+                told(StatusCode::BAD_GATEWAY, "api_error", "upstream_key_missing")
+            }
             Self::Upstream(status) => {
-                let status =
-                    StatusCode::from_u16(*status).ok().filter(|status| !status.is_success());
+                let is_error =
+                    |status: &StatusCode| status.is_client_error() || status.is_server_error();
+                let status = StatusCode::from_u16(*status).ok().filter(is_error);
                 told(status.unwrap_or(StatusCode::BAD_GATEWAY), "api_error", "upstream_error")
             }
             Self::BrokeOff(_) => told(StatusCode::BAD_GATEWAY, "api_error", "upstream_broke_off"),
@@ -245,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn a_success_that_was_none_is_a_bad_gateway() {
-        for (status, expected) in [(200, 502), (503, 503), (429, 429)] {
+    fn what_is_neither_an_answer_nor_an_error_is_a_bad_gateway() {
+        for (status, expected) in [(200, 502), (302, 502), (503, 503), (429, 429)] {
             let response = ProxyError::Upstream(status).response(Dialect::OpenAi);
             assert_eq!(response.status().as_u16(), expected);
         }

@@ -2,7 +2,7 @@
 //! OpenAI and the messages of Anthropic, with a memory behind them (`docs/proxy.md`).
 //!
 //! A request passes [`admit`] (key, scope, room, size), is read as what it says
-//! ([`said`], [`request`], `openai/`, `anthropic/`), is recognised on what is stored
+//! ([`readings`], [`said`], [`request`], `openai/`, `anthropic/`), is recognised on what is stored
 //! ([`recognise`]) and stored as far as it is new ([`placing`]); its history gives
 //! way to the window ([`window`]); the answer of the upstream ([`upstream`]) passes
 //! through ([`relay`], [`sse`]) and is stored ([`answering`]).
@@ -26,6 +26,7 @@ mod naming;
 mod openai;
 mod options;
 mod placing;
+mod readings;
 mod recognise;
 mod relay;
 mod request;
@@ -59,6 +60,7 @@ pub struct Proxy {
     settings: ProxySettings,
     upstreams: upstream::Upstreams,
     places: Arc<placing::Places>,
+    readings: Arc<readings::Readings>,
     room: Arc<Semaphore>,
     max_in_flight: usize,
     tracker: TaskTracker,
@@ -82,6 +84,7 @@ impl Proxy {
             upstreams: upstream::Upstreams::new(&settings)?,
             settings,
             places: Arc::default(),
+            readings: Arc::default(),
             room: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             tracker: TaskTracker::new(),

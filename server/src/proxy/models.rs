@@ -16,14 +16,13 @@ pub(super) async fn answer(
     request: Request,
 ) -> Result<Response<Body>, ProxyError> {
     let admitted = admit(proxy, request.headers(), Scope::Read)?;
-    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let path = format!("{}{query}", dialect.models_path());
+    let path = chat::with_query(dialect.models_path(), request.uri());
     let key = chat::own_key(dialect, request.headers())?;
     let has_own_key = key.is_some();
     let up = headers::upward(request.headers());
     let response = proxy.upstreams.send(dialect, (Method::GET, &path), up, key, None).await?;
     if !response.status().is_success() {
-        return chat::refused(proxy, response, has_own_key).await;
+        return chat::refused(proxy, dialect, response, has_own_key).await;
     }
     let head = headers::downward(response.headers());
     let relay = chat::relay(proxy, dialect, None, admitted.room);

@@ -78,6 +78,8 @@ pub(super) struct Place {
     pub(super) user: Sequence,
     /// The newest turn when the answer is asked for: it comes right behind.
     pub(super) last: Sequence,
+    /// An answer stands behind it already, which the model must not see.
+    pub(super) is_answered: bool,
 }
 
 /// Places one request.
@@ -97,6 +99,14 @@ struct Found {
     known: usize,
     places: Vec<Sequence>,
     last: Sequence,
+    is_answered: bool,
+}
+
+impl Found {
+    /// A place that waits for an answer.
+    fn open(branch: ConversationId, known: usize, places: Vec<Sequence>, last: Sequence) -> Self {
+        Self { branch, known, places, last, is_answered: false }
+    }
 }
 
 impl Placing<'_> {
@@ -120,8 +130,9 @@ impl Placing<'_> {
             match tokio::try_join!(self.store(&found), ahead) {
                 Ok(((places, last), ())) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
-                    let conversation = found.branch;
-                    return Ok(Place { root: root.clone(), conversation, places, user, last });
+                    let Found { branch: conversation, is_answered, .. } = found;
+                    let root = root.clone();
+                    return Ok(Place { root, conversation, places, user, last, is_answered });
                 }
                 // A writer that did not come through the proxy was faster.
                 Err(
@@ -151,7 +162,7 @@ impl Placing<'_> {
                 Recognised::GoesOn { known, places } => {
                     self.check(&branch, known).await?;
                     let last = branch.last();
-                    return Ok(Found { branch: branch.id, known, places, last });
+                    return Ok(Found::open(branch.id, known, places, last));
                 }
                 Recognised::Parts { known, at, places } => {
                     match self.known_branch(&branch, known, at).await? {
@@ -161,7 +172,7 @@ impl Placing<'_> {
                             let print = said.get(known).map(|said| said.print);
                             let id = edited(&branch.id, at, &print.unwrap_or_default());
                             self.fork(&branch.id, at, &id).await?;
-                            return Ok(Found { branch: id, known, places, last: at });
+                            return Ok(Found::open(id, known, places, at));
                         }
                     }
                 }
@@ -169,15 +180,22 @@ impl Placing<'_> {
                     let known = said.len();
                     if self.options.retry {
                         // Whether the answer will be another one is not known yet.
-                        return Ok(Found { branch: branch.id, known, places, last: at });
+                        let open = Found::open(branch.id, known, places, at);
+                        return Ok(Found { is_answered: true, ..open });
                     }
                     let id = self.unanswered(&branch.id, at).await?;
                     let last = self.read(&id).await?.map_or(at, |branch| branch.last());
-                    return Ok(Found { branch: id, known, places, last });
+                    return Ok(Found::open(id, known, places, last));
                 }
             }
         }
-        Err(ProxyError::Contended)
+        Err(EngineError::LimitReached {
+            limit: "branch_depth",
+            max: MAX_DEPTH as u64,
+            detail: format!("conversations/{root} has so many branches of branches"),
+            retry: false,
+        }
+        .into())
     }
 
     /// A conversation that does not exist.
@@ -202,7 +220,7 @@ impl Placing<'_> {
             Err(error) => return Err(error.into()),
         }
         let (known, places, last) = Default::default();
-        Ok(Found { branch: root.clone(), known, places, last })
+        Ok(Found::open(root.clone(), known, places, last))
     }
 
     /// The branch of `branch` behind `at` that goes on with the message `known`.
@@ -285,7 +303,7 @@ impl Placing<'_> {
     async fn embed_ahead(&self, found: &Found) {
         let newest = self.request.said.get(self.request.user);
         if let Some(said) = newest.filter(|_| found.known <= self.request.user) {
-            self.engine.embed_ahead(self.tenant, &said.speaker, &said.parts).await;
+            self.engine.embed_ahead(self.tenant, said.speaker(), said.parts()).await;
         }
     }
 
@@ -298,7 +316,7 @@ impl Placing<'_> {
         let has_history = said.iter().any(|said| said.role == Role::Assistant);
         let new: Vec<(usize, &Said)> =
             // An assistant that said nothing that is stored leaves no turn.
-            said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.parts.is_empty()).collect();
+            said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.is_empty()).collect();
         for batch in batches(&new, self.engine.limits()) {
             let turns: Result<Vec<NewTurn>, EngineError> = (last + 1..)
                 .zip(batch)
@@ -333,8 +351,8 @@ impl Placing<'_> {
         let encoded = encode_metadata(metadata.as_ref(), "turn", limits, &mut violations);
         Ok(NewTurn {
             role: said.role,
-            speaker: said.speaker.clone(),
-            parts: said.parts.clone(),
+            speaker: said.speaker().to_owned(),
+            parts: said.parts().to_vec(),
             said_at: None,
             client_turn_id: Some(turn_id(sequence, &said.print)),
             metadata: violations.finish(Some(encoded))?,

@@ -5,7 +5,10 @@
 //!
 //! 1. the messages begin as the branch does and come to its end: it goes on;
 //! 2. the newest stored exchange is among them (a client that keeps the last
-//!    messages, behind a summary of its own or not): it goes on;
+//!    messages, behind a summary of its own or not): it goes on; unless as many
+//!    messages stand before it as turns do and one of them differs: then that one was
+//!    edited, and the later history kept. Results of tools are no edit there: clients
+//!    clear old ones;
 //! 3. they part from the branch somewhere: a new branch from there; they end where
 //!    the branch has an answer: another answer is wanted;
 //! 4. they have nothing in common with it: without an answer among them they are
@@ -36,8 +39,8 @@ pub(super) struct Mark {
 pub(super) enum Kind {
     /// By what it says.
     Whole(Print),
-    /// An answer that did not come to its end, with its text.
-    CutOff(Print, Arc<str>),
+    /// An answer that did not come to its end, with its text if that was read.
+    CutOff(Print, Option<Arc<str>>),
     /// Its content was erased: whatever stood there.
     Forgotten,
 }
@@ -96,8 +99,15 @@ pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: boo
     if first.met > 0 && first.reached(stored) {
         return first.goes_on();
     }
-    if let Some(known) = tail(stored, said) {
-        return known;
+    if let Some(run) = tail(stored, said) {
+        return match edited(stored, said, &run) {
+            Some(until) => Recognised::Parts {
+                known: until.message,
+                at: until.turn as Sequence,
+                places: until.places,
+            },
+            None => Recognised::GoesOn { known: run.places.len(), places: run.places },
+        };
     }
     let best = middle(stored, said, first);
     match best.filter(|run| run.met > 0) {
@@ -142,14 +152,37 @@ fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
 }
 
 /// The newest stored exchange among the messages.
-fn tail(stored: &[Mark], said: &[Said]) -> Option<Recognised> {
+fn tail(stored: &[Mark], said: &[Said]) -> Option<Run> {
     (1..=said.len()).rev().find_map(|until| {
         let run = Run::backward(stored, said, until);
         let answered = |place: &usize| said.get(*place).is_some_and(is_assistant);
         let has_answer = (run.message..until).any(|at| answered(&at));
         let enough = has_answer && (run.met > 1 || run.message == 0);
-        enough.then_some(Recognised::GoesOn { known: until, places: run.places })
+        enough.then_some(run)
     })
+}
+
+/// Where a message before the newest exchange was edited: what stands before that one.
+/// A client with a summary of its own has fewer messages there than turns are stored.
+fn edited(stored: &[Mark], said: &[Said], exchange: &Run) -> Option<Run> {
+    let (turns, messages) = (stored.get(..exchange.turn)?, said.get(..exchange.message)?);
+    let missing = turns.iter().filter(|mark| mark.is_cut_off()).count();
+    let most = turns.len();
+    if messages.is_empty() || !(most - missing..=most).contains(&messages.len()) {
+        return None;
+    }
+    let mut until = Run::forward(turns, messages, 0);
+    while let (Some(mark), Some(next)) = (turns.get(until.turn), messages.get(until.message)) {
+        if mark.role != Role::Tool || next.role != Role::Tool {
+            return Some(until);
+        }
+        let rest = messages.get(until.message + 1..).unwrap_or_default();
+        let more = Run::forward(turns, rest, until.turn + 1);
+        until.places.push(0);
+        until.places.extend(more.places);
+        (until.message, until.turn) = (until.message + 1 + more.message, more.turn);
+    }
+    None
 }
 
 /// The longest run that begins with the first message, `first` or a later one.
@@ -178,10 +211,11 @@ impl Mark {
         match &self.kind {
             Kind::Whole(print) => *print == said.print,
             Kind::CutOff(print, text) => {
-                *print == said.print || {
-                    let had = said.text();
-                    !had.is_empty() && text.starts_with(&had)
-                }
+                *print == said.print
+                    || text.as_ref().is_some_and(|text| {
+                        let had = said.text();
+                        !had.is_empty() && text.starts_with(&had)
+                    })
             }
             Kind::Forgotten => true,
         }

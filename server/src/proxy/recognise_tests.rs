@@ -8,7 +8,11 @@ use crate::proxy::said::{Piece, print_of_parts};
 
 fn role(word: &str) -> (Role, &str) {
     let (role, text) = word.split_once(':').unwrap();
-    let role = if role.starts_with('u') { Role::User } else { Role::Assistant };
+    let role = match role.as_bytes()[0] {
+        b'u' => Role::User,
+        b't' => Role::Tool,
+        _ => Role::Assistant,
+    };
     (role, text)
 }
 
@@ -26,7 +30,7 @@ fn stored(words: &[&str]) -> Vec<Mark> {
         let (role, text) = role(word);
         let print = print_of_parts(role, &[Part::Text(text.to_owned())]);
         let kind = match word.as_bytes()[1] {
-            b'~' => Kind::CutOff(print, text.into()),
+            b'~' => Kind::CutOff(print, Some(text.into())),
             b'-' => Kind::Forgotten,
             _ => Kind::Whole(print),
         };
@@ -85,6 +89,31 @@ fn one_message_alone_is_read_by_the_habit() {
 #[test]
 fn a_history_that_is_another_is_a_branch_from_the_beginning() {
     check(&["u:a", "a:b"], &["u:x", "a:y", "u:z"], Habit::Unknown, "parts 0 at 0 []");
+}
+
+#[test]
+fn an_edit_before_the_newest_exchange_is_a_branch() {
+    let branch = ["u:a", "a:b", "u:c", "a:d"];
+    let check = |request: &[&str], expected| check(&branch, request, Habit::History, expected);
+    check(&["u:a", "a:x", "u:c", "a:d", "u:e"], "parts 1 at 1 [1]");
+    check(&["u:x", "a:b", "u:c", "a:d", "u:e"], "parts 0 at 0 []");
+    check(&["u:x", "a:y", "u:c", "a:d", "u:e"], "parts 0 at 0 []");
+    // A summary of its own, a message left out, one that went past the proxy.
+    check(&["u:summary", "u:c", "a:d", "u:e"], "goes on 3 [0, 3, 4]");
+    check(&["u:a", "u:c", "a:d", "u:e"], "goes on 3 [0, 3, 4]");
+    check(&["u:0", "a:0", "u:a", "a:x", "u:c", "a:d", "u:e"], "goes on 6 [0, 0, 0, 0, 3, 4]");
+    check(&["u:c", "a:d", "u:e"], "goes on 2 [3, 4]");
+}
+
+#[test]
+fn results_of_tools_may_be_cleared_and_what_broke_off_be_missing_before_the_newest_exchange() {
+    let branch = ["u:a", "a~:hel", "a:call", "t:long", "a:b", "u:c", "a:d"];
+    let check = |request: &[&str], expected| check(&branch, request, Habit::History, expected);
+    check(&["u:a", "a:call", "t:-", "a:b", "u:c", "a:d", "u:e"], "goes on 6 [0, 0, 0, 5, 6, 7]");
+    check(&["u:a", "a:call", "t:-", "a:x", "u:c", "a:d", "u:e"], "parts 3 at 4 [1, 3, 0]");
+    check(&["u:a", "a:he", "a:call", "t:-", "a:x", "u:c", "a:d"], "parts 4 at 4 [1, 2, 3, 0]");
+    check(&["u:a", "a:call", "t:long", "a:x", "u:c", "a:d", "u:e"], "parts 3 at 4 [1, 3, 4]");
+    check(&["u:x", "a:call", "t:long", "a:b", "u:c", "a:d", "u:e"], "parts 0 at 0 []");
 }
 
 #[test]

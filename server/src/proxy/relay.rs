@@ -2,7 +2,8 @@
 //!
 //! Invariants: the client gets the upstream's bytes, all of them and no others, as
 //! soon as they are here; what came is stored, whether the answer ended, broke off,
-//! or the client went; the end of a stream is passed on when the answer is durable.
+//! the client went or took nothing for too long; the end of a stream is passed on
+//! when the answer is durable.
 
 use std::{
     io,
@@ -12,7 +13,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use reqwest::Response;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -33,7 +34,7 @@ pub(super) struct Relay {
     pub(super) most: usize,
     /// Largest answer that is not streamed, in bytes.
     pub(super) max_bytes: usize,
-    /// Longest pause of the upstream.
+    /// Longest pause of the upstream, and of a client that takes nothing.
     pub(super) idle: Duration,
     /// When the request went out.
     pub(super) started: Instant,
@@ -50,7 +51,7 @@ enum End {
     Closed,
     /// The upstream broke off, in these words.
     Broke(&'static str),
-    /// The client went.
+    /// The client went, or took nothing for too long.
     Left,
 }
 
@@ -85,13 +86,13 @@ impl Relay {
                 Some(at) if stored.is_none() => (chunk.slice(..at), chunk.slice(at..)),
                 _ => (chunk, Bytes::new()),
             };
-            if !now.is_empty() && sender.send(Ok(now)).await.is_err() {
-                break End::Left;
+            if let Err(end) = self.give(&sender, now).await {
+                break end;
             }
             if !last.is_empty() {
                 stored = Some(self.store(&reader.answer).await);
-                if sender.send(Ok(last)).await.is_err() {
-                    break End::Left;
+                if let Err(end) = self.give(&sender, last).await {
+                    break end;
                 }
             }
         };
@@ -102,10 +103,10 @@ impl Relay {
             Some(stored) => stored,
             None => self.store(&reader.answer).await,
         };
-        if let Some(error) = left_open(end, &reader.answer) {
+        if let Some(error) = left_open(end, &reader.answer, self.exchange.is_some()) {
             let event = self.dialect.error_event(&error);
             // The client may have gone meanwhile.
-            let _ = sender.send(Ok(event.into())).await;
+            let _ = self.give(&sender, event.into()).await;
         }
         drop(sender);
         drop(self.room);
@@ -116,15 +117,73 @@ impl Relay {
         }
     }
 
-    /// A whole answer: read to its end, stored, then given.
+    /// Gives bytes to the client. What there is room for is given also while the
+    /// server ends.
+    async fn give(
+        &self,
+        sender: &mpsc::Sender<io::Result<Bytes>>,
+        bytes: Bytes,
+    ) -> Result<(), End> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            sent = tokio::time::timeout(self.idle, sender.send(Ok(bytes))) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(End::Left),
+                Err(_) => {
+                    tracing::warn!("a client took nothing for too long");
+                    Err(End::Left)
+                }
+            },
+            () = self.cut.cancelled() => Err(End::Broke("the server is shutting down")),
+        }
+    }
+
+    /// A whole answer: read to its end, stored, then given. The work is done in a task
+    /// of its own: a client that goes does not break off what is to be remembered.
     ///
     /// # Errors
-    /// [`ProxyError::BrokeOff`].
+    /// [`ProxyError::BrokeOff`], [`ProxyError::Unavailable`].
     pub(super) async fn whole(
         self,
         tracker: &TaskTracker,
-        mut response: Response,
+        response: Response,
     ) -> Result<Bytes, ProxyError> {
+        let (given, taken) = oneshot::channel();
+        tracker.spawn(self.read_whole(response, given));
+        taken.await.unwrap_or(Err(ProxyError::BrokeOff("it could not be read")))
+    }
+
+    async fn read_whole(
+        self,
+        mut response: Response,
+        mut given: oneshot::Sender<Result<Bytes, ProxyError>>,
+    ) {
+        let read = tokio::select! {
+            read = self.read_to_end(&mut response) => read,
+            // Nobody needs it.
+            () = given.closed(), if self.exchange.is_none() => return,
+        };
+        drop(response);
+        let took = self.started.elapsed();
+        let mut answer = Answer::new(self.dialect, self.most);
+        if let Ok(json) = &read {
+            self.dialect.read_answer(json, &mut answer);
+        }
+        let stored = self.store(&answer).await;
+        // The client may have gone.
+        let _ = given.send(read);
+        drop(self.room);
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
+            && answer.is_finished()
+        {
+            exchange.record(&stored, &answer, took).await;
+        }
+    }
+
+    async fn read_to_end(&self, response: &mut Response) -> Result<Bytes, ProxyError> {
         let mut body = Vec::new();
         loop {
             let chunk = tokio::select! {
@@ -138,7 +197,7 @@ impl Relay {
                     return Err(ProxyError::BrokeOff("it is larger than proxy.max_body_bytes"));
                 }
                 Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),
-                Ok(Ok(None)) => break,
+                Ok(Ok(None)) => return Ok(body.into()),
                 Ok(Err(error)) => {
                     tracing::warn!(error = cause(&error), "an upstream broke off");
                     return Err(ProxyError::BrokeOff("the connection was lost"));
@@ -146,27 +205,6 @@ impl Relay {
                 Err(_) => return Err(ProxyError::BrokeOff("nothing came for too long")),
             }
         }
-        let body = Bytes::from(body);
-        let json = body.clone();
-        let (durable, is_durable) = tokio::sync::oneshot::channel();
-        // In a task of its own: a client that goes now must not break it off.
-        tracker.spawn(async move {
-            let took = self.started.elapsed();
-            let mut answer = Answer::new(self.dialect, self.most);
-            self.dialect.read_answer(&json, &mut answer);
-            let stored = self.store(&answer).await;
-            // The client may have gone.
-            let _ = durable.send(());
-            drop(self.room);
-            if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
-                && answer.is_finished()
-            {
-                exchange.record(&stored, &answer, took).await;
-            }
-        });
-        // An error would mean that the task panicked; the answer is here all the same.
-        let _ = is_durable.await;
-        Ok(body)
     }
 
     /// Stores what came. That it could not be is told in the log: the answer goes to
@@ -183,13 +221,15 @@ impl Relay {
     }
 }
 
-/// What a client has to be told behind a stream that did not come to its end.
-fn left_open(end: End, answer: &Answer) -> Option<ProxyError> {
+/// What a client has to be told behind a stream that did not come to its end. One that
+/// is not remembered is not read for its end: it passes as it is.
+fn left_open(end: End, answer: &Answer, is_remembered: bool) -> Option<ProxyError> {
     match end {
         End::Left => None,
         _ if answer.has_failed() => None,
         End::Broke(_) | End::Closed if answer.finish_reason().is_some() => None,
         End::Broke(why) => Some(ProxyError::BrokeOff(why)),
+        End::Closed if !is_remembered => None,
         End::Closed => Some(ProxyError::BrokeOff("it has no end")),
     }
 }

@@ -49,20 +49,16 @@ impl Request {
         known: usize,
         is_stored: &HashSet<String>,
     ) -> Result<(), ProxyError> {
-        let mut called: HashSet<&str> = HashSet::new();
-        let mut open: HashSet<&str> = HashSet::new();
-        for (at, said) in self.said.iter().enumerate() {
-            let is_new = at >= known;
+        let (mut called, _) = self.called_before(known);
+        let mut open = self.open_before(known);
+        for (at, said) in self.said.iter().enumerate().skip(known) {
             let place = || format!("messages[{}]", at + self.instructions.len());
-            if is_new && said.role != Role::Tool && !open.is_empty() {
+            if said.role != Role::Tool && !open.is_empty() {
                 let why = "stands before the results of the tool calls that precede it";
                 return Err(ProxyError::malformed(place(), why));
             }
-            if said.role != Role::Tool {
-                open.clear();
-            }
             for id in said.results() {
-                if is_new && !called.contains(id) && !is_stored.contains(id) {
+                if !called.contains(id) && !is_stored.contains(id) {
                     let why = "is the result of a tool call that was not made before it";
                     return Err(ProxyError::malformed(place(), why));
                 }
@@ -70,7 +66,7 @@ impl Request {
             }
             called.extend(said.calls());
             open.extend(said.calls());
-            if is_new && said.parts.is_empty() && said.role != Role::Assistant {
+            if said.is_empty() && said.role != Role::Assistant {
                 return Err(ProxyError::malformed(place(), "has no content"));
             }
         }
@@ -93,8 +89,8 @@ impl Request {
             let place = || format!("messages[{}]", at + self.instructions.len());
             for (is, limit, max) in [
                 (said.bytes(), "turn_bytes", limits.turn_bytes),
-                (said.parts.len(), "parts_per_turn", limits.parts_per_turn),
-                (said.speaker.len(), "name_bytes", limits.name_bytes),
+                (said.parts().len(), "parts_per_turn", limits.parts_per_turn),
+                (said.speaker().len(), "name_bytes", limits.name_bytes),
             ] {
                 if is as u64 > max {
                     let why = format!("is over the limit {limit}: {is}, at most {max}");
@@ -112,12 +108,40 @@ impl Request {
 
     /// Whether results among the messages from `known` on have their calls elsewhere.
     pub(super) fn calls_elsewhere(&self, known: usize) -> bool {
-        let mut called: HashSet<&str> = HashSet::new();
-        self.said.iter().enumerate().any(|(at, said)| {
-            let elsewhere = at >= known && said.results().any(|id| !called.contains(id));
+        self.called_before(known).1
+    }
+
+    /// Calls before the message `known` that results from it on answer, and whether
+    /// there are results without. Only as many messages are looked at as it takes:
+    /// what is known was not parsed.
+    fn called_before(&self, known: usize) -> (HashSet<&str>, bool) {
+        let (mut called, mut wanted, mut found) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for said in self.said.iter().skip(known) {
+            wanted.extend(said.results().filter(|id| !called.contains(id)));
             called.extend(said.calls());
-            elsewhere
-        })
+        }
+        let before = self.said.get(..known).unwrap_or_default();
+        for said in before.iter().rev().filter(|said| said.role == Role::Assistant) {
+            if wanted.is_empty() {
+                break;
+            }
+            found.extend(said.calls().filter(|id| wanted.remove(id)));
+        }
+        (found, !wanted.is_empty())
+    }
+
+    /// Calls right before the message `known` that have no result yet.
+    fn open_before(&self, known: usize) -> HashSet<&str> {
+        let before = self.said.get(..known).unwrap_or_default();
+        let from = before.iter().rposition(|said| said.role != Role::Tool).unwrap_or(0);
+        let mut open = HashSet::new();
+        for said in before.iter().skip(from) {
+            for id in said.results() {
+                open.remove(id);
+            }
+            open.extend(said.calls());
+        }
+        open
     }
 }
 
@@ -159,6 +183,11 @@ mod tests {
         check(&["u:a", "tool:1"], 2, "");
         check(&["u:a", "call:1", "u:b"], 0, "messages[2] stands before");
         check(&["u:a", "call:1", "u:b"], 3, "");
+        // The calls of what is known are found there.
+        check(&["u:a", "call:1", "tool:1", "tool:1", "u:b"], 3, "");
+        check(&["u:a", "call:1", "tool:1", "a:b", "u:c", "tool:1"], 5, "");
+        check(&["u:a", "call:1", "u:b"], 2, "messages[2] stands before");
+        check(&["u:a", "call:1"], 2, "messages[2] is missing");
         check(&["u:a", "call:1"], 0, "messages[2] is missing");
         check(&["u:"], 0, "no content");
     }

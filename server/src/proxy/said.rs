@@ -5,11 +5,13 @@
 //! around texts, the form of a content (text or parts), ids of tool calls, names
 //! and the spelling of JSON do not change it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use throughline_memory::turn::{OpaqueSource, Part, Role, Turn};
+
+use super::error::ProxyError;
 
 /// Tokens that an image or another attachment costs in a window: what an image of
 /// a million pixels costs at the hosted models.
@@ -45,33 +47,86 @@ pub(super) struct Said {
     pub(super) raw: Bytes,
     /// Who says it.
     pub(super) role: Role,
-    /// Name of the speaker, or empty.
-    pub(super) speaker: String,
     /// What it says.
     pub(super) print: Print,
-    /// Its parts as they are stored; empty if it says nothing that is.
-    pub(super) parts: Vec<Part>,
+    is_empty: bool,
+    content: OnceLock<Content>,
+    /// Reads the content, of a message that was read before.
+    parse: Option<Parse>,
+}
+
+/// Reads a message at a place in the request.
+pub(super) type Parse = fn(&Bytes, usize) -> Result<Said, ProxyError>;
+
+/// What of a message is kept, to recognise it when it is sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    role: Role,
+    print: Print,
+    is_empty: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    speaker: String,
+    parts: Vec<Part>,
 }
 
 impl Said {
     /// A message with its pieces.
     pub(super) fn new(raw: Bytes, role: Role, speaker: String, pieces: &[Piece<'_>]) -> Self {
-        Self { raw, role, speaker, print: print(role, pieces), parts: parts(pieces) }
+        let (print, parts) = (print(role, pieces), parts(pieces));
+        let (is_empty, content) = (parts.is_empty(), Content { speaker, parts });
+        Self { raw, role, print, is_empty, content: content.into(), parse: None }
+    }
+
+    /// A message that was read before, from the same bytes by the same function.
+    pub(super) fn again(raw: Bytes, reading: Reading, parse: Parse) -> Self {
+        let Reading { role, print, is_empty } = reading;
+        Self { raw, role, print, is_empty, content: OnceLock::new(), parse: Some(parse) }
+    }
+
+    /// What of it is kept.
+    pub(super) fn reading(&self) -> Reading {
+        Reading { role: self.role, print: self.print, is_empty: self.is_empty }
+    }
+
+    /// Whether it says nothing that is stored.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// Name of the speaker, or empty.
+    pub(super) fn speaker(&self) -> &str {
+        &self.content().speaker
+    }
+
+    /// Its parts as they are stored; empty if it says nothing that is.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.content().parts
+    }
+
+    fn content(&self) -> &Content {
+        self.content.get_or_init(|| {
+            // The same bytes could be read before.
+            let read = self.parse.and_then(|parse| parse(&self.raw, 0).ok());
+            read.and_then(|said| said.content.into_inner()).unwrap_or_default()
+        })
     }
 
     /// Its text, as it is compared.
     pub(super) fn text(&self) -> String {
-        text_of(&self.parts)
+        text_of(self.parts())
     }
 
     /// Bytes that it takes as a turn.
     pub(super) fn bytes(&self) -> usize {
-        self.parts.iter().map(part_bytes).sum()
+        self.parts().iter().map(part_bytes).sum()
     }
 
     /// Ids of the tool calls that it makes.
     pub(super) fn calls(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
+        self.parts().iter().filter_map(|part| match part {
             Part::ToolCall { call_id, .. } => Some(call_id.as_str()),
             _ => None,
         })
@@ -79,7 +134,7 @@ impl Said {
 
     /// Ids of the tool calls that it answers.
     pub(super) fn results(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
+        self.parts().iter().filter_map(|part| match part {
             Part::ToolResult { call_id, .. } => Some(call_id.as_str()),
             _ => None,
         })
@@ -155,8 +210,9 @@ fn print(role: Role, pieces: &[Piece<'_>]) -> Print {
         hasher.update(content);
     };
     add("role", role.as_str().as_bytes());
+    // Empty ones are not stored.
     let texts = pieces.iter().filter_map(|piece| match piece {
-        Piece::Text(text) => Some(text.as_ref()),
+        Piece::Text(text) if !text.is_empty() => Some(text.as_ref()),
         _ => None,
     });
     let text = texts.collect::<Vec<_>>().join("\n");
@@ -257,9 +313,10 @@ mod tests {
             name: "look".into(),
             arguments: arguments.into(),
         };
-        let same: [(&[Piece<'_>], &[Piece<'_>]); 3] = [
+        let same: [(&[Piece<'_>], &[Piece<'_>]); 4] = [
             (&[text("a\nb")], &[text("a"), text("b")]),
             (&[text(" a\n")], &[text("a")]),
+            (&[text("a"), text(""), text("b")], &[text("a"), text("b")]),
             (&[call("1", "{\"b\":1,\"a\":2}")], &[call("2", "{ \"a\": 2, \"b\": 1 }")]),
         ];
         for (one, other) in same {
@@ -276,7 +333,7 @@ mod tests {
         for url in [small.as_str(), large.as_str(), "https://example.org/a.png", "data:,x"] {
             let media = Piece::Media { media_type: "image/*".into(), url: url.into() };
             let said = of(Role::User, &[text("look"), media]);
-            assert_eq!(print_of_parts(Role::User, &said.parts), said.print, "{:.40}", url);
+            assert_eq!(print_of_parts(Role::User, said.parts()), said.print, "{:.40}", url);
         }
     }
 

@@ -3,7 +3,8 @@
 
 use super::{answer::Answer, dialect::Dialect};
 
-/// Longest line, or data of one event, that is read; longer ones pass unread.
+/// Longest line, or data of one event, that is read; longer ones pass unread, and the
+/// answer counts as cut off.
 const MAX_EVENT_BYTES: usize = 4 << 20;
 
 /// A reader of one stream.
@@ -14,14 +15,14 @@ pub(super) struct EventReader {
     line: Vec<u8>,
     /// Data of the event that is not complete.
     data: Vec<u8>,
-    /// Something was too long: from here on nothing is read.
-    lost: bool,
+    /// The line is too long: its rest passes.
+    skips: bool,
 }
 
 impl EventReader {
     /// Of a stream that begins.
     pub(super) fn new(dialect: Dialect, answer: Answer) -> Self {
-        Self { dialect, answer, line: Vec::new(), data: Vec::new(), lost: false }
+        Self { dialect, answer, line: Vec::new(), data: Vec::new(), skips: false }
     }
 
     /// Reads a chunk. Gives where in it the last event of the stream begins.
@@ -46,20 +47,30 @@ impl EventReader {
     }
 
     fn keep(&mut self, piece: &[u8]) {
+        if self.skips {
+            return;
+        }
         if self.line.len() + piece.len() > MAX_EVENT_BYTES {
-            self.lost = true;
+            self.answer.lose();
+            self.skips = true;
             self.line = Vec::new();
-        } else if !self.lost {
+        } else {
             self.line.extend_from_slice(piece);
         }
     }
 
     /// The rest of a line; tells whether it begins the last event.
     fn read_line(&mut self, piece: &[u8]) -> bool {
+        if std::mem::take(&mut self.skips) {
+            return false;
+        }
         if self.line.is_empty() {
             return self.read_whole(piece);
         }
         self.keep(piece);
+        if std::mem::take(&mut self.skips) {
+            return false;
+        }
         let line = std::mem::take(&mut self.line);
         let is_end = self.read_whole(&line);
         self.line = line;
@@ -81,9 +92,9 @@ impl EventReader {
         } else if let Some(data) = line.strip_prefix(b"data:") {
             let data = data.strip_prefix(b" ").unwrap_or(data);
             if self.data.len() + data.len() > MAX_EVENT_BYTES {
-                self.lost = true;
+                self.answer.lose();
                 self.data = Vec::new();
-            } else if !self.lost {
+            } else {
                 if !self.data.is_empty() {
                     self.data.push(b'\n');
                 }
@@ -130,11 +141,32 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_with_an_event_that_is_too_long_is_cut_off_though_it_ends() {
+        let delta = |text: &str| {
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
+        };
+        let long = delta(&"x".repeat(MAX_EVENT_BYTES));
+        let end =
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+        let mut reader = EventReader::new(Dialect::OpenAi, Answer::new(Dialect::OpenAi, 99));
+        let mut ended = None;
+        for piece in [delta("a"), long, delta("b"), end.to_owned()] {
+            for chunk in piece.as_bytes().chunks(if piece.len() > 999 { 1 << 20 } else { 5 }) {
+                ended = ended.or(reader.feed(chunk));
+            }
+        }
+        assert!(ended.is_some(), "the end was not seen");
+        assert!(reader.answer.is_cut_off() && !reader.answer.is_finished());
+        assert_eq!(reader.answer.parts(""), [Part::Text("a".to_owned())]);
+    }
+
+    #[test]
     fn lines_without_end_are_not_kept() {
         let mut reader = EventReader::new(Dialect::OpenAi, Answer::new(Dialect::OpenAi, 99));
         for _ in 0..9 {
             reader.feed(&vec![b'x'; 1 << 20]);
         }
-        assert!(reader.line.len() <= MAX_EVENT_BYTES && reader.lost);
+        assert!(reader.line.len() <= MAX_EVENT_BYTES && reader.answer.is_cut_off());
+        assert!(reader.skips);
     }
 }

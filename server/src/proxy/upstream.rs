@@ -56,6 +56,18 @@ impl Upstreams {
         })
     }
 
+    fn of(&self, dialect: Dialect) -> Option<&Upstream> {
+        match dialect {
+            Dialect::OpenAi => self.openai.as_ref(),
+            Dialect::Anthropic => self.anthropic.as_ref(),
+        }
+    }
+
+    /// Whether this server has a key for the upstream.
+    pub(super) fn has_key(&self, dialect: Dialect) -> bool {
+        self.of(dialect).is_some_and(|upstream| upstream.key.is_some())
+    }
+
     /// Sends a request and waits for the head of its answer, whatever its status.
     /// `key` is the caller's own.
     ///
@@ -69,11 +81,7 @@ impl Upstreams {
         key: Option<HeaderValue>,
         body: Option<Bytes>,
     ) -> Result<Response, ProxyError> {
-        let upstream = match dialect {
-            Dialect::OpenAi => self.openai.as_ref(),
-            Dialect::Anthropic => self.anthropic.as_ref(),
-        };
-        let upstream = upstream.ok_or(ProxyError::NoUpstream(dialect.setting()))?;
+        let upstream = self.of(dialect).ok_or(ProxyError::NoUpstream(dialect.setting()))?;
         if let Some(key) = key.or_else(|| upstream.key.clone()) {
             headers.insert(dialect.key_header().0, key);
         }

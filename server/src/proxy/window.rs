@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use throughline_memory::{
-    context::{Message, Section},
+    context::{Item, Message, Section},
     engine::{ContextOutcome, Engine, EngineError, Shortfall},
     turn::{Part, Sequence, TenantId},
 };
@@ -53,9 +53,10 @@ pub(super) async fn build(
     options: &WindowOptions,
 ) -> Result<Built, EngineError> {
     let mut outcome = None;
-    if place.last == place.user {
+    if place.last == place.user && !place.is_answered {
         let built = ask(engine, tenant, place, options, 0).await?;
-        // Another turn may have come meanwhile: the window would be for that.
+        // Another turn may have come meanwhile: the window would be for that, or hold
+        // the answer of another request.
         outcome = Some(built).filter(|outcome| is_for(outcome, place.user));
     }
     let outcome = match outcome {
@@ -90,12 +91,22 @@ async fn ask(
 }
 
 fn is_for(outcome: &ContextOutcome, user: Sequence) -> bool {
-    let asked = outcome.window.items.iter().find(|item| item.section == Section::Query);
+    let items = &outcome.window.items;
+    if items.iter().any(|item| is_later(item, user)) {
+        return false;
+    }
+    let asked = items.iter().find(|item| item.section == Section::Query);
     match asked {
         Some(item) => item.sequence == Some(user),
         // Too large for the window: it is sent as it came.
         None => outcome.shortfalls.iter().any(|s| matches!(s, Shortfall::QueryTurnTooLarge(_))),
     }
+}
+
+/// Whether an item of the conversation is, or stands for, a turn behind the user's.
+fn is_later(item: &Item, user: Sequence) -> bool {
+    let newest = item.summarizes.map(|(_, last)| last).max(item.sequence);
+    item.conversation.is_none() && newest.is_some_and(|sequence| sequence > user)
 }
 
 fn messages(outcome: &ContextOutcome, place: &Place, request: &Request) -> Vec<Placed> {
@@ -131,9 +142,44 @@ fn messages(outcome: &ContextOutcome, place: &Place, request: &Request) -> Vec<P
 /// Whether a message of the window says what a message of the request does: a mark on
 /// it must not get lost.
 fn says(said: &Said, message: &Message) -> bool {
-    let texts = said.parts.iter().filter_map(|part| match part {
+    let texts = said.parts().iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
         _ => None,
     });
     texts.collect::<Vec<_>>().join("\n") == message.content
+}
+
+#[cfg(test)]
+mod tests {
+    use throughline_memory::turn::{ConversationId, Role};
+
+    use super::*;
+
+    fn item(sequence: Option<Sequence>, summarizes: Option<(Sequence, Sequence)>) -> Item {
+        Item {
+            section: Section::Recent,
+            conversation: None,
+            sequence,
+            fact: None,
+            summarizes,
+            message: 0,
+            tokens: 1,
+            score: None,
+            components: Vec::new(),
+            reason: String::new(),
+            said_at: None,
+            role: Role::Assistant,
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_request_is_behind_the_question() {
+        assert!(is_later(&item(Some(8), None), 7));
+        assert!(is_later(&item(None, Some((2, 8))), 7));
+        assert!(!is_later(&item(Some(7), None), 7));
+        assert!(!is_later(&item(None, Some((2, 6))), 7));
+        assert!(!is_later(&item(None, None), 7));
+        let other = ConversationId::new("other").ok();
+        assert!(!is_later(&Item { conversation: other, ..item(Some(8), None) }, 7));
+    }
 }

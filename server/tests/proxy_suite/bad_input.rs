@@ -17,14 +17,14 @@ use crate::{
     upstream::{Script, UPSTREAM_KEY},
 };
 
-const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
+pub(crate) const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
 
-fn says(answer: &str) -> Script {
+pub(crate) fn says(answer: &str) -> Script {
     Script { answer: answer.to_owned(), ..Script::default() }
 }
 
 /// The error has the API's shape and says these words.
-async fn check(dialect: Dialect, response: Response, status: u16, words: &str) -> Value {
+pub(crate) async fn check(dialect: Dialect, response: Response, status: u16, words: &str) -> Value {
     let got = response.status().as_u16();
     let body = response.text().await.unwrap();
     assert_eq!(got, status, "{dialect:?}: {body}");
@@ -44,7 +44,7 @@ fn check_shape(dialect: Dialect, body: &str, words: &str) -> Value {
     value
 }
 
-fn said(words: &[&str]) -> Vec<String> {
+pub(crate) fn said(words: &[&str]) -> Vec<String> {
     words.iter().map(|words| (*words).to_owned()).collect()
 }
 
@@ -250,6 +250,14 @@ async fn an_upstream_that_fails_loses_nothing() {
             let (refused, _) = ask("key", script, false).await;
             check(dialect, refused, 502, "this server's key").await;
         }
+        // It is followed nowhere, by the caller neither.
+        for error_body in [None, html()] {
+            let script = Script { fails: 307, error_body, ..Script::default() };
+            let (moved, id) = ask("moved", script, false).await;
+            assert!(!moved.headers().contains_key("location"));
+            check(dialect, moved, 502, "status 307").await;
+            assert_eq!(setup.stored(&id).await, ["u:hi"]);
+        }
         let (cut, id) = ask("cut", Script { cut: true, ..says("hello") }, false).await;
         check(dialect, cut, 502, "broke off").await;
         assert_eq!(setup.stored(&id).await, ["u:hi"]);
@@ -328,6 +336,30 @@ async fn an_upstream_that_is_not_there_is_a_bad_gateway() {
 }
 
 #[tokio::test]
+async fn that_there_is_no_key_for_the_upstream_is_told_with_the_setting() {
+    let setup = Setup::with(|settings| {
+        for upstream in [&mut settings.openai, &mut settings.anthropic] {
+            upstream.as_mut().unwrap().key = None;
+        }
+    })
+    .await;
+    for (dialect, setting) in [
+        (Dialect::OpenAi, "set --proxy-upstream-key-file or proxy.upstream_key_env"),
+        (Dialect::Anthropic, "set --proxy-anthropic-key-file or proxy.anthropic_key_env"),
+    ] {
+        let json = body(dialect, &said(&["u:hi"]), false);
+        let script = Script { fails: 401, ..Script::default() };
+        let refused = setup.post(dialect, &script).json(&json).send().await.unwrap();
+        check(dialect, refused, 502, setting).await;
+        // The caller's own key is the caller's to mend.
+        let own = setup.post(dialect, &script).json(&json);
+        let own = own.header("x-throughline-upstream-key", "sk-mine").send().await.unwrap();
+        assert_eq!(own.status(), 401);
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn beyond_its_room_the_proxy_refuses_at_once() {
     let setup = Setup::with_room(|_| (), 1).await;
     let waits = Script { gate: u64::MAX, ..says("hello") };
@@ -350,37 +382,6 @@ async fn beyond_its_room_the_proxy_refuses_at_once() {
     tokio::time::timeout(Duration::from_secs(10), free).await.unwrap();
     assert_eq!(setup.stored("a").await, ["u:hi"]);
     setup.server.stop().await;
-}
-
-#[tokio::test]
-async fn a_server_that_ends_stores_what_came() {
-    let setup = Setup::start().await;
-    let mut response =
-        setup.say("trip", &["u:hi"], &Script { hangs: true, ..says("hel") }, true).await;
-    while let Some(chunk) = response.chunk().await.unwrap() {
-        if String::from_utf8_lossy(&chunk).contains("hel") {
-            break;
-        }
-    }
-    let data = setup.server.data.path().to_owned();
-    let server = setup.server.server;
-    let ended = server.stop(Duration::from_millis(300));
-    let rest = async {
-        let mut rest = String::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            rest.push_str(&String::from_utf8_lossy(&chunk));
-        }
-        rest
-    };
-    let ((), rest) = tokio::join!(ended, rest);
-    assert!(rest.contains("shutting down"), "{rest}");
-    let mut again = crate::harness::TestServer::starting().await;
-    let opened = crate::harness::opened(&data, throughline_memory::engine::Limits::default()).await;
-    again.server.open(opened).await;
-    let turns = again.client(crate::harness::ACME).turns("conversations/trip").await;
-    let stored: Vec<String> = turns.iter().map(crate::words::of_turn).collect();
-    assert_eq!(stored, ["u:hi", "a~:hel"]);
-    again.stop().await;
 }
 
 /// All that this server and its HTTP log. The clients of the other tests, which speak

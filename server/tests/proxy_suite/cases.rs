@@ -8,6 +8,7 @@ use throughline::{pb, proxy::Dialect};
 use crate::{
     client::{Setup, WithJson as _, body, conversation_of},
     upstream::{Script, events, whole},
+    words,
 };
 
 #[derive(Debug, Deserialize)]
@@ -17,9 +18,28 @@ struct Case {
     /// Only as a stream.
     #[serde(default)]
     streams: bool,
+    /// Only in this API.
+    #[serde(default)]
+    api: Option<Api>,
     steps: Vec<Step>,
     stored: BTreeMap<String, Vec<String>>,
     conversations: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Api {
+    OpenAi,
+    Anthropic,
+}
+
+impl Api {
+    fn is(self, dialect: Dialect) -> bool {
+        matches!(
+            (self, dialect),
+            (Self::OpenAi, Dialect::OpenAi) | (Self::Anthropic, Dialect::Anthropic)
+        )
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,6 +61,8 @@ struct Send {
     history: String,
     to: String,
     forget: u64,
+    /// What goes up to the upstream, if the case says.
+    up: Option<Vec<String>>,
 }
 
 /// A case as it is played.
@@ -60,7 +82,7 @@ async fn every_case_stores_what_the_table_says() {
     for (number, case) in cases.iter().enumerate() {
         for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
             for streams in [true, false] {
-                if case.streams && !streams {
+                if (case.streams && !streams) || case.api.is_some_and(|api| !api.is(dialect)) {
                     continue;
                 }
                 let trip = format!("trip-{number}-{played}");
@@ -174,6 +196,10 @@ impl Play<'_> {
             let got = response.text().await.unwrap();
             let sent = if self.streams { sent } else { whole(self.dialect, &send.answer) };
             assert_eq!(got, sent, "{at}: not byte for byte");
+        }
+        if let Some(expected) = &send.up {
+            let asked = self.setup.upstream.last().await.json();
+            assert_eq!(&words::of_messages(&asked["messages"]), expected, "{at}: went up");
         }
         if send.forget > 0 {
             self.forget(&reply, send.forget).await;

@@ -83,6 +83,11 @@ impl Setup {
             Dialect::OpenAi => "/v1/chat/completions",
             Dialect::Anthropic => "/v1/messages",
         };
+        self.post_to(path, dialect, script)
+    }
+
+    /// The same to a path.
+    pub(crate) fn post_to(&self, path: &str, dialect: Dialect, script: &Script) -> RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.base));
         let request = match dialect {
             Dialect::OpenAi => request.bearer_auth(KEY),
@@ -122,6 +127,19 @@ impl Setup {
             return Vec::new();
         }
         self.client().turns(&name).await.iter().map(words::of_turn).collect()
+    }
+
+    /// Waits until this is stored of a conversation.
+    pub(crate) async fn wait_stored(&self, conversation: &str, expected: &[&str]) {
+        let mut stored = Vec::new();
+        for _ in 0..2_000 {
+            stored = self.stored(conversation).await;
+            if stored == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("stored is {stored:?}, not {expected:?}");
     }
 
     /// How many conversations the tenant has.

@@ -9,5 +9,6 @@ mod client;
 #[path = "../api_suite/harness.rs"]
 mod harness;
 mod passing;
+mod slow;
 mod upstream;
 mod words;

@@ -6,6 +6,7 @@ use throughline::{pb, proxy::Dialect};
 use crate::{
     client::{KEY, Setup, WithJson as _, body, conversation_of},
     upstream::{Script, UPSTREAM_KEY, events, models, whole},
+    words,
 };
 
 fn says(answer: &str) -> Script {
@@ -65,8 +66,92 @@ async fn keys_are_exchanged_and_other_headers_pass() {
             }
         }
     }
-    let response = setup.get("/v1/models").send().await.unwrap();
-    assert_eq!(response.text().await.unwrap(), models());
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_models_are_those_of_the_upstream_in_both_apis() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let request = match dialect {
+            Dialect::OpenAi => setup.get("/v1/models?limit=7"),
+            Dialect::Anthropic => {
+                setup.get("/v1/models?limit=7").header("anthropic-version", "2023-06-01")
+            }
+        };
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.text().await.unwrap(), models());
+        let asked = setup.upstream.last().await;
+        assert_eq!((asked.path.as_str(), asked.query.as_deref()), ("/v1/models", Some("limit=7")));
+        let (name, key) = match dialect {
+            Dialect::OpenAi => ("authorization", format!("Bearer {UPSTREAM_KEY}")),
+            Dialect::Anthropic => ("x-api-key", UPSTREAM_KEY.to_owned()),
+        };
+        assert_eq!(asked.headers[name], key);
+        assert!(!format!("{:?}", asked.headers).contains(KEY));
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn what_stands_behind_the_path_goes_up() {
+    let setup = Setup::start().await;
+    for (dialect, path, query) in [
+        (Dialect::OpenAi, "/v1/chat/completions", "api-version=2024-10-21&x=%20y"),
+        (Dialect::Anthropic, "/v1/messages", "beta=true"),
+    ] {
+        for conversation in ["", "queried"] {
+            let json = body(dialect, &["u:hi".to_owned()], false);
+            let request = setup.post_to(&format!("{path}?{query}"), dialect, &says("hello"));
+            let request = request.json(&json).header("x-throughline-conversation", conversation);
+            assert_eq!(request.send().await.unwrap().status(), 200);
+            let asked = setup.upstream.last().await;
+            assert_eq!((asked.path.as_str(), asked.query.as_deref()), (path, Some(query)));
+        }
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_conversation_a_stream_without_an_end_passes_as_it_is() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        for bytes in ["data: {\"choices\":[]}\n\n", "garbage", ""] {
+            let script = Script { bytes: Some(bytes.to_owned()), ..Script::default() };
+            let json = body(dialect, &["u:hi".to_owned()], true);
+            let response = setup.post(dialect, &script).json(&json).send().await.unwrap();
+            assert_eq!(response.text().await.unwrap(), bytes, "{dialect:?}");
+        }
+        // That the connection was lost is told, here too.
+        let json = body(dialect, &["u:hi".to_owned()], true);
+        let script = Script { cut: true, ..says("hel") };
+        let response = setup.post(dialect, &script).json(&json).send().await.unwrap();
+        let got = response.text().await.unwrap();
+        assert!(got.starts_with(&events(dialect, "hel", false).concat()), "{got}");
+        assert!(got.contains("broke off"), "{got}");
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_streamed_is_stored_though_the_client_goes() {
+    let setup = Setup::start().await;
+    for (gate, dialect) in [(1, Dialect::OpenAi), (2, Dialect::Anthropic)] {
+        let id = format!("gone-{gate}");
+        let script = Script { halves: gate, ..says("hello there") };
+        let request = setup.post(dialect, &script);
+        let request = request.json(&body(dialect, &["u:hi".to_owned()], false));
+        let request = request.header("x-throughline-conversation", &id).send();
+        // The client goes when its patience ends; the head of the answer is here then.
+        let gone = tokio::time::timeout(std::time::Duration::from_secs(1), request).await;
+        assert!(gone.is_err(), "answered before the second half came");
+        assert_eq!(setup.stored(&id).await, ["u:hi"]);
+        // Time for the server to notice.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        setup.upstream.let_go(gate);
+        setup.wait_stored(&id, &["u:hi", "a:hello there"]).await;
+    }
     setup.server.stop().await;
 }
 
@@ -195,6 +280,44 @@ async fn tool_rounds_stand_behind_the_window_as_they_came() {
     let roles: Vec<&Value> =
         asked["messages"].as_array().unwrap().iter().map(|message| &message["role"]).collect();
     assert_eq!(roles, ["user", "assistant", "tool"]);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_history_is_recognised_when_it_comes_again() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let id = format!("again-{dialect:?}").to_lowercase();
+        let ask = async |said: &[String], script: Script| {
+            let request = setup.post(dialect, &script).json(&body(dialect, said, false));
+            request.header("x-throughline-conversation", &id).send().await.unwrap()
+        };
+        let exchange = |number| [format!("u:question {number}"), format!("a:answer {number}")];
+        let mut said: Vec<String> = (0..63).flat_map(exchange).collect();
+        said.push("u:weather?".to_owned());
+        // Messages are read in blocks: the call is the last of one.
+        let call = "call:c1:look:{}";
+        assert_eq!(ask(&said, says(call)).await.status(), 200);
+        said.extend([call.to_owned(), "t:c1:rain".to_owned()]);
+        assert_eq!(ask(&said, Script { fails: 500, ..Script::default() }).await.status(), 500);
+        assert_eq!(ask(&said, says("it rains")).await.status(), 200);
+        said.extend(["a:it rains".to_owned(), "u:thanks".to_owned()]);
+        let response = ask(&said, says("welcome")).await;
+        assert_eq!(conversation_of(&response), id);
+        let asked = setup.upstream.last().await.json();
+        assert_eq!(words::of_messages(&asked["messages"]).last().unwrap(), "u:thanks");
+        let stored = setup.stored(&id).await;
+        assert_eq!(stored[..131], said, "{dialect:?}");
+        assert_eq!(stored[131..], ["a:welcome"]);
+        // A result without its call is told from one with it, and an edit is seen.
+        let lost = [&said[..], &["a:welcome".to_owned(), "t:c2:x".to_owned()]].concat();
+        assert_eq!(ask(&lost, says("no")).await.status(), 400);
+        said[70] = "u:edited".to_owned();
+        let edited = conversation_of(&ask(&said, says("welcome")).await);
+        assert_ne!(edited, id);
+        assert_eq!(setup.stored(&edited).await[..131], said, "{dialect:?}");
+        assert_eq!(setup.stored(&id).await, stored);
+    }
     setup.server.stop().await;
 }
 

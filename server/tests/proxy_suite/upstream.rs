@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use throughline::proxy::Dialect;
 use tokio::sync::{Mutex, watch};
 
-use crate::words::three;
+use crate::words::{blocks, three};
 
 /// The key that the proxy has at the upstream.
 pub(crate) const UPSTREAM_KEY: &str = "sk-of-the-server-4711";
@@ -38,6 +38,11 @@ pub(crate) struct Script {
     pub(crate) silent: bool,
     /// It sends these bytes as they are, as a stream.
     pub(crate) bytes: Option<String>,
+    /// It sends this many times 1 MiB of comments behind what it says, as a stream.
+    pub(crate) comments: usize,
+    /// It sends the second half of an answer that is not streamed when this many are
+    /// let go.
+    pub(crate) halves: u64,
     /// It waits until this many are let go.
     pub(crate) gate: u64,
 }
@@ -46,6 +51,7 @@ pub(crate) struct Script {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -111,6 +117,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let dialect = if path == "/v1/messages" { Dialect::Anthropic } else { Dialect::OpenAi };
     shared.asked.lock().await.push(Asked {
         path: path.clone(),
+        query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
         body: body.clone(),
     });
@@ -140,7 +147,22 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let broken = stream::iter([Ok(half), Err(io::Error::other("cut"))]);
         return respond(200, "application/json", Body::from_stream(paced(broken)));
     }
+    if script.halves > 0 {
+        return in_halves(whole, script.halves, &shared);
+    }
     json_response(200, whole)
+}
+
+fn in_halves(whole: String, gate: u64, shared: &Shared) -> Response<Body> {
+    let (first, second) = whole.split_at(whole.len() / 2);
+    let (first, second) = (Bytes::from(first.to_owned()), Bytes::from(second.to_owned()));
+    let mut let_go = shared.let_go.subscribe();
+    let rest = stream::once(async move {
+        let_go.wait_for(|open| *open >= gate).await.unwrap();
+        Ok::<_, Infallible>(second)
+    });
+    let body = Body::from_stream(stream::iter([Ok(first)]).chain(rest));
+    respond(200, "application/json", body)
 }
 
 pub(crate) fn models() -> String {
@@ -152,7 +174,9 @@ fn streamed(dialect: Dialect, script: Script) -> Response<Body> {
         Some(bytes) => vec![bytes.clone()],
         None => events(dialect, &script.answer, !script.cut && !script.hangs),
     };
-    let sent = stream::iter(events.into_iter().map(|event| Ok(Bytes::from(event))));
+    let comment = format!(": {}\n\n", "x".repeat((1 << 20) - 4));
+    let events = events.into_iter().chain(std::iter::repeat_n(comment, script.comments));
+    let sent = stream::iter(events.map(|event| Ok(Bytes::from(event))));
     let body = if script.cut {
         Body::from_stream(paced(sent.chain(stream::iter([Err(io::Error::other("cut"))]))))
     } else if script.hangs {
@@ -177,6 +201,7 @@ fn respond(status: u16, kind: &str, body: Body) -> Response<Body> {
     let response = Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
         .header("content-type", kind)
+        .header("location", "http://127.0.0.1:9/elsewhere")
         .header("x-request-id", "up-1")
         .header("set-cookie", "session=secret");
     response.body(body).unwrap()
@@ -192,6 +217,9 @@ fn json_response(status: u16, body: String) -> Response<Body> {
 
 /// An answer that is not streamed.
 pub(crate) fn whole(dialect: Dialect, answer: &str) -> String {
+    if let Some(custom) = answer.strip_prefix("custom:").map(three) {
+        return custom_whole(custom).to_string();
+    }
     let call = answer.strip_prefix("call:").map(three);
     match (dialect, call) {
         (Dialect::OpenAi, None) => json!({ "id": "x", "model": "m-1", "choices": [{ "index": 0,
@@ -204,7 +232,7 @@ pub(crate) fn whole(dialect: Dialect, answer: &str) -> String {
                 "finish_reason": "tool_calls" }] })
         }
         (Dialect::Anthropic, None) => json!({ "id": "x", "type": "message", "model": "m-1",
-            "content": [{ "type": "text", "text": answer }], "stop_reason": "end_turn" }),
+            "content": blocks(answer), "stop_reason": "end_turn" }),
         (Dialect::Anthropic, Some([id, name, arguments])) => {
             let input: Value = serde_json::from_str(arguments).unwrap();
             json!({ "id": "x", "type": "message", "model": "m-1", "stop_reason": "tool_use",
@@ -212,6 +240,15 @@ pub(crate) fn whole(dialect: Dialect, answer: &str) -> String {
         }
     }
     .to_string()
+}
+
+/// A call of a custom tool, which OpenAI's API has: its input is no JSON.
+fn custom_whole([id, name, input]: [&str; 3]) -> Value {
+    let custom = json!({ "name": name, "input": input });
+    let call = json!({ "id": id, "type": "custom", "custom": custom });
+    json!({ "id": "x", "model": "m-1", "choices": [{ "index": 0, "message":
+        { "role": "assistant", "content": null, "tool_calls": [call] },
+        "finish_reason": "tool_calls" }] })
 }
 
 /// The events of a streamed answer.
@@ -243,6 +280,15 @@ fn openai_events(answer: &str, ends: bool) -> Vec<String> {
             let more = json!({ "index": 0, "function": { "arguments": arguments } });
             chunk(json!({ "tool_calls": [more] }), Value::Null)
         }));
+    } else if let Some([id, name, input]) = answer.strip_prefix("custom:").map(three) {
+        finish = "tool_calls";
+        let first = json!({ "index": 0, "id": id, "type": "custom",
+            "custom": { "name": name, "input": "" } });
+        events.push(chunk(json!({ "tool_calls": [first] }), Value::Null));
+        events.extend(pieces(input).into_iter().map(|input| {
+            let more = json!({ "index": 0, "custom": { "input": input } });
+            chunk(json!({ "tool_calls": [more] }), Value::Null)
+        }));
     } else {
         let text = pieces(answer).into_iter();
         events.extend(text.map(|content| chunk(json!({ "content": content }), Value::Null)));
@@ -260,31 +306,36 @@ fn anthropic_events(answer: &str, ends: bool) -> Vec<String> {
     let start = json!({ "type": "message_start", "message": { "model": "m-1", "content": [] } });
     let mut events = vec![event(start)];
     let mut finish = "end_turn";
-    let call = answer.strip_prefix("call:").map(three);
-    let (block, deltas): (Value, Vec<Value>) = match call {
+    let blocks: Vec<(Value, Vec<Value>)> = match answer.strip_prefix("call:").map(three) {
         Some([id, name, arguments]) => {
             finish = "tool_use";
             let delta = |json: String| json!({ "type": "input_json_delta", "partial_json": json });
             let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
-            (block, pieces(arguments).into_iter().map(delta).collect())
+            vec![(block, pieces(arguments).into_iter().map(delta).collect())]
         }
-        None => {
-            let delta = |text: String| json!({ "type": "text_delta", "text": text });
-            let block = json!({ "type": "text", "text": "" });
-            (block, pieces(answer).into_iter().map(delta).collect())
-        }
+        None => answer.split("|a:").map(text_block).collect(),
     };
-    events
-        .push(event(json!({ "type": "content_block_start", "index": 0, "content_block": block })));
-    events.extend(
-        deltas.into_iter().map(|delta| {
-            event(json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
-        }),
-    );
+    for (index, (block, deltas)) in blocks.into_iter().enumerate() {
+        let start =
+            json!({ "type": "content_block_start", "index": index, "content_block": block });
+        events.push(event(start));
+        events.extend(deltas.into_iter().map(|delta| {
+            event(json!({ "type": "content_block_delta", "index": index, "delta": delta }))
+        }));
+        // A stream that breaks off does so within a block.
+        if ends {
+            events.push(event(json!({ "type": "content_block_stop", "index": index })));
+        }
+    }
     if ends {
-        events.push(event(json!({ "type": "content_block_stop", "index": 0 })));
         events.push(event(json!({ "type": "message_delta", "delta": { "stop_reason": finish } })));
         events.push(event(json!({ "type": "message_stop" })));
     }
     events
+}
+
+/// A text block as it begins, and its pieces.
+fn text_block(text: &str) -> (Value, Vec<Value>) {
+    let delta = |text: String| json!({ "type": "text_delta", "text": text });
+    (json!({ "type": "text", "text": "" }), pieces(text).into_iter().map(delta).collect())
 }

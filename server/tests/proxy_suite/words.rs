@@ -1,5 +1,6 @@
 //! Messages as the table writes them: `u:` the user, `a:` the assistant, `s:` the
-//! application, `call:ID:NAME:ARGUMENTS`, `t:ID:RESULT`; and back from stored turns.
+//! application, `call:ID:NAME:ARGUMENTS`, `custom:ID:NAME:INPUT`, `t:ID:RESULT`; `a:one|a:two`
+//! are two blocks of one answer. And back from stored turns and from what goes up.
 
 use serde_json::{Value, json};
 use throughline::{pb, proxy::Dialect};
@@ -29,6 +30,12 @@ pub(crate) fn openai(words: &str) -> Value {
             let call = json!({ "id": id, "type": "function", "function": function });
             json!({ "role": "assistant", "content": null, "tool_calls": [call] })
         }
+        "custom" => {
+            let [id, name, input] = three(rest);
+            let custom = json!({ "name": name, "input": input });
+            let call = json!({ "id": id, "type": "custom", "custom": custom });
+            json!({ "role": "assistant", "content": null, "tool_calls": [call] })
+        }
         _ => {
             let (id, content) = rest.split_once(':').unwrap();
             json!({ "role": "tool", "tool_call_id": id, "content": content })
@@ -40,7 +47,7 @@ fn anthropic(words: &str) -> Value {
     let (kind, rest) = words.split_once(':').unwrap();
     match kind {
         "u" => json!({ "role": "user", "content": rest }),
-        "a" => json!({ "role": "assistant", "content": [{ "type": "text", "text": rest }] }),
+        "a" => json!({ "role": "assistant", "content": blocks(rest) }),
         "call" => {
             let [id, name, arguments] = three(rest);
             let input: Value = serde_json::from_str(arguments).unwrap();
@@ -53,6 +60,53 @@ fn anthropic(words: &str) -> Value {
             json!({ "role": "user", "content": [block] })
         }
     }
+}
+
+/// The text blocks of an answer.
+pub(crate) fn blocks(answer: &str) -> Vec<Value> {
+    answer.split("|a:").map(|text| json!({ "type": "text", "text": text })).collect()
+}
+
+/// Messages of either API in words.
+pub(crate) fn of_messages(messages: &Value) -> Vec<String> {
+    messages.as_array().unwrap().iter().map(of_message).collect()
+}
+
+fn of_message(message: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let kind = match message["role"].as_str().unwrap() {
+        "tool" => {
+            return format!("t:{}:{}", text(&message["tool_call_id"]), text(&message["content"]));
+        }
+        role => role[..1].to_owned(),
+    };
+    let mut words = Vec::new();
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
+        let kind = text(&call["type"]);
+        let (word, called, arguments) = match kind.as_str() {
+            "custom" => ("custom", &call["custom"], "input"),
+            _ => ("call", &call["function"], "arguments"),
+        };
+        let (id, name) = (text(&call["id"]), text(&called["name"]));
+        words.push(format!("{word}:{id}:{name}:{}", text(&called[arguments])));
+    }
+    match &message["content"] {
+        Value::String(content) => words.insert(0, format!("{kind}:{content}")),
+        Value::Array(blocks) => {
+            words.extend(blocks.iter().map(|block| match block["type"].as_str().unwrap() {
+                "tool_use" => {
+                    let (id, name) = (text(&block["id"]), text(&block["name"]));
+                    format!("call:{id}:{name}:{}", block["input"])
+                }
+                "tool_result" => {
+                    format!("t:{}:{}", text(&block["tool_use_id"]), text(&block["content"]))
+                }
+                _ => format!("{kind}:{}", text(&block["text"])),
+            }))
+        }
+        _ => {}
+    }
+    words.join("|")
 }
 
 /// The three parts of a call.

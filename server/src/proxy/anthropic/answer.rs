@@ -35,7 +35,7 @@ pub(in crate::proxy) fn read_event(value: &Value, answer: &mut Answer) {
             let delta = &value["delta"];
             let text = |name: &str| delta[name].as_str().unwrap_or_default();
             match delta["type"].as_str().unwrap_or_default() {
-                "text_delta" => answer.add_text(text("text")),
+                "text_delta" => answer.add_text(index, text("text")),
                 "input_json_delta" => answer.add_call(index, "", "", text("partial_json")),
                 _ => {}
             }
@@ -54,7 +54,7 @@ pub(in crate::proxy) fn read_event(value: &Value, answer: &mut Answer) {
 fn begin(index: u64, block: &Value, answer: &mut Answer) {
     let text = |name: &str| block[name].as_str().unwrap_or_default();
     match text("type") {
-        "text" => answer.add_text(text("text")),
+        "text" => answer.add_text(index, text("text")),
         "tool_use" => answer.add_call(index, text("id"), text("name"), ""),
         _ => {}
     }

@@ -10,7 +10,9 @@ use throughline_memory::turn::Role;
 
 use crate::proxy::{
     body::Body,
+    dialect::Dialect,
     error::ProxyError,
+    readings::Reader,
     request::{MAX_MESSAGES, Request},
     said::{Piece, Said},
 };
@@ -73,15 +75,14 @@ struct Source<'a> {
 ///
 /// # Errors
 /// [`ProxyError::Malformed`] with the message.
-pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
-    let messages = body.list("messages")?;
+pub(in crate::proxy) fn read(body: &Body, reader: Reader<'_>) -> Result<Request, ProxyError> {
+    let (list, messages) = body.list("messages")?;
     if messages.len() > MAX_MESSAGES {
         let why = format!("holds {} messages, at most {MAX_MESSAGES} are taken", messages.len());
         return Err(ProxyError::malformed("messages", why));
     }
-    let said: Result<Vec<Said>, ProxyError> =
-        messages.iter().enumerate().map(|(at, raw)| message(raw, at)).collect();
-    Request::new(Vec::new(), said?)
+    let said = reader.read(Dialect::Anthropic, list, &messages, message)?;
+    Request::new(Vec::new(), said)
 }
 
 fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
@@ -158,12 +159,15 @@ fn result(content: serde_json::Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use throughline_memory::turn::Part;
+    use throughline_memory::turn::{Part, TenantId};
 
     use super::*;
+    use crate::proxy::readings::Readings;
 
     fn of(json: &str) -> Result<Request, ProxyError> {
-        read(&Body::read(&Bytes::copy_from_slice(json.as_bytes()))?)
+        let (readings, tenant) = (Readings::default(), TenantId::new("acme").unwrap());
+        let reader = Reader { readings: &readings, tenant: &tenant };
+        read(&Body::read(&Bytes::copy_from_slice(json.as_bytes()))?, reader)
     }
 
     #[test]
@@ -181,7 +185,7 @@ mod tests {
         assert_eq!(roles, [Role::User, Role::Assistant, Role::Tool]);
         assert_eq!(request.user, 0);
         assert!(
-            matches!(&request.said[2].parts[..], [Part::ToolResult { content, .. }, Part::Text(_)]
+            matches!(request.said[2].parts(), [Part::ToolResult { content, .. }, Part::Text(_)]
             if content == "ok\n[image]")
         );
     }

@@ -17,16 +17,20 @@ pub(in crate::proxy) fn read_answer(value: &Value, answer: &mut Answer) {
     }
     let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
     for choice in choices.iter().filter(|choice| choice["index"].as_u64().unwrap_or(0) == 0) {
-        let said = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
-        read_content(&said["content"], answer);
+        let is_piece = choice["delta"].is_object();
+        let said = if is_piece { &choice["delta"] } else { &choice["message"] };
+        read_content(&said["content"], is_piece, answer);
         answer.add_refusal(said["refusal"].as_str().unwrap_or_default());
         let calls = said["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
         for (place, call) in calls.iter().enumerate() {
             let index = call["index"].as_u64().unwrap_or(place as u64);
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let function = &call["function"];
-            let (id, name) = (text(&call["id"]), text(&function["name"]));
-            answer.add_call(index, &id, &name, &text(&function["arguments"]));
+            let (called, arguments) = match &call["custom"] {
+                custom if custom.is_object() => (custom, &custom["input"]),
+                _ => (&call["function"], &call["function"]["arguments"]),
+            };
+            let (id, name) = (text(&call["id"]), text(&called["name"]));
+            answer.add_call(index, &id, &name, &text(arguments));
         }
         let function = &said["function_call"];
         if function.is_object() {
@@ -39,13 +43,15 @@ pub(in crate::proxy) fn read_answer(value: &Value, answer: &mut Answer) {
     }
 }
 
-/// Text, or a list of parts of which some are text.
-fn read_content(content: &Value, answer: &mut Answer) {
+/// Text, or a list of parts of which some are text. The pieces of a stream do not say
+/// which part they belong to.
+fn read_content(content: &Value, is_piece: bool, answer: &mut Answer) {
     match content {
-        Value::String(text) => answer.add_text(text),
+        Value::String(text) => answer.add_text(0, text),
         Value::Array(parts) => {
-            for text in parts.iter().filter_map(|part| part["text"].as_str()) {
-                answer.add_text(text);
+            let texts = parts.iter().map(|part| part["text"].as_str().unwrap_or_default());
+            for (block, text) in (0..).zip(texts) {
+                answer.add_text(if is_piece { 0 } else { block }, text);
             }
         }
         _ => {}

@@ -10,7 +10,9 @@ use throughline_memory::turn::Role;
 use super::answer::FUNCTION_CALL;
 use crate::proxy::{
     body::Body,
+    dialect::Dialect,
     error::ProxyError,
+    readings::Reader,
     request::{MAX_MESSAGES, Request},
     said::{Piece, Said},
 };
@@ -113,8 +115,8 @@ struct File<'a> {
 ///
 /// # Errors
 /// [`ProxyError::Malformed`] with the message.
-pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
-    let messages = body.list("messages")?;
+pub(in crate::proxy) fn read(body: &Body, reader: Reader<'_>) -> Result<Request, ProxyError> {
+    let (list, messages) = body.list("messages")?;
     if messages.len() > MAX_MESSAGES {
         let why = format!("holds {} messages, at most {MAX_MESSAGES} are taken", messages.len());
         return Err(ProxyError::malformed("messages", why));
@@ -125,15 +127,9 @@ pub(in crate::proxy) fn read(body: &Body) -> Result<Request, ProxyError> {
             "must be 1: a conversation goes on with one answer",
         ));
     }
-    let (mut instructions, mut said) = (Vec::new(), Vec::new());
-    for (at, raw) in messages.into_iter().enumerate() {
-        let message = message(&raw, at)?;
-        if said.is_empty() && message.role == Role::System {
-            instructions.push(raw);
-        } else {
-            said.push(message);
-        }
-    }
+    let mut said = reader.read(Dialect::OpenAi, list, &messages, message)?;
+    let leading = said.iter().take_while(|said| said.role == Role::System).count();
+    let instructions = said.drain(..leading).map(|said| said.raw).collect();
     Request::new(instructions, said)
 }
 
@@ -218,12 +214,15 @@ fn piece(content: Content<'_>) -> Option<Piece<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use throughline_memory::turn::Part;
+    use throughline_memory::turn::{Part, TenantId};
 
     use super::*;
+    use crate::proxy::readings::Readings;
 
     fn of(json: &str) -> Result<Request, ProxyError> {
-        read(&Body::read(&Bytes::copy_from_slice(json.as_bytes()))?)
+        let (readings, tenant) = (Readings::default(), TenantId::new("acme").unwrap());
+        let reader = Reader { readings: &readings, tenant: &tenant };
+        read(&Body::read(&Bytes::copy_from_slice(json.as_bytes()))?, reader)
     }
 
     #[test]
@@ -237,11 +236,11 @@ mod tests {
             {"role":"tool","tool_call_id":"c","content":[{"type":"text","text":"ok"}]}]}"#)
         .unwrap();
         assert_eq!((request.instructions.len(), request.user, request.said.len()), (1, 0, 3));
-        assert_eq!(request.said[0].speaker, "ada");
-        assert_eq!(request.said[0].parts.len(), 2);
-        assert!(matches!(&request.said[1].parts[..], [Part::ToolCall { arguments_json, .. }]
+        assert_eq!(request.said[0].speaker(), "ada");
+        assert_eq!(request.said[0].parts().len(), 2);
+        assert!(matches!(request.said[1].parts(), [Part::ToolCall { arguments_json, .. }]
             if arguments_json == "{\"a\": 1}"));
-        assert!(matches!(&request.said[2].parts[..], [Part::ToolResult { content, .. }]
+        assert!(matches!(request.said[2].parts(), [Part::ToolResult { content, .. }]
             if content == "ok"));
     }
 

@@ -1,5 +1,7 @@
 //! What goes to the model, as the messages of a request.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use throughline_memory::{
@@ -18,17 +20,49 @@ const MAX_NAME_CHARS: usize = 64;
 
 /// Puts the instructions and the window in the place of the messages.
 pub(in crate::proxy) fn write(body: &mut Body, instructions: &[Bytes], messages: Vec<Placed>) {
+    let tools = Tools::of(body);
     let mut all = instructions.to_vec();
     for placed in messages {
         match placed {
             Placed::AsItCame(raw) => all.push(raw),
-            Placed::Remembered(message) => all.extend(rendered(&message).iter().map(to_json)),
+            Placed::Remembered(message) => {
+                all.extend(rendered(&message, &tools).iter().map(to_json));
+            }
         }
     }
     body.set("messages", joined(&all));
 }
 
-fn rendered(message: &Message) -> Vec<Value> {
+/// The tools that a request declares. A stored call does not say its kind.
+#[derive(Default)]
+struct Tools {
+    functions: HashSet<String>,
+    customs: HashSet<String>,
+}
+
+impl Tools {
+    fn of(body: &Body) -> Self {
+        let given = body.get("tools").and_then(|tools| serde_json::from_slice(tools).ok());
+        let given: Vec<Value> = given.unwrap_or_default();
+        let names = |kind: &str| {
+            let named = given.iter().filter_map(|tool| tool[kind]["name"].as_str());
+            named.map(str::to_owned).collect()
+        };
+        Self { functions: names("function"), customs: names("custom") }
+    }
+
+    /// Whether a call is one of a custom tool: as declared; of what is not declared,
+    /// by the arguments, which are a JSON object for every function.
+    fn is_custom(&self, name: &str, arguments: &str) -> bool {
+        if self.functions.contains(name) || self.customs.contains(name) {
+            return !self.functions.contains(name);
+        }
+        let is_object = serde_json::from_str(arguments).is_ok_and(|value: Value| value.is_object());
+        !is_object && !arguments.is_empty()
+    }
+}
+
+fn rendered(message: &Message, tools: &Tools) -> Vec<Value> {
     let results: Vec<Value> = message
         .parts
         .iter()
@@ -52,7 +86,7 @@ fn rendered(message: &Message) -> Vec<Value> {
     if !message.speaker.is_empty() {
         chat["name"] = name(&message.speaker).into();
     }
-    let calls: Vec<Value> = message.parts.iter().filter_map(call).collect();
+    let calls: Vec<Value> = message.parts.iter().filter_map(|part| call(part, tools)).collect();
     if !calls.is_empty() {
         if message.content.is_empty() {
             chat["content"] = Value::Null;
@@ -73,8 +107,12 @@ fn name(speaker: &str) -> String {
     speaker.chars().map(|c| if allowed(c) { c } else { '_' }).take(MAX_NAME_CHARS).collect()
 }
 
-fn call(part: &Part) -> Option<Value> {
+fn call(part: &Part, tools: &Tools) -> Option<Value> {
     let Part::ToolCall { call_id, name, arguments_json } = part else { return None };
+    if tools.is_custom(name, arguments_json) {
+        let custom = json!({ "name": name, "input": arguments_json });
+        return Some(json!({ "id": call_id, "type": "custom", "custom": custom }));
+    }
     Some(json!({
         "id": call_id,
         "type": "function",
@@ -117,9 +155,37 @@ mod tests {
     }
 
     #[test]
+    fn calls_are_of_the_kind_that_the_request_declares() {
+        let declared = r#"{"tools":[{"type":"function","function":{"name":"f"}},
+            {"type":"custom","custom":{"name":"c"}},7]}"#;
+        let body = Body::read(&Bytes::copy_from_slice(declared.as_bytes())).unwrap();
+        let tools = Tools::of(&body);
+        for (name, arguments, is_custom) in [
+            ("f", "no JSON", false),
+            ("c", "{\"a\":1}", true),
+            ("other", "{\"a\":1}", false),
+            ("other", "", false),
+            ("other", "print(7)", true),
+            ("other", "7", true),
+        ] {
+            let (call_id, name) = ("i".to_owned(), name.to_owned());
+            let part = Part::ToolCall { call_id, name, arguments_json: arguments.to_owned() };
+            let shown = call(&part, &tools).unwrap();
+            assert_eq!(shown["type"] == "custom", is_custom, "{shown}");
+            let text =
+                if is_custom { &shown["custom"]["input"] } else { &shown["function"]["arguments"] };
+            assert_eq!(text, arguments);
+        }
+        let none = Body::read(&Bytes::from("{}")).unwrap();
+        assert!(Tools::of(&none).customs.is_empty());
+    }
+
+    #[test]
     fn tools_and_attachments_keep_their_form() {
         let call =
             Part::ToolCall { call_id: "c".into(), name: "f".into(), arguments_json: "{}".into() };
+        let tools = Tools::default();
+        let rendered = |message: &Message| rendered(message, &tools);
         let shown = rendered(&message(Role::Assistant, "", vec![call]));
         assert_eq!(shown[0]["content"], Value::Null);
         assert_eq!(shown[0]["tool_calls"][0]["function"]["name"], "f");
