@@ -122,7 +122,8 @@ pub struct ProxyTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_timeout: Option<u64>,
 
-    /// Longest pause in the midst of an answer, in seconds [default: 300].
+    /// Longest pause in the midst of an answer, or of a client that sends a request
+    /// or takes an answer, in seconds [default: 300].
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<u64>,
