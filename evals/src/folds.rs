@@ -361,6 +361,26 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_folds_are_whole() {
+        let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../memory/weights");
+        let args = FoldArgs {
+            folds: Some(5),
+            fold_weights: Some(weights.join("folds")),
+            staleness_fold_weights: Some(weights.join("folds-staleness")),
+            pin_fold_weights: Some(weights.join("folds-pins")),
+            ..FoldArgs::default()
+        };
+        let folds = args.open(Kind::Ranking).unwrap();
+        let parts = ["contradictions", "order", PINS, RANKING, "replacements"];
+        let mut seen = BTreeSet::new();
+        for fold in &folds {
+            assert!(fold.sha256.keys().eq(parts.iter()), "{:?}", fold.sha256);
+            assert!(fold.sha256.values().all(|sha256| seen.insert(sha256)), "the same file twice");
+        }
+        assert_eq!(folds.len(), 5);
+    }
+
+    #[test]
     fn only_rankings_share_a_store() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path();
