@@ -71,18 +71,15 @@ impl Priority {
     /// Waits until nothing urgent is under way, but not for ever; gives how many of
     /// `batch` texts to run next.
     pub(super) fn give_way(&self, batch: usize) -> usize {
-        let mut urgent = self.urgent.lock();
-        self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, self.patience);
         // A large batch would keep the processors for as long as it takes.
-        if *urgent > 0 { PRESSED_BATCH.min(batch) } else { batch }
+        if self.wait(self.patience) { batch } else { PRESSED_BATCH.min(batch) }
     }
-}
 
-impl Priority {
-    /// Waits until none of these is under way, at most so long.
-    pub(super) fn wait(&self, patience: Duration) {
+    /// Waits until none of these is under way, at most so long; whether none is.
+    pub(super) fn wait(&self, patience: Duration) -> bool {
         let mut urgent = self.urgent.lock();
         self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, patience);
+        *urgent == 0
     }
 
     #[cfg(test)]

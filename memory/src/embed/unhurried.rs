@@ -1,16 +1,19 @@
-//! The bulk engine for work in the background, such as folding: before each text it lets
-//! queries, commits and the texts of new turns go first.
-//!
-//! The engine is one at a time and its lock is not fair: who takes it again at once would
-//! keep the bulk lane out for seconds, while windows wait for the scores of its turns.
+//! The bulk engine for work in the background, such as folding: it lets queries, commits
+//! and the texts of new turns go first, and while they go on it runs a text at a time:
+//! windows wait for the scores of new turns.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{EmbedError, Embedder, EmbeddingModel, Vector, lanes::Priority};
 
-/// Longest wait before a text while what goes first never pauses: summaries must not
-/// starve.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Texts in one run while nothing else is under way.
+const BATCH: usize = 4;
+/// Longest that one call waits for what goes first: somebody may wait for a summary, and
+/// an import takes hours.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Unhurried {
@@ -28,11 +31,14 @@ impl Embedder for Unhurried {
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
         let mut vectors = Vec::with_capacity(texts.len());
-        for text in texts {
-            self.turns.wait(PATIENCE);
-            self.urgent.wait(PATIENCE);
-            // One at a time: the bulk lane waits for it, and on a CPU more gain little.
-            vectors.extend(self.engine.embed(&[text])?);
+        let until = Instant::now() + PATIENCE;
+        let left = || until.saturating_duration_since(Instant::now());
+        let mut rest = texts;
+        while !rest.is_empty() {
+            let alone = self.turns.wait(left()) & self.urgent.wait(left());
+            let (now, later) = rest.split_at(if alone { BATCH.min(rest.len()) } else { 1 });
+            vectors.extend(self.engine.embed(now)?);
+            rest = later;
         }
         Ok(vectors)
     }
@@ -42,14 +48,16 @@ impl Embedder for Unhurried {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use parking_lot::Mutex;
+
     use super::*;
     use crate::embed::testing::HashEmbedder;
 
-    /// Notes how often it is called, and whether a turn waited then.
+    /// Notes how many texts it is given at a time, and how often while a turn waits.
     struct Noting {
         inner: Arc<HashEmbedder>,
         turns: Arc<Priority>,
-        calls: AtomicUsize,
+        runs: Mutex<Vec<usize>>,
         before_a_turn: AtomicUsize,
     }
 
@@ -59,19 +67,19 @@ mod tests {
         }
 
         fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
-            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.runs.lock().push(texts.len());
             self.before_a_turn.fetch_add(usize::from(self.turns.is_taken()), Ordering::SeqCst);
             self.inner.embed(texts)
         }
     }
 
     #[test]
-    fn vectors_come_in_order_one_at_a_time_and_turns_go_first() {
+    fn vectors_come_in_order_and_turns_go_first() {
         let turns = Arc::<Priority>::default();
         let engine = Arc::new(Noting {
             inner: HashEmbedder::new(),
             turns: Arc::clone(&turns),
-            calls: AtomicUsize::default(),
+            runs: Mutex::default(),
             before_a_turn: AtomicUsize::default(),
         });
         let urgent = Arc::default();
@@ -79,6 +87,8 @@ mod tests {
         let texts: Vec<String> = (0..9).map(|n| format!("text {n}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let expected: Vec<_> = texts.iter().map(|text| HashEmbedder::vector(text)).collect();
+        assert_eq!(unhurried.embed(&texts).unwrap(), expected);
+        assert_eq!(*engine.runs.lock(), [4, 4, 1]);
         let turn = turns.enter();
         let background = std::thread::spawn({
             let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
@@ -87,9 +97,11 @@ mod tests {
                 unhurried.embed(&texts).unwrap()
             }
         });
+        // Time to begin too early in.
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(engine.runs.lock().len(), 3);
         drop(turn);
         assert_eq!(background.join().unwrap(), expected);
-        assert_eq!(engine.calls.load(Ordering::SeqCst), 9);
         assert_eq!(engine.before_a_turn.load(Ordering::SeqCst), 0);
     }
 }

@@ -32,9 +32,9 @@ use crate::{
 
 /// Turns read and embedded at a time within one entry: bounds memory.
 pub(super) const TURNS_PER_STEP: usize = 256;
-/// Passages whose vectors, of 1.5 KB each, and turns' records are committed at a time:
-/// with 64 turns below the 256 KiB that one commit may hold (`docs/decisions/0001-store.md`).
-const PASSAGES_PER_COMMIT: usize = 64;
+/// Bytes of vectors that are committed at a time: with the records of as many turns below
+/// what one sync may cover (`docs/decisions/0001-store.md`).
+const VECTOR_BYTES_PER_COMMIT: usize = 96 << 10;
 
 /// What deriving needs.
 pub(crate) struct Deriver {
@@ -200,7 +200,8 @@ impl Deriver {
             if live.is_empty() {
                 continue;
             }
-            for embedded in commits(self.embed(tenant, owner, live).await?) {
+            let most = VECTOR_BYTES_PER_COMMIT / (self.embed.model().dimensions.max(1) * 4);
+            for embedded in commits(self.embed(tenant, owner, live).await?, most) {
                 self.keep(tenant, owner, embedded).await?;
             }
         }
@@ -324,15 +325,16 @@ impl Deriver {
     }
 }
 
-/// Turns by the commits that keep what was derived of them, in order.
-fn commits(embedded: Vec<Embedded>) -> Vec<Vec<Embedded>> {
+/// Turns by the commits that keep what was derived of them, in order: of `most` passages,
+/// or a single turn.
+fn commits(embedded: Vec<Embedded>, most: usize) -> Vec<Vec<Embedded>> {
     let mut commits: Vec<Vec<Embedded>> = Vec::new();
     let mut passages = 0;
     for turn in embedded {
         // A turn without passages has a record too.
         let of_turn = turn.passages.len().max(1);
         match commits.last_mut() {
-            Some(commit) if passages + of_turn <= PASSAGES_PER_COMMIT => {
+            Some(commit) if passages + of_turn <= most => {
                 passages += of_turn;
                 commit.push(turn);
             }
@@ -392,7 +394,7 @@ mod tests {
             passages: (0..*passages).map(|_| passage()).collect(),
         };
         let counts = [0, 1, 62, 1, 64, 70, 0, 3];
-        let commits = commits(counts.iter().enumerate().map(embedded).collect());
+        let commits = commits(counts.iter().enumerate().map(embedded).collect(), 64);
         let found = commits
             .iter()
             .map(|commit| commit.iter().map(|turn| turn.passages.len()).collect::<Vec<_>>());

@@ -140,6 +140,17 @@ impl Outbox {
         self.done.notify_waiters();
     }
 
+    /// What was derived for entries is gone: their turns wait once more.
+    pub(crate) fn waits_again(&self, entries: &[Queued]) {
+        let mut state = self.state.lock();
+        for queued in entries {
+            let open = state.open.get_mut(&queued.conversation());
+            if open.is_some_and(|open| open.waits_again(queued)) {
+                state.waits(queued);
+            }
+        }
+    }
+
     /// Strikes entries off that have left the store.
     pub(crate) fn finish(&self, entries: &[Queued]) {
         let mut state = self.state.lock();
@@ -249,10 +260,14 @@ impl State {
     }
 
     fn push(&mut self, queued: Queued) {
-        self.backlog += queued.waiting_turns();
-        self.appended += queued.appended();
+        self.waits(&queued);
         self.open.entry(queued.conversation()).or_default().add(&queued);
         self.queue_of(&queued).push_back(queued);
+    }
+
+    fn waits(&mut self, queued: &Queued) {
+        self.backlog += queued.waiting_turns();
+        self.appended += queued.appended();
     }
 
     fn no_longer_waits(&mut self, queued: &Queued) {

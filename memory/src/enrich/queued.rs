@@ -145,6 +145,11 @@ impl Open {
         queued.holds_up().is_some_and(|from| self.unsearchable.remove(&(from, queued.id)))
     }
 
+    /// Whether it was not counted as waiting until now.
+    pub(super) fn waits_again(&mut self, queued: &Queued) -> bool {
+        queued.holds_up().is_some_and(|from| self.unsearchable.insert((from, queued.id)))
+    }
+
     pub(super) fn remove(&mut self, queued: &Queued) {
         self.ids.remove(&queued.id);
         self.measuring.remove(&queued.id);

@@ -22,6 +22,7 @@ use crate::{
     background,
     embed::EmbedError,
     engine::{EngineError, records::Task},
+    store::StoreError,
     turn::Sequence,
 };
 
@@ -230,8 +231,10 @@ fn is_same_conversation(one: &Queued, other: &Queued) -> bool {
 async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) -> Round {
     let mut round = Round::default();
     let mut entries = entries.into_iter().peekable();
+    // What comes later stands on what came before it.
+    let since = deriver.store.losses();
     while let Some(queued) = entries.next() {
-        let joined = joined(queued, &mut entries, deriver.store.losses());
+        let joined = joined(queued, &mut entries, since);
         let done = deriver.run(&joined.whole).await;
         match done {
             Ok(()) if joined.whole.measured().is_some() => {
@@ -259,6 +262,9 @@ async fn run_in_order(deriver: &Deriver, outbox: &Outbox, entries: Vec<Queued>) 
 /// Measures the turns of entries that are derived, and ends the entries.
 async fn end(deriver: &Deriver, outbox: &Outbox, joined: Joined) -> Round {
     if let Err(error) = deriver.end(&joined.whole, &joined.covered, joined.since).await {
+        if matches!(error, EngineError::Store(StoreError::TakenBack)) {
+            outbox.waits_again(&joined.covered);
+        }
         return not_done(joined, error);
     }
     outbox.finish(&joined.covered);

@@ -27,7 +27,10 @@ pub const MAX_WAITING_BYTES: usize = 256 << 20;
 /// Batches of more bytes than this are not joined into one group. Small on
 /// purpose: sled may reuse a segment of its log within a group that fills
 /// several of them (512 KiB each), before the sync that the reuse depends on.
-const MAX_GROUP_BYTES: usize = 256 << 10;
+const MAX_GROUP_BYTES: usize = 192 << 10;
+/// Most bytes that wait for the sync of a later group: with that group no more than
+/// 256 KiB.
+const MAX_UNSYNCED_BYTES: usize = 64 << 10;
 /// Most batches in one group.
 const MAX_GROUP_BATCHES: usize = 1024;
 
@@ -63,10 +66,12 @@ pub struct CommitCounts {
 }
 
 impl CommitCounts {
-    fn add(&mut self, group: &[Waiting], durability: Durability) {
+    fn add<'a>(&mut self, batches: impl Iterator<Item = &'a Batch>, durability: Durability) {
         self.groups += u64::from(durability == Durability::OnReturn);
-        self.batches += group.len() as u64;
-        self.bytes += group.iter().map(|waiting| waiting.batch.bytes() as u64).sum::<u64>();
+        for batch in batches {
+            self.batches += 1;
+            self.bytes += batch.bytes() as u64;
+        }
     }
 }
 
@@ -242,13 +247,13 @@ impl Shared {
         }
     }
 
-    /// What a group needs: a sync if one of it does, or if with it more would be
-    /// unsynced than one group may hold.
+    /// What a group needs: a sync if one of it does, or if with it more would wait for
+    /// one than may.
     fn durability(&self, group: &[Waiting]) -> Durability {
         let bytes: usize = group.iter().map(|waiting| waiting.batch.bytes()).sum();
         let unsynced = self.unsynced.load(Ordering::Relaxed) + bytes;
         let synced = group.iter().any(|waiting| waiting.terms.durability == Durability::OnReturn);
-        if synced || unsynced > MAX_GROUP_BYTES {
+        if synced || unsynced > MAX_UNSYNCED_BYTES {
             return Durability::OnReturn;
         }
         self.unsynced.store(unsynced, Ordering::Relaxed);
@@ -264,7 +269,8 @@ impl Shared {
             _ => layout.add(batch),
         };
         let mut outcomes: Vec<_> = group.iter().map(add).collect();
-        if layout.writes().is_empty() {
+        let waits = self.unsynced.load(Ordering::Relaxed) > 0;
+        if layout.writes().is_empty() && !(durability == Durability::OnReturn && waits) {
             return outcomes;
         }
         let committed = {
@@ -273,7 +279,8 @@ impl Shared {
         };
         let answer = match committed {
             Ok(()) => {
-                self.counts.lock().add(group, durability);
+                let written = group.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+                self.counts.lock().add(written.map(|(waiting, _)| &waiting.batch), durability);
                 if durability == Durability::OnReturn {
                     self.unsynced.store(0, Ordering::Relaxed);
                     self.set_health(StoreHealth::Serving);
@@ -281,9 +288,7 @@ impl Shared {
                 return outcomes;
             }
             Err(full @ StoreError::Full { .. }) => {
-                if self.unsynced.swap(0, Ordering::Relaxed) > 0 {
-                    self.losses.fetch_add(1, Ordering::AcqRel);
-                }
+                self.taken_back();
                 self.set_health(StoreHealth::Full);
                 Err(full)
             }
@@ -307,11 +312,22 @@ impl Shared {
             self.engine.commit(&[], Durability::OnReturn)
         }));
         match outcome {
-            Ok(Ok(())) => self.set_health(StoreHealth::Serving),
-            Ok(Err(StoreError::Full { .. })) => {}
+            Ok(Ok(())) => {
+                self.unsynced.store(0, Ordering::Relaxed);
+                self.set_health(StoreHealth::Serving);
+            }
+            Ok(Err(StoreError::Full { .. })) => self.taken_back(),
             Ok(Err(StoreError::Poisoned { cause })) => drop(self.poison(cause)),
             Ok(Err(other)) => drop(self.poison(other.to_string())),
             Err(panic) => drop(self.poison(panic_text(&*panic))),
+        }
+    }
+
+    /// The engine may have been opened again: what waited for a sync is gone then. It
+    /// may also still be there, and counts as waiting.
+    fn taken_back(&self) {
+        if self.unsynced.load(Ordering::Relaxed) > 0 {
+            self.losses.fetch_add(1, Ordering::AcqRel);
         }
     }
 

@@ -323,7 +323,7 @@ async fn what_stands_on_something_that_was_taken_back_is_refused() {
     assert!(matches!(refused, Err(StoreError::TakenBack)), "{refused:?}");
     assert_eq!(store.get(b"e").unwrap(), None);
     store.commit_behind(record(b"e", 10), store.losses()).await.unwrap();
-    // Nothing waited to be synced: nothing was taken back.
+    // Nothing waits to be synced: nothing is taken back.
     let since = store.losses();
     scripted.outcomes.lock().push(Outcome::Full);
     assert!(matches!(store.commit(record(b"d", 10)).await, Err(StoreError::Full { .. })));
@@ -331,11 +331,33 @@ async fn what_stands_on_something_that_was_taken_back_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_full_disk_takes_back_while_nobody_writes_is_known_too() {
+    let scripted = Scripted::failing(&[Outcome::Full]);
+    let store = Store::with_engine(scripted.clone(), 100).unwrap();
+    assert!(matches!(store.commit(record(b"a", 10)).await, Err(StoreError::Full { .. })));
+    let since = store.losses();
+    store.commit_soon(record(b"b", 10)).await.unwrap();
+    // It is tried again whether there is space, and that fails.
+    scripted.full.store(true, Ordering::SeqCst);
+    while store.losses() == since {
+        tokio::task::yield_now().await;
+    }
+    scripted.full.store(false, Ordering::SeqCst);
+    let refused = store.commit_behind(record(b"c", 10), since).await;
+    assert!(matches!(refused, Err(StoreError::TakenBack)), "{refused:?}");
+}
+
+#[tokio::test]
 async fn little_is_left_unsynced() {
     let store = Store::with_engine(Arc::new(Scripted::default()), 100).unwrap();
     for n in 0..8_u8 {
-        store.commit_soon(record(&[n], 60 << 10)).await.unwrap();
+        store.commit_soon(record(&[n], 15 << 10)).await.unwrap();
     }
     let counts = store.commit_counts();
-    assert_eq!((counts.batches, counts.groups), (8, 1), "the fifth is more than 256 KiB");
+    assert_eq!((counts.batches, counts.groups), (8, 1), "the fifth is more than 64 KiB");
+    // Nothing of its own to write, but something waits.
+    store.commit(Batch::new()).await.unwrap();
+    assert_eq!(store.commit_counts().groups, 2);
+    store.commit(Batch::new()).await.unwrap();
+    assert_eq!(store.commit_counts().groups, 2);
 }
