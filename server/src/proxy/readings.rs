@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_was_read_is_not_parsed_again_but_asked_for() {
         let readings = Readings::default();
-        let word = |at: usize| format!("{} {at}", if at % 2 == 0 { "u" } else { "a" });
+        let word = |at: usize| format!("{} {at}", if at.is_multiple_of(2) { "u" } else { "a" });
         let mut words: Vec<String> = (0..200).map(word).collect();
         assert_eq!(parsed(&readings, "acme", &words), 200);
         assert_eq!(parsed(&readings, "acme", &words), 8);
