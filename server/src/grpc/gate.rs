@@ -213,9 +213,7 @@ pub(super) fn transport_status(status: &Status) -> Status {
             "MALFORMED_MESSAGE",
             ": make the message with the protocol's own definition",
         ),
-        Code::Unimplemented => {
-            (Code::Unimplemented, "UNKNOWN_METHOD", ": server reflection lists the methods")
-        }
+        Code::Unimplemented => (Code::Unimplemented, "UNKNOWN_METHOD", ""),
         Code::Cancelled => (Code::Cancelled, "CANCELLED", ""),
         other => (other, "TRANSPORT", ""),
     };

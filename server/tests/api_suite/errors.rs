@@ -25,7 +25,7 @@ const MENDS: [(&str, &str); 7] = [
     ("LIMIT_REACHED", "stay below it"),
     ("MESSAGE_TOO_LARGE", "send less in one call"),
     ("SEQUENCE_MISMATCH", "read what came"),
-    ("UNKNOWN_METHOD", "server reflection"),
+    ("UNKNOWN_METHOD", "reflection service"),
 ];
 
 /// What is wrong by code, reason and fields; and that the message names the mend.
