@@ -89,19 +89,12 @@ mod tests {
         let expected: Vec<_> = texts.iter().map(|text| HashEmbedder::vector(text)).collect();
         assert_eq!(unhurried.embed(&texts).unwrap(), expected);
         assert_eq!(*engine.runs.lock(), [4, 4, 1]);
-        let turn = turns.enter();
-        let background = std::thread::spawn({
-            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-            move || {
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                unhurried.embed(&texts).unwrap()
-            }
-        });
-        // Time to begin too early in.
-        std::thread::sleep(Duration::from_millis(50));
-        assert_eq!(engine.runs.lock().len(), 3);
-        drop(turn);
-        assert_eq!(background.join().unwrap(), expected);
         assert_eq!(engine.before_a_turn.load(Ordering::SeqCst), 0);
+        // A turn that never ends: it is waited for once, then texts go one by one.
+        let _turn = turns.enter();
+        let begun = Instant::now();
+        assert_eq!(unhurried.embed(&texts).unwrap(), expected);
+        assert!(begun.elapsed() >= PATIENCE);
+        assert_eq!(engine.runs.lock()[3..], [1; 9]);
     }
 }
