@@ -81,11 +81,6 @@ impl Priority {
         self.none.wait_while_for(&mut urgent, |urgent| *urgent > 0, patience);
         *urgent == 0
     }
-
-    #[cfg(test)]
-    pub(super) fn is_taken(&self) -> bool {
-        *self.urgent.lock() > 0
-    }
 }
 
 /// Something urgent under way, until it is dropped.

@@ -46,55 +46,41 @@ impl Embedder for Unhurried {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use parking_lot::Mutex;
 
     use super::*;
     use crate::embed::testing::HashEmbedder;
 
-    /// Notes how many texts it is given at a time, and how often while a turn waits.
-    struct Noting {
-        inner: Arc<HashEmbedder>,
-        turns: Arc<Priority>,
-        runs: Mutex<Vec<usize>>,
-        before_a_turn: AtomicUsize,
-    }
+    /// Notes how many texts it is given at a time.
+    struct Noting(Arc<HashEmbedder>, Mutex<Vec<usize>>);
 
     impl Embedder for Noting {
         fn model(&self) -> &EmbeddingModel {
-            self.inner.model()
+            self.0.model()
         }
 
         fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
-            self.runs.lock().push(texts.len());
-            self.before_a_turn.fetch_add(usize::from(self.turns.is_taken()), Ordering::SeqCst);
-            self.inner.embed(texts)
+            self.1.lock().push(texts.len());
+            self.0.embed(texts)
         }
     }
 
     #[test]
     fn vectors_come_in_order_and_turns_go_first() {
         let turns = Arc::<Priority>::default();
-        let engine = Arc::new(Noting {
-            inner: HashEmbedder::new(),
-            turns: Arc::clone(&turns),
-            runs: Mutex::default(),
-            before_a_turn: AtomicUsize::default(),
-        });
+        let engine = Arc::new(Noting(HashEmbedder::new(), Mutex::default()));
         let urgent = Arc::default();
         let unhurried = Unhurried { engine: engine.clone(), urgent, turns: Arc::clone(&turns) };
         let texts: Vec<String> = (0..9).map(|n| format!("text {n}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let expected: Vec<_> = texts.iter().map(|text| HashEmbedder::vector(text)).collect();
         assert_eq!(unhurried.embed(&texts).unwrap(), expected);
-        assert_eq!(*engine.runs.lock(), [4, 4, 1]);
-        assert_eq!(engine.before_a_turn.load(Ordering::SeqCst), 0);
+        assert_eq!(*engine.1.lock(), [4, 4, 1]);
         // A turn that never ends: it is waited for once, then texts go one by one.
         let _turn = turns.enter();
         let begun = Instant::now();
         assert_eq!(unhurried.embed(&texts).unwrap(), expected);
         assert!(begun.elapsed() >= PATIENCE);
-        assert_eq!(engine.runs.lock()[3..], [1; 9]);
+        assert_eq!(engine.1.lock()[3..], [1; 9]);
     }
 }
