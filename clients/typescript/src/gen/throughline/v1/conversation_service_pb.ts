@@ -1089,7 +1089,7 @@ export const ConversationService: GenService<{
     output: typeof ListConversationsResponseSchema;
   },
   /**
-   * Changes title, user or labels.
+   * Changes title, user or labels; the same again changes nothing more.
    *
    * @generated from rpc throughline.v1.ConversationService.UpdateConversation
    */
@@ -1099,7 +1099,8 @@ export const ConversationService: GenService<{
     output: typeof UpdateConversationResponseSchema;
   },
   /**
-   * Removes a conversation with all that was derived from it.
+   * Removes a conversation with all that was derived from it. Again it is
+   * NOT_FOUND: a retry may take that for done.
    *
    * @generated from rpc throughline.v1.ConversationService.DeleteConversation
    */
@@ -1109,7 +1110,9 @@ export const ConversationService: GenService<{
     output: typeof DeleteConversationResponseSchema;
   },
   /**
-   * Appends turns; answered when they are durable (fsync).
+   * Appends turns; answered when they are durable (fsync). All of them or none; keep
+   * one call below 256 KiB where power cuts are to be feared
+   * (docs/decisions/0001-store.md).
    *
    * @generated from rpc throughline.v1.ConversationService.AppendTurns
    */
@@ -1154,6 +1157,7 @@ export const ConversationService: GenService<{
   },
   /**
    * Erases turns with everything derived from them; their sequences stay taken.
+   * Turns that are erased already are passed over.
    *
    * @generated from rpc throughline.v1.ConversationService.ForgetTurns
    */
