@@ -126,18 +126,20 @@ class RejectedSentence(_message.Message):
     def __init__(self, text: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class GetSummaryRequest(_message.Message):
-    __slots__ = ("conversation", "view", "as_of_turn", "page_size", "page_token")
+    __slots__ = ("conversation", "view", "as_of_turn", "page_size", "page_token", "min_revision")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
     AS_OF_TURN_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     conversation: str
     view: SummaryView
     as_of_turn: int
     page_size: int
     page_token: str
-    def __init__(self, conversation: _Optional[str] = ..., view: _Optional[_Union[SummaryView, str]] = ..., as_of_turn: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    min_revision: int
+    def __init__(self, conversation: _Optional[str] = ..., view: _Optional[_Union[SummaryView, str]] = ..., as_of_turn: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class GetSummaryResponse(_message.Message):
     __slots__ = ("summaries", "folded_until_sequence", "next_page_token", "revision")
@@ -158,14 +160,16 @@ class SummarizeRequest(_message.Message):
     def __init__(self, conversation: _Optional[str] = ...) -> None: ...
 
 class SummarizeResponse(_message.Message):
-    __slots__ = ("summaries_made", "summaries", "folded_until_sequence")
+    __slots__ = ("summaries_made", "summaries", "folded_until_sequence", "revision")
     SUMMARIES_MADE_FIELD_NUMBER: _ClassVar[int]
     SUMMARIES_FIELD_NUMBER: _ClassVar[int]
     FOLDED_UNTIL_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     summaries_made: int
     summaries: _containers.RepeatedCompositeFieldContainer[Summary]
     folded_until_sequence: int
-    def __init__(self, summaries_made: _Optional[int] = ..., summaries: _Optional[_Iterable[_Union[Summary, _Mapping]]] = ..., folded_until_sequence: _Optional[int] = ...) -> None: ...
+    revision: int
+    def __init__(self, summaries_made: _Optional[int] = ..., summaries: _Optional[_Iterable[_Union[Summary, _Mapping]]] = ..., folded_until_sequence: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class TurnFilter(_message.Message):
     __slots__ = ("roles", "speaker", "from_time", "until_time", "from_sequence", "until_sequence")
@@ -394,16 +398,18 @@ class UnpinFactResponse(_message.Message):
     def __init__(self, revision: _Optional[int] = ...) -> None: ...
 
 class ListFactsRequest(_message.Message):
-    __slots__ = ("conversation", "page_size", "page_token", "include_retired")
+    __slots__ = ("conversation", "page_size", "page_token", "include_retired", "min_revision")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_RETIRED_FIELD_NUMBER: _ClassVar[int]
+    MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
     conversation: str
     page_size: int
     page_token: str
     include_retired: bool
-    def __init__(self, conversation: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_retired: bool = ...) -> None: ...
+    min_revision: int
+    def __init__(self, conversation: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_retired: bool = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class ListFactsResponse(_message.Message):
     __slots__ = ("facts", "next_page_token", "revision")
