@@ -127,18 +127,17 @@ pub(super) fn figures(samples: &[Sample]) -> Figures {
         }
     }
     let mut named = vec![
-        ("searchable_samples", lags.len() as f64),
-        ("unsearchable_samples", waiting.len() as f64),
+        ("searchable_samples", lags.len() as f64, samples.len()),
+        ("unsearchable_samples", waiting.len() as f64, samples.len()),
     ];
     if !lags.is_empty() {
-        named.push(("searchable_lag_p50_s", percentile(&mut lags, 0.5)));
-        named.push(("searchable_lag_max_s", percentile(&mut lags, 1.0)));
+        named.push(("searchable_lag_p50_s", percentile(&mut lags, 0.5), lags.len()));
+        named.push(("searchable_lag_max_s", percentile(&mut lags, 1.0), lags.len()));
     }
     if !waiting.is_empty() {
-        named.push(("unsearchable_oldest_s", percentile(&mut waiting, 1.0)));
+        named.push(("unsearchable_oldest_s", percentile(&mut waiting, 1.0), waiting.len()));
     }
-    let exact =
-        |(name, value): (&str, f64)| (name.to_owned(), Estimate::exact(value, samples.len()));
+    let exact = |(name, value, n): (&str, f64, usize)| (name.to_owned(), Estimate::exact(value, n));
     named.into_iter().map(exact).collect()
 }
 

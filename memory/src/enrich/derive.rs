@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Grown, Queued, delete_derived,
+    Grown, Queued,
+    commits::commits,
+    delete_derived,
     events::{Drawer, Drawn},
 };
 use crate::{
@@ -201,7 +203,10 @@ impl Deriver {
                 continue;
             }
             let most = VECTOR_BYTES_PER_COMMIT / (self.embed.model().dimensions.max(1) * 4);
-            for embedded in commits(self.embed(tenant, owner, live).await?, most) {
+            let embedded = self.embed(tenant, owner, live).await?;
+            // A turn without passages has a record too.
+            let weight = |turn: &Embedded| turn.passages.len().max(1);
+            for embedded in commits(embedded, most, weight) {
                 self.keep(tenant, owner, embedded).await?;
             }
         }
@@ -325,28 +330,6 @@ impl Deriver {
     }
 }
 
-/// Turns by the commits that keep what was derived of them, in order: of `most` passages,
-/// or a single turn.
-fn commits(embedded: Vec<Embedded>, most: usize) -> Vec<Vec<Embedded>> {
-    let mut commits: Vec<Vec<Embedded>> = Vec::new();
-    let mut passages = 0;
-    for turn in embedded {
-        // A turn without passages has a record too.
-        let of_turn = turn.passages.len().max(1);
-        match commits.last_mut() {
-            Some(commit) if passages + of_turn <= most => {
-                passages += of_turn;
-                commit.push(turn);
-            }
-            _ => {
-                passages = of_turn;
-                commits.push(vec![turn]);
-            }
-        }
-    }
-    commits
-}
-
 /// What is embedded of a turn: its passages, each led by the speaker's name
 /// where there is one, with their byte ranges in the searchable text.
 pub(crate) fn passage_texts(
@@ -365,44 +348,4 @@ pub(crate) fn passage_texts(
             Some((range, led))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::turn::Role;
-
-    fn turn(sequence: Sequence) -> Turn {
-        Turn {
-            sequence,
-            role: Role::User,
-            speaker: String::new(),
-            parts: Vec::new(),
-            said_at: jiff::Timestamp::UNIX_EPOCH,
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            client_turn_id: String::new(),
-            metadata: Vec::new(),
-            forgotten: false,
-        }
-    }
-
-    #[test]
-    fn a_commit_takes_few_vectors_and_every_turn_once() {
-        let passage = || Passage { start: 0, end: 0, vector: vec![0.0].into() };
-        let embedded = |(at, passages): (usize, &usize)| Embedded {
-            turn: turn(at as Sequence),
-            passages: (0..*passages).map(|_| passage()).collect(),
-        };
-        let counts = [0, 1, 62, 1, 64, 70, 0, 3];
-        let commits = commits(counts.iter().enumerate().map(embedded).collect(), 64);
-        let found = commits
-            .iter()
-            .map(|commit| commit.iter().map(|turn| turn.passages.len()).collect::<Vec<_>>());
-        assert_eq!(
-            found.collect::<Vec<_>>(),
-            [vec![0, 1, 62], vec![1], vec![64], vec![70], vec![0, 3],]
-        );
-        let order = commits.iter().flatten().map(|turn| turn.turn.sequence);
-        assert!(order.eq(0..counts.len() as Sequence));
-    }
 }

@@ -3,9 +3,10 @@
 //! keyed by its turn and carries the versions that it was derived by.
 //!
 //! Order for each batch: read turns → embed → draw staleness events → vectors
-//! and events durable in the store → index → facts → searchable → measured, and outbox
-//! entries struck. A crash in between repeats the batch.
+//! and events in the store → index → facts → searchable → measured, and outbox entries
+//! struck, with which all of it is durable. A crash in between repeats the batch.
 
+mod commits;
 mod derive;
 mod events;
 mod folding;
