@@ -1,9 +1,13 @@
 //! What the chat proxy adds: each question is asked of the upstream directly and
 //! through the proxy, in turns, with the same body. The upstream is in this process
-//! and writes the time into every token, so that both ways are measured by one clock.
+//! and writes the time beside every token, so that both ways are measured by one clock.
 
 use std::{
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,14 +33,16 @@ use crate::{
 const TURN_BYTES: usize = 300;
 /// Tokens of an answer.
 const ANSWER_TOKENS: u32 = 60;
+/// Seed of their words.
+const ANSWERS: u64 = 0x61;
 /// Between two tokens of an answer: 100 tokens a second.
 const TOKEN_PAUSE: Duration = Duration::from_millis(10);
 /// Between two questions: somebody reads the answer.
 const THINKING: Duration = Duration::from_millis(400);
 /// Questions before the clock counts.
 const WARM_UP: u32 = 5;
-/// Stands before the time in a token, in nanoseconds since the start.
-const MARK: &str = "at:";
+/// Field of a token's event: when it was sent, in nanoseconds since the start.
+const SENT: &str = "sent_ns";
 
 /// What a client sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -241,8 +247,8 @@ impl Client {
                 let value: Value = serde_json::from_str(&format!("{{{data}"))?;
                 let text = value["choices"][0]["delta"]["content"].as_str().unwrap_or_default();
                 heard.text.push_str(text);
-                if let Some(at) = text.trim().strip_prefix(MARK) {
-                    let late = now.saturating_sub(Duration::from_nanos(at.parse()?));
+                if let Some(sent) = value[SENT].as_u64() {
+                    let late = now.saturating_sub(Duration::from_nanos(sent));
                     heard.tokens_ms.push(late.as_secs_f64() * 1_000.0);
                 }
             }
@@ -267,28 +273,40 @@ async fn upstream(start: Instant) -> anyhow::Result<SocketAddr> {
     });
     let limit = axum::extract::DefaultBodyLimit::disable();
     let router = Router::new().route("/v1/chat/completions", post(say)).layer(limit);
-    let serving = axum::serve(listener, router.with_state(start));
+    let model = Arc::new(Model { start, answers: AtomicU64::new(0) });
+    let serving = axum::serve(listener, router.with_state(model));
     tokio::spawn(async move { serving.await });
     Ok(address)
 }
 
-async fn say(State(start): State<Instant>, _body: bytes::Bytes) -> Response<Body> {
-    let tokens = stream::iter(0..=ANSWER_TOKENS).then(move |number| async move {
-        if number > 0 {
-            tokio::time::sleep(TOKEN_PAUSE).await;
+/// What the upstream answers with: words, no two answers alike.
+struct Model {
+    start: Instant,
+    answers: AtomicU64,
+}
+
+async fn say(State(model): State<Arc<Model>>, _body: bytes::Bytes) -> Response<Body> {
+    let mut texts = Texts::new(ANSWERS, model.answers.fetch_add(1, Ordering::Relaxed));
+    let start = model.start;
+    let tokens = stream::iter(0..=ANSWER_TOKENS).then(move |number| {
+        let word = texts.word();
+        async move {
+            if number > 0 {
+                tokio::time::sleep(TOKEN_PAUSE).await;
+            }
+            let choice = |delta: Value, finish: Value| {
+                json!([{ "index": 0, "delta": delta, "finish_reason": finish }])
+            };
+            let text = if number == ANSWER_TOKENS {
+                let end = json!({ "choices": choice(json!({}), "stop".into()) });
+                format!("data: {end}\n\ndata: [DONE]\n\n")
+            } else {
+                let choices = choice(json!({ "content": format!("{word} ") }), Value::Null);
+                let sent = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                format!("data: {}\n\n", json!({ "choices": choices, SENT: sent }))
+            };
+            Ok::<_, std::convert::Infallible>(text)
         }
-        let event = |delta: Value, finish: Value| {
-            json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] })
-        };
-        let at = start.elapsed().as_nanos();
-        let text = if number == ANSWER_TOKENS {
-            let end = event(json!({}), "stop".into());
-            format!("data: {end}\n\ndata: [DONE]\n\n")
-        } else {
-            let content = format!("{MARK}{at} ");
-            format!("data: {}\n\n", event(json!({ "content": content }), Value::Null))
-        };
-        Ok::<_, std::convert::Infallible>(text)
     });
     let mut response = Response::new(Body::from_stream(tokens));
     let kind = axum::http::HeaderValue::from_static("text/event-stream");

@@ -48,7 +48,8 @@ impl Texts {
         if limit == 0 { 0 } else { self.0.random_range(0..limit) }
     }
 
-    fn word(&mut self) -> &'static str {
+    /// A word.
+    pub(crate) fn word(&mut self) -> &'static str {
         let at = self.0.random_range(0..WORDS.len());
         WORDS.get(at).copied().unwrap_or("word")
     }

@@ -5,6 +5,11 @@
 //! facts are changed under the writer's right of their conversation; the same
 //! turns and facts give the same edges however often they are compared.
 
+use std::{
+    cell::{Cell, LazyCell},
+    sync::Arc,
+};
+
 use super::{
     Engine, EngineError,
     commit::Publish,
@@ -180,16 +185,23 @@ impl Engine {
             let old = fact.turns.iter().position(|link| Some(link.turn) != source);
             fact.turns.remove(old.unwrap_or(0));
         }
-        let mut told = Vec::new();
-        for sequence in facts::told_in(fact) {
-            told.extend(turns.get(sequence)?);
-        }
-        let told: Vec<&Heard> = told.iter().map(|said| &said.heard).collect();
+        let failed = Cell::new(None);
+        let told = LazyCell::new(|| {
+            let read = facts::told_in(fact).into_iter().map(|sequence| turns.get(sequence));
+            let read = read.collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| {
+                failed.set(Some(error));
+                Vec::new()
+            });
+            read.into_iter().flatten().map(|said| Arc::clone(&said.heard)).collect()
+        });
         let own = Cause::Fact(fact.id.clone());
         let replaced = others.iter().filter(|other| other.edges.iter().any(|e| e.later == own));
         let replaced: Vec<Claim> = replaced.map(Claim::of).collect();
         let held = Held { fact, claim, told: &told, replaced: &replaced };
         let news = facts::news(held, &said.heard, said.turn.said_at, (self.clock)());
+        if let Some(error) = failed.take() {
+            return Err(error);
+        }
         if let Some(edge) = news {
             changed |= facts::push_news(fact, edge);
         }

@@ -18,13 +18,13 @@ use crate::{
 /// A turn that was read, with what it says.
 pub(super) struct Said {
     pub(super) turn: Turn,
-    pub(super) heard: Heard,
+    pub(super) heard: Arc<Heard>,
 }
 
 impl Said {
     fn of(turn: Turn) -> Self {
         let heard = Heard::of(turn.sequence, turn.role, &turn.searchable_text());
-        Self { turn, heard }
+        Self { turn, heard: Arc::new(heard) }
     }
 }
 

@@ -3,9 +3,12 @@
 //! the photos". And a clause that takes back what a fact says, with nothing in
 //! its place.
 
+use std::sync::Arc;
+
 use super::{
     claim::{Claim, Slot, Words, is_plan},
     heard::{Clause, Heard},
+    news::Told,
     relation::common,
     slot::Found,
     turns::{has_value, said_of_the_past},
@@ -107,7 +110,7 @@ const DECIDED: [&str; 7] =
 /// it, names.
 pub(super) fn chooses(
     claim: &Claim,
-    told: &[&Words],
+    told: &dyn Told,
     clause: &Clause,
     cued: bool,
 ) -> Option<Found> {
@@ -122,13 +125,17 @@ pub(super) fn chooses(
     }
     // The fact is a choice if it is named so or was told so.
     let named = claim.slot.as_ref().is_some_and(|slot| chosen.purpose.contains(&slot.core));
-    let same_purpose = told.iter().filter_map(|told| self::chosen(told)).any(|told| {
-        common(&value.stems, &told.stems) > 0
-            && !told.purpose.is_empty()
-            && told.purpose == chosen.purpose
-    });
+    let same_purpose = || {
+        let clauses = told.turns().iter().flat_map(|told| &told.clauses);
+        let own = clauses.map(|clause| &clause.words).filter(|words| has_value(words, value));
+        own.filter_map(self::chosen).any(|told| {
+            common(&value.stems, &told.stems) > 0
+                && !told.purpose.is_empty()
+                && told.purpose == chosen.purpose
+        })
+    };
     let more = if cued { CUED } else { 0.0 };
-    (named || same_purpose).then_some(Found { confidence: CHOSEN + more, value: chosen.span })
+    (named || same_purpose()).then_some(Found { confidence: CHOSEN + more, value: chosen.span })
 }
 
 /// Whether a clause chooses a value: "we go with the Hilton".
@@ -191,15 +198,15 @@ fn has_any(words: &Words, wanted: &[&str]) -> bool {
 }
 
 /// "The final plan is to rent" after a tentative "we buy".
-pub(super) fn settles(claim: &Claim, told: &[&Heard], clause: &Clause) -> Option<Found> {
+pub(super) fn settles(claim: &Claim, told: &dyn Told, clause: &Clause) -> Option<Found> {
     let value = claim.value.as_ref().filter(|_| !claim.additive)?;
     let open = clause.leaves_open() || clause.words.said.has(Cue::Negates);
-    let tentative = has_any(&claim.text, &TENTATIVE)
-        || told.iter().any(|told| has_any(&told.words, &TENTATIVE) && !told.words.settles());
     let of_plans = claim.slot.as_ref().is_some_and(|slot| is_plan(slot.core));
     let topic = clause.words.topic.as_ref()?;
     let last_word = has_any(&clause.words, &DECIDED) && topic.iter().any(|stem| is_plan(*stem));
-    if open || !tentative || !of_plans || !last_word {
+    let told_so = |told: &Arc<Heard>| has_any(&told.words, &TENTATIVE) && !told.words.settles();
+    let tentative = || has_any(&claim.text, &TENTATIVE) || told.turns().iter().any(told_so);
+    if open || !of_plans || !last_word || !tentative() {
         return None;
     }
     let words = clause.words.said.words.get(clause.words.rest + 1..)?;
@@ -244,7 +251,7 @@ pub(super) fn takes_back(claim: &Claim, clause: &Clause) -> Option<Found> {
 /// is labelled with, where the fact is that statement and no value of its own.
 pub(super) fn takes_back_of(
     claim: &Claim,
-    told: &[&Heard],
+    told: &dyn Told,
     clause: &Clause,
     at: Sequence,
 ) -> Option<Found> {
@@ -253,7 +260,6 @@ pub(super) fn takes_back_of(
     const SAYINGS: &str = "diagnosis estimate assessment statement report claim number figure \
         analysis information info advice answer";
     const RECENT: Sequence = 8;
-    let told = told.last().filter(|told| at.saturating_sub(told.sequence) <= RECENT)?;
     if claim.slot.is_some() || clause.leaves_open() || clause.words.said.has(Cue::Negates) {
         return None;
     }
@@ -264,6 +270,10 @@ pub(super) fn takes_back_of(
     behind.iter().take(3).find(|word| is(word, &WRONG))?;
     let sayings: Vec<u32> = SAYINGS.split_whitespace().map(hash).collect();
     let of_label = |word: &&Word| word.content && !sayings.contains(&word.hash);
+    let told = told.turns().last()?;
+    if at.saturating_sub(told.sequence) > RECENT {
+        return None;
+    }
     let mut who = words.get(clause.words.from..being)?.iter().filter(of_label).peekable();
     let label = told.words.said.words.get(..told.words.from)?;
     who.peek()?;

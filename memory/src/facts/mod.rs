@@ -37,7 +37,7 @@ pub use draw::{draw, forget, forget_turns};
 pub use edge::{AS_EXPORTED, Cause, FactEdge, MAX_LINKS, TurnLink, short};
 pub use heard::Heard;
 pub use marks::{TurnMark, turn_marks};
-pub use news::{Held, RULES_VERSION, again, news, push_news, told_in};
+pub use news::{Held, RULES_VERSION, Told, again, news, push_news, told_in};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
 pub use turns::{echo, link, link_outdated, link_source};
 

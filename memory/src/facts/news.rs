@@ -7,6 +7,8 @@
 //! nothing; a fact of more weight than somebody's word is contradicted and not
 //! replaced; a fact that holds in one scope is left alone.
 
+use std::{cell::LazyCell, fmt::Debug, sync::Arc};
+
 use jiff::Timestamp;
 
 use super::{
@@ -18,7 +20,7 @@ use super::{
     relation::Likeness,
     slot::{Found, denies, goes_back, sets},
     supersession,
-    turns::{has_value, link, said_of_the_past, says_the_same},
+    turns::{link, said_of_the_past, says_the_same},
 };
 use crate::{
     staleness::{
@@ -47,9 +49,22 @@ pub struct Held<'a> {
     /// The same, read.
     pub claim: &'a Claim,
     /// The last turns that told it.
-    pub told: &'a [&'a Heard],
+    pub told: &'a dyn Told,
     /// The facts that it replaced.
     pub replaced: &'a [Claim],
+}
+
+/// The last turns that told a fact, the oldest first; read when a rule first asks for
+/// them, which few turns make any do.
+pub trait Told: Debug {
+    /// The turns.
+    fn turns(&self) -> &[Arc<Heard>];
+}
+
+impl<F: FnOnce() -> Vec<Arc<Heard>>> Told for LazyCell<Vec<Arc<Heard>>, F> {
+    fn turns(&self) -> &[Arc<Heard>] {
+        self
+    }
 }
 
 /// The edge that a later turn draws to a fact; nothing if it leaves it alone.
@@ -137,16 +152,11 @@ fn best<'a>(held: Held<'_>, heard: &'a Heard) -> Option<(&'a Clause, Found)> {
         return None;
     }
     let cued = heard.clauses.iter().any(|clause| is_change(&clause.words));
-    let has_own = |clause: &&Clause| {
-        claim.value.as_ref().is_some_and(|value| has_value(&clause.words, value))
-    };
-    let told = held.told.iter().flat_map(|told| told.clauses.iter().filter(has_own));
-    let told: Vec<&Words> = told.map(|clause| &clause.words).collect();
     let mut found: Vec<(&Clause, Found)> = Vec::new();
     for clause in &heard.clauses {
         let all = [
             sets(claim, clause, cued),
-            chooses(claim, &told, clause, cued),
+            chooses(claim, held.told, clause, cued),
             settles(claim, held.told, clause),
             takes_back(claim, clause),
             takes_back_of(claim, held.told, clause, heard.sequence),

@@ -17,7 +17,7 @@ enum Does {
 use Does::{Nothing, Replaces};
 
 /// `subject.attribute = value`, pinned from a turn that says `told`.
-fn pinned(spec: &str, told: &str) -> (Fact, Vec<Heard>) {
+fn pinned(spec: &str, told: &str) -> (Fact, Vec<Arc<Heard>>) {
     let mut pinned = fact("a");
     let (name, value) = spec.split_once('=').unwrap_or(("", spec));
     let (subject, attribute) = name.split_once('.').unwrap_or(("", name));
@@ -30,9 +30,9 @@ fn pinned(spec: &str, told: &str) -> (Fact, Vec<Heard>) {
         pinned.text = format!("{}: {}", attribute.trim(), value.trim());
     }
     pinned.known_turn = 1;
-    let heard: Vec<Heard> = Some(told)
+    let heard: Vec<Arc<Heard>> = Some(told)
         .filter(|told| !told.is_empty())
-        .map(|told| Heard::of(1, Role::User, told))
+        .map(|told| Arc::new(Heard::of(1, Role::User, told)))
         .into_iter()
         .collect();
     if let Some(heard) = heard.first() {
@@ -45,7 +45,7 @@ fn pinned(spec: &str, told: &str) -> (Fact, Vec<Heard>) {
 fn found(spec: &str, told: &str, role: Role, text: &str) -> Option<FactEdge> {
     let (pinned, told) = pinned(spec, told);
     let claim = Claim::of(&pinned);
-    let told: Vec<&Heard> = told.iter().collect();
+    let told = LazyCell::new(|| told);
     let held = Held { fact: &pinned, claim: &claim, told: &told, replaced: &[] };
     let then = Timestamp::UNIX_EPOCH;
     news(held, &Heard::of(5, role, text), then, then)
@@ -263,7 +263,8 @@ fn only_a_person_changes_a_fact_and_weight_is_kept() {
     let heard = Heard::of(5, Role::User, text);
     let draw = |pinned: &Fact| {
         let claim = Claim::of(pinned);
-        let held = Held { fact: pinned, claim: &claim, told: &[], replaced: &[] };
+        let held =
+            Held { fact: pinned, claim: &claim, told: &LazyCell::new(Vec::new), replaced: &[] };
         let then = Timestamp::UNIX_EPOCH;
         news(held, &heard, then, then)
     };
@@ -288,7 +289,7 @@ fn going_back_to_what_was_replaced_replaces() {
     let (list, told) = pinned("layout = two columns", "Let's try two columns.");
     let (old, _) = pinned("layout = one wide column", "");
     let (claim, replaced) = (Claim::of(&list), [Claim::of(&old)]);
-    let told: Vec<&Heard> = told.iter().collect();
+    let told = LazyCell::new(|| told);
     let held = Held { fact: &list, claim: &claim, told: &told, replaced: &replaced };
     let then = Timestamp::UNIX_EPOCH;
     let draw = |text| news(held, &Heard::of(5, Role::User, text), then, then);

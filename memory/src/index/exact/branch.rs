@@ -81,14 +81,16 @@ impl LoadedBranch {
     /// Measures what depends on all turns together. To be called after turns
     /// came or went.
     pub(in crate::index) fn settle(&mut self) {
-        self.passages.recentre();
-        self.sequences = self.live.keys().copied().collect();
+        let sequences: Vec<Sequence> = self.live.keys().copied().collect();
+        let only_grew = sequences.starts_with(&self.sequences);
+        self.sequences = sequences;
         let places: Vec<Place> = self
             .live
             .values()
             .map(|slot| Place { slot: *slot, length: self.words.length(*slot) })
             .collect();
         self.near = Neighbourhood::measure(&places, self.slots.len());
+        self.passages.recentre(&self.near, only_grew);
     }
 
     /// Turns that can be found.

@@ -11,6 +11,10 @@ use pulp::{Arch, Simd, WithSimd};
 use super::neighbourhood::Neighbourhood;
 use crate::{embed::Vector, index::select::nth_best};
 
+/// Leading binary digits of the number of turns that the centre is the mean of: a centre
+/// that moved with every turn would cost each the length of the branch.
+const CENTRE_DIGITS: u32 = 6;
+
 /// What a passage takes beside the values of its vector, in bytes.
 const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 3 * size_of::<f32>();
 
@@ -72,8 +76,14 @@ pub(super) struct Passages {
     /// Distance from the centre.
     distances: Vec<f32>,
     quantised: Vec<i8>,
-    /// Mean of all vectors.
+    /// Mean of the vectors of the first turns, see [`centring_turns`].
     centre: Vec<f32>,
+    /// Turns that it is the mean of.
+    centred_on: usize,
+    /// Rows that were measured against it, the first.
+    measured: usize,
+    /// Rows were taken out since.
+    rewritten: bool,
 }
 
 impl Passages {
@@ -104,6 +114,7 @@ impl Passages {
 
     /// Takes out all passages of a turn.
     pub(super) fn remove(&mut self, slot: u32) {
+        self.rewritten = true;
         let mut at = 0;
         while let Some(row) = self.rows.get(at) {
             if row.slot != slot {
@@ -124,24 +135,41 @@ impl Passages {
         }
     }
 
-    /// Finds the centre anew and measures every passage against it. To be called
-    /// after passages came or went.
-    pub(super) fn recentre(&mut self) {
-        let mut centre = vec![0.0_f64; self.dimensions];
-        for vector in &self.vectors {
-            for (sum, value) in centre.iter_mut().zip(vector.iter()) {
-                *sum += f64::from(*value);
-            }
+    /// Measures passages against the centre, those that came alone unless it moved. To be
+    /// called after passages came or went; `only_grew`: every turn that was there stands
+    /// where it stood.
+    pub(super) fn recentre(&mut self, near: &Neighbourhood, only_grew: bool) {
+        let turns = centring_turns(near.turns());
+        if !only_grew || self.rewritten || turns != self.centred_on {
+            self.centre = self.mean(near, turns);
+            self.centred_on = turns;
+            self.rewritten = false;
+            self.measured = 0;
         }
-        let count = self.rows.len().max(1) as f64;
-        self.centre = centre.into_iter().map(|sum| (sum / count) as f32).collect();
         let square = dot(&self.centre, &self.centre);
         let measured = self.with_centre.iter_mut().zip(&mut self.distances);
-        for (vector, (with_centre, distance)) in self.vectors.iter().zip(measured) {
+        for (vector, (with_centre, distance)) in
+            self.vectors.iter().zip(measured).skip(self.measured)
+        {
             let own = dot(vector, vector);
             *with_centre = dot(vector, &self.centre);
             *distance = (own - 2.0 * *with_centre + square).max(0.0).sqrt();
         }
+        self.measured = self.rows.len();
+    }
+
+    /// Mean of the vectors of the first `turns` turns.
+    fn mean(&self, near: &Neighbourhood, turns: usize) -> Vec<f32> {
+        let mut sums = vec![0.0_f64; self.dimensions];
+        let mut count = 0_u32;
+        for (row, vector) in self.rows.iter().zip(&self.vectors) {
+            if near.position(row.slot).is_some_and(|at| at < turns) {
+                count += 1;
+                sums.iter_mut().zip(vector.iter()).for_each(|(sum, v)| *sum += f64::from(*v));
+            }
+        }
+        let count = f64::from(count.max(1));
+        sums.into_iter().map(|sum| (sum / count) as f32).collect()
     }
 
     /// Memory, in bytes.
@@ -301,6 +329,12 @@ impl Cosines {
             *range = row.range;
         }
     }
+}
+
+/// Turns that the centre of a branch of so many is the mean of, the first of them.
+fn centring_turns(turns: usize) -> usize {
+    let dropped = (usize::BITS - turns.leading_zeros()).saturating_sub(CENTRE_DIGITS);
+    turns >> dropped << dropped
 }
 
 /// The step of quantisation; 0 for a vector without a finite value.

@@ -205,6 +205,31 @@ fn taking_turns_in_one_by_one_comes_to_the_same_as_a_load() {
     }
 }
 
+#[test]
+fn a_long_branch_that_grows_comes_to_the_same_as_a_load() {
+    let mut random = StdRng::seed_from_u64(9);
+    let asked = random_vector(&mut random);
+    let (mut turns, mut branch) = (Vec::new(), LoadedBranch::default());
+    for step in 0..200 {
+        // Now and then an earlier one is put in its gap, without vectors or again.
+        let known = turns.len() as u64;
+        let sequence = if step % 17 == 16 { 1 + known / 2 } else { 2 * known + 2 };
+        let vectors = (0..step % 3).map(|_| random_vector(&mut random)).collect();
+        let turn = turn(sequence, "apples", vectors);
+        turns.retain(|known: &IndexedTurn| known.sequence != sequence);
+        turns.push(turn.clone());
+        turns.sort_by_key(|turn| turn.sequence);
+        branch.upsert(&turn);
+        branch.settle();
+        let at_once = all_scores(&LoadedBranch::build(turns.clone()), &asked);
+        let one_by_one = all_scores(&branch, &asked);
+        assert_eq!(one_by_one.len(), at_once.len());
+        for (one, other) in one_by_one.iter().zip(&at_once) {
+            assert!(alike(one, other), "step {step}: {one:?} {other:?}");
+        }
+    }
+}
+
 /// The same but for the order in which floats were added up.
 fn alike(one: &Match, other: &Match) -> bool {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-4;
