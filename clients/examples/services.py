@@ -24,9 +24,9 @@ class Arguments:
     language: str
     """Of the backend: `python` or `typescript`."""
     upstream: str
-    """Base URL of what answers; empty for the service without a model."""
+    """Base URL of what answers; empty for one that is started."""
     model: str
-    """Its name there."""
+    """Its name there; `QUOTES` for the service without a model."""
 
 
 def started(stack: ExitStack, command: list[str], says: str, **more: str) -> str:
@@ -48,25 +48,25 @@ def started(stack: ExitStack, command: list[str], says: str, **more: str) -> str
 
 
 def throughline(stack: ExitStack) -> str:
-    """The address of a server with an empty data directory: of the program that
-    `THROUGHLINE_BIN` names, else of the build in `target/`."""
-    binary = os.environ.get("THROUGHLINE_BIN") or built()
-    os.environ.setdefault("THROUGHLINE_MODELS_DIR", str(ROOT / "target" / "models"))
+    """The address of a server with an empty data directory."""
     data = stack.enter_context(tempfile.TemporaryDirectory())
-    serve = [str(binary), "serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", data]
+    serve = [program(), "serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", data]
     return started(stack, [*serve, "--log", "warn"], "listening on ")
 
 
-def built() -> Path:
-    """The server that was built here; ends the program where none was."""
-    programs = [ROOT / "target" / kind / "throughline" for kind in ("debug", "release")]
-    for program in programs:
-        if program.exists():
-            return program
-    sys.exit(
-        "there is no server: build it with `cargo build --release --locked`, or name one"
-        " with THROUGHLINE_BIN"
-    )
+def program() -> str:
+    """The program that `THROUGHLINE_BIN` names, else the one that was built here; ends
+    this one where none was."""
+    os.environ.setdefault("THROUGHLINE_MODELS_DIR", str(ROOT / "target" / "models"))
+    built = [ROOT / "target" / kind / "throughline" for kind in ("debug", "release")]
+    given = os.environ.get("THROUGHLINE_BIN")
+    found = given or next((str(program) for program in built if program.exists()), None)
+    if found is None:
+        sys.exit(
+            "there is no server: build it with `cargo build --release --locked`, or name one"
+            " with THROUGHLINE_BIN"
+        )
+    return found
 
 
 def arguments(doc: str) -> Arguments:
@@ -81,11 +81,14 @@ def arguments(doc: str) -> Arguments:
     return Arguments(given.language, given.upstream, given.model or QUOTES)
 
 
-def upstream(stack: ExitStack, given: str) -> str:
-    """The base URL that was given, else of the service without a model."""
-    if given:
-        return given
+def upstream(stack: ExitStack, given: Arguments) -> str:
+    """The base URL that was given, else of a model in this machine's memory, else of the
+    service without one."""
+    if given.upstream:
+        return given.upstream
     command = [sys.executable, str(HERE / "upstream.py"), "0"]
+    if given.model != QUOTES:
+        command = [program(), "models", "serve", given.model, "--listen", "127.0.0.1:0"]
     return f"http://{started(stack, command, 'listening on ')}/v1"
 
 

@@ -1,6 +1,6 @@
 """A conversation of 60 turns, with and without memory: the answers and the bill.
 
-    python clients/examples/session.py [python|typescript] [--upstream URL --model NAME]
+    python clients/examples/session.py [python|typescript] [--model NAME [--upstream URL]]
 
 Starts a Throughline server and a chat backend. The first 54 turns are real ones from
 the demo's conversation (MIT, `server/demo/README.md`): the user's messages go through
@@ -8,8 +8,9 @@ the demo's conversation (MIT, `server/demo/README.md`): the user's messages go t
 asked twice: of the backend, and of the model with the whole history, as a backend
 without memory sends it. They are answered by the service of `upstream.py`, which has
 no model: it quotes the sentence of its prompt that fits the question best, so that its
-answers show what stood there, not how a model reads it. `--upstream` and `--model` (or
-`OPENAI_BASE_URL` and `MODEL`) name a service with a model instead.
+answers show what stood there, not how a model reads it. `--model` (or `MODEL`) names a
+local model instead, which is fetched and served by `throughline models serve`; with
+`--upstream` (or `OPENAI_BASE_URL`), a model of that service.
 """
 
 import json
@@ -45,7 +46,7 @@ def main() -> None:
     script = [json.loads(line) for line in lines]
     history = [{"role": said["role"], "content": said["text"]} for said in script]
     with ExitStack() as stack:
-        address, base_url = services.throughline(stack), services.upstream(stack, given.upstream)
+        address, base_url = services.throughline(stack), services.upstream(stack, given)
         chat = services.backend(stack, given, address, base_url, port=0)
         llm = OpenAI(base_url=base_url, api_key=os.environ.get("OPENAI_API_KEY", "none"))
         memory = stack.enter_context(Client(address, api_key=""))

@@ -244,3 +244,56 @@ async fn scores_are_log_probabilities_of_what_would_be_said() {
     assert_eq!(ask(model, &request).await.text, said);
     assert_eq!(model.score(&request, &texts).await.expect("scores"), scores);
 }
+
+/// The program, ended with the test.
+struct Program(std::process::Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_program_serves_a_model_to_whoever_speaks_chat_completions() {
+    use std::io::BufRead as _;
+    let dir = local(MODEL).path.parent().and_then(|dir| dir.parent()).expect("a dir").to_owned();
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_throughline"))
+        .args(["models", "serve", MODEL, "--listen", "127.0.0.1:0", "--device", "cpu"])
+        .args(["--context-tokens", "512", "--models-dir"])
+        .arg(&dir)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut program = Program(program);
+    let mut line = String::new();
+    let out = program.0.stdout.take().expect("its output");
+    std::io::BufReader::new(out).read_line(&mut line).expect("a line");
+    let address = line.trim().rsplit(' ').next().expect("an address");
+    assert!(line.contains("listening on 127.0.0.1:"), "{line}");
+    let body = |stream: &str| {
+        format!(
+            r#"{{"model": "{MODEL}", "max_tokens": 12, "stream": {stream}, "messages":
+            [{{"role": "user", "content": "Name the capital of France."}}]}}"#
+        )
+    };
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let ask = |stream: &'static str| {
+        let sent = client.post(format!("http://{address}/v1/chat/completions"));
+        let sent = sent.body(body(stream));
+        async move { sent.send().await.expect("an answer").text().await.expect("a text") }
+    };
+    let whole: serde_json::Value = serde_json::from_str(&ask("false").await).expect("JSON");
+    let whole = whole["choices"][0]["message"]["content"].as_str().expect("words").to_owned();
+    assert!(!whole.trim().is_empty());
+    let streamed = ask("true").await;
+    let events = streamed.split("\n\n").filter_map(|event| event.strip_prefix("data: {"));
+    let said: String = events
+        .filter_map(|event| {
+            let event: serde_json::Value = serde_json::from_str(&format!("{{{event}")).ok()?;
+            Some(event["choices"][0]["delta"]["content"].as_str()?.to_owned())
+        })
+        .collect();
+    assert_eq!(said, whole, "the same, since it is greedy");
+}

@@ -4,7 +4,7 @@
 use std::{io::Write, path::Path};
 
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use throughline_summarizer::llm::{DeviceChoice, LocalModel, threads};
+use throughline_summarizer::llm::{DeviceChoice, LocalModel};
 
 use super::{Registry, llm_file};
 
@@ -15,14 +15,6 @@ const GENERATE: usize = 64;
 /// Times that both are measured; the best counts, since another program's work
 /// can only make them slower.
 const ROUNDS: usize = 3;
-
-/// Sets how many threads compute. To be called first, before there are others.
-#[allow(unsafe_code)]
-pub(super) fn set_threads(threads: usize) {
-    // SAFETY: the command line runs commands from the main thread, and this is the
-    // first thing that this one does: no other thread was started.
-    unsafe { threads::configure(threads) };
-}
 
 /// Prints the table.
 pub(super) fn run(

@@ -1,17 +1,18 @@
-//! `throughline models list|pull|verify|bench`.
+//! `throughline models list|pull|verify|serve|bench`.
 
 use std::{
     io::Write,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use throughline_summarizer::llm::DeviceChoice;
+use throughline_summarizer::llm::{DeviceChoice, threads};
 
 use super::{
     Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm, default_dir,
-    pull, registry_of, verify,
+    pull, registry_of, serve::Serving, verify,
 };
 
 /// Fetches and checks models.
@@ -37,6 +38,30 @@ pub enum ModelsCommand {
     Verify {
         /// Their names; none means every model that is here.
         names: Vec<String>,
+        /// Where and which.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Answers chat completions with a language model of its own, for programs that want
+    /// an OpenAI-compatible service on this machine.
+    ///
+    /// Prints `listening on ADDRESS` when it is ready; Ctrl-C ends it. There are no keys:
+    /// it listens on loopback alone.
+    Serve {
+        /// The language model; fetched if it is missing.
+        name: String,
+        /// Address; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:7431")]
+        listen: SocketAddr,
+        /// Where it computes: auto, cpu, cuda or metal.
+        #[arg(long, default_value = "auto")]
+        device: DeviceChoice,
+        /// Threads on the processor; 0 is half of the cores.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+        /// Most tokens of prompt and answer together.
+        #[arg(long, default_value_t = 8_192)]
+        context_tokens: usize,
         /// Where and which.
         #[command(flatten)]
         place: Place,
@@ -90,8 +115,16 @@ impl ModelsCommand {
     /// # Errors
     /// The error names its mend; damaged files are one too.
     pub fn run(&self) -> anyhow::Result<()> {
+        if let Self::Serve { name, listen, device, threads, context_tokens, place } = self {
+            compute_with(*threads);
+            let (dir, registry) = place.open()?;
+            let (listen, device, context_tokens) = (*listen, *device, *context_tokens);
+            let (registry, dir) = (&registry, dir.as_path());
+            return Serving { registry, name, dir, device, context_tokens, listen }.run();
+        }
         let mut out = std::io::stdout().lock();
         match self {
+            Self::Serve { .. } => {}
             Self::List(place) => {
                 let (dir, registry) = place.open()?;
                 writeln!(out, "{}\nin {}", list(&registry, &dir)?, dir.display())?;
@@ -112,7 +145,7 @@ impl ModelsCommand {
                 check(&registry, names, &dir, &mut out)?;
             }
             Self::Bench { llm: Some(name), device, threads, place, .. } => {
-                bench_llm::set_threads(*threads);
+                compute_with(*threads);
                 let (dir, registry) = place.open()?;
                 registry.purposed(name, Purpose::Llm)?;
                 pull(&registry, &[name], &dir, &PullOptions::default(), &Progress::auto())?;
@@ -132,6 +165,15 @@ impl ModelsCommand {
         }
         Ok(())
     }
+}
+
+/// Sets how many threads a language model computes with. To be called first, before
+/// there are others.
+#[allow(unsafe_code)]
+fn compute_with(threads: usize) {
+    // SAFETY: the command line runs commands from the main thread, and this is the
+    // first thing that those do that compute: no other thread was started.
+    unsafe { threads::configure(threads) };
 }
 
 fn list(registry: &Registry, dir: &Path) -> Result<Table, ModelsError> {

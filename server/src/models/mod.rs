@@ -18,6 +18,7 @@ mod progress;
 mod pull;
 mod python;
 mod registry;
+mod serve;
 #[cfg(test)]
 mod testing;
 mod wheel;
