@@ -221,6 +221,17 @@ pub(super) fn is_plan(stem: u32) -> bool {
     PLAN_STEMS.contains(&stem)
 }
 
+/// Names of how something stands.
+const STATE_NAMES: &str = "status state stage phase condition progress standing";
+
+static STATE_STEMS: LazyLock<HashSet<u32>> =
+    LazyLock::new(|| Said::of(STATE_NAMES, None).words.iter().map(|word| word.stem).collect());
+
+/// Whether a stem is that of such a name.
+pub(super) fn is_state(stem: u32) -> bool {
+    STATE_STEMS.contains(&stem)
+}
+
 impl Slot {
     fn of(name: &Name, subject: &Name) -> Option<Self> {
         if name.says_nothing() {

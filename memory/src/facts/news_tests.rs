@@ -85,6 +85,24 @@ fn a_new_value_for_what_the_fact_names_replaces() {
 }
 
 #[test]
+fn another_state_of_the_subject_replaces_a_status() {
+    check_all(&[
+        ("order_status = in transit", "", "Good news, the order is delivered.", Replaces),
+        ("database.state = running", "", "The database is down.", Replaces),
+        ("Apollo.status = on schedule", "", "As of this morning, Apollo is on hold.", Replaces),
+        ("visa status = pending", "", "My visa has been approved.", Replaces),
+        ("order_status = in transit", "", "The order is important to me.", Nothing),
+        ("order_status = in transit", "", "The order is a present for Ann.", Nothing),
+        ("order_status = in transit", "", "The order is in Berlin.", Nothing),
+        ("order_status = in transit", "", "Is the order delivered?", Nothing),
+        ("order_status = in transit", "", "The order is not delivered.", Nothing),
+        ("order_status = in transit", "", "The order form is finished.", Nothing),
+        ("order_status = in transit", "", "The order is still in transit.", Nothing),
+        ("order_date = May 3", "", "The order is delivered.", Nothing),
+    ]);
+}
+
+#[test]
 fn a_new_choice_for_the_same_purpose_replaces() {
     check_all(&[
         (

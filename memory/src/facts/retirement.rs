@@ -3,7 +3,8 @@
 //!
 //! Invariants: what became known after the turn does not count; of several
 //! reasons the first in the order superseded, expired, dependency is given; a
-//! fact that stands on one that was taken out holds no more.
+//! fact that stands on one that was taken out holds no more; what a pin of the
+//! detector quotes ends with the caller's fact that says it.
 
 use std::collections::HashMap;
 
@@ -100,6 +101,7 @@ pub fn standing(facts: &[Fact], as_of: &AsOf<'_>) -> Vec<Option<Standing>> {
     let known = |fact: &Fact| fact.known_turn <= as_of.turn;
     let mut all: Vec<Option<Standing>> =
         facts.iter().map(|fact| known(fact).then(|| own_standing(fact, as_of))).collect();
+    retire_quotations(facts, &mut all);
     mark_later(facts, &mut all);
     retire_dependents(facts, &mut all);
     all
@@ -165,6 +167,64 @@ fn by_turn(fact: &Fact, as_of: &AsOf<'_>) -> Option<Retired> {
         at: Some(first.said_at),
         value: first.later_value.clone(),
     })
+}
+
+/// A pin of the detector quotes a turn. What the caller's facts say of that place is
+/// better known: something took the place of one that says the same, or one replaces what
+/// stands there, and none that holds says it too.
+fn retire_quotations(facts: &[Fact], all: &mut [Option<Standing>]) {
+    let quoted: Vec<(usize, Retired)> = facts
+        .iter()
+        .zip(&*all)
+        .enumerate()
+        .filter(|(_, (fact, standing))| {
+            fact.origin.is_detector() && standing.as_ref().is_some_and(|one| one.retired.is_none())
+        })
+        .filter_map(|(at, (fact, _))| Some((at, end_of_quotation(fact, facts, all)?)))
+        .collect();
+    for (at, end) in quoted {
+        if let Some(Some(standing)) = all.get_mut(at) {
+            standing.retired = Some(end);
+        }
+    }
+}
+
+fn end_of_quotation(quotation: &Fact, facts: &[Fact], all: &[Option<Standing>]) -> Option<Retired> {
+    let (source, span) = (quotation.source?, quotation.source_span?);
+    let meant = |link: &&super::TurnLink| {
+        let overlaps = span.0 < link.span.1 && link.span.0 < span.1;
+        link.turn == source && overlaps && link.confidence >= SHOWN_CONFIDENCE
+    };
+    let mut end = None;
+    for (fact, standing) in facts.iter().zip(all) {
+        let Some(standing) = standing.as_ref().filter(|_| !fact.origin.is_detector()) else {
+            continue;
+        };
+        for link in fact.turns.iter().filter(meant) {
+            let own = || Retired {
+                why: Retirement::Superseded,
+                by: Some(Cause::Fact(fact.id.clone())),
+                at: Some(fact.valid_from),
+                value: fact.says.value.clone(),
+            };
+            match (link.bears, &standing.retired) {
+                // It holds, and says what is quoted.
+                (None, None) => return None,
+                (None, Some(of_fact)) => {
+                    let is_later = match of_fact.by {
+                        Some(Cause::Turn(by)) => by > source,
+                        _ => true,
+                    };
+                    let ended = of_fact.why == Retirement::Superseded && is_later;
+                    end = end.or_else(|| ended.then(|| of_fact.clone()));
+                }
+                (Some(EdgeKind::Supersedes), None) => end = end.or_else(|| Some(own())),
+                _ => {}
+            }
+        }
+    }
+    let rejected = |end: &Retired| end.by.as_ref().is_some_and(|by| quotation.has_rejected(by));
+    end.filter(|end| !rejected(end))
 }
 
 /// Tells the later ones what they do: overruled by facts of more weight, or

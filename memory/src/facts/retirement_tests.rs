@@ -159,3 +159,43 @@ fn a_contradiction_keeps_both_and_marks_both() {
     assert!(high.retired.is_none() && low.retired.is_none());
     assert_eq!((high.contradicted_by.len(), low.contradicts.as_slice()), (1, &[id("a")][..]));
 }
+
+/// A fact with a link to the clause of turn 3 at 0..10.
+fn told(mut fact: Fact, bears: Option<EdgeKind>) -> Fact {
+    fact.turns.push(TurnLink {
+        turn: 3,
+        bears,
+        span: (0, 10),
+        confidence: 0.9,
+        covers: (Vec::new(), 1),
+    });
+    fact
+}
+
+/// What the detector quoted of turn 3.
+fn quotation(span: (u32, u32)) -> Fact {
+    let mut quotation = fact("q");
+    (quotation.source, quotation.source_span) = (Some(3), Some(span));
+    quotation.known_turn = 3;
+    quotation.origin = crate::facts::Origin::Detector { version: 1, probability: 0.9 };
+    quotation
+}
+
+#[test]
+fn what_a_detected_pin_quotes_ends_with_the_fact_that_says_it() {
+    let now = AsOf::now(None);
+    let old = || told(replaced("a", "b", 7), None);
+    let last = |facts: &[Fact]| states(facts, &now).pop();
+    assert_eq!(last(&[old(), fact("b"), quotation((2, 9))]), Some("superseded"));
+    assert_eq!(last(&[old(), fact("b"), quotation((10, 19))]), Some("held"), "another sentence");
+    let holds = told(fact("b"), None);
+    assert_eq!(last(&[old(), holds, quotation((2, 9))]), Some("held"), "it says the new as well");
+    let replaces = told(fact("b"), Some(EdgeKind::Supersedes));
+    assert_eq!(last(&[replaces.clone(), quotation((2, 9))]), Some("superseded"));
+    let mut rejected = quotation((2, 9));
+    rejected.rejected.push(Cause::Fact(id("b")));
+    assert_eq!(last(&[replaces, rejected]), Some("held"));
+    let mut by_turn = fact("a");
+    by_turn.edges.push(edge(Cause::Turn(2), EdgeKind::Supersedes, 2));
+    assert_eq!(last(&[told(by_turn, None), quotation((2, 9))]), Some("held"), "said again in 3");
+}

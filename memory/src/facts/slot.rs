@@ -5,7 +5,7 @@
 //! other ("the catering budget"), and give a value of the same sort.
 
 use super::{
-    claim::{Claim, Slot, Words},
+    claim::{Claim, Slot, Words, is_state},
     heard::Clause,
     relation::common,
     turns::{has_value, said_of_the_past},
@@ -25,6 +25,17 @@ const DENIED: f32 = 0.9;
 const NARROWED: f32 = 0.25;
 /// What a word of change elsewhere in the turn adds.
 const CUED: f32 = 0.1;
+/// Its subject is said to be in another state.
+const STANDS: f32 = 0.75;
+/// Words that say a state: "on hold", "delayed until further notice".
+const MAX_STATE: usize = 4;
+/// Begin a state.
+const PLACED: [&str; 6] = ["on", "in", "at", "under", "behind", "ahead"];
+/// Are one by themselves.
+const STATES: [&str; 12] = [
+    "down", "up", "done", "live", "over", "offline", "online", "ready", "complete", "open", "late",
+    "broken",
+];
 /// Words of a new value without a type.
 const MAX_UNTYPED: usize = 5;
 
@@ -94,7 +105,8 @@ pub(super) fn sets(claim: &Claim, clause: &Clause, cued: bool) -> Option<Found> 
     }
     let found = denied(claim, clause)
         .or_else(|| changed_to(claim, clause))
-        .or_else(|| named(claim, clause, cued))?;
+        .or_else(|| named(claim, clause, cued))
+        .or_else(|| stands(claim, clause, cued))?;
     Some(Found { confidence: found.confidence.min(0.95), ..found })
 }
 
@@ -213,6 +225,47 @@ fn named(claim: &Claim, clause: &Clause, cued: bool) -> Option<Found> {
     let off = if restricts && !known { NARROWED } else { 0.0 };
     let more = if cued { CUED } else { 0.0 };
     Some(Found { confidence: NAMED + more - off, value: value.span })
+}
+
+/// "The order is delivered" of an "order status": the name of a state is not said, its
+/// subject and a word for a state are.
+fn stands(claim: &Claim, clause: &Clause, cued: bool) -> Option<Found> {
+    let slot = claim.slot.as_ref()?;
+    let topic = topic_of(clause)?;
+    let (states, mut subject): (Vec<u32>, Vec<u32>) =
+        slot.stems.iter().partition(|stem| is_state(**stem));
+    subject.extend(slot.subject.iter().copied());
+    subject.sort_unstable();
+    subject.dedup();
+    let is_named = !states.is_empty()
+        && !topic.is_empty()
+        && topic.iter().all(|stem| subject.binary_search(stem).is_ok())
+        && subject.iter().all(|stem| topic.contains(stem));
+    if !is_named || clause.words.said.has(Cue::Negates) {
+        return None;
+    }
+    let is = |word: &Word, wanted: &[&str]| wanted.iter().any(|one| hash(one) == word.hash);
+    let words = clause.words.said.words.get(clause.words.rest..)?;
+    let (verb, state) = words.split_first()?;
+    if !is(verb, &["is", "are", "got", "has", "have"]) {
+        return None;
+    }
+    let led = state.iter().take_while(|word| is(word, &["now", "been", "currently", "officially"]));
+    let state = state.get(led.count()..)?;
+    let (first, last) = (state.first()?, state.last()?);
+    let spelt = first.span.of(clause.text());
+    let participle = spelt.len() > 4 && spelt.ends_with("ed");
+    let behind = |value: &&Value| usize::from(value.words.0) > clause.words.rest;
+    let mut values = clause.words.said.values.iter().filter(behind);
+    let names = values.any(|value| value.kind == Kind::Name);
+    let placed = is(first, &PLACED) && state.len() > 1 && !names;
+    let says_state = state.len() <= MAX_STATE && (participle || placed || is(first, &STATES));
+    let old = &claim.value.as_ref()?.stems;
+    let new = content(state);
+    let other = new.iter().all(|stem| old.binary_search(stem).is_err());
+    let more = if cued { CUED } else { 0.0 };
+    (says_state && other && (!new.is_empty() || is(first, &STATES)))
+        .then_some(Found { confidence: STANDS + more, value: first.span.to(last.span) })
 }
 
 /// The stems before the verb, behind the last comma: "Good news, the rent".
