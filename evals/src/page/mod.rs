@@ -9,6 +9,7 @@
 mod browser;
 mod chart;
 pub(crate) mod compare;
+mod direction;
 mod grid;
 mod html;
 mod markdown;
