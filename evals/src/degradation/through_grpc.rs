@@ -248,3 +248,44 @@ async fn replies_to_the_sweep_are_judged_by_rules() {
     assert_eq!(value(&json, "throughline", "answered_model_loss"), 0.0);
     assert_eq!(json["details"]["notes"]["with_a_rule_for_replies"], 1);
 }
+
+/// An endpoint that answers YES to who has the key alone; returns its address.
+async fn guarded(key: &'static str) -> String {
+    let say = move |headers: axum::http::HeaderMap, _: String| async move {
+        let has_key = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value == format!("Bearer {key}"));
+        let message = json!({ "content": "YES" });
+        let answer = json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+        let status = if has_key { 200 } else { 401 };
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        (status, [("content-type", "application/json")], answer.to_string())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(say));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_judge_gets_its_key_and_a_reader_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    for (name, key) in [("reader.key", "key-of-the-reader"), ("judge.key", "key-of-the-judge")] {
+        fs::write(dir.path().join(name), key).unwrap();
+    }
+    let (reader, judge) = (guarded("key-of-the-reader").await, guarded("key-of-the-judge").await);
+    let flags = format!(
+        "{} --reader {reader} --reader-key-file DATA/reader.key --judge {judge} --judge-model m",
+        RUNS[0].0
+    );
+    let double = Double::default();
+    assert!(attempt(&double, dir.path(), &flags).await.is_err());
+    let others = format!("{flags} --judge-key-file DATA/reader.key");
+    assert!(attempt(&double, dir.path(), &others).await.is_err());
+    let own = format!("{flags} --judge-key-file DATA/judge.key");
+    let json = attempt(&double, dir.path(), &own).await.unwrap();
+    assert_eq!(value(&json, "oracle", "judge_strict"), 1.0);
+}
