@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     Found, Run,
+    args::DegradationArgs,
     cases::Case,
     live::Live,
     material::Material,
@@ -21,6 +22,7 @@ use super::{
     trace::Traced,
 };
 use crate::{
+    folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
     runner::progress::Progress,
@@ -75,36 +77,55 @@ struct Asked<'a> {
     ago: usize,
 }
 
-/// Plants every case and asks its question at every distance.
-///
-/// # Errors
-/// The data cannot be read, or a call failed.
-pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
-    let material = Material::read(run.args)?;
-    let cases = &material.cases;
-    let turns = cases.len() * (2 + material.filler.len());
-    let progress = Progress::new(turns, cases.len() * material.distances.len(), "questions");
-    let sweep = Sweep {
-        run,
-        progress: &progress,
-        strategies: run.args.strategies(),
-        material: &material,
-        counted: material.filler.iter().map(Turn::new).collect(),
-        salt: rand::random(),
-    };
-    let traced = material.traced(run.traced());
-    let items: Vec<(&Case, bool)> =
-        cases.iter().map(|case| (case, traced.contains(case.id.as_str()))).collect();
-    let key = |item: &(&Case, bool)| {
-        let (case, traced) = (format!("{:?}", item.0), item.1.to_string());
-        run.checkpoint.key(&["case", &case, &traced, &material.talk])
-    };
-    let work = async |item: &(&Case, bool)| sweep.play(item.0, item.1).await;
-    let own = those_left(&items, run.checkpoint, key, run.args.server.in_flight, work).await?;
-    Ok(Played { material, own, rivals: Vec::new() })
-}
-
 impl Played {
+    /// Reads what is to be played.
+    ///
+    /// # Errors
+    /// The data cannot be read, or has too little talk.
+    pub(super) fn read(args: &DegradationArgs, folds: &[Fold]) -> anyhow::Result<Self> {
+        let material = Material::read(args, folds)?;
+        Ok(Self { material, own: Vec::new(), rivals: Vec::new() })
+    }
+
+    /// The fold whose weights have not seen the talk.
+    pub(super) fn fold(&self) -> Option<&Fold> {
+        self.material.fold.as_ref()
+    }
+
+    /// How many cases are planted.
+    pub(super) fn len(&self) -> usize {
+        self.material.cases.len()
+    }
+
+    /// Plants every case and asks its question at every distance.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn play(&mut self, run: &Run<'_>) -> anyhow::Result<()> {
+        let material = &self.material;
+        let cases = &material.cases;
+        let turns = cases.len() * (2 + material.filler.len());
+        let progress = Progress::new(turns, cases.len() * material.distances.len(), "questions");
+        let sweep = Sweep {
+            run,
+            progress: &progress,
+            strategies: run.args.strategies(),
+            material,
+            counted: material.filler.iter().map(Turn::new).collect(),
+            salt: rand::random(),
+        };
+        let traced = material.traced(run.args.traced());
+        let items: Vec<(&Case, bool)> =
+            cases.iter().map(|case| (case, traced.contains(case.id.as_str()))).collect();
+        let key = |item: &(&Case, bool)| {
+            let (case, traced) = (format!("{:?}", item.0), item.1.to_string());
+            run.checkpoint.key(&["case", &case, &traced, &material.talk])
+        };
+        let work = async |item: &(&Case, bool)| sweep.play(item.0, item.1).await;
+        self.own = those_left(&items, run.checkpoint, key, run.args.server.in_flight, work).await?;
+        Ok(())
+    }
+
     /// Plays every case to a rival, one after the other, and looks at its windows.
     ///
     /// # Errors
@@ -157,6 +178,7 @@ impl Played {
             "cases": cases.len(), "indirect": of(true), "direct": of(false),
             "with_a_rule_for_replies": cases.iter().filter(|case| case.rule.is_some()).count(),
             "left_out_since_the_filler_says_it": self.material.ambiguous,
+            "filler_from": self.material.from,
         });
         let n = cases.len();
         let grids = self.own.into_iter().flat_map(|play| play.grids).collect();

@@ -6,8 +6,17 @@ use std::{fs, io::Write as _, path::Path};
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use super::rival;
-use crate::{cli::Cli, double::Double, plot::Grid, run};
+use super::{Played, Run, checkpoint::Checkpoint, rival};
+use crate::{
+    cli::{Cli, Command},
+    client::Api,
+    double::Double,
+    folds::{FoldArgs, Kind, file, fold_of},
+    metrics::bootstrap::Bootstrap,
+    plot::Grid,
+    report::Report,
+    run,
+};
 
 /// One run of each kind of data set, with its items.
 const RUNS: [(&str, usize); 3] = [
@@ -288,4 +297,76 @@ async fn a_judge_gets_its_key_and_a_reader_its_own() {
     let own = format!("{flags} --judge-key-file DATA/judge.key");
     let json = attempt(&double, dir.path(), &own).await.unwrap();
     assert_eq!(value(&json, "oracle", "judge_strict"), 1.0);
+}
+
+#[tokio::test]
+async fn each_fold_is_asked_about_its_own_conversations() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let beam = dir.path().join("beam/500K");
+    for number in 2..=6 {
+        for ending in ["chat.json.gz", "questions.json"] {
+            let copy = beam.join(format!("{number:02}.{ending}"));
+            fs::copy(beam.join(format!("01.{ending}")), copy).unwrap();
+        }
+    }
+    let fold_weights = Some(dir.path().to_owned());
+    for number in 0..2 {
+        fs::write(file(dir.path(), number), number.to_string()).unwrap();
+    }
+    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
+    let folds = folds.open(Kind::Ranking).unwrap();
+    let double = Double::default();
+    let address = double.serve().await;
+    let (flags, folder) = (RUNS[2].0, dir.path().display());
+    let line = format!("x degradation --data {folder} --server {address} {flags}");
+    let Command::Degradation(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+        panic!("{line}")
+    };
+    let api = Api::connect(&address, None).await.unwrap();
+    let checkpoint = Checkpoint::open(None, false).unwrap();
+    let run = Run { args: &args, api: &api, readers: None, checkpoint: &checkpoint };
+    let mut played = Played::read(&args, &folds).unwrap();
+    let parts = played.parts(folds);
+    let mut asked = Vec::new();
+    for (fold, items) in parts {
+        let before = double.created.lock().unwrap().len();
+        played.play(&run, fold.as_ref()).await.unwrap();
+        let created = double.created.lock().unwrap().len() - before;
+        // Each has two questions.
+        assert_eq!(2 * created, items);
+        asked.push(created);
+    }
+    let of = |fold| (1..=6).filter(|n| fold_of(&format!("500K/{n:02}"), 2) == fold).count();
+    assert_eq!((asked, [of(0), of(1)]), (vec![4, 2], [4, 2]));
+    let found = played.found(&run).await.unwrap();
+    let mut report = Report::new("degradation", Value::Null);
+    found.tally.fill(&mut report, "throughline", Bootstrap::new(1));
+    // Three looks at each conversation's evidence.
+    assert_eq!((found.n, report.metrics["coverage@100"].n), (12, 18));
+}
+
+#[tokio::test]
+async fn filler_has_the_server_of_its_fold_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    for number in 0..2 {
+        fs::write(file(dir.path(), number), number.to_string()).unwrap();
+    }
+    let fold_weights = Some(dir.path().to_owned());
+    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
+    let folds = folds.open(Kind::Ranking).unwrap();
+    for (flags, items) in &RUNS[..2] {
+        let flags = flags.replace("DATA", &dir.path().display().to_string());
+        let line = format!("x degradation --data {} {flags}", dir.path().display());
+        let Command::Degradation(args) = Cli::try_parse_from(line.split(' ')).unwrap().command
+        else {
+            panic!("{line}")
+        };
+        let parts = Played::read(&args, &folds).unwrap().parts(folds.clone());
+        let [(Some(fold), there)] = &*parts else { panic!("{line}") };
+        assert!(fold.holds("500K/01") && there == items, "{line}");
+        let parts = Played::read(&args, &[]).unwrap().parts(Vec::new());
+        assert!(parts.len() == 1 && parts[0].0.is_none(), "{line}");
+    }
 }

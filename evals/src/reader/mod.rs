@@ -90,6 +90,11 @@ pub(crate) struct Readers {
 }
 
 impl ReaderArgs {
+    /// Whether a model reads.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.reader != "none"
+    }
+
     /// Opens the models; nothing with `--reader none`.
     ///
     /// # Errors
@@ -99,7 +104,7 @@ impl ReaderArgs {
         out: Option<&Path>,
         models_dir: Option<&Path>,
     ) -> anyhow::Result<Option<Readers>> {
-        if self.reader == "none" {
+        if !self.is_asked() {
             return Ok(None);
         }
         let beside = || Some(out?.with_extension("replies.jsonl"));
