@@ -53,6 +53,9 @@ struct Seen {
     look: Look,
     tokens: usize,
     stale_alone: Option<bool>,
+    /// Whether the service had pinned the turn when it built the window.
+    #[serde(default)]
+    pinned: Option<bool>,
     millis: Option<f64>,
     scores: Scores,
 }
@@ -218,14 +221,19 @@ impl Sweep<'_> {
             };
             let asked = Asked { case, distance, ago: held.len() - said };
             for &strategy in &self.strategies {
-                let (shown, millis) = match sources.window(strategy) {
-                    Some(shown) => (shown, None),
+                let seen = match sources.window(strategy) {
+                    Some(shown) => asked.see(self.run, strategy.name(), &shown, None).await?,
                     None => {
+                        // Before the window: what was pinned by then can stand in it.
+                        let pinned = live.pinned().await?.contains(&(said as u64 + 1));
                         let built = live.window(&case.question, args.budget()).await?;
-                        (Shown::of_window(&built.window, &case.question), Some(built.millis))
+                        let shown = Shown::of_window(&built.window, &case.question);
+                        let millis = Some(built.millis);
+                        let seen = asked.see(self.run, strategy.name(), &shown, millis).await?;
+                        Seen { pinned: Some(pinned), ..seen }
                     }
                 };
-                seen_all.push(asked.see(self.run, strategy.name(), &shown, millis).await?);
+                seen_all.push(seen);
             }
             self.progress.question();
         }
@@ -296,7 +304,7 @@ impl Asked<'_> {
             Some(readers) => reading::read(readers, shown, &case.question, &case.gold()).await?,
             None => Scores::new(),
         };
-        Ok(Seen { look, tokens: shown.tokens, stale_alone, millis, scores })
+        Ok(Seen { look, tokens: shown.tokens, stale_alone, pinned: None, millis, scores })
     }
 }
 
@@ -309,6 +317,9 @@ fn record(tally: &mut Tally, case: &Case, seen: &Seen, oracle: Option<&Scores>) 
     if case.kind != "preference" {
         let how = if case.indirect { "indirect" } else { "direct" };
         add(format!("{how}_{kind}_kept@{x}"), truth(seen.look.place.is_some()));
+    }
+    if seen.pinned == Some(true) {
+        add(format!("{kind}_kept_once_pinned@{x}"), truth(seen.look.place.is_some()));
     }
     if let Some(stale) = seen.stale_alone {
         add(format!("stale_alone@{x}"), truth(stale));

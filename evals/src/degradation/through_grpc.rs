@@ -115,6 +115,31 @@ async fn what_was_said_early_is_lost_to_the_last_turns() {
     assert!(double.held.lock().unwrap().is_empty(), "conversations are left behind");
 }
 
+/// Two instructions, of which the double pins one.
+const INSTRUCTIONS: &str = r#"{"id":"p","kind":"instruction","indirect":false,"domain":"d","text":"Always say ahoy.","must_contain":["ahoy"],"question":"Who"}
+{"id":"o","kind":"instruction","indirect":false,"domain":"d","text":"Please say howdy.","must_contain":["howdy"],"question":"Who"}
+"#;
+
+#[tokio::test]
+async fn what_was_pinned_is_told_from_what_was_not() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    fs::write(dir.path().join("cases.jsonl"), INSTRUCTIONS).unwrap();
+    let json = attempt(&Double::default(), dir.path(), RUNS[0].0).await.unwrap();
+    let figure = |name: &str| {
+        let figure = &json["breakdown"]["throughline"][name];
+        (figure["value"].clone(), figure["n"].clone())
+    };
+    assert_eq!(figure("instruction_kept@0"), (json!(1.0), json!(2)));
+    assert_eq!(figure("instruction_kept@8"), (json!(0.5), json!(2)));
+    for distance in [0, 8] {
+        let once_pinned = figure(&format!("instruction_kept_once_pinned@{distance}"));
+        assert_eq!(once_pinned, (json!(1.0), json!(1)), "{distance}");
+    }
+    // The others do not ask what is pinned.
+    assert!(json["breakdown"]["last_n"].get("instruction_kept_once_pinned@8").is_none());
+}
+
 #[tokio::test]
 async fn shards_are_looked_for_in_the_window_of_the_last() {
     let double = Double::default();
