@@ -13,6 +13,7 @@ mod direction;
 mod grid;
 mod html;
 mod markdown;
+mod reliability;
 mod result;
 
 use std::{
