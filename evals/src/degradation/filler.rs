@@ -129,9 +129,9 @@ mod tests {
         assert_eq!(folds_of, [1, 1, 0, 0, 0, 0]);
         for (exchanges, of, from) in [
             (2, 1, &["500K/3"][..]),
-            (6, 1, &["500K/3", "500K/4"]),
+            (6, 1, &["500K/3", "500K/4"][..]),
             // More than the first fold has.
-            (7, 0, &["500K/0", "500K/1", "500K/2"]),
+            (7, 0, &["500K/0", "500K/1", "500K/2"][..]),
         ] {
             let filler = choose(&talks, exchanges, &folds).unwrap();
             assert_eq!(filler.messages.len(), 2 * exchanges);
