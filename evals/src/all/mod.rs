@@ -69,7 +69,7 @@ pub(crate) struct AllArgs {
     /// several times.
     #[arg(long)]
     pub(crate) rival: Vec<String>,
-    /// For each `degradation`.
+    // For each `degradation`.
     #[command(flatten)]
     pub(crate) reader: ReaderArgs,
 }
