@@ -358,6 +358,8 @@ mod tests {
             "degradation --dataset signals --data d --limit 5",
             "degradation --dataset locomo --data d --rival a --rival b --traced 0 --fresh",
             "degradation --dataset sweep --data d --reader http://h/v1 --judge u --judge-model m",
+            "degradation --dataset sweep --data d --judge u --judge-model m --judge-key-file k",
+            "degradation --dataset beam --data d --folds 5 --fold-weights w --pin-fold-weights p",
         ];
         let wrong = [
             "retrieval --dataset locomo --data d --folds 5",
@@ -376,6 +378,9 @@ mod tests {
             "load --clients 0",
             "load --recording",
             "degradation --dataset qmsum --data d",
+            "degradation --dataset sweep --data d --judge-key-file k",
+            "degradation --dataset sweep --data d --folds 5",
+            "degradation --dataset sweep --data d --folds 5 --fold-weights w --server a:1",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {
             for line in lines {

@@ -33,6 +33,7 @@ mod process;
 mod reader;
 mod report;
 mod runner;
+mod sources;
 mod staleness;
 mod summaries;
 

@@ -15,6 +15,7 @@ use crate::{
         Figures, Samples,
         bootstrap::{Bootstrap, Estimate},
     },
+    sources,
 };
 
 /// Columns of the breakdown, as far as a run has them, best known first.
@@ -72,6 +73,15 @@ fn without_keys(arguments: impl Iterator<Item = String>) -> Vec<String> {
         });
     }
     kept
+}
+
+/// A result as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// SHA-256 of each data file that was read, by its path.
+    data_sha256: BTreeMap<String, String>,
 }
 
 /// The result of a command.
@@ -138,7 +148,8 @@ impl Report {
     /// The file cannot be written.
     pub(crate) fn deliver(&self, out: Option<&Path>) -> anyhow::Result<()> {
         if let Some(path) = out {
-            let json = serde_json::to_string_pretty(self)?;
+            let written = Written { report: self, data_sha256: sources::sha256() };
+            let json = serde_json::to_string_pretty(&written)?;
             fs::write(path, json + "\n").with_context(|| format!("write {}", path.display()))?;
         }
         print(&self.render());
@@ -249,6 +260,8 @@ pub(crate) fn complain(error: &anyhow::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::read;
+    use sha2::{Digest as _, Sha256};
 
     fn report() -> Report {
         let mut report = Report::new("retrieval", serde_json::json!({"method": "bm25"}));
@@ -284,6 +297,19 @@ mod tests {
         for key in ["version", "command", "dataset", "config", "model_sha256", "n"] {
             assert!(keys.contains(&key), "{key} in {keys:?}");
         }
+    }
+
+    #[test]
+    fn a_result_names_the_files_that_were_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, out) = (dir.path().join("a.json"), dir.path().join("out.json"));
+        fs::write(&data, "[1]").unwrap();
+        assert_eq!(read::items::<u8>(&data).unwrap(), [1]);
+        report().deliver(Some(&out)).unwrap();
+        let json: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+        let named = &json["data_sha256"][data.to_str().unwrap()];
+        assert_eq!(*named, hex::encode(Sha256::digest("[1]")));
+        assert_eq!(json["metrics"]["recall@10"]["n"], 2);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The planted items.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+
+use crate::dataset::read;
 
 /// Written before anything was tuned on it.
 const BUNDLED: &str = include_str!("../../cases/compaction.jsonl");
@@ -27,9 +29,7 @@ pub(super) struct Case {
 /// A line is no item, or a piece is not in its text.
 pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Vec<Case>> {
     let text = match file {
-        Some(path) => {
-            fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?
-        }
+        Some(path) => read::text(path)?,
         None => BUNDLED.to_owned(),
     };
     let mut cases = Vec::new();

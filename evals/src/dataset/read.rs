@@ -11,6 +11,8 @@ use flate2::read::MultiGzDecoder;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::de::DeserializeOwned;
 
+use crate::sources;
+
 /// Largest file, unpacked: far above any data set's, far below memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
@@ -93,21 +95,23 @@ pub(crate) fn find_file(folder: &Path, stem: &str) -> Result<PathBuf, DataError>
     }
 }
 
-/// Reads a file as text, unpacked if its name ends in `.gz`.
+/// Reads a file as text, unpacked if its name ends in `.gz`, and notes its hash for
+/// the result.
 ///
 /// # Errors
 /// [`DataError::Io`].
 pub(crate) fn text(path: &Path) -> Result<String, DataError> {
     let fail = |source| DataError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(fail)?;
-    let mut text = String::new();
-    let read = if path.extension().is_some_and(|e| e == "gz") {
-        MultiGzDecoder::new(file).take(MAX_FILE_BYTES).read_to_string(&mut text)
-    } else {
-        file.take(MAX_FILE_BYTES).read_to_string(&mut text)
-    };
-    read.map_err(fail)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(fail)?;
+    sources::note(path, &bytes);
+    if path.extension().is_some_and(|e| e == "gz") {
+        let mut text = String::new();
+        let unpacked = MultiGzDecoder::new(&*bytes).take(MAX_FILE_BYTES).read_to_string(&mut text);
+        return unpacked.map(|_| text).map_err(fail);
+    }
+    String::from_utf8(bytes).map_err(|e| fail(io::Error::new(io::ErrorKind::InvalidData, e)))
 }
 
 /// Reads every item of a file: the lines of a `.jsonl`, the elements of an

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::strategy::Strategy;
 use crate::{
     cli::{OutArgs, ServerArgs},
+    folds::FoldArgs,
     reader::ReaderArgs,
 };
 
@@ -83,6 +84,8 @@ pub(crate) struct DegradationArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
+    pub(crate) folds: FoldArgs,
+    #[command(flatten)]
     pub(crate) reader: ReaderArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
@@ -95,6 +98,12 @@ impl DegradationArgs {
     pub(crate) fn budget(&self) -> u32 {
         let own = if self.dataset == DegradationSet::LostInConversation { 1_000 } else { 2_000 };
         self.budget.unwrap_or(own)
+    }
+
+    /// How many conversations are recorded turn by turn; none where the service is
+    /// not asked.
+    pub(crate) fn traced(&self) -> usize {
+        if self.strategies().contains(&Strategy::Throughline) { self.traced } else { 0 }
     }
 
     /// The strategies asked for, or all.

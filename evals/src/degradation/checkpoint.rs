@@ -27,12 +27,11 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// The checkpoint beside a result, without what is there if `fresh`; one that
-    /// keeps nothing without a result. `run` is all that decides what an item comes
-    /// to, beside the item.
+    /// keeps nothing without a result.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(super) fn open(out: Option<&Path>, fresh: bool, run: &Value) -> anyhow::Result<Self> {
+    pub(super) fn open(out: Option<&Path>, fresh: bool) -> anyhow::Result<Self> {
         let kept = match out.map(|out| out.with_extension(ENDING)) {
             Some(path) => {
                 if fresh {
@@ -42,7 +41,13 @@ impl Checkpoint {
             }
             None => None,
         };
-        Ok(Self { kept, run: run.to_string(), taken: AtomicUsize::new(0) })
+        Ok(Self { kept, run: String::new(), taken: AtomicUsize::new(0) })
+    }
+
+    /// From here on items are those of a run: all that decides what an item comes to,
+    /// beside the item. With folds each server has items of its own.
+    pub(super) fn decided_by(&mut self, run: &Value) {
+        self.run = run.to_string();
     }
 
     /// The key of an item by what it is made of.
@@ -108,7 +113,11 @@ mod tests {
     fn an_item_is_taken_by_its_own_run_alone() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("a.json");
-        let open = |fresh, run: Value| Checkpoint::open(Some(out.as_path()), fresh, &run).unwrap();
+        let open = |fresh, run: Value| {
+            let mut checkpoint = Checkpoint::open(Some(out.as_path()), fresh).unwrap();
+            checkpoint.decided_by(&run);
+            checkpoint
+        };
         let first = open(false, json!({"budget": 1}));
         first.put(&first.key(&["x", "y"]), &7).unwrap();
         drop(first);
@@ -116,8 +125,10 @@ mod tests {
         assert_eq!(again.get::<u32>(&again.key(&["x", "y"])), Some(7));
         assert_eq!(again.get::<u32>(&again.key(&["xy"])), None);
         assert_eq!(again.taken(), 1);
-        let other = open(false, json!({"budget": 2}));
+        let mut other = open(false, json!({"budget": 2}));
         assert_eq!(other.get::<u32>(&other.key(&["x", "y"])), None);
+        other.decided_by(&json!({"budget": 1}));
+        assert_eq!(other.get::<u32>(&other.key(&["x", "y"])), Some(7));
         let fresh = open(true, json!({"budget": 1}));
         assert_eq!(fresh.get::<u32>(&fresh.key(&["x", "y"])), None);
         fresh.done().unwrap();
@@ -126,7 +137,7 @@ mod tests {
 
     #[test]
     fn without_a_result_nothing_is_kept() {
-        let none = Checkpoint::open(None, false, &Value::Null).unwrap();
+        let none = Checkpoint::open(None, false).unwrap();
         none.put("x", &1).unwrap();
         assert_eq!((none.get::<u32>("x"), none.taken()), (None, 0));
         none.done().unwrap();

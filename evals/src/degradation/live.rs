@@ -1,12 +1,12 @@
 //! A conversation that grows on the server while windows are asked of it, as a
 //! chat does.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Context as _;
 use throughline_proto::v1::{
-    BuildContextRequest, ContextOptions, ContextWindow, SearchMethod, SearchTurnsRequest,
-    search_turns_request::Scope,
+    BuildContextRequest, ContextOptions, ContextWindow, ListFactsRequest, SearchMethod,
+    SearchTurnsRequest, search_turns_request::Scope,
 };
 use tokio::time::Instant;
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// Nearest turns that are asked for; more never fit a usual budget.
 const NEAREST: i32 = 200;
+/// Facts of one page, the most that there may be.
+const FACTS: i32 = 1_000;
 /// Deadline of a question: it may wait behind the embedding of other
 /// conversations' turns, longer than the server's default of 30 seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -84,6 +86,32 @@ impl<'a> Live<'a> {
     /// Its name on the server.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Sequences of the turns whose pins hold now.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(crate) async fn pinned(&self) -> anyhow::Result<BTreeSet<u64>> {
+        let mut pinned = BTreeSet::new();
+        let mut page_token = String::new();
+        loop {
+            let call = async || {
+                let request = ListFactsRequest {
+                    conversation: self.name.clone(),
+                    page_size: FACTS,
+                    page_token: page_token.clone(),
+                    ..ListFactsRequest::default()
+                };
+                self.api.memory.clone().list_facts(request).await
+            };
+            let reply = retry("ListFacts", call).await?.into_inner();
+            pinned.extend(reply.facts.iter().map(|fact| fact.source_sequence));
+            if reply.next_page_token.is_empty() {
+                return Ok(pinned);
+            }
+            page_token = reply.next_page_token;
+        }
     }
 
     /// Positions of the turns nearest to a text by the embedding alone.

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     Found, Run,
     args::DegradationArgs,
-    filler,
+    filler::{self, Filler},
     live::Live,
     pace::those_left,
     rival::Rival,
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     dataset::{Message, Speaker},
+    folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
     runner::progress::Progress,
@@ -37,7 +38,7 @@ pub(super) struct Played {
     items: Vec<Item>,
     /// Items without words in their shards.
     wordless: usize,
-    filler: Vec<Message>,
+    filler: Filler,
     /// Hash of the filler.
     talk: String,
     /// Against the service, one for each item.
@@ -66,39 +67,59 @@ struct Seen {
     add_ms: Option<f64>,
 }
 
-/// Plays every item and looks at the windows of its last shard.
-///
-/// # Errors
-/// The data cannot be read, or a call failed.
-pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
-    let args = run.args;
-    let (items, wordless) = read_items(args)?;
-    let most = items.iter().map(|item| item.shards.len()).max().unwrap_or(0);
-    let filler = filler::read(&args.data, most * args.gap as usize)?;
-    let talk = filler::hash(&filler);
-    let gap = args.gap as usize;
-    let length = |item: &Item| (item.shards.len() - 1) * (2 + 2 * gap) + 1;
-    let progress = Progress::new(items.iter().map(length).sum(), items.len(), "items");
-    let salt: u64 = rand::random();
-    let numbered: Vec<(usize, &Item)> = items.iter().enumerate().collect();
-    let key = |item: &(usize, &Item)| {
-        let (made_of, traced) = (format!("{:?}", item.1), (item.0 < run.traced()).to_string());
-        run.checkpoint.key(&["item", &made_of, &traced, &talk])
-    };
-    let work = async |item: &(usize, &Item)| {
-        let (number, item) = *item;
-        let id = blake3::hash(format!("{salt}/{}", item.id).as_bytes()).to_hex();
-        let id: String = id.chars().take(32).collect();
-        let live = Live::new(run.api, &id, &progress).await?;
-        let play = play_one(run, live, item, &filler, number < run.traced()).await?;
-        progress.question();
-        anyhow::Ok(play)
-    };
-    let own = those_left(&numbered, run.checkpoint, key, args.server.in_flight, work).await?;
-    Ok(Played { items, wordless, filler, talk, own, rivals: Vec::new() })
-}
-
 impl Played {
+    /// Reads what is to be played.
+    ///
+    /// # Errors
+    /// The data cannot be read, or has too little talk.
+    pub(super) fn read(args: &DegradationArgs, folds: &[Fold]) -> anyhow::Result<Self> {
+        let (items, wordless) = read_items(args)?;
+        let most = items.iter().map(|item| item.shards.len()).max().unwrap_or(0);
+        let filler = filler::read(&args.data, most * args.gap as usize, folds)?;
+        let talk = filler::hash(&filler.messages);
+        Ok(Self { items, wordless, filler, talk, own: Vec::new(), rivals: Vec::new() })
+    }
+
+    /// The fold whose weights have not seen the filler.
+    pub(super) fn fold(&self) -> Option<&Fold> {
+        self.filler.fold.as_ref()
+    }
+
+    /// How many items are played.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Plays every item and looks at the windows of its last shard.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn play(&mut self, run: &Run<'_>) -> anyhow::Result<()> {
+        let args = run.args;
+        let (items, filler) = (&self.items, &self.filler.messages);
+        let gap = args.gap as usize;
+        let length = |item: &Item| (item.shards.len() - 1) * (2 + 2 * gap) + 1;
+        let progress = Progress::new(items.iter().map(length).sum(), items.len(), "items");
+        let salt: u64 = rand::random();
+        let numbered: Vec<(usize, &Item)> = items.iter().enumerate().collect();
+        let traced = args.traced();
+        let key = |item: &(usize, &Item)| {
+            let (made_of, traced) = (format!("{:?}", item.1), (item.0 < traced).to_string());
+            run.checkpoint.key(&["item", &made_of, &traced, &self.talk])
+        };
+        let work = async |item: &(usize, &Item)| {
+            let (number, item) = *item;
+            let id = blake3::hash(format!("{salt}/{}", item.id).as_bytes()).to_hex();
+            let id: String = id.chars().take(32).collect();
+            let live = Live::new(run.api, &id, &progress).await?;
+            let play = play_one(run, live, item, filler, number < traced).await?;
+            progress.question();
+            anyhow::Ok(play)
+        };
+        self.own = those_left(&numbered, run.checkpoint, key, args.server.in_flight, work).await?;
+        Ok(())
+    }
+
     /// Plays every item to a rival, one after the other, and looks at its windows.
     ///
     /// # Errors
@@ -113,7 +134,7 @@ impl Played {
             let play = match run.checkpoint.get(&key) {
                 Some(play) => play,
                 None => {
-                    let play = play_to(run.args, rival, item, &self.filler).await?;
+                    let play = play_to(run.args, rival, item, &self.filler.messages).await?;
                     run.checkpoint.put(&key, &play)?;
                     play
                 }
@@ -147,6 +168,7 @@ impl Played {
             "items": self.items.len(),
             "longer_than_the_budget": too_long,
             "left_out_without_words": self.wordless,
+            "filler_from": self.filler.from,
         });
         let others = match run.readers {
             Some(readers) => talk::measure(run, &readers.reader, &self.items, &mut tally).await?,

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use super::{
     args::DegradationArgs,
     cases::{self, Case},
-    filler,
+    filler::{self, Filler},
     shown::{Line, Shown},
 };
-use crate::dataset::Message;
+use crate::{dataset::Message, folds::Fold};
 
 /// Exchanges between a value and its update.
 const UPDATE_GAP: usize = 8;
@@ -28,6 +28,10 @@ pub(super) struct Material {
     pub(super) between: Vec<Message>,
     /// Hash of all the talk.
     pub(super) talk: String,
+    /// Ids of the conversations that the talk is from.
+    pub(super) from: Vec<String>,
+    /// The fold whose weights have not seen it.
+    pub(super) fold: Option<Fold>,
 }
 
 impl Material {
@@ -35,17 +39,18 @@ impl Material {
     ///
     /// # Errors
     /// The data cannot be read, or has too little talk.
-    pub(super) fn read(args: &DegradationArgs) -> anyhow::Result<Self> {
+    pub(super) fn read(args: &DegradationArgs, folds: &[Fold]) -> anyhow::Result<Self> {
         let mut distances = args.distance.clone();
         distances.sort_unstable();
         distances.dedup();
         let most = distances.last().copied().context("--distance: at least one")? as usize;
-        let mut filler = filler::read(&args.data, most + UPDATE_GAP)?;
+        let read = filler::read(&args.data, most + UPDATE_GAP, folds)?;
+        let Filler { messages: mut filler, from, fold } = read;
         let cases = cases::read(args.cases.as_deref(), &args.data, args.limit)?;
         let (cases, ambiguous) = judgeable(cases, &filler);
         let talk = filler::hash(&filler);
         let between = filler.split_off(2 * most);
-        Ok(Self { cases, ambiguous, distances, filler, between, talk })
+        Ok(Self { cases, ambiguous, distances, filler, between, talk, from, fold })
     }
 
     /// So many cases, of every kind in turn: updates first, since there something
@@ -97,6 +102,8 @@ mod tests {
             filler: Vec::new(),
             between: Vec::new(),
             talk: String::new(),
+            from: Vec::new(),
+            fold: None,
         };
         for (most, expected) in [
             (0, vec![]),

@@ -34,11 +34,12 @@ mod tasks;
 mod through_grpc;
 mod trace;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Api, describe},
+    client::Api,
+    folds::{Fold, Kind},
     metrics::{Figures, bootstrap::Bootstrap},
     plot::Grid,
     reader::Readers,
@@ -60,15 +61,6 @@ struct Run<'a> {
     checkpoint: &'a Checkpoint,
 }
 
-impl Run<'_> {
-    /// How many conversations are recorded turn by turn; none where the service is
-    /// not asked.
-    fn traced(&self) -> usize {
-        let asked = self.args.strategies().contains(&Strategy::Throughline);
-        if asked { self.args.traced } else { 0 }
-    }
-}
-
 /// What a run came to.
 struct Found {
     tally: Tally,
@@ -84,7 +76,7 @@ struct Found {
     notes: Value,
 }
 
-/// What was played, against the service and then against each rival.
+/// What is played, against the service and then against each rival.
 enum Played {
     Sweep(sweep::Played),
     Lost(lost::Played),
@@ -92,16 +84,42 @@ enum Played {
 }
 
 impl Played {
-    async fn new(run: &Run<'_>) -> anyhow::Result<Self> {
-        Ok(match run.args.dataset {
-            DegradationSet::Sweep => Self::Sweep(sweep::play(run).await?),
-            DegradationSet::LostInConversation => Self::Lost(lost::play(run).await?),
+    /// Reads what is to be played.
+    fn read(args: &DegradationArgs, folds: &[Fold]) -> anyhow::Result<Self> {
+        Ok(match args.dataset {
+            DegradationSet::Sweep => Self::Sweep(sweep::Played::read(args, folds)?),
+            DegradationSet::LostInConversation => Self::Lost(lost::Played::read(args, folds)?),
             DegradationSet::Locomo
             | DegradationSet::Longmemeval
             | DegradationSet::Beam
-            | DegradationSet::Multichallenge => Self::Sets(sets::play(run).await?),
+            | DegradationSet::Multichallenge => Self::Sets(sets::Played::read(args)?),
             DegradationSet::Signals => bail!("signals are of turns, not of windows"),
         })
+    }
+
+    /// The folds whose weights have not seen what is played, each with how many items
+    /// or questions it is asked about: one server for each. The talk of the sweep and
+    /// of shards is all of one fold.
+    fn parts(&self, folds: Vec<Fold>) -> Vec<(Option<Fold>, usize)> {
+        match self {
+            Self::Sweep(played) => vec![(played.fold().cloned(), played.len())],
+            Self::Lost(played) => vec![(played.fold().cloned(), played.len())],
+            Self::Sets(played) if folds.is_empty() => vec![(None, played.unseen(None))],
+            Self::Sets(played) => {
+                let part = |fold: Fold| (played.unseen(Some(&fold)), Some(fold));
+                let parts = folds.into_iter().map(part).filter(|(unseen, _)| *unseen > 0);
+                parts.map(|(unseen, fold)| (fold, unseen)).collect()
+            }
+        }
+    }
+
+    /// Plays to the server of the run what the fold's weights have not seen.
+    async fn play(&mut self, run: &Run<'_>, fold: Option<&Fold>) -> anyhow::Result<()> {
+        match self {
+            Self::Sweep(played) => played.play(run).await,
+            Self::Lost(played) => played.play(run).await,
+            Self::Sets(played) => played.play(run, fold).await,
+        }
     }
 
     async fn against(&mut self, run: &Run<'_>, rival: &mut Rival) -> anyhow::Result<()> {
@@ -127,18 +145,35 @@ impl Played {
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
     if args.dataset == DegradationSet::Signals {
-        let of_windows = !args.rival.is_empty() || args.reader.reader != "none";
+        let of_windows = !args.rival.is_empty() || args.reader.is_asked();
         ensure!(!of_windows, "signals are of turns, not of windows: no --rival, no --reader");
+        ensure!(args.folds.folds.is_none(), "the weights of signals have no folds");
         return signals::run(args).await;
     }
     let out = args.out.out.as_deref();
     let readers = args.reader.open(out, args.server.models_dir.as_deref())?;
-    let opened = Opened::new(&args.server, &[]).await?;
-    let mut config = decided(args, &opened, readers.as_ref());
-    let decided = json!([env!("CARGO_PKG_VERSION"), args.dataset, args.split, config]);
-    let checkpoint = Checkpoint::open(out, args.fresh, &decided)?;
-    let run = Run { args, api: &opened.api, readers: readers.as_ref(), checkpoint: &checkpoint };
-    let mut played = Played::new(&run).await?;
+    let readers = readers.as_ref();
+    let folds = args.folds.open(Kind::Ranking)?;
+    let mut played = Played::read(args, &folds)?;
+    let mut checkpoint = Checkpoint::open(out, args.fresh)?;
+    let (mut servers, mut asked): (Vec<Value>, Option<Opened>) = (Vec::new(), None);
+    for (fold, items) in played.parts(folds) {
+        if let Some(before) = asked.take() {
+            before.close().await?;
+        }
+        let opened = Opened::for_fold(&args.server, fold.as_ref()).await?;
+        let server = opened.describe(fold.as_ref(), "items", items);
+        let of_server = decided(args, std::slice::from_ref(&server), readers);
+        checkpoint.decided_by(&identity(args, &of_server));
+        servers.push(server);
+        let run = Run { args, api: &opened.api, readers, checkpoint: &checkpoint };
+        played.play(&run, fold.as_ref()).await?;
+        asked = Some(opened);
+    }
+    let opened = asked.context("there is nothing to play")?;
+    let mut config = decided(args, &servers, readers);
+    checkpoint.decided_by(&identity(args, &config));
+    let run = Run { args, api: &opened.api, readers, checkpoint: &checkpoint };
     let (mut rivals, mut peaks) = (Vec::new(), Vec::new());
     for command in &args.rival {
         let mut rival = Rival::start(command).await?;
@@ -146,15 +181,18 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
         peaks.push((rival.name.clone(), rival.peak_bytes()));
         rivals.push(rival.about);
     }
-    peaks.push((Strategy::Throughline.name().to_owned(), opened.peak_bytes()));
-    let mut found = played.found(&run).await?;
     // A process that played a part alone says nothing of the whole.
+    if servers.len() == 1 {
+        peaks.push((Strategy::Throughline.name().to_owned(), opened.peak_bytes()));
+    }
+    let mut found = played.found(&run).await?;
     if checkpoint.taken() == 0 {
         for (whose, bytes) in peaks {
             memory(&mut found.tally, &whose, bytes);
         }
     }
     for (name, value) in [
+        ("folds", json!(args.folds.folds)),
         ("limit", json!(args.limit)),
         ("seed", json!(args.seed)),
         ("traced", json!(args.traced)),
@@ -179,7 +217,7 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
 
 /// What decides what an item comes to, beside the item: what a checkpoint is known
 /// by, and a part of the result.
-fn decided(args: &DegradationArgs, opened: &Opened, readers: Option<&Readers>) -> Value {
+fn decided(args: &DegradationArgs, servers: &[Value], readers: Option<&Readers>) -> Value {
     json!({
         "budget": args.budget(),
         "tokenizer": TOKENIZER,
@@ -189,8 +227,13 @@ fn decided(args: &DegradationArgs, opened: &Opened, readers: Option<&Readers>) -
         "reader": readers.map(|readers| readers.reader.describe()),
         "judge": readers.and_then(|readers| Some(readers.judge.as_ref()?.describe())),
         "server_flags": args.server.server_flags,
-        "servers": [describe(&opened.info)],
+        "servers": servers,
     })
+}
+
+/// By what the checkpoint knows a run.
+fn identity(args: &DegradationArgs, decided: &Value) -> Value {
+    json!([env!("CARGO_PKG_VERSION"), args.dataset, args.split, decided])
 }
 
 fn insert(object: &mut Value, name: &str, value: Value) {

@@ -54,7 +54,6 @@ pub(super) async fn one_then_others<T, R>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
     use std::cell::RefCell;
 
     #[tokio::test]
@@ -78,7 +77,7 @@ mod tests {
     async fn finished_items_are_not_played_again() {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out.json");
-        let open = || Checkpoint::open(Some(out.as_path()), false, &Value::Null).unwrap();
+        let open = || Checkpoint::open(Some(out.as_path()), false).unwrap();
         let played = RefCell::new(Vec::new());
         let play = async |item: &u32| {
             played.borrow_mut().push(*item);

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     Found, Run,
-    args::DegradationSet,
+    args::{DegradationArgs, DegradationSet},
     gold::{self, Gold},
     live,
     reading::{self, Scores},
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     cli::{DataArgs, Method},
     dataset::{Conversation, Dataset, DatasetName, Message, Placed, Question},
+    folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
     runner::{
@@ -46,8 +47,10 @@ pub(super) struct Played {
     without: usize,
     /// What was seen of the windows of each question, rivals' included.
     seen: Vec<Vec<Seen>>,
-    /// How single conversations went.
-    grids: Vec<Grid>,
+    /// Questions after which their conversations are looked at turn by turn.
+    traced: BTreeSet<String>,
+    /// How single conversations went, question by question.
+    grids: Vec<Vec<Grid>>,
 }
 
 /// What became of one question.
@@ -69,68 +72,87 @@ struct Seen {
     scores: Scores,
 }
 
-/// Plays the data set and looks at the windows of its questions.
-///
-/// # Errors
-/// The data cannot be read, or a call failed.
-pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
-    let args = run.args;
-    let data = DataArgs {
-        dataset: name(args.dataset)?,
-        data: args.data.clone(),
-        split: args.split.clone(),
-        limit: args.limit,
-        seed: args.seed,
-    };
-    let mut dataset = pass::read(&data)?;
-    let all = dataset.questions.len();
-    dataset.retain(|question| !question.evidence.is_empty());
-    let golds = match run.readers {
-        Some(_) => gold::read(args.dataset, &args.data, &dataset)?,
-        None => HashMap::new(),
-    };
-    let traced = traced(&dataset, run.traced());
-    let keys = Keys::new(&dataset, &traced);
-    let mut plays: HashMap<String, Play> = HashMap::new();
-    for question in &dataset.questions {
-        let Some(conversation) = dataset.conversations.get(question.conversation) else { continue };
-        if let Some(play) = run.checkpoint.get(&keys.own(run, conversation, question)) {
-            plays.insert(question.id.clone(), play);
-        }
-    }
-    let mut left = dataset.clone();
-    left.retain(|question| !plays.contains_key(&question.id));
-    let turns = left.conversations.iter().map(Conversation::len).sum();
-    let progress = Progress::new(turns, left.questions.len(), "questions");
-    let plan =
-        Plan { api: run.api, layout: Layout::Whole, server: &args.server, progress: &progress };
-    let counted = Counted::default();
-    let fresh = plan
-        .ask_all(&left, async |asked: Asked<'_>| {
-            let question = asked.question;
-            let turns = counted.of(asked.conversation);
-            let seen = look(run, &asked, &turns, golds.get(&question.id)).await?;
-            let grids = match traced.contains(&question.id) {
-                true => trace(run, &asked).await?,
-                false => Vec::new(),
-            };
-            let play = Play { seen, grids };
-            run.checkpoint.put(&keys.own(run, asked.conversation, question), &play)?;
-            anyhow::Ok((question.id.clone(), play))
-        })
-        .await?;
-    plays.extend(fresh);
-    let (mut seen, mut grids) = (Vec::new(), Vec::new());
-    for question in &dataset.questions {
-        let play = plays.remove(&question.id).with_context(|| format!("{} twice", question.id))?;
-        seen.push(play.seen);
-        grids.extend(play.grids);
-    }
-    let without = all - dataset.questions.len();
-    Ok(Played { dataset, golds, without, seen, grids })
-}
-
 impl Played {
+    /// Reads what is to be played.
+    ///
+    /// # Errors
+    /// The data cannot be read.
+    pub(super) fn read(args: &DegradationArgs) -> anyhow::Result<Self> {
+        let data = DataArgs {
+            dataset: name(args.dataset)?,
+            data: args.data.clone(),
+            split: args.split.clone(),
+            limit: args.limit,
+            seed: args.seed,
+        };
+        let mut dataset = pass::read(&data)?;
+        let all = dataset.questions.len();
+        dataset.retain(|question| !question.evidence.is_empty());
+        let golds = match args.reader.is_asked() {
+            true => gold::read(args.dataset, &args.data, &dataset)?,
+            false => HashMap::new(),
+        };
+        let traced = traced(&dataset, args.traced());
+        let n = dataset.questions.len();
+        let seen = (0..n).map(|_| Vec::new()).collect();
+        Ok(Self { dataset, golds, without: all - n, traced, seen, grids: vec![Vec::new(); n] })
+    }
+
+    /// How many questions a fold's weights have not seen; all without a fold.
+    pub(super) fn unseen(&self, fold: Option<&Fold>) -> usize {
+        self.dataset.questions.iter().filter(|question| is_unseen(fold, question)).count()
+    }
+
+    /// Plays the conversations that a fold's weights have not seen, all without a
+    /// fold, and looks at the windows of their questions.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn play(&mut self, run: &Run<'_>, fold: Option<&Fold>) -> anyhow::Result<()> {
+        let Self { dataset, golds, traced, .. } = &*self;
+        let keys = Keys::new(dataset, traced);
+        let mut plays: HashMap<String, Play> = HashMap::new();
+        for question in dataset.questions.iter().filter(|question| is_unseen(fold, question)) {
+            let Some(conversation) = dataset.conversations.get(question.conversation) else {
+                continue;
+            };
+            if let Some(play) = run.checkpoint.get(&keys.own(run, conversation, question)) {
+                plays.insert(question.id.clone(), play);
+            }
+        }
+        let mut left = dataset.clone();
+        left.retain(|question| is_unseen(fold, question) && !plays.contains_key(&question.id));
+        let turns = left.conversations.iter().map(Conversation::len).sum();
+        let progress = Progress::new(turns, left.questions.len(), "questions");
+        let server = &run.args.server;
+        let plan = Plan { api: run.api, layout: Layout::Whole, server, progress: &progress };
+        let counted = Counted::default();
+        let fresh = plan
+            .ask_all(&left, async |asked: Asked<'_>| {
+                let question = asked.question;
+                let turns = counted.of(asked.conversation);
+                let seen = look(run, &asked, &turns, golds.get(&question.id)).await?;
+                let grids = match traced.contains(&question.id) {
+                    true => trace(run, &asked).await?,
+                    false => Vec::new(),
+                };
+                let play = Play { seen, grids };
+                run.checkpoint.put(&keys.own(run, asked.conversation, question), &play)?;
+                anyhow::Ok((question.id.clone(), play))
+            })
+            .await?;
+        plays.extend(fresh);
+        let places = self.seen.iter_mut().zip(&mut self.grids);
+        for (question, (seen, grids)) in self.dataset.questions.iter().zip(places) {
+            if is_unseen(fold, question) {
+                let play = plays.remove(&question.id);
+                let play = play.with_context(|| format!("{} twice", question.id))?;
+                (*seen, *grids) = (play.seen, play.grids);
+            }
+        }
+        Ok(())
+    }
+
     /// Plays every conversation to a rival, one after the other, and looks at its
     /// windows.
     ///
@@ -194,8 +216,13 @@ impl Played {
         let n = self.dataset.questions.len();
         let notes = json!({ "questions": n, "left_out_without_evidence": self.without });
         let split = Some(self.dataset.split);
-        Found { tally, n, split, others: Figures::new(), grids: self.grids, notes }
+        let grids = self.grids.into_iter().flatten().collect();
+        Found { tally, n, split, others: Figures::new(), grids, notes }
     }
+}
+
+fn is_unseen(fold: Option<&Fold>, question: &Question) -> bool {
+    fold.is_none_or(|fold| fold.holds(&question.fold_id))
 }
 
 fn push(all: &mut [Vec<Seen>], at: usize, seen: Seen) {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     Found, Run,
+    args::DegradationArgs,
     cases::Case,
     live::Live,
     material::Material,
@@ -21,6 +22,7 @@ use super::{
     trace::Traced,
 };
 use crate::{
+    folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
     runner::progress::Progress,
@@ -51,6 +53,9 @@ struct Seen {
     look: Look,
     tokens: usize,
     stale_alone: Option<bool>,
+    /// Whether the service had pinned the turn when it built the window.
+    #[serde(default)]
+    pinned: Option<bool>,
     millis: Option<f64>,
     scores: Scores,
 }
@@ -75,36 +80,55 @@ struct Asked<'a> {
     ago: usize,
 }
 
-/// Plants every case and asks its question at every distance.
-///
-/// # Errors
-/// The data cannot be read, or a call failed.
-pub(super) async fn play(run: &Run<'_>) -> anyhow::Result<Played> {
-    let material = Material::read(run.args)?;
-    let cases = &material.cases;
-    let turns = cases.len() * (2 + material.filler.len());
-    let progress = Progress::new(turns, cases.len() * material.distances.len(), "questions");
-    let sweep = Sweep {
-        run,
-        progress: &progress,
-        strategies: run.args.strategies(),
-        material: &material,
-        counted: material.filler.iter().map(Turn::new).collect(),
-        salt: rand::random(),
-    };
-    let traced = material.traced(run.traced());
-    let items: Vec<(&Case, bool)> =
-        cases.iter().map(|case| (case, traced.contains(case.id.as_str()))).collect();
-    let key = |item: &(&Case, bool)| {
-        let (case, traced) = (format!("{:?}", item.0), item.1.to_string());
-        run.checkpoint.key(&["case", &case, &traced, &material.talk])
-    };
-    let work = async |item: &(&Case, bool)| sweep.play(item.0, item.1).await;
-    let own = those_left(&items, run.checkpoint, key, run.args.server.in_flight, work).await?;
-    Ok(Played { material, own, rivals: Vec::new() })
-}
-
 impl Played {
+    /// Reads what is to be played.
+    ///
+    /// # Errors
+    /// The data cannot be read, or has too little talk.
+    pub(super) fn read(args: &DegradationArgs, folds: &[Fold]) -> anyhow::Result<Self> {
+        let material = Material::read(args, folds)?;
+        Ok(Self { material, own: Vec::new(), rivals: Vec::new() })
+    }
+
+    /// The fold whose weights have not seen the talk.
+    pub(super) fn fold(&self) -> Option<&Fold> {
+        self.material.fold.as_ref()
+    }
+
+    /// How many cases are planted.
+    pub(super) fn len(&self) -> usize {
+        self.material.cases.len()
+    }
+
+    /// Plants every case and asks its question at every distance.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn play(&mut self, run: &Run<'_>) -> anyhow::Result<()> {
+        let material = &self.material;
+        let cases = &material.cases;
+        let turns = cases.len() * (2 + material.filler.len());
+        let progress = Progress::new(turns, cases.len() * material.distances.len(), "questions");
+        let sweep = Sweep {
+            run,
+            progress: &progress,
+            strategies: run.args.strategies(),
+            material,
+            counted: material.filler.iter().map(Turn::new).collect(),
+            salt: rand::random(),
+        };
+        let traced = material.traced(run.args.traced());
+        let items: Vec<(&Case, bool)> =
+            cases.iter().map(|case| (case, traced.contains(case.id.as_str()))).collect();
+        let key = |item: &(&Case, bool)| {
+            let (case, traced) = (format!("{:?}", item.0), item.1.to_string());
+            run.checkpoint.key(&["case", &case, &traced, &material.talk])
+        };
+        let work = async |item: &(&Case, bool)| sweep.play(item.0, item.1).await;
+        self.own = those_left(&items, run.checkpoint, key, run.args.server.in_flight, work).await?;
+        Ok(())
+    }
+
     /// Plays every case to a rival, one after the other, and looks at its windows.
     ///
     /// # Errors
@@ -157,6 +181,7 @@ impl Played {
             "cases": cases.len(), "indirect": of(true), "direct": of(false),
             "with_a_rule_for_replies": cases.iter().filter(|case| case.rule.is_some()).count(),
             "left_out_since_the_filler_says_it": self.material.ambiguous,
+            "filler_from": self.material.from,
         });
         let n = cases.len();
         let grids = self.own.into_iter().flat_map(|play| play.grids).collect();
@@ -196,14 +221,19 @@ impl Sweep<'_> {
             };
             let asked = Asked { case, distance, ago: held.len() - said };
             for &strategy in &self.strategies {
-                let (shown, millis) = match sources.window(strategy) {
-                    Some(shown) => (shown, None),
+                let seen = match sources.window(strategy) {
+                    Some(shown) => asked.see(self.run, strategy.name(), &shown, None).await?,
                     None => {
+                        // Before the window: what was pinned by then can stand in it.
+                        let pinned = live.pinned().await?.contains(&(said as u64 + 1));
                         let built = live.window(&case.question, args.budget()).await?;
-                        (Shown::of_window(&built.window, &case.question), Some(built.millis))
+                        let shown = Shown::of_window(&built.window, &case.question);
+                        let millis = Some(built.millis);
+                        let seen = asked.see(self.run, strategy.name(), &shown, millis).await?;
+                        Seen { pinned: Some(pinned), ..seen }
                     }
                 };
-                seen_all.push(asked.see(self.run, strategy.name(), &shown, millis).await?);
+                seen_all.push(seen);
             }
             self.progress.question();
         }
@@ -274,7 +304,7 @@ impl Asked<'_> {
             Some(readers) => reading::read(readers, shown, &case.question, &case.gold()).await?,
             None => Scores::new(),
         };
-        Ok(Seen { look, tokens: shown.tokens, stale_alone, millis, scores })
+        Ok(Seen { look, tokens: shown.tokens, stale_alone, pinned: None, millis, scores })
     }
 }
 
@@ -287,6 +317,9 @@ fn record(tally: &mut Tally, case: &Case, seen: &Seen, oracle: Option<&Scores>) 
     if case.kind != "preference" {
         let how = if case.indirect { "indirect" } else { "direct" };
         add(format!("{how}_{kind}_kept@{x}"), truth(seen.look.place.is_some()));
+    }
+    if seen.pinned == Some(true) {
+        add(format!("{kind}_kept_once_pinned@{x}"), truth(seen.look.place.is_some()));
     }
     if let Some(stale) = seen.stale_alone {
         add(format!("stale_alone@{x}"), truth(stale));

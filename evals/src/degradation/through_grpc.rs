@@ -6,8 +6,17 @@ use std::{fs, io::Write as _, path::Path};
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use super::rival;
-use crate::{cli::Cli, double::Double, plot::Grid, run};
+use super::{Played, Run, checkpoint::Checkpoint, rival};
+use crate::{
+    cli::{Cli, Command},
+    client::Api,
+    double::Double,
+    folds::{FoldArgs, Kind, file, fold_of},
+    metrics::bootstrap::Bootstrap,
+    plot::Grid,
+    report::Report,
+    run,
+};
 
 /// One run of each kind of data set, with its items.
 const RUNS: [(&str, usize); 3] = [
@@ -104,6 +113,31 @@ async fn what_was_said_early_is_lost_to_the_last_turns() {
     assert_eq!(json["details"]["notes"]["left_out_since_the_filler_says_it"], json!(["x"]));
     assert_eq!(json["n"], 2);
     assert!(double.held.lock().unwrap().is_empty(), "conversations are left behind");
+}
+
+/// Two instructions, of which the double pins one.
+const INSTRUCTIONS: &str = r#"{"id":"p","kind":"instruction","indirect":false,"domain":"d","text":"Always say ahoy.","must_contain":["ahoy"],"question":"Who"}
+{"id":"o","kind":"instruction","indirect":false,"domain":"d","text":"Please say howdy.","must_contain":["howdy"],"question":"Who"}
+"#;
+
+#[tokio::test]
+async fn what_was_pinned_is_told_from_what_was_not() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    fs::write(dir.path().join("cases.jsonl"), INSTRUCTIONS).unwrap();
+    let json = attempt(&Double::default(), dir.path(), RUNS[0].0).await.unwrap();
+    let figure = |name: &str| {
+        let figure = &json["breakdown"]["throughline"][name];
+        (figure["value"].clone(), figure["n"].clone())
+    };
+    assert_eq!(figure("instruction_kept@0"), (json!(1.0), json!(2)));
+    assert_eq!(figure("instruction_kept@8"), (json!(0.5), json!(2)));
+    for distance in [0, 8] {
+        let once_pinned = figure(&format!("instruction_kept_once_pinned@{distance}"));
+        assert_eq!(once_pinned, (json!(1.0), json!(1)), "{distance}");
+    }
+    // The others do not ask what is pinned.
+    assert!(json["breakdown"]["last_n"].get("instruction_kept_once_pinned@8").is_none());
 }
 
 #[tokio::test]
@@ -247,4 +281,117 @@ async fn replies_to_the_sweep_are_judged_by_rules() {
     assert_eq!(value(&json, "throughline", "answered_memory_loss"), 0.5);
     assert_eq!(value(&json, "throughline", "answered_model_loss"), 0.0);
     assert_eq!(json["details"]["notes"]["with_a_rule_for_replies"], 1);
+}
+
+/// An endpoint that answers YES to who has the key alone; returns its address.
+async fn guarded(key: &'static str) -> String {
+    let say = move |headers: axum::http::HeaderMap, _: String| async move {
+        let has_key = headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value == format!("Bearer {key}"));
+        let message = json!({ "content": "YES" });
+        let answer = json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+        let status = if has_key { 200 } else { 401 };
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        (status, [("content-type", "application/json")], answer.to_string())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(say));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_judge_gets_its_key_and_a_reader_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    for (name, key) in [("reader.key", "key-of-the-reader"), ("judge.key", "key-of-the-judge")] {
+        fs::write(dir.path().join(name), key).unwrap();
+    }
+    let (reader, judge) = (guarded("key-of-the-reader").await, guarded("key-of-the-judge").await);
+    let flags = format!(
+        "{} --reader {reader} --reader-key-file DATA/reader.key --judge {judge} --judge-model m",
+        RUNS[0].0
+    );
+    let double = Double::default();
+    assert!(attempt(&double, dir.path(), &flags).await.is_err());
+    let others = format!("{flags} --judge-key-file DATA/reader.key");
+    assert!(attempt(&double, dir.path(), &others).await.is_err());
+    let own = format!("{flags} --judge-key-file DATA/judge.key");
+    let json = attempt(&double, dir.path(), &own).await.unwrap();
+    assert_eq!(value(&json, "oracle", "judge_strict"), 1.0);
+}
+
+#[tokio::test]
+async fn each_fold_is_asked_about_its_own_conversations() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let beam = dir.path().join("beam/500K");
+    for number in 2..=6 {
+        for ending in ["chat.json.gz", "questions.json"] {
+            let copy = beam.join(format!("{number:02}.{ending}"));
+            fs::copy(beam.join(format!("01.{ending}")), copy).unwrap();
+        }
+    }
+    let fold_weights = Some(dir.path().to_owned());
+    for number in 0..2 {
+        fs::write(file(dir.path(), number), number.to_string()).unwrap();
+    }
+    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
+    let folds = folds.open(Kind::Ranking).unwrap();
+    let double = Double::default();
+    let address = double.serve().await;
+    let (flags, folder) = (RUNS[2].0, dir.path().display());
+    let line = format!("x degradation --data {folder} --server {address} {flags}");
+    let Command::Degradation(args) = Cli::try_parse_from(line.split(' ')).unwrap().command else {
+        panic!("{line}")
+    };
+    let api = Api::connect(&address, None).await.unwrap();
+    let checkpoint = Checkpoint::open(None, false).unwrap();
+    let run = Run { args: &args, api: &api, readers: None, checkpoint: &checkpoint };
+    let mut played = Played::read(&args, &folds).unwrap();
+    let parts = played.parts(folds);
+    let mut asked = Vec::new();
+    for (fold, items) in parts {
+        let before = double.created.lock().unwrap().len();
+        played.play(&run, fold.as_ref()).await.unwrap();
+        let created = double.created.lock().unwrap().len() - before;
+        // Each has two questions.
+        assert_eq!(2 * created, items);
+        asked.push(created);
+    }
+    let of = |fold| (1..=6).filter(|n| fold_of(&format!("500K/{n:02}"), 2) == fold).count();
+    assert_eq!((asked, [of(0), of(1)]), (vec![4, 2], [4, 2]));
+    let found = played.found(&run).await.unwrap();
+    let mut report = Report::new("degradation", Value::Null);
+    found.tally.fill(&mut report, "throughline", Bootstrap::new(1));
+    // Three looks at each conversation's evidence.
+    assert_eq!((found.n, report.metrics["coverage@100"].n), (12, 18));
+}
+
+#[tokio::test]
+async fn filler_has_the_server_of_its_fold_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    for number in 0..2 {
+        fs::write(file(dir.path(), number), number.to_string()).unwrap();
+    }
+    let fold_weights = Some(dir.path().to_owned());
+    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
+    let folds = folds.open(Kind::Ranking).unwrap();
+    for (flags, items) in &RUNS[..2] {
+        let flags = flags.replace("DATA", &dir.path().display().to_string());
+        let line = format!("x degradation --data {} {flags}", dir.path().display());
+        let Command::Degradation(args) = Cli::try_parse_from(line.split(' ')).unwrap().command
+        else {
+            panic!("{line}")
+        };
+        let parts = Played::read(&args, &folds).unwrap().parts(folds.clone());
+        let [(Some(fold), there)] = &*parts else { panic!("{line}") };
+        assert!(fold.holds("500K/01") && there == items, "{line}");
+        let parts = Played::read(&args, &[]).unwrap().parts(Vec::new());
+        assert!(parts.len() == 1 && parts[0].0.is_none(), "{line}");
+    }
 }

@@ -3,7 +3,7 @@
 use throughline_proto::v1::{self as wire, conversation_service_server::ConversationService};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Double, Fault, Held};
+use super::{Double, Fault, Held, staleness};
 
 impl Double {
     /// Appends turns by their client turn ids.
@@ -27,6 +27,7 @@ impl Double {
                 let turn_name = format!("{name}/turns/{sequence}");
                 if !repeated_append {
                     (turn.sequence, turn.name) = (sequence, turn_name.clone());
+                    staleness::detect(held, &turn);
                     held.turns.push(turn);
                 }
                 let name = turn_name;

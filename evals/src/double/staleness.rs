@@ -1,8 +1,11 @@
 //! The double's staleness and facts: a user turn that says "now" replaces the
 //! user turn before it, one that says "but" contradicts it, and "anyway" begins
-//! a topic. A fact retires the earlier one with its attribute.
+//! a topic. A fact retires the earlier one with its attribute; what the user wants
+//! "Always" is pinned.
 
-use throughline_proto::v1::{self as wire, EdgeKind, FactRetirement, Role, StalenessKind};
+use throughline_proto::v1::{
+    self as wire, EdgeKind, FactOrigin, FactRetirement, Role, StalenessKind,
+};
 
 use super::{Held, windows::text};
 
@@ -74,6 +77,20 @@ fn mark(
         reason: "by a word".into(),
         ..wire::Edge::default()
     });
+}
+
+/// Pins a turn of the user that begins with "Always".
+pub(super) fn detect(held: &mut Held, turn: &wire::Turn) {
+    let said = text(turn);
+    if turn.role() == Role::User && said.starts_with("Always ") {
+        held.facts.push(wire::Fact {
+            name: format!("{}/facts/{}", held.head.name, held.facts.len() + 1),
+            text: said,
+            source_sequence: turn.sequence,
+            origin: FactOrigin::Detector as i32,
+            ..wire::Fact::default()
+        });
+    }
 }
 
 /// Pins a fact; the same request gives the first again.

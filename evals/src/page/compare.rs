@@ -7,31 +7,14 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 
-use super::result::Outcome;
+use super::{
+    direction::{Direction, direction},
+    result::Outcome,
+};
 use crate::{
     metrics::bootstrap::Estimate,
     report::{number, print},
 };
-
-/// Figures of which less is better; of all others more is.
-const LESS_IS_BETTER: [&str; 16] = [
-    "_ms",
-    "_tokens",
-    "over_budget",
-    "stale_alone",
-    "named_but_cut",
-    "wrongly_retired",
-    "forbidden",
-    "unsupported",
-    "latency",
-    "_bytes",
-    "unreliability",
-    "_loss",
-    "_false_alarms",
-    "_lag_",
-    "unsearchable",
-    "backlog",
-];
 
 /// Arguments of `compare`.
 #[derive(Clone, Debug, Args)]
@@ -54,6 +37,8 @@ enum Change {
     Same,
     Better,
     Worse,
+    /// Another value of a figure that is neither better nor worse.
+    Other,
     Gone,
 }
 
@@ -79,9 +64,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<bool> {
             Change::Same => continue,
             Change::Better => "better",
             Change::Worse => "WORSE",
+            Change::Other => "other",
             Change::Gone => "GONE",
         };
-        good &= change == Change::Better;
+        good &= !matches!(change, Change::Worse | Change::Gone);
         let new = new.map_or_else(|| "–".to_owned(), show);
         print(&format!("{word:6} {name}: {} → {new}", show(old)));
     }
@@ -100,8 +86,13 @@ fn change(name: &str, old: &Estimate, new: &Estimate, tolerance: f64) -> Change 
     if !apart || !enough {
         return Change::Same;
     }
-    let less = LESS_IS_BETTER.iter().any(|part| name.contains(part));
-    if (new.value > old.value) == less { Change::Worse } else { Change::Better }
+    let more = new.value > old.value;
+    match direction(name) {
+        Direction::Neither => Change::Other,
+        Direction::More if more => Change::Better,
+        Direction::Less if !more => Change::Better,
+        Direction::More | Direction::Less => Change::Worse,
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +111,9 @@ mod tests {
             ("searchable_lag_p50_s", (2.0, 2.0, 2.0), (3.0, 3.0, 3.0), Change::Worse),
             ("searchable_samples", (20.0, 20.0, 20.0), (9.0, 9.0, 9.0), Change::Worse),
             ("unsearchable_samples", (20.0, 20.0, 20.0), (9.0, 9.0, 9.0), Change::Better),
+            ("ece", (0.1, 0.05, 0.15), (0.3, 0.25, 0.35), Change::Worse),
+            ("assembly_p50_us", (90.0, 90.0, 90.0), (40.0, 40.0, 40.0), Change::Better),
+            ("edges", (90.0, 90.0, 90.0), (40.0, 40.0, 40.0), Change::Other),
             ("n", (100.0, 100.0, 100.0), (101.0, 101.0, 101.0), Change::Same),
             ("n", (100.0, 100.0, 100.0), (90.0, 90.0, 90.0), Change::Worse),
         ] {

@@ -150,6 +150,13 @@ fn provenance(page: &mut String, outcome: &Outcome) {
         let _ = write!(page, ", embedding model <code>{}</code>", escape(hash));
     }
     page.push_str("</p>");
+    if !outcome.data_sha256.is_empty() {
+        page.push_str("<p>Data files and their SHA-256:</p><pre>");
+        for (path, hash) in &outcome.data_sha256 {
+            let _ = writeln!(page, "{} {}", escape(hash), escape(path));
+        }
+        page.push_str("</pre>");
+    }
     for value in [Some(&outcome.config), outcome.notes()].into_iter().flatten() {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         let _ = write!(page, "<pre>{}</pre>", escape(&text));

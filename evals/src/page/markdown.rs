@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{grid::value_text, html::names, result::Outcome};
+use super::{grid::value_text, html::names, reliability, result::Outcome};
 use crate::{
     plot::Grid,
     report::{natural, number},
@@ -49,6 +49,7 @@ fn section(page: &mut String, outcome: &Outcome) {
         let (value, lo, hi) = (number(figure.value), number(figure.lo), number(figure.hi));
         let _ = writeln!(page, "| {} | {value} | {lo} – {hi} | {} |", cell(name), figure.n);
     }
+    reliability::table(page, &outcome.reliability());
     for heat in outcome.heat() {
         let columns: Vec<String> = heat.columns.iter().map(|column| cell(column)).collect();
         let _ = write!(
@@ -66,6 +67,12 @@ fn section(page: &mut String, outcome: &Outcome) {
         }
     }
     outcome.grids().iter().for_each(|grid| turn_by_turn(page, grid));
+    if !outcome.data_sha256.is_empty() {
+        page.push_str("\n| data file | SHA-256 |\n| --- | --- |\n");
+        for (path, hash) in &outcome.data_sha256 {
+            let _ = writeln!(page, "| {} | {} |", cell(path), cell(hash));
+        }
+    }
 }
 
 /// A grid as a table; what is not there yet is an empty cell.

@@ -2,16 +2,19 @@
 //! network, as Markdown and as JSON. `compare`: what changed between two
 //! results, for CI.
 //!
-//! Flow: `result` reads what the commands wrote, `chart` and `grid` draw, `html`
-//! and `markdown` write. Nothing is measured here.
+//! Flow: `result` reads what the commands wrote, `reliability` makes a curve of what
+//! scores promise, `chart` and `grid` draw, `html` and `markdown` write. `direction`
+//! says which way a figure is better. Nothing is measured here.
 
 #[cfg(test)]
 mod browser;
 mod chart;
 pub(crate) mod compare;
+mod direction;
 mod grid;
 mod html;
 mod markdown;
+mod reliability;
 mod result;
 
 use std::{

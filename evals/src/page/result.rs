@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::reliability;
 use crate::{
     metrics::Figures,
     plot::{Curve, Grid, Heat},
@@ -33,6 +34,9 @@ pub(crate) struct Outcome {
     /// SHA-256 of the embedding model's weights.
     #[serde(default)]
     pub(crate) model_sha256: Option<String>,
+    /// SHA-256 of each data file that was read, by its path; older results have none.
+    #[serde(default)]
+    pub(crate) data_sha256: BTreeMap<String, String>,
     /// Questions behind the figures.
     pub(crate) n: usize,
     /// The figures over all.
@@ -61,9 +65,17 @@ impl Outcome {
         words.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// Its curves; none in results that have no distance.
+    /// Its curves, the reliability diagram last; none in results that have neither
+    /// distance nor scores.
     pub(crate) fn curves(&self) -> Vec<Curve> {
-        self.part("curves")
+        let mut curves: Vec<Curve> = self.part("curves");
+        curves.extend(reliability::curve(&self.reliability()));
+        curves
+    }
+
+    /// Its reliability diagram, tenth by tenth.
+    pub(super) fn reliability(&self) -> Vec<reliability::Bin> {
+        reliability::bins(&self.details)
     }
 
     /// Its heat maps.

@@ -60,6 +60,7 @@ pub(super) fn outcome(value: f64) -> Outcome {
         arguments: ["throughline-eval", "degradation", "--data", "a b"].map(String::from).to_vec(),
         config: json!({"budget": 2000}),
         model_sha256: Some("ab".repeat(32)),
+        data_sha256: [("d/beam/<1>.json".to_owned(), "cd".repeat(32))].into(),
         n: 134,
         metrics: figures.clone(),
         breakdown: strategies.map(|name| (name.to_owned(), figures.clone())).into(),
@@ -99,6 +100,7 @@ async fn pages_hold_the_figures_and_need_no_network() {
     for part in ["as of 806, 1–403: 0.91", "recent, 806: 500", "turns &lt;the stalest&gt;"] {
         assert!(html.contains(part), "{part}");
     }
+    assert!(html.contains(&format!("{} d/beam/&lt;1&gt;.json", "cd".repeat(32))), "{html}");
     for part in ["--data 'a b'", "0.5000", "n=134", "first &lt;fifth&gt;", "prefers-color-scheme"] {
         assert!(html.contains(part), "{part}");
     }
@@ -110,9 +112,35 @@ async fn pages_hold_the_figures_and_need_no_network() {
     assert!(markdown.contains("| 0 exchanges | 25 % | 50 % | 134 |"), "{markdown}");
     assert!(markdown.contains("| as of 1 | 0.00 |  |\n| as of 806 | 0.91 | 0.50 |"), "{markdown}");
     assert!(markdown.contains("| pins | 0 | 41 |"), "{markdown}");
+    let hashed = format!("| d/beam/<1>.json | {} |", "cd".repeat(32));
+    assert!(markdown.contains(&hashed), "{markdown}");
     let json: Vec<Outcome> =
         serde_json::from_str(&fs::read_to_string(at("p.json")).unwrap()).unwrap();
     assert_eq!((json.len(), json[0].n), (2, 134));
+}
+
+#[test]
+fn what_scores_promise_stands_beside_what_was_so() {
+    let mut outcome = outcome(0.5);
+    let bin = |from, n, mean_score, share_positive| json!({"from": from, "n": n, "mean_score": mean_score, "share_positive": share_positive});
+    let bins = [bin(0.0, 90.0, 0.02, 0.01), bin(0.1, 0.0, 0.0, 0.0), bin(0.9, 10.0, 0.95, 0.7)];
+    outcome.details = json!({ "reliability": bins });
+    let html = html::page("t", std::slice::from_ref(&outcome));
+    // Two lines over the two tenths that hold something.
+    assert_eq!((html.matches("<polyline").count(), html.matches("<circle").count()), (2, 4));
+    for part in [
+        "labelled so (share) at 90: 0.700 (0.700 – 0.700), n=10",
+        "promised (mean score) at 90: 0.950 (0.950 – 0.950), n=10",
+        "promised (mean score) at 0: 0.020 (0.020 – 0.020), n=90",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let markdown = markdown::page("t", std::slice::from_ref(&outcome));
+    let rows = "| 0.0 – 0.1 | 0.0200 | 0.0100 | 90 |\n| 0.9 – 1.0 | 0.9500 | 0.7000 | 10 |\n";
+    assert!(markdown.contains(rows), "{markdown}");
+    outcome.details = json!({});
+    assert!(!markdown::page("t", std::slice::from_ref(&outcome)).contains("reliability"));
+    assert_eq!(html::page("t", &[outcome]).matches("<polyline").count(), 0);
 }
 
 #[tokio::test]

@@ -66,6 +66,9 @@ pub(crate) struct ReaderArgs {
     /// Name of the judging model.
     #[arg(long, requires = "judge")]
     pub(crate) judge_model: Option<String>,
+    /// File with the key of the judge's endpoint.
+    #[arg(long, requires = "judge")]
+    pub(crate) judge_key_file: Option<PathBuf>,
 }
 
 /// A model with the record of its replies.
@@ -87,6 +90,11 @@ pub(crate) struct Readers {
 }
 
 impl ReaderArgs {
+    /// Whether a model reads.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.reader != "none"
+    }
+
     /// Opens the models; nothing with `--reader none`.
     ///
     /// # Errors
@@ -96,7 +104,7 @@ impl ReaderArgs {
         out: Option<&Path>,
         models_dir: Option<&Path>,
     ) -> anyhow::Result<Option<Readers>> {
-        if self.reader == "none" {
+        if !self.is_asked() {
             return Ok(None);
         }
         let beside = || Some(out?.with_extension("replies.jsonl"));
@@ -106,15 +114,12 @@ impl ReaderArgs {
         let model: Arc<dyn ChatModel> = if self.reader == "local" {
             Arc::new(local(&self.reader_model, models_dir)?.open(QueueLimits::default())?)
         } else {
-            let key = self.reader_key_file.as_deref().map(key).transpose()?;
-            let endpoint =
-                Endpoint { api_key: key, ..Endpoint::new(&self.reader, &self.reader_model) };
-            Arc::new(endpoint.open(QueueLimits::default())?)
+            remote(&self.reader, &self.reader_model, self.reader_key_file.as_deref())?
         };
         let judge = match self.judge.as_deref().zip(self.judge_model.as_deref()) {
             Some((url, name)) => {
-                let model = Endpoint::new(url, name).open(QueueLimits::default())?;
-                Some(Reader::new(Arc::new(model), Arc::clone(&replies), 256, 1)?)
+                let model = remote(url, name, self.judge_key_file.as_deref())?;
+                Some(Reader::new(model, Arc::clone(&replies), 256, 1)?)
             }
             None => None,
         };
@@ -146,6 +151,13 @@ fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
         device: DeviceChoice::Auto,
         context_tokens: CONTEXT_TOKENS,
     })
+}
+
+/// A model at an endpoint.
+fn remote(url: &str, name: &str, key_file: Option<&Path>) -> anyhow::Result<Arc<dyn ChatModel>> {
+    let api_key = key_file.map(key).transpose()?;
+    let endpoint = Endpoint { api_key, ..Endpoint::new(url, name) };
+    Ok(Arc::new(endpoint.open(QueueLimits::default())?))
 }
 
 fn key(path: &Path) -> anyhow::Result<ApiKey> {

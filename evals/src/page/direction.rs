@@ -1,0 +1,82 @@
+//! Which way a figure is better, by its name. A name is read part by part: `pk` is a
+//! part of `pk_even` and none of `kept`.
+//!
+//! Invariant: what no rule names is better the more it is; the table of the tests
+//! names every figure that a command writes with its direction.
+
+/// Which way a figure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    More,
+    Less,
+    /// It says what was measured, or is best at a value between.
+    Neither,
+}
+
+/// Parts of names in a row, and what they say; the first that stands in a name
+/// decides.
+const RULES: [(&str, Direction); 42] = [
+    // Over what the disk itself can do.
+    ("ratio_to_bare", Direction::More),
+    ("bare", Direction::Neither),
+    ("per_sync", Direction::Neither),
+    ("first_token_direct", Direction::Neither),
+    ("full_history_tokens", Direction::Neither),
+    ("in_flight", Direction::Neither),
+    ("kills_in_recovery", Direction::Neither),
+    // As many as there are, at 1.
+    ("cuts_ratio", Direction::Neither),
+    ("edges", Direction::Neither),
+    ("stale_messages", Direction::Neither),
+    ("characters", Direction::Neither),
+    ("ms", Direction::Less),
+    ("us", Direction::Less),
+    ("latency", Direction::Less),
+    ("lag", Direction::Less),
+    ("growth", Direction::Less),
+    ("overhead", Direction::Less),
+    ("bytes", Direction::Less),
+    ("tokens", Direction::Less),
+    ("over_budget", Direction::Less),
+    ("backlog", Direction::Less),
+    ("unsearchable", Direction::Less),
+    ("refused", Direction::Less),
+    ("retried", Direction::Less),
+    ("violations", Direction::Less),
+    ("loss", Direction::Less),
+    ("unreliability", Direction::Less),
+    ("stale_alone", Direction::Less),
+    ("named_but_cut", Direction::Less),
+    ("forbidden", Direction::Less),
+    ("replaced", Direction::Less),
+    ("resurrected", Direction::Less),
+    ("wrongly_retired", Direction::Less),
+    ("additive", Direction::Less),
+    ("missed", Direction::Less),
+    ("taken_for_update", Direction::Less),
+    ("false_positive_rate", Direction::Less),
+    ("false_alarms", Direction::Less),
+    ("unsupported", Direction::Less),
+    ("ece", Direction::Less),
+    ("pk", Direction::Less),
+    ("windowdiff", Direction::Less),
+];
+
+/// Which way the figure of a name is better.
+pub(super) fn direction(name: &str) -> Direction {
+    let parts = parts(name);
+    let stands = |rule: &str| {
+        let rule = self::parts(rule);
+        parts.windows(rule.len()).any(|some| some == rule)
+    };
+    let decides = RULES.iter().find(|(rule, _)| stands(rule));
+    decides.map_or(Direction::More, |(_, direction)| *direction)
+}
+
+fn parts(name: &str) -> Vec<&str> {
+    name.split(['_', '@', '/']).collect()
+}
+
+#[cfg(test)]
+#[path = "direction_tests.rs"]
+mod tests;
