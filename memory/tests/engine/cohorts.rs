@@ -32,6 +32,29 @@ async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> Con
     c
 }
 
+/// A judge's score for an answer.
+async fn rate(
+    world: &World,
+    id: &ConversationId,
+    sequence: Sequence,
+    model: &str,
+    score: f32,
+    recorded_at: jiff::Timestamp,
+) {
+    let outcome = Outcome {
+        id: model.to_owned(),
+        sequence,
+        judge_score: Some(score),
+        thumbs_up: None,
+        task_success: None,
+        latency: None,
+        model: model.to_owned(),
+        prompt_version: "1".to_owned(),
+        recorded_at,
+    };
+    world.engine.record_outcome(&tenant(), id, outcome).await.expect("recorded");
+}
+
 async fn cohort(world: &World, request: CohortRequest) -> CohortOutcome {
     world.engine.cohort_degradation(&tenant(), request).await.expect("measured")
 }
@@ -79,6 +102,25 @@ async fn levels_curves_and_comparisons_are_those_of_the_outcomes() {
     assert_eq!(friction.conversations, 8);
     // The first user turn is not measurable, the second corrects.
     assert_eq!(friction.level.map(|level| level.mean), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_point_of_a_curve_counts_each_conversation_once() {
+    let world = World::new().await;
+    for name in ["a", "b"] {
+        let c = world.create(name).await;
+        let exchange = || [said(Role::User, "hello"), said(Role::Assistant, "hi")];
+        let turns = (0..4).flat_map(|_| exchange()).collect();
+        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+        world.drain().await;
+        for (sequence, score) in [(4, 1.0), (6, 0.5)] {
+            rate(&world, &c, sequence, "m", score, jiff::Timestamp::UNIX_EPOCH).await;
+        }
+    }
+    let by_turn = cohort(&world, CohortRequest::default()).await.cohort.by_turn;
+    let points: Vec<_> =
+        by_turn.iter().map(|one| (one.from, one.level.count, one.level.mean)).collect();
+    assert_eq!(points, [(4, 2, 0.75)], "two turns of each stand in one point");
 }
 
 #[tokio::test]

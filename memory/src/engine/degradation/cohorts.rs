@@ -317,17 +317,12 @@ impl Gathering {
         values: &[Value],
         signals: &BTreeMap<Sequence, TurnSignals>,
     ) {
-        let mut sum = 0.0;
-        for Value { turn, value, distance } in values {
-            sum += value;
-            self.by_turn.add(*turn, *value);
-            if let Some(signals) = signals.get(turn) {
-                self.by_history.add(signals.history_tokens, *value);
-            }
-            if let Some(distance) = distance {
-                self.by_distance.add(*distance, *value);
-            }
-        }
+        let history = |one: &Value| Some((signals.get(&one.turn)?.history_tokens, one.value));
+        self.by_turn.add_conversation(values.iter().map(|one| (one.turn, one.value)));
+        self.by_history.add_conversation(values.iter().filter_map(history));
+        let distances = values.iter().filter_map(|one| Some((one.distance?, one.value)));
+        self.by_distance.add_conversation(distances);
+        let sum: f64 = values.iter().map(|one| one.value).sum();
         let mean = sum / values.len() as f64;
         self.means.add(mean);
         // Of friction more is worse.
