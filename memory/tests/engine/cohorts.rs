@@ -124,6 +124,63 @@ async fn a_point_of_a_curve_counts_each_conversation_once() {
 }
 
 #[tokio::test]
+async fn friction_of_a_model_is_that_of_what_follows_its_answers() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let turns = vec![
+        said(Role::User, "hello"),
+        said(Role::Assistant, "It is Monday."),
+        said(Role::User, "That's wrong."),
+        said(Role::Assistant, "It is Tuesday."),
+        said(Role::User, "I will take the tram."),
+    ];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let then = jiff::Timestamp::UNIX_EPOCH;
+    rate(&world, &c, 2, "a", 0.5, then).await;
+    rate(&world, &c, 4, "b", 0.5, then).await;
+    let friction = async |model: &str| {
+        let request = CohortRequest {
+            metric: CohortMetric::Friction,
+            cohort: of_model(model),
+            ..CohortRequest::default()
+        };
+        cohort(&world, request).await.cohort.level.map(|level| level.mean)
+    };
+    assert_eq!(friction("a").await, Some(1.0));
+    assert_eq!(friction("b").await, Some(0.0));
+    assert_eq!(friction("").await, Some(0.5));
+    assert_eq!(friction("c").await, None);
+}
+
+#[tokio::test]
+async fn the_time_of_quality_is_that_of_its_outcomes() {
+    let world = World::new().await;
+    let day = |day: i8| {
+        let date = jiff::civil::date(2023, 12, day);
+        date.to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp()
+    };
+    let turns = || vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    for id in [&a, &a, &b] {
+        world.engine.append_turns(&tenant(), id, turns(), None).await.expect("appended");
+    }
+    world.drain().await;
+    rate(&world, &a, 2, "m", 1.0, day(1)).await;
+    rate(&world, &b, 2, "m", 0.5, day(2)).await;
+    rate(&world, &a, 4, "m", 0.0, day(3)).await;
+    let mean = async |from_time, until_time| {
+        let request = CohortRequest { from_time, until_time, ..CohortRequest::default() };
+        let outcome = cohort(&world, request).await;
+        outcome.cohort.level.map(|level| (level.count, level.mean))
+    };
+    assert_eq!(mean(None, None).await, Some((2, 0.5)));
+    assert_eq!(mean(Some(day(2)), None).await, Some((2, 0.25)), "of an old one what is new");
+    assert_eq!(mean(None, Some(day(2))).await, Some((1, 1.0)));
+    assert_eq!(mean(Some(day(2)), Some(day(3))).await, Some((1, 0.5)));
+}
+
+#[tokio::test]
 async fn one_cohort_too_many_is_refused_at_once() {
     let limits = Limits { cohort_scans: 1, ..Limits::default() };
     let world = World::with(StoreKind::Sled, limits).await;
