@@ -66,6 +66,7 @@ impl Engine {
         // Health that looked at the turn before has to look again.
         let publish = Publish::Recorded(self.healths.clone(), sequence);
         self.commit(writer, batch, Vec::new(), publish).await?;
+        self.tally.outcome(tenant, &outcome);
         Ok((outcome, false))
     }
 
