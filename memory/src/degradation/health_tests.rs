@@ -5,7 +5,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
 use crate::{
-    degradation::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal},
+    degradation::{Evidence, Finding, PROBES_VERSION, Probed, Reason, SIGNALS_VERSION, Signal},
     turn::Role,
 };
 
@@ -151,4 +151,92 @@ fn what_is_not_measurable_changes_nothing() {
     state.turn(&silent);
     assert_eq!(state.health().score, before);
     assert_eq!(state.health().as_of, 2);
+}
+
+/// One exchange and what the application says of its answer; the action after it.
+fn rated(state: &mut HealthState, exchange: u64, quality: Option<f32>) -> Action {
+    state.turn(&turn(2 * exchange - 1, Signal::Absent));
+    state.turn(&turn(2 * exchange, Signal::NotMeasurable));
+    if let Some(quality) = quality {
+        state.outcome(2 * exchange, quality);
+    }
+    state.health().action
+}
+
+#[test]
+fn one_bad_outcome_calls_for_nothing_and_a_run_for_reanchoring_then_for_a_reset() {
+    let mut state = HealthState::default();
+    let run: Vec<Action> = (1..=6).map(|at| rated(&mut state, at, Some(0.0))).collect();
+    let (none, reanchor) = (Action::None, Action::Reanchor);
+    assert_eq!(run, [none, none, none, reanchor, reanchor, Action::Reset]);
+    let health = state.health();
+    let last = health.reasons.last().unwrap();
+    assert_eq!((last.signal, last.turn, last.weight), ("outcome", 12, 1.0));
+    assert_eq!(last.reason, "the application rates the answer low");
+    assert!(health.score < 0.4, "{health:?}");
+    // Good ones are believed sooner than silence.
+    let good = (7..100).find(|at| rated(&mut state, *at, Some(1.0)) == Action::None);
+    assert!(good.is_some_and(|at| at < 20), "{good:?}");
+}
+
+#[test]
+fn a_run_of_bad_outcomes_fades_where_nothing_is_rated_any_more() {
+    let mut state = HealthState::default();
+    for at in 1..=4 {
+        rated(&mut state, at, Some(0.1));
+    }
+    assert_eq!(rated(&mut state, 5, Some(0.0)), Action::Reanchor);
+    let calm = (6..200).find(|at| rated(&mut state, *at, None) == Action::None);
+    assert!(calm.is_some_and(|at| (30..100).contains(&at)), "{calm:?}");
+    for at in 200..260 {
+        rated(&mut state, at, None);
+    }
+    assert_eq!((state.health().score, state.health().reasons.len()), (1.0, 0));
+}
+
+#[test]
+fn outcomes_that_are_middling_or_bad_now_and_then_say_nothing() {
+    let mut state = HealthState::default();
+    for at in 1..=300 {
+        let quality = if u64::is_multiple_of(at, 4) { 0.0 } else { 0.6 };
+        assert_eq!(rated(&mut state, at, Some(quality)), Action::None, "{at}");
+    }
+    let before = state.health().score;
+    assert!(before > 0.7, "{before}");
+    state.outcome(600, 0.5);
+    assert!(state.health().score >= before, "half is no evidence");
+}
+
+#[test]
+fn probes_that_miss_again_and_again_call_for_compaction() {
+    let round = |at: Sequence, missed: usize, asked: usize| ProbeRound {
+        version: PROBES_VERSION,
+        at,
+        budget: 100,
+        probes: (0..asked).map(|n| Probed { source: 1, recalled: n >= missed }).collect(),
+    };
+    let mut state = HealthState::default();
+    // Few questions, and the usual misses among many, say nothing.
+    for at in 1..=20 {
+        state.probes(&round(16 * at, 1, 1));
+        state.probes(&round(16 * at + 8, 2, 6));
+    }
+    assert_eq!((state.health().score, state.health().action), (1.0, Action::None));
+    let mut missing = |at, missed| {
+        state.probes(&round(at, missed, 5));
+        state.health()
+    };
+    assert_eq!(missing(400, 5).action, Action::None);
+    assert_eq!(missing(416, 5).action, Action::None);
+    let health = missing(432, 5);
+    assert_eq!(health.action, Action::Compact);
+    assert_eq!(
+        health.reasons.last().map(|one| (one.signal, one.turn)),
+        Some(("probe_recall", 432))
+    );
+    assert_eq!(missing(448, 0).action, Action::Compact, "not at once");
+    let health = (0..4).map(|at| missing(464 + 16 * at, 0)).last().unwrap();
+    assert_eq!((health.action, health.score, health.reasons.len()), (Action::None, 1.0, 0));
+    state.probes(&round(600, 0, 0));
+    assert_eq!(state.health(), health, "nothing was asked for");
 }

@@ -28,5 +28,8 @@ pub use probe::{
     Cloze, PROBES_VERSION, ProbeRound, ProbeSettings, Probed, distances as probe_distances,
 };
 pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
-pub use tally::{Found, Shares, SignalTotals, TURN_SIGNALS, Tally, WINDOW_SHARES};
+pub use tally::{
+    Found, LATENCY_BOUNDS, Latencies, OutcomeTotals, SignalTotals, Summed, TURN_SIGNALS, Tally,
+    WINDOW_SHARES, WINDOW_VALUES,
+};
 pub use window::{DISTRACTOR_SCORE, WindowFacts, WindowShape, WindowSignals, window_signals};

@@ -1,9 +1,12 @@
-//! How often signals were found, by tenant since the start, for an operator's
-//! metrics. Numbers only; a turn that is measured again does not count again.
+//! How often signals were found, what outcomes said and how long windows took, by
+//! tenant since the start, for an operator's metrics. Numbers only; a turn that is
+//! measured again does not count again.
+
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{ProbeRound, TurnSignals, WindowSignals};
+use super::{Outcome, ProbeRound, TurnSignals, WindowSignals};
 use crate::{turn::TenantId, usage::TenantTotals};
 
 /// How often one signal of turns could be told, and how often it was there.
@@ -15,20 +18,63 @@ pub struct Found {
     pub present: u64,
 }
 
-/// A share of windows, each from 0 to 1.
+/// Values of turns, windows or outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Shares {
-    /// Windows of which it could be told.
+pub struct Summed {
+    /// How many of which it could be told.
     pub measured: u64,
-    /// The sum.
+    /// Their sum.
     pub sum: f64,
 }
 
-impl Shares {
-    fn add(&mut self, share: Option<f32>) {
-        if let Some(share) = share {
+impl Summed {
+    fn add(&mut self, value: Option<f32>) {
+        if let Some(value) = value {
             self.measured += 1;
-            self.sum += f64::from(share);
+            self.sum += f64::from(value);
+        }
+    }
+}
+
+/// What the application said of turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OutcomeTotals {
+    /// Outcomes that were recorded.
+    pub recorded: u64,
+    /// [`Outcome::quality`] of those that have one.
+    pub quality: Summed,
+    /// Thumbs up.
+    pub thumbs_up: u64,
+    /// Thumbs down.
+    pub thumbs_down: u64,
+}
+
+/// Upper ends of the classes of [`Latencies`], in seconds; longer ones stand in a class of
+/// their own.
+pub const LATENCY_BOUNDS: [f64; 11] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+/// How long something took, in classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latencies {
+    /// How many took so long, by [`LATENCY_BOUNDS`]; the last are the longer ones.
+    pub counts: [u64; LATENCY_BOUNDS.len() + 1],
+    /// The sum, in seconds.
+    pub sum: f64,
+}
+
+impl Latencies {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    fn add(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let class = LATENCY_BOUNDS.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get_mut(class) {
+            *count += 1;
+            self.sum += seconds;
         }
     }
 }
@@ -51,15 +97,28 @@ pub const WINDOW_SHARES: [&str; 6] = [
     "cached_prefix_share",
 ];
 
+/// Names of what windows have beside shares, in the order of [`SignalTotals::values`]:
+/// a difference of scores, two numbers of turns, and one of proposals.
+pub const WINDOW_VALUES: [&str; 4] =
+    ["retrieval_margin", "evidence_distance_turns", "superseded_dropped", "summary_age_turns"];
+
 /// What was found since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SignalTotals {
     /// By [`TURN_SIGNALS`].
     pub turns: [Found; TURN_SIGNALS.len()],
-    /// By [`WINDOW_SHARES`].
-    pub windows: [Shares; WINDOW_SHARES.len()],
+    /// Share of the history that was replaced or has expired, at each turn.
+    pub stale_history: Summed,
+    /// By [`WINDOW_SHARES`], each from 0 to 1.
+    pub windows: [Summed; WINDOW_SHARES.len()],
+    /// By [`WINDOW_VALUES`].
+    pub values: [Summed; WINDOW_VALUES.len()],
     /// Probes: asked, and recalled.
     pub probes: Found,
+    /// What the application said.
+    pub outcomes: OutcomeTotals,
+    /// From the call for a window to the window, with embedding the query.
+    pub latencies: Latencies,
 }
 
 /// Counts.
@@ -74,7 +133,9 @@ impl Tally {
 
     pub(crate) fn turn(&self, tenant: &TenantId, signals: &TurnSignals) {
         let mut totals = self.0.lock();
-        for (found, (_, signal)) in totals.of(tenant).turns.iter_mut().zip(signals.named()) {
+        let kept = totals.of(tenant);
+        kept.stale_history.add(signals.stale_share);
+        for (found, (_, signal)) in kept.turns.iter_mut().zip(signals.named()) {
             if let Some(value) = signal.value() {
                 found.measured += 1;
                 found.present += u64::from(value > 0.0);
@@ -92,8 +153,31 @@ impl Tally {
             signals.pin_coverage,
             signals.cached_prefix_share,
         ];
-        let kept = &mut totals.of(tenant).windows;
-        kept.iter_mut().zip(shares).for_each(|(kept, share)| kept.add(share));
+        let values = [
+            signals.retrieval_margin,
+            signals.evidence_distance,
+            Some(signals.superseded_dropped as f32),
+            signals.summary_age.map(|turns| turns as f32),
+        ];
+        let kept = totals.of(tenant);
+        kept.windows.iter_mut().zip(shares).for_each(|(kept, share)| kept.add(share));
+        kept.values.iter_mut().zip(values).for_each(|(kept, value)| kept.add(value));
+    }
+
+    pub(crate) fn outcome(&self, tenant: &TenantId, outcome: &Outcome) {
+        let mut totals = self.0.lock();
+        let kept = &mut totals.of(tenant).outcomes;
+        kept.recorded += 1;
+        kept.quality.add(outcome.quality());
+        match outcome.thumbs_up {
+            Some(true) => kept.thumbs_up += 1,
+            Some(false) => kept.thumbs_down += 1,
+            None => {}
+        }
+    }
+
+    pub(crate) fn built(&self, tenant: &TenantId, took: Duration) {
+        self.0.lock().of(tenant).latencies.add(took);
     }
 
     pub(crate) fn probes(&self, tenant: &TenantId, round: &ProbeRound) {
@@ -121,6 +205,36 @@ mod tests {
         let totals = tally.totals();
         assert_eq!(totals.tenants[&one].probes, Found { measured: 6, present: 4 });
         assert_eq!(totals.tenants[&other].probes, Found { measured: 3, present: 2 });
+    }
+
+    #[test]
+    fn outcomes_and_latencies_are_counted() {
+        let tally = Tally::default();
+        let tenant = TenantId::new("one").unwrap();
+        let outcome = |judge_score, thumbs_up| Outcome {
+            id: "a".into(),
+            sequence: 2,
+            judge_score,
+            thumbs_up,
+            task_success: None,
+            latency: Some(Duration::from_secs(1)),
+            model: String::new(),
+            prompt_version: String::new(),
+            recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        for (score, thumb) in [(Some(0.5), None), (None, Some(true)), (None, Some(false))] {
+            tally.outcome(&tenant, &outcome(score, thumb));
+        }
+        tally.outcome(&tenant, &outcome(None, None));
+        for micros in [900, 1_000, 1_001, 40_000, 9_000_000] {
+            tally.built(&tenant, Duration::from_micros(micros));
+        }
+        let SignalTotals { outcomes, latencies, .. } = tally.totals().tenants[&tenant];
+        assert_eq!((outcomes.recorded, outcomes.thumbs_up, outcomes.thumbs_down), (4, 1, 1));
+        assert_eq!(outcomes.quality, Summed { measured: 3, sum: 1.5 });
+        assert_eq!(latencies.counts, [2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(latencies.count(), 5);
+        assert!((latencies.sum - 9.042_901).abs() < 1e-9, "{latencies:?}");
     }
 
     #[test]

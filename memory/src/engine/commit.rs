@@ -6,12 +6,14 @@
 
 use super::{
     Engine, EngineError,
+    degradation::Healths,
     heads::Writer,
     records::{Head, OutboxEntry, encode},
 };
 use crate::{
     enrich::Queued,
     store::{Batch, keys},
+    turn::Sequence,
 };
 
 /// What becomes of a conversation's head.
@@ -22,6 +24,8 @@ pub(super) enum Publish {
     Head(Box<Head>),
     /// It is gone.
     Gone,
+    /// It stays; a record of the turn, which these may have looked at, is beside it.
+    Recorded(Healths, Sequence),
 }
 
 impl Engine {
@@ -68,6 +72,7 @@ impl Engine {
                 Publish::Nothing => {}
                 Publish::Head(head) => writer.publish(Some(*head)),
                 Publish::Gone => writer.publish(None),
+                Publish::Recorded(healths, at) => healths.recorded(&writer.cell, at),
             }
             Ok(())
         });

@@ -47,6 +47,8 @@ pub(crate) struct Cell {
     asides: Arc<tokio::sync::Mutex<()>>,
     head: RwLock<Option<Arc<Head>>>,
     revision: watch::Sender<u64>,
+    /// Changes with each record beside the turns that is durable.
+    records: watch::Sender<()>,
     last_write: AtomicU64,
 }
 
@@ -77,6 +79,16 @@ impl Cell {
     /// Follows the revision.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.revision.subscribe()
+    }
+
+    /// Follows the records beside the turns.
+    pub(crate) fn watch_records(&self) -> watch::Receiver<()> {
+        self.records.subscribe()
+    }
+
+    /// A record beside the turns has become durable.
+    pub(crate) fn recorded(&self) {
+        self.records.send_replace(());
     }
 
     /// Where the turns of the conversation are stored.
@@ -194,6 +206,7 @@ impl Heads {
             writers: Arc::default(),
             asides: Arc::default(),
             last_write: AtomicU64::new(next_write()),
+            records: watch::Sender::new(()),
             revision: watch::Sender::new(head.as_ref().map_or(0, |head| head.revision)),
             head: RwLock::new(head.map(Arc::new)),
         });

@@ -144,6 +144,7 @@ impl Engine {
         );
         if let Some(known) = self.windows.same(&key) {
             self.meter_window(&cell.tenant, &cell.id, &known);
+            self.tally.built(&cell.tenant, started.elapsed());
             return Ok(known);
         }
         let mut scopes = vec![own];
@@ -174,6 +175,7 @@ impl Engine {
         outcome.assembly_micros = u64::try_from(beyond_embedding.as_micros()).unwrap_or(u64::MAX);
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
         self.meter_window(&tenant, &id, &outcome);
+        self.tally.built(&tenant, started.elapsed());
         if request.as_of == 0 && self.degradation {
             self.note_window(&gathered, request, &query, &outcome);
         }

@@ -32,6 +32,29 @@ async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> Con
     c
 }
 
+/// A judge's score for an answer.
+async fn rate(
+    world: &World,
+    id: &ConversationId,
+    sequence: Sequence,
+    model: &str,
+    score: f32,
+    recorded_at: jiff::Timestamp,
+) {
+    let outcome = Outcome {
+        id: model.to_owned(),
+        sequence,
+        judge_score: Some(score),
+        thumbs_up: None,
+        task_success: None,
+        latency: None,
+        model: model.to_owned(),
+        prompt_version: "1".to_owned(),
+        recorded_at,
+    };
+    world.engine.record_outcome(&tenant(), id, outcome).await.expect("recorded");
+}
+
 async fn cohort(world: &World, request: CohortRequest) -> CohortOutcome {
     world.engine.cohort_degradation(&tenant(), request).await.expect("measured")
 }
@@ -79,6 +102,82 @@ async fn levels_curves_and_comparisons_are_those_of_the_outcomes() {
     assert_eq!(friction.conversations, 8);
     // The first user turn is not measurable, the second corrects.
     assert_eq!(friction.level.map(|level| level.mean), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_point_of_a_curve_counts_each_conversation_once() {
+    let world = World::new().await;
+    for name in ["a", "b"] {
+        let c = world.create(name).await;
+        let exchange = || [said(Role::User, "hello"), said(Role::Assistant, "hi")];
+        let turns = (0..4).flat_map(|_| exchange()).collect();
+        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+        world.drain().await;
+        for (sequence, score) in [(4, 1.0), (6, 0.5)] {
+            rate(&world, &c, sequence, "m", score, jiff::Timestamp::UNIX_EPOCH).await;
+        }
+    }
+    let by_turn = cohort(&world, CohortRequest::default()).await.cohort.by_turn;
+    let points: Vec<_> =
+        by_turn.iter().map(|one| (one.from, one.level.count, one.level.mean)).collect();
+    assert_eq!(points, [(4, 2, 0.75)], "two turns of each stand in one point");
+}
+
+#[tokio::test]
+async fn friction_of_a_model_is_that_of_what_follows_its_answers() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let turns = vec![
+        said(Role::User, "hello"),
+        said(Role::Assistant, "It is Monday."),
+        said(Role::User, "That's wrong."),
+        said(Role::Assistant, "It is Tuesday."),
+        said(Role::User, "I will take the tram."),
+    ];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let then = jiff::Timestamp::UNIX_EPOCH;
+    rate(&world, &c, 2, "a", 0.5, then).await;
+    rate(&world, &c, 4, "b", 0.5, then).await;
+    let friction = async |model: &str| {
+        let request = CohortRequest {
+            metric: CohortMetric::Friction,
+            cohort: of_model(model),
+            ..CohortRequest::default()
+        };
+        cohort(&world, request).await.cohort.level.map(|level| level.mean)
+    };
+    assert_eq!(friction("a").await, Some(1.0));
+    assert_eq!(friction("b").await, Some(0.0));
+    assert_eq!(friction("").await, Some(0.5));
+    assert_eq!(friction("c").await, None);
+}
+
+#[tokio::test]
+async fn the_time_of_quality_is_that_of_its_outcomes() {
+    let world = World::new().await;
+    let day = |day: i8| {
+        let date = jiff::civil::date(2023, 12, day);
+        date.to_zoned(jiff::tz::TimeZone::UTC).expect("a day").timestamp()
+    };
+    let turns = || vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
+    let (a, b) = (world.create("a").await, world.create("b").await);
+    for id in [&a, &a, &b] {
+        world.engine.append_turns(&tenant(), id, turns(), None).await.expect("appended");
+    }
+    world.drain().await;
+    rate(&world, &a, 2, "m", 1.0, day(1)).await;
+    rate(&world, &b, 2, "m", 0.5, day(2)).await;
+    rate(&world, &a, 4, "m", 0.0, day(3)).await;
+    let mean = async |from_time, until_time| {
+        let request = CohortRequest { from_time, until_time, ..CohortRequest::default() };
+        let outcome = cohort(&world, request).await;
+        outcome.cohort.level.map(|level| (level.count, level.mean))
+    };
+    assert_eq!(mean(None, None).await, Some((2, 0.5)));
+    assert_eq!(mean(Some(day(2)), None).await, Some((2, 0.25)), "of an old one what is new");
+    assert_eq!(mean(None, Some(day(2))).await, Some((1, 1.0)));
+    assert_eq!(mean(Some(day(2)), Some(day(3))).await, Some((1, 0.5)));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use crate::fixture::*;
 use throughline_memory::{
-    degradation::{Action, Evidence, Outcome, Probed, Signal},
+    degradation::{Action, Evidence, Health, Outcome, Probed, Signal},
     engine::*,
     turn::*,
 };
@@ -323,6 +323,105 @@ async fn the_health_of_a_long_conversation_is_that_of_its_records() {
     let after = health(&world).await;
     let world = world.reopen().await;
     assert_eq!(health(&world).await, after);
+}
+
+/// Ten exchanges, none of which says anything against an answer.
+async fn calm_talk(world: &World, id: &ConversationId) {
+    const TOLD: [(&str, &str); 10] = [
+        ("I baked bread this morning.", "It must smell wonderful."),
+        ("My sister plays chess on Sundays.", "A fine game."),
+        ("Trains run late in winter.", "Snow slows them down."),
+        ("We saw a rainbow over the lake.", "What a sight."),
+        ("The violin needs new strings.", "Good ones last a year."),
+        ("Bees live behind our shed.", "They like lavender."),
+        ("A bridge was built near the mill.", "It spares a long way round."),
+        ("Green tea tastes bitter to me.", "Cooler water helps."),
+        ("Old maps hang in the hallway.", "They tell of other times."),
+        ("Our neighbour paints boats.", "A patient craft."),
+    ];
+    let exchange =
+        |(told, answer): &(&str, &str)| [said(Role::User, told), said(Role::Assistant, answer)];
+    let turns = TOLD.iter().flat_map(exchange).collect();
+    world.engine.append_turns(&tenant(), id, turns, None).await.expect("appended");
+    world.drain().await;
+}
+
+async fn thumb_down(world: &World, id: &ConversationId, at: Sequence) {
+    let outcome = Outcome { judge_score: None, thumbs_up: Some(false), ..outcome("thumb", at) };
+    world.engine.record_outcome(&tenant(), id, outcome).await.expect("recorded");
+}
+
+#[tokio::test]
+async fn health_takes_in_outcomes_of_turns_that_it_has_looked_at() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    calm_talk(&world, &c).await;
+    let health = async |world: &World| world.engine.health(&tenant(), &c).await.expect("read");
+    let rated = |health: &Health| -> Vec<Sequence> {
+        let reasons = health.reasons.iter().filter(|reason| reason.signal == "outcome");
+        reasons.map(|reason| reason.turn).collect()
+    };
+    let before = health(&world).await;
+    assert_eq!((before.action, before.as_of, rated(&before)), (Action::None, 20, vec![]));
+    // Far behind what is looked at anew each time.
+    thumb_down(&world, &c, 2).await;
+    let one = health(&world).await;
+    assert_eq!((one.action, rated(&one)), (Action::None, vec![2]));
+    assert!(one.score < before.score, "{one:?}");
+    for at in [4, 6, 8] {
+        thumb_down(&world, &c, at).await;
+    }
+    let run = health(&world).await;
+    assert_eq!((run.action, rated(&run)), (Action::Reanchor, vec![2, 4, 6, 8]));
+    for at in [10, 12] {
+        thumb_down(&world, &c, at).await;
+    }
+    let further = health(&world).await;
+    assert_eq!(further.action, Action::Reset);
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(health(&world).await, further, "as it is read from the store");
+    world.engine.forget_turns(&tenant(), &c, &[10, 12]).await.expect("forgotten");
+    assert_eq!(rated(&health(&world).await), [2, 4, 6, 8], "outcomes go with their turn");
+}
+
+#[tokio::test]
+async fn who_watches_is_told_at_once_what_windows_and_outcomes_come_to() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let stale = "the tram to the office leaves at nine from the stop at the town hall ".repeat(8);
+    let replaced = "it leaves at ten [replaces 1]";
+    let turns = vec![said(Role::User, &stale), said(Role::User, replaced)];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let mut watch = world.engine.watch_health(&tenant(), &c).expect("watched");
+    let first = watch.next().await.expect("read").expect("there");
+    assert_eq!(first.action, Action::None);
+    let mut until = async |action: Action| {
+        within("another action", async {
+            loop {
+                let health = watch.next().await.expect("read").expect("there");
+                if health.action == action {
+                    return health;
+                }
+            }
+        })
+        .await
+    };
+    // Most of each of these windows was replaced; no turn comes.
+    for more in 0..8 {
+        let request = ContextRequest { budget: 2_000 + more, ..ask("") };
+        world.engine.build_context(&tenant(), &c, request).await.expect("built");
+    }
+    let compact = until(Action::Compact).await;
+    assert!(compact.reasons.iter().any(|one| one.signal == "window_stale_share"), "{compact:?}");
+    // Of one turn all outcomes are one rating, so that this takes several.
+    calm_talk(&world, &c).await;
+    for at in [4, 6, 8, 10] {
+        thumb_down(&world, &c, at).await;
+    }
+    let reanchor = until(Action::Reanchor).await;
+    assert!(reanchor.reasons.iter().any(|one| one.signal == "outcome"), "{reanchor:?}");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //! how the server itself is.
 //!
 //! Invariants: the only labels are the tenant, of at most so many as the engine tells
-//! apart, all others together as `OTHER`, and the name of a signal; no content, no
-//! conversation, no user.
+//! apart, all others together as `OTHER`, the name of a signal, a thumb, and the class of
+//! a time; no content, no conversation, no user, no name of a model.
 
 use std::{fmt, sync::atomic::AtomicU64};
 
@@ -13,11 +13,13 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use throughline_memory::{
-    degradation::{SignalTotals, TURN_SIGNALS, WINDOW_SHARES},
+    degradation::{SignalTotals, Summed, TURN_SIGNALS, WINDOW_SHARES, WINDOW_VALUES},
     engine::Engine,
     store::StoreHealth,
     usage::{TenantTotals, Usage},
 };
+
+use super::latencies::Times;
 
 /// OpenMetrics, as Prometheus asks for it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -25,7 +27,9 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// need a capital letter.
 const OTHERS: &str = "OTHER";
 
-type Labels = Vec<(&'static str, String)>;
+pub(super) type Labels = Vec<(&'static str, String)>;
+type Amounts = Family<Labels, Counter>;
+type Sums = Family<Labels, Counter<f64, AtomicU64>>;
 
 /// An amount with its name, its help and its unit.
 struct Amount {
@@ -83,7 +87,12 @@ const TIMES: [Amount; 2] = [
 pub(super) fn text(engine: &Engine) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("throughline");
     by_tenant(&mut registry, engine);
-    signals_by_tenant(&mut registry, engine);
+    let signals = rows(engine.tally().totals());
+    signals_by_tenant(&mut registry, &signals);
+    outcomes_by_tenant(&mut registry, &signals);
+    let rows = signals.into_iter().map(|(tenant, totals)| (tenant, totals.latencies)).collect();
+    let (name, help) = ("build_context", "Time from the call for a window to the window");
+    registry.register_collector(Box::new(Times { name, help, rows }));
     of_server(&mut registry, engine);
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -93,14 +102,14 @@ pub(super) fn text(engine: &Engine) -> Result<String, fmt::Error> {
 fn by_tenant(registry: &mut Registry, engine: &Engine) {
     let rows = rows(engine.meter().totals());
     for amount in AMOUNTS {
-        let family = Family::<Labels, Counter>::default();
+        let family = Amounts::default();
         for (labels, usage) in &rows {
             family.get_or_create(labels).inc_by((amount.of)(usage));
         }
         registry.register(amount.name, amount.help, family);
     }
     for time in TIMES {
-        let family = Family::<Labels, Counter<f64, AtomicU64>>::default();
+        let family = Sums::default();
         for (labels, usage) in &rows {
             family.get_or_create(labels).inc_by((time.of)(usage) as f64 / 1e6);
         }
@@ -124,32 +133,73 @@ fn label(tenant: &dyn fmt::Display) -> Labels {
 
 /// Each signal as how often it could be told and how often, or how much, it was there:
 /// rates and means are for the query to make, over any time.
-fn signals_by_tenant(registry: &mut Registry, engine: &Engine) {
-    let counters = Family::<Labels, Counter>::default;
-    let (measured, present) = (counters(), counters());
-    let (windows, shares) = (counters(), Family::<Labels, Counter<f64, AtomicU64>>::default());
-    let (asked, recalled) = (counters(), counters());
-    for (tenant, SignalTotals { turns, windows: of_windows, probes }) in
-        rows(engine.tally().totals())
-    {
+fn signals_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) {
+    let (measured, present) = (Amounts::default(), Amounts::default());
+    let mut shares = Means::default();
+    let mut values = Means::default();
+    let mut history = Means::default();
+    let (asked, recalled) = (Amounts::default(), Amounts::default());
+    for (tenant, totals) in rows {
         let named = |name: &str| [tenant.clone(), vec![("signal", name.to_owned())]].concat();
-        for (name, found) in TURN_SIGNALS.into_iter().zip(turns) {
+        for (name, found) in TURN_SIGNALS.into_iter().zip(totals.turns) {
             measured.get_or_create(&named(name)).inc_by(found.measured);
             present.get_or_create(&named(name)).inc_by(found.present);
         }
-        for (name, share) in WINDOW_SHARES.into_iter().zip(of_windows) {
-            windows.get_or_create(&named(name)).inc_by(share.measured);
-            shares.get_or_create(&named(name)).inc_by(share.sum);
+        for (name, share) in WINDOW_SHARES.into_iter().zip(totals.windows) {
+            shares.add(&named(name), share);
         }
-        asked.get_or_create(&tenant).inc_by(probes.measured);
-        recalled.get_or_create(&tenant).inc_by(probes.present);
+        for (name, value) in WINDOW_VALUES.into_iter().zip(totals.values) {
+            values.add(&named(name), value);
+        }
+        history.add(tenant, totals.stale_history);
+        asked.get_or_create(tenant).inc_by(totals.probes.measured);
+        recalled.get_or_create(tenant).inc_by(totals.probes.present);
     }
     registry.register("turn_signals_measured", "Turns of which a signal could be told", measured);
     registry.register("turn_signals_present", "Turns with a signal", present);
-    registry.register("window_shares_measured", "Windows of which a share could be told", windows);
-    registry.register("window_shares_sum", "Sum of a share over these windows", shares);
+    let help = "Turns of which the stale share of the history could be told";
+    registry.register("turn_stale_history_share_measured", help, history.measured);
+    let help = "Sum of the stale share of the history over these turns";
+    registry.register("turn_stale_history_share_sum", help, history.sum);
+    let help = "Windows of which a share could be told";
+    registry.register("window_shares_measured", help, shares.measured);
+    registry.register("window_shares_sum", "Sum of a share over these windows", shares.sum);
+    let help = "Windows of which a value could be told";
+    registry.register("window_values_measured", help, values.measured);
+    registry.register("window_values_sum", "Sum of a value over these windows", values.sum);
     registry.register("probes_asked", "Facts that conversations asked their windows for", asked);
     registry.register("probes_recalled", "Those that the window held", recalled);
+}
+
+/// A mean as what it is made of.
+#[derive(Default)]
+struct Means {
+    measured: Amounts,
+    sum: Sums,
+}
+
+impl Means {
+    fn add(&mut self, labels: &Labels, summed: Summed) {
+        self.measured.get_or_create(labels).inc_by(summed.measured);
+        self.sum.get_or_create(labels).inc_by(summed.sum);
+    }
+}
+
+fn outcomes_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) {
+    let (recorded, thumbs) = (Amounts::default(), Amounts::default());
+    let mut quality = Means::default();
+    for (tenant, SignalTotals { outcomes, .. }) in rows {
+        recorded.get_or_create(tenant).inc_by(outcomes.recorded);
+        quality.add(tenant, outcomes.quality);
+        for (thumb, count) in [("up", outcomes.thumbs_up), ("down", outcomes.thumbs_down)] {
+            let labels = [tenant.clone(), vec![("thumb", thumb.to_owned())]].concat();
+            thumbs.get_or_create(&labels).inc_by(count);
+        }
+    }
+    registry.register("outcomes", "Outcomes that the application recorded", recorded);
+    registry.register("outcomes_rated", "Those with a judge, a thumb or a task", quality.measured);
+    registry.register("outcome_quality_sum", "Sum of the quality over these", quality.sum);
+    registry.register("outcome_thumbs", "Thumbs among the outcomes", thumbs);
 }
 
 fn of_server(registry: &mut Registry, engine: &Engine) {

@@ -1,6 +1,7 @@
 //! What is answered over HTTP: `/metrics`, for Prometheus and what reads its format.
 //! No key is asked for, and no content is told.
 
+mod latencies;
 mod metrics;
 
 use std::sync::Arc;

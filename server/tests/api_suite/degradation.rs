@@ -275,6 +275,58 @@ async fn health_falls_is_watched_and_pins_are_restated() {
 }
 
 #[tokio::test]
+async fn bad_outcomes_call_for_reanchoring_and_then_for_a_reset() {
+    const TOLD: [(&str, &str); 8] = [
+        ("I baked bread this morning.", "It must smell wonderful."),
+        ("My sister plays chess on Sundays.", "A fine game."),
+        ("Trains run late in winter.", "Snow slows them down."),
+        ("We saw a rainbow over the lake.", "What a sight."),
+        ("The violin needs new strings.", "Good ones last a year."),
+        ("Bees live behind our shed.", "They like lavender."),
+        ("A bridge was built near the mill.", "It spares a long way round."),
+        ("Green tea tastes bitter to me.", "Cooler water helps."),
+    ];
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let c = acme.create("c").await;
+    let exchange = |(told, answer): &(&str, &str)| [user(told), assistant(answer)];
+    acme.append(&c, TOLD.iter().flat_map(exchange).collect()).await.unwrap();
+    let request = pb::WatchHealthRequest { conversation: c.clone() };
+    let mut watch = acme.degradation().watch_health(request).await.unwrap().into_inner();
+    let mut until = async |action: HealthAction| loop {
+        let message = watch.next().await.unwrap().unwrap();
+        if message.health.as_ref().unwrap().action() == action {
+            return message;
+        }
+    };
+    until(HealthAction::None).await;
+    let thumb_down = async |at: u64| {
+        let outcome = pb::Outcome {
+            outcome_id: "thumb".to_owned(),
+            thumbs_up: Some(false),
+            ..Default::default()
+        };
+        record(&acme, &format!("{c}/turns/{at}"), outcome).await.unwrap();
+    };
+    thumb_down(2).await;
+    let one = degradation(&acme, &c).await.health.unwrap();
+    assert_eq!(one.action(), HealthAction::None, "{one:?}");
+    for at in [4, 6, 8] {
+        thumb_down(at).await;
+    }
+    // No turn comes meanwhile.
+    let health = until(HealthAction::Reanchor).await.health.unwrap();
+    let reason = health.reasons.iter().rfind(|reason| reason.signal == "outcome").unwrap();
+    assert_eq!(reason.turn, format!("{c}/turns/8"));
+    assert_eq!(reason.reason, "the application rates the answer low");
+    for at in [10, 12] {
+        thumb_down(at).await;
+    }
+    assert!(until(HealthAction::Reset).await.handover.is_some());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_instruction_that_is_not_followed_is_seen() {
     let server = TestServer::start().await;
     let acme = server.client(ACME);

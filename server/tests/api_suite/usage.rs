@@ -85,7 +85,28 @@ async fn metrics_tell_amounts_by_tenant_and_no_content() {
     let limits = throughline_memory::engine::Limits::default();
     let opened = crate::harness::opened(server.data.path(), limits).await;
     server.server.open(opened).await;
-    talk(&server.client(ACME), "secret-conversation").await;
+    let acme = server.client(ACME);
+    talk(&acme, "secret-conversation").await;
+    for (at, thumbs_up) in [(2, true), (4, false), (6, false)] {
+        let outcome = pb::Outcome {
+            outcome_id: "thumb".to_owned(),
+            thumbs_up: Some(thumbs_up),
+            judge_score: (at == 2).then_some(0.5),
+            model: "secret-model".to_owned(),
+            ..Default::default()
+        };
+        let turn = format!("conversations/secret-conversation/turns/{at}");
+        let request = pb::RecordOutcomeRequest { turn, outcome: Some(outcome) };
+        acme.degradation().record_outcome(request).await.unwrap();
+    }
+    // Answered when the window is recorded and the turns are measured.
+    let request = pb::GetDegradationRequest {
+        conversation: "conversations/secret-conversation".into(),
+        min_revision: 1,
+        ..Default::default()
+    };
+    let known = acme.degradation().get_degradation(request).await.unwrap().into_inner();
+    assert_eq!(known.measured_sequence, 40);
     let text = get(address, "/metrics").await;
     for line in [
         "throughline_turns_total{tenant=\"acme\"} 40",
@@ -94,11 +115,30 @@ async fn metrics_tell_amounts_by_tenant_and_no_content() {
         "throughline_store_writable 1",
         "throughline_recorded_windows_total 1",
         "throughline_lost_records_total 0",
+        // Of each answer it can be told, and none asks.
+        "throughline_turn_signals_measured_total{tenant=\"acme\",signal=\"assistant_reasks\"} 20",
+        "throughline_turn_signals_present_total{tenant=\"acme\",signal=\"assistant_reasks\"} 0",
+        "throughline_turn_stale_history_share_measured_total{tenant=\"acme\"} 40",
+        "throughline_window_shares_measured_total{tenant=\"acme\",signal=\"fill\"} 1",
+        "throughline_window_values_measured_total{tenant=\"acme\",signal=\"superseded_dropped\"} 1",
+        "throughline_window_values_measured_total{tenant=\"acme\",signal=\"retrieval_margin\"}",
+        "throughline_window_values_sum_total{tenant=\"acme\",signal=\"evidence_distance_turns\"}",
+        "throughline_window_values_sum_total{tenant=\"acme\",signal=\"summary_age_turns\"}",
+        "throughline_probes_asked_total{tenant=\"acme\"}",
+        "throughline_outcomes_total{tenant=\"acme\"} 3",
+        "throughline_outcomes_rated_total{tenant=\"acme\"} 3",
+        // A half of the judge and a whole thumb, and two thumbs down.
+        "throughline_outcome_quality_sum_total{tenant=\"acme\"} 0.75",
+        "throughline_outcome_thumbs_total{tenant=\"acme\",thumb=\"up\"} 1",
+        "throughline_outcome_thumbs_total{tenant=\"acme\",thumb=\"down\"} 2",
+        "# TYPE throughline_build_context_seconds histogram",
+        "throughline_build_context_seconds_bucket{le=\"+Inf\",tenant=\"acme\"} 1",
+        "throughline_build_context_seconds_count{tenant=\"acme\"} 1",
         "# EOF",
     ] {
         assert!(text.contains(line), "{line} is missing in {text}");
     }
-    assert!(!text.contains("secret-conversation") && !text.contains("tram"), "{text}");
+    assert!(!text.contains("secret-") && !text.contains("tram"), "{text}");
     assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
     server.stop().await;
 }

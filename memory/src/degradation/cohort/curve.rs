@@ -8,7 +8,7 @@ const BUCKETS: usize = 24;
 /// A level with its spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
-    /// Values.
+    /// Values: one of each conversation.
     pub count: u64,
     /// Their mean.
     pub mean: f64,
@@ -52,7 +52,8 @@ pub struct CurvePoint {
 }
 
 /// Values from 0 to 1 by their place on an axis from 1 on, in buckets of 1, 2 to 3,
-/// 4 to 7 and so on.
+/// 4 to 7 and so on. What one conversation has in a bucket hangs together: it counts as
+/// one value, their mean, so that intervals are those of independent conversations.
 #[derive(Clone, Debug)]
 pub struct Curve {
     buckets: Vec<Histogram>,
@@ -65,11 +66,21 @@ impl Default for Curve {
 }
 
 impl Curve {
-    /// Takes a value in.
-    pub fn add(&mut self, place: u64, value: f64) {
-        let bucket = (place.max(1).ilog2() as usize).min(BUCKETS - 1);
-        if let Some(bucket) = self.buckets.get_mut(bucket) {
-            bucket.add(value);
+    /// Takes the values of a conversation in, each with its place; what is no number is
+    /// left out.
+    pub fn add_conversation(&mut self, values: impl IntoIterator<Item = (u64, f64)>) {
+        let mut own = [(0.0_f64, 0.0_f64); BUCKETS];
+        for (place, value) in values {
+            let bucket = (place.max(1).ilog2() as usize).min(BUCKETS - 1);
+            if let Some((sum, count)) = own.get_mut(bucket).filter(|_| !value.is_nan()) {
+                *sum += value;
+                *count += 1.0;
+            }
+        }
+        for (bucket, (sum, count)) in self.buckets.iter_mut().zip(own) {
+            if count > 0.0 {
+                bucket.add(sum / count);
+            }
         }
     }
 
@@ -93,7 +104,7 @@ mod tests {
         let mut curve = Curve::default();
         for (place, value) in [(0, 1.0), (1, 0.0), (2, 0.5), (3, 0.7), (900, 0.2), (u64::MAX, 0.1)]
         {
-            curve.add(place, value);
+            curve.add_conversation([(place, value)]);
         }
         let points = curve.points();
         let places: Vec<_> = points.iter().map(|point| (point.from, point.until)).collect();
@@ -101,6 +112,26 @@ mod tests {
         assert_eq!(points[0].level.count, 2);
         assert!((points[1].level.mean - 0.6).abs() < 1e-12);
         assert!((points[1].level.gap - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_conversation_counts_once_in_each_bucket() {
+        let mut curve = Curve::default();
+        curve.add_conversation([(4, 1.0), (5, 1.0), (6, 0.0), (7, f64::NAN), (8, 0.5)]);
+        curve.add_conversation([(7, 0.0)]);
+        curve.add_conversation([]);
+        let points: Vec<_> = curve.points().into_iter().map(|one| (one.from, one.level)).collect();
+        assert_eq!(points.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [4, 8]);
+        assert_eq!(points.iter().map(|(_, level)| level.count).collect::<Vec<_>>(), [2, 1]);
+        assert!((points[0].1.mean - 1.0 / 3.0).abs() < 1e-12, "{points:?}");
+        // However many turns say the same, they are one conversation.
+        let (mut one, mut many) = (Curve::default(), Curve::default());
+        for good in [1.0, 1.0, 0.0] {
+            one.add_conversation([(4, good)]);
+            many.add_conversation([(4, good), (5, good), (6, good), (7, good)]);
+        }
+        assert_eq!(one.points(), many.points());
+        assert_eq!(Some(many.points()[0].level.interval), wilson(2, 3));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! Instructions whose following can be seen from the text of an answer alone:
 //! its language, its format, its length, words that it must not use.
 //!
-//! An instruction is read into [`Rule`]s; what is not one of these forms gives
-//! none, and is not measurable.
+//! An instruction is read into [`Rule`]s; what is not one of these forms, or not meant
+//! for every answer (see `scope`), gives none, and is not measurable.
+
+use std::ops::Range;
 
 use super::{
     SaidTurn, language,
     phrases::{Phrase, phrase},
+    scope::for_every_answer,
 };
 use crate::{
     degradation::{Evidence, Finding, Reason, Signal},
@@ -68,32 +71,76 @@ pub enum Rule {
     NotSaying(String),
 }
 
+macro_rules! languages {
+    () => {
+        r"(?:english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)"
+    };
+}
+/// A number from 1 on, in digits or, up to 99 and in whole hundreds, in words.
+macro_rules! number {
+    () => {
+        r"(\d{1,6}|a\s+single
+          |(?:a|one|two|three|four|five|six|seven|eight|nine)\s+hundred
+          |(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[-\s]+(?:one|two|three|four|five|six|seven|eight|nine))?
+          |ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen
+          |one|two|three|four|five|six|seven|eight|nine)"
+    };
+}
+
 phrase!(
     LANGUAGE,
-    r"\b(?:answer|respond|reply|speak|write|talk|communicate|only\s+use|use\s+only)\b[^.?!\n]{0,30}\b(?:in|to\s+me\s+in)?\s*
-      \b(?:english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)\b"
+    concat!(
+        r"\b(?:answer|respond|reply|speak|write|talk|communicate|only\s+use|use\s+only)\b
+          (?:[^.?!\n]{0,30}\bin\s+(?:\w+\s+)?|\s+(?:(?:to|with)\s+me\s+)?(?:only\s+|always\s+|just\s+)?)",
+        languages!(),
+        r"\b"
+    )
 );
-phrase!(
-    LANGUAGE_NAME,
-    r"\b(?:english|german|french|spanish|italian|portuguese|dutch|polish|russian|ukrainian|turkish|swedish|danish|finnish|czech|greek|arabic|hebrew|hindi|chinese|japanese|korean|vietnamese|indonesian|hungarian|romanian)\b"
-);
+phrase!(LANGUAGE_NAME, concat!(r"\b", languages!(), r"\b"));
 phrase!(
     AT_MOST,
-    r"\b(?:at\s+most|no\s+more\s+than|not\s+more\s+than|up\s+to|maximum(?:\s+of)?|max\.?|under|below|within|less\s+than|fewer\s+than|limit(?:ed)?\s+(?:\w+\s+){0,3}to)\s+
-      (\w+)\s+(words?|sentences?|paragraphs?|bullet\s+points?|bullets?)\b"
+    concat!(
+        r"\b(?:at\s+most|no\s+more\s+than|not\s+more\s+than|up\s+to|maximum(?:\s+of)?|max\.?|under|below|within|less\s+than|fewer\s+than|limit(?:ed)?\s+(?:\w+\s+){0,3}to)\s+",
+        number!(),
+        r"\s+(words?|sentences?|paragraphs?|bullet\s+points?|bullets?)\b"
+    )
 );
 phrase!(
     EXACTLY,
-    r"\b(?:in|with|using|use|exactly|give(?:\s+me)?|write)\s+(?:exactly\s+|only\s+|just\s+)?(a\s+single|one|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})\s+(sentences?|paragraphs?|bullet\s+points?|bullets?)\b"
+    concat!(
+        r"\b(?:in|with|using|use|exactly|give(?:\s+me)?|write)\s+(?:exactly\s+|only\s+|just\s+)?",
+        number!(),
+        r"\s+(sentences?|paragraphs?|bullet\s+points?|bullets?)\b"
+    )
 );
+// "Bullet points of at most ten words": a length of the parts, not of the answer.
+phrase!(
+    PART,
+    r"\b(?:sentences?|paragraphs?|bullets?|points?|items?|lines?|sections?)\s+((?:[\w']+\s+){0,4})$"
+);
+phrase!(BESIDE, r"\b(?:and|or|but)\b");
 phrase!(UNWANTED, r"\b(?:no|don't|do\s+not|never|without|avoid|stop|not)\b[^.?!\n,;]{0,24}$");
 phrase!(BULLETS, r"\b(?:bullet(?:ed)?\s+(?:points?|lists?)|bullets|lists?\s+of\s+bullets)\b");
 phrase!(JSON, r"\b(?:as|in|valid|only|output|return|with)\s+(?:\w+\s+)?json\b");
 phrase!(MARKDOWN, r"\bmarkdown\b");
 phrase!(PLAIN_TEXT, r"\b(?:in|use|only)\s+plain\s+text\b");
 phrase!(EMOJI, r"\bemojis?\b");
-phrase!(LOWER_CASE, r"\b(?:all\s+)?lower[\s-]?case\b");
-phrase!(UPPER_CASE, r"\b(?:all\s+)?(?:upper[\s-]?case|caps)\b");
+phrase!(LOWER_CASE, r"\b(?:all\s+)?(?:lower[\s-]?case|small\s+letters)\b");
+// Caps alone are limits, or what is worn.
+phrase!(
+    UPPER_CASE,
+    r"\b(?:(?:all\s+)?upper[\s-]?case|all[\s-]+caps|in\s+caps|(?:all\s+)?capital\s+letters)\b"
+);
+// Names and keywords can be in a case as well.
+phrase!(
+    ANSWER_BEFORE,
+    r"(?:^|[.!?,;:\n]|\b(?:answer|reply|respond|write|type|talk|speak|communicate|text|use|keep))\s*
+      (?:(?:to|with|me|only|everything|it|all|always|please|your|the|whole|entire|text|answers?|repl(?:y|ies)|responses?|messages?|in|entirely|completely|exclusively|strictly|using|just)\s+){0,7}$"
+);
+phrase!(
+    ANSWER_BEHIND,
+    r"^\s*(?:(?:letters?|only|text|please|always|throughout|too|from\s+now\s+on|at\s+all\s+times)\b\s*)*(?:[.!?,;:\n]|$|\band\b)"
+);
 phrase!(
     FORBIDS_WORD,
     r#"\b(?:never|don't|do\s+not|avoid|stop)\s+(?:ever\s+)?(?:say(?:ing)?|us(?:e|ing)|writ(?:e|ing)|mention(?:ing)?)\s+(?:the\s+)?(?:words?|phrases?|terms?|expressions?)\s+["']?([^"'.,;!?\n]{2,40}?)["']?\s*(?:[.,;!?\n]|$|\bin\b|\bagain\b|\bwhen\b)
@@ -110,25 +157,18 @@ phrase!(BLANK_LINES, r"\n\s*\n");
 impl Rule {
     /// The rules of an instruction; none where nothing can be checked.
     pub fn of(instruction: &str) -> Vec<Self> {
-        let text = instruction.replace(['’', '‘'], "'").replace(['“', '”'], "\"");
-        let mut rules = Vec::new();
-        let named = LANGUAGE_NAME.places(&text);
-        let mut named: Vec<(String, usize)> = named
-            .filter_map(|place| Some((text.get(place.clone())?.to_lowercase(), place.start)))
-            .collect();
-        named.dedup_by(|a, b| a.0 == b.0);
-        // Two languages are a translation, and no rule for all answers.
-        if let [(language, at)] = &*named
-            && LANGUAGE.is_match(&text)
-            && !is_unwanted(&text, *at)
-        {
-            rules.push(Self::Language(language.clone()));
-        }
+        let plain = instruction.replace(['’', '‘'], "'").replace(['“', '”'], "\"");
+        let text = for_every_answer(&plain);
+        let mut rules: Vec<Self> = language_of(&plain, &text).into_iter().collect();
         for (phrase, most) in [(&*AT_MOST, true), (&*EXACTLY, false)] {
             for found in phrase.groups(&text) {
                 let number = found.get(1).and_then(|number| count(number.as_str()));
                 let unit = found.get(2).map(|unit| unit_of(unit.as_str()));
                 let (Some(number), Some(unit)) = (number, unit) else { continue };
+                let at = found.get(0).map_or(0, |found| found.start());
+                if is_of_part(&text, at) {
+                    continue;
+                }
                 let rule =
                     if most { Self::AtMost(unit, number) } else { Self::Exactly(unit, number) };
                 rules.push(rule);
@@ -199,6 +239,29 @@ pub fn breaks(turn: &SaidTurn, pins: &[Fact]) -> Signal {
     if measured { Signal::Absent } else { Signal::NotMeasurable }
 }
 
+/// The language that the text asks for; none where the whole instruction names several:
+/// that is a translation.
+fn language_of(whole: &str, text: &str) -> Option<Rule> {
+    let names = |text: &str| -> Vec<(String, usize)> {
+        let named = LANGUAGE_NAME.places(text);
+        named.filter_map(|at| Some((text.get(at.clone())?.to_lowercase(), at.start))).collect()
+    };
+    let mut all = names(whole);
+    all.dedup_by(|a, b| a.0 == b.0);
+    let (name, at) = names(text).into_iter().next()?;
+    let is_asked = all.len() == 1 && LANGUAGE.is_match(text) && !is_unwanted(text, at);
+    is_asked.then_some(Rule::Language(name))
+}
+
+/// Whether the length that stands at a place is one of the answer's sentences, points or
+/// the like.
+fn is_of_part(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let between = PART.groups(before).next();
+    let between = between.and_then(|found| found.get(1).map(|between| between.as_str()));
+    between.is_some_and(|between| !BESIDE.is_match(between))
+}
+
 fn forms(text: &str) -> Vec<Rule> {
     let named: [(&Phrase, Form); 5] = [
         (&BULLETS, Form::Bullets),
@@ -214,7 +277,7 @@ fn forms(text: &str) -> Vec<Rule> {
         let counted = form == Form::Bullets && (AT_MOST.is_match(text) || EXACTLY.is_match(text));
         if is_unwanted(text, place.start) {
             rules.push(Rule::Without(form));
-        } else if !counted {
+        } else if !counted && is_of_answer(text, form, &place) {
             rules.push(Rule::With(form));
         }
     }
@@ -232,14 +295,58 @@ fn is_unwanted(text: &str, at: usize) -> bool {
     UNWANTED.is_match(text.get(..at).unwrap_or_default())
 }
 
+/// Whether a form is one of the answer as a whole.
+fn is_of_answer(text: &str, form: Form, place: &Range<usize>) -> bool {
+    match form {
+        Form::LowerCase | Form::UpperCase => {
+            ANSWER_BEFORE.is_match(text.get(..place.start).unwrap_or_default())
+                && ANSWER_BEHIND.is_match(text.get(place.end..).unwrap_or_default())
+        }
+        Form::Bullets | Form::Json | Form::Markdown | Form::Emoji => true,
+    }
+}
+
+/// A number in digits or words; nothing for 0 and for what is none.
 fn count(number: &str) -> Option<usize> {
-    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    const WORDS: [&str; 20] = [
+        "a",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] =
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    if let Ok(number) = number.parse() {
+        return Some(number).filter(|number| *number > 0);
+    }
     let number = number.to_lowercase();
-    let by_word = words.iter().position(|word| *word == number).map(|at| at + 1);
-    by_word
-        .or_else(|| (number.split_whitespace().last() == Some("single")).then_some(1))
-        .or_else(|| number.parse().ok())
-        .filter(|number| *number > 0)
+    let words = number.split(|c: char| c == '-' || c.is_whitespace()).filter(|one| !one.is_empty());
+    let mut total = 0;
+    for word in words {
+        let place = |of: &[&str]| of.iter().position(|one| *one == word);
+        total = match word {
+            "single" => 1,
+            "hundred" => total.max(1) * 100,
+            _ => total + place(&WORDS).or_else(|| Some(20 + 10 * place(&TENS)?))?,
+        };
+    }
+    Some(total).filter(|total| *total > 0)
 }
 
 fn unit_of(unit: &str) -> Unit {

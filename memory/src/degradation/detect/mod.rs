@@ -14,6 +14,7 @@ mod model;
 mod phrases;
 mod reasks;
 mod repeats;
+mod scope;
 mod talk;
 
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! The values that a conversation brings to a cohort.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cohorts::CohortMetric;
 use crate::{
@@ -16,21 +16,29 @@ pub(super) struct Value {
     pub(super) distance: Option<u64>,
 }
 
+/// What an outcome says by a metric; nothing of one that takes no outcomes.
+pub(super) fn said_by(metric: CohortMetric, outcome: &Outcome) -> Option<f64> {
+    match metric {
+        CohortMetric::Quality => outcome.quality().map(f64::from),
+        CohortMetric::Success => outcome.task_success.map(as_number),
+        CohortMetric::Friction | CohortMetric::Recall => None,
+    }
+}
+
+fn as_number(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}
+
 /// The values of a conversation, by turn.
 pub(super) fn values(
     metric: CohortMetric,
     outcomes: &[&Outcome],
     signals: &BTreeMap<Sequence, TurnSignals>,
 ) -> Vec<(Sequence, f64)> {
-    let as_number = |yes: bool| if yes { 1.0 } else { 0.0 };
     match metric {
-        CohortMetric::Quality => outcomes
+        CohortMetric::Quality | CohortMetric::Success => outcomes
             .iter()
-            .filter_map(|outcome| Some((outcome.sequence, f64::from(outcome.quality()?))))
-            .collect(),
-        CohortMetric::Success => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, as_number(outcome.task_success?))))
+            .filter_map(|outcome| Some((outcome.sequence, said_by(metric, outcome)?)))
             .collect(),
         CohortMetric::Friction => signals
             .values()
@@ -51,12 +59,19 @@ pub(super) fn recalls(rounds: &[ProbeRound]) -> Vec<Value> {
         let turn = round.at;
         let value = |(distance, recalled): (Sequence, bool)| Value {
             turn,
-            value: if recalled { 1.0 } else { 0.0 },
+            value: as_number(recalled),
             distance: Some(distance),
         };
         round.by_distance().map(value).collect::<Vec<_>>()
     };
     rounds.iter().flat_map(of_round).collect()
+}
+
+/// Keeps the values of turns that have one of these outcomes, or follow an answer that
+/// has: what a user says is of the answer before.
+pub(super) fn keep_rated(values: &mut Vec<Value>, outcomes: &[&Outcome]) {
+    let rated: HashSet<Sequence> = outcomes.iter().map(|outcome| outcome.sequence).collect();
+    values.retain(|one| rated.contains(&one.turn) || rated.contains(&(one.turn - 1)));
 }
 
 /// Values with the distance of the evidence in the turn's window. An answer has the

@@ -17,7 +17,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    cohort_values::{Value, recalls, values, with_distances},
+    cohort_values::{Value, keep_rated, recalls, said_by, values, with_distances},
     read::read_signals,
 };
 use crate::{
@@ -54,6 +54,13 @@ pub enum CohortMetric {
     Recall,
 }
 
+impl CohortMetric {
+    /// Its values are of outcomes, and have the time of these.
+    fn is_of_outcomes(self) -> bool {
+        matches!(self, Self::Quality | Self::Success)
+    }
+}
+
 /// Which conversations belong together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CohortFilter {
@@ -74,9 +81,10 @@ pub struct CohortRequest {
     pub cohort: CohortFilter,
     /// What it is compared with.
     pub baseline: Option<CohortFilter>,
-    /// Conversations created at or after.
+    /// Of metrics of outcomes: outcomes recorded at or after. Else: conversations created
+    /// at or after.
     pub from_time: Option<Timestamp>,
-    /// Conversations created before.
+    /// The same: before.
     pub until_time: Option<Timestamp>,
 }
 
@@ -87,7 +95,8 @@ pub struct CohortChange {
     pub change: Change,
     /// The first conversation that is worse.
     pub since: ConversationId,
-    /// When it was created.
+    /// When its newest outcome that counts was recorded; of metrics without outcomes, when
+    /// it was created.
     pub since_time: Timestamp,
     /// The conversation with which the evidence was enough.
     pub alarm: ConversationId,
@@ -140,9 +149,8 @@ struct Gathering {
     by_turn: Curve,
     by_history: Curve,
     by_distance: Curve,
-    detector: ChangeDetector,
-    /// The conversations with values, in order.
-    members: Vec<(ConversationId, Timestamp)>,
+    /// The conversations with values: when, and how good.
+    scores: Vec<(Timestamp, ConversationId, f64)>,
 }
 
 impl Engine {
@@ -183,7 +191,7 @@ impl Engine {
         ends: &AtomicBool,
     ) -> Result<CohortOutcome, EngineError> {
         let (members, cut) = self.members(tenant, request)?;
-        let gather = |filter| self.gather_cohort(tenant, &members, (request.metric, filter), ends);
+        let gather = |filter| self.gather_cohort(tenant, &members, (request, filter), ends);
         let gathered = gather(&request.cohort)?;
         let baseline = request.baseline.as_ref().map(gather).transpose()?;
         let comparison =
@@ -196,8 +204,8 @@ impl Engine {
         })
     }
 
-    /// The conversations of the time that is asked for, oldest first, and whether
-    /// there were too many.
+    /// The conversations that may have values of the time that is asked for, oldest first,
+    /// and whether there were too many.
     fn members(
         &self,
         tenant: &TenantId,
@@ -213,7 +221,7 @@ impl Engine {
                 cut |= keep_newest(&mut members);
             }
             let (id, head) = (id_at_end(key, prefix.len())?, decode::<Head>(key, &value)?);
-            if is_in_time(&head, request) {
+            if is_member(&head, request) {
                 members.push(Member {
                     created_at: head.created_at,
                     id,
@@ -231,33 +239,41 @@ impl Engine {
         &self,
         tenant: &TenantId,
         members: &[Member],
-        (metric, filter): (CohortMetric, &CohortFilter),
+        (request, filter): (&CohortRequest, &CohortFilter),
         ends: &AtomicBool,
     ) -> Result<Gathering, EngineError> {
         let mut gathering = Gathering::default();
+        let metric = request.metric;
+        let by_outcome = !filter.model.is_empty() || !filter.prompt_version.is_empty();
         let has_labels =
             |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
+        let counts = |outcome: &&Outcome| {
+            is_of(outcome, filter)
+                && (!metric.is_of_outcomes() || is_in_time(outcome.recorded_at, request))
+        };
         for member in members.iter().filter(has_labels) {
             if ends.load(Ordering::Relaxed) {
                 return Err(EngineError::Closed);
             }
             let outcomes = self.outcomes(tenant, &member.id, 1, member.last)?;
-            let fits: Vec<&Outcome> =
-                outcomes.iter().filter(|outcome| is_of(outcome, filter)).collect();
-            let by_outcome = !filter.model.is_empty() || !filter.prompt_version.is_empty();
-            let needs_none = matches!(metric, CohortMetric::Friction | CohortMetric::Recall);
-            if fits.is_empty() && (by_outcome || !needs_none) {
+            let fits: Vec<&Outcome> = outcomes.iter().filter(counts).collect();
+            if fits.is_empty() && (by_outcome || metric.is_of_outcomes()) {
                 continue;
             }
             let signals = self.own_signals(tenant, &member.id)?;
-            let values = if metric == CohortMetric::Recall {
+            let mut values = if metric == CohortMetric::Recall {
                 recalls(&self.rounds_of(tenant, &member.id, 1, member.last)?)
             } else {
                 let windows = self.windows_of(tenant, &member.id, 1, member.last)?;
                 with_distances(values(metric, &fits, &signals), &windows)
             };
+            if by_outcome && !metric.is_of_outcomes() {
+                keep_rated(&mut values, &fits);
+            }
+            let said = fits.iter().filter(|outcome| said_by(metric, outcome).is_some());
+            let time = said.map(|outcome| outcome.recorded_at).max().unwrap_or(member.created_at);
             if !values.is_empty() {
-                gathering.take_in(member, metric, &values, &signals);
+                gathering.take_in((time, &member.id), metric, &values, &signals);
             }
         }
         Ok(gathering)
@@ -298,10 +314,20 @@ fn keep_newest(members: &mut Vec<Member>) -> bool {
     surplus > 0
 }
 
-fn is_in_time(head: &Head, request: &CohortRequest) -> bool {
-    !head.deleted
-        && request.from_time.is_none_or(|from| head.created_at >= from)
-        && request.until_time.is_none_or(|until| head.created_at < until)
+/// Whether a conversation can have values of the time that is asked for.
+fn is_member(head: &Head, request: &CohortRequest) -> bool {
+    let is_in_time = if request.metric.is_of_outcomes() {
+        // An old one may have new outcomes.
+        request.until_time.is_none_or(|until| head.created_at < until)
+    } else {
+        is_in_time(head.created_at, request)
+    };
+    !head.deleted && is_in_time
+}
+
+fn is_in_time(time: Timestamp, request: &CohortRequest) -> bool {
+    request.from_time.is_none_or(|from| time >= from)
+        && request.until_time.is_none_or(|until| time < until)
 }
 
 fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
@@ -312,35 +338,32 @@ fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
 impl Gathering {
     fn take_in(
         &mut self,
-        member: &Member,
+        (time, id): (Timestamp, &ConversationId),
         metric: CohortMetric,
         values: &[Value],
         signals: &BTreeMap<Sequence, TurnSignals>,
     ) {
-        let mut sum = 0.0;
-        for Value { turn, value, distance } in values {
-            sum += value;
-            self.by_turn.add(*turn, *value);
-            if let Some(signals) = signals.get(turn) {
-                self.by_history.add(signals.history_tokens, *value);
-            }
-            if let Some(distance) = distance {
-                self.by_distance.add(*distance, *value);
-            }
-        }
+        let history = |one: &Value| Some((signals.get(&one.turn)?.history_tokens, one.value));
+        self.by_turn.add_conversation(values.iter().map(|one| (one.turn, one.value)));
+        self.by_history.add_conversation(values.iter().filter_map(history));
+        let distances = values.iter().filter_map(|one| Some((one.distance?, one.value)));
+        self.by_distance.add_conversation(distances);
+        let sum: f64 = values.iter().map(|one| one.value).sum();
         let mean = sum / values.len() as f64;
         self.means.add(mean);
         // Of friction more is worse.
         let score = if metric == CohortMetric::Friction { 1.0 - mean } else { mean };
-        self.detector.add(score);
-        self.members.push((member.id.clone(), member.created_at));
+        self.scores.push((time, id.clone(), score));
     }
 
-    fn shown(self) -> Cohort {
-        let at = |place: u64| self.members.get(usize::try_from(place).ok()?).cloned();
-        let change = self.detector.found().and_then(|change| {
-            let (since, since_time) = at(change.since)?;
-            let (alarm, _) = at(change.alarm_at)?;
+    fn shown(mut self) -> Cohort {
+        self.scores.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut detector = ChangeDetector::default();
+        self.scores.iter().for_each(|(_, _, score)| detector.add(*score));
+        let at = |place: u64| self.scores.get(usize::try_from(place).ok()?).cloned();
+        let change = detector.found().and_then(|change| {
+            let (since_time, since, _) = at(change.since)?;
+            let (_, alarm, _) = at(change.alarm_at)?;
             Some(CohortChange { change, since, since_time, alarm })
         });
         Cohort {
@@ -350,7 +373,11 @@ impl Gathering {
             by_history: self.by_history.points(),
             by_distance: self.by_distance.points(),
             change,
-            change_measurable: self.detector.is_ready(),
+            change_measurable: detector.is_ready(),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "cohorts_tests.rs"]
+mod tests;

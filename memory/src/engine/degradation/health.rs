@@ -4,8 +4,9 @@
 //! Invariants: what is kept of a conversation is a fold over its records up to a
 //! turn some way behind the newest, where windows are recorded by now; what lies
 //! behind that is looked at anew each time. Whoever erases, writes records of turns
-//! anew, or records a window late, drops what is kept. Much that is missing is read
-//! where blocking is allowed, a bounded part at a time.
+//! anew, or records a window, an outcome or a round of probes late, drops what is kept.
+//! Who watches is woken by each of these records. Much that is missing is read where
+//! blocking is allowed, a bounded part at a time.
 
 use std::sync::{
     Arc,
@@ -16,10 +17,19 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::read::{kept_at, read_signals};
 use crate::{
-    degradation::{Action, Health, HealthState, TurnSignals, WindowSignals},
+    degradation::{
+        Action, Health, HealthState, Outcome, PROBES_VERSION, ProbeRound, TurnSignals,
+        WindowSignals,
+    },
     engine::{
-        ContextRequest, Engine, EngineError, Reanchoring, catalog::part_of, records::decode,
-        scopes::Scope, source::scan_sequences, staleness::SCORE_WAIT, waiting::MEASURE_WAIT,
+        ContextRequest, Engine, EngineError, Reanchoring,
+        catalog::part_of,
+        heads::Cell,
+        records::{decode, decode_of},
+        scopes::Scope,
+        source::scan_sequences,
+        staleness::SCORE_WAIT,
+        waiting::MEASURE_WAIT,
         watching::Watched,
     },
     index::Branch,
@@ -84,6 +94,7 @@ impl Followed {
 }
 
 /// The conversations that are followed.
+#[derive(Clone)]
 pub(in crate::engine) struct Healths {
     recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Followed>>,
 }
@@ -122,18 +133,25 @@ impl Healths {
         self.rewritten(tenant, owner, 0);
     }
 
-    /// A window that was built at a turn has come to the records.
-    pub(in crate::engine) fn recorded(&self, tenant: &TenantId, id: &ConversationId, at: Sequence) {
-        let key = (tenant.clone(), id.clone());
+    /// A record beside the turns has become durable, of the turn `at` or of later ones:
+    /// a window, an outcome, a round of probes.
+    pub(in crate::engine) fn recorded(&self, cell: &Cell, at: Sequence) {
+        let key = (cell.tenant.clone(), cell.id.clone());
         let is_late = |known: Arc<Followed>| known.reach.load(Ordering::SeqCst) >= at;
         if self.recent.get(&key).is_some_and(is_late) {
             self.recent.invalidate(&key);
         }
+        cell.recorded();
     }
 }
 
-/// The records of turns and windows, in the order of the turns.
-type Records = (Vec<TurnSignals>, Vec<WindowSignals>);
+/// What health goes by, each in the order of the turns.
+struct Records {
+    turns: Vec<TurnSignals>,
+    outcomes: Vec<Outcome>,
+    windows: Vec<WindowSignals>,
+    rounds: Vec<ProbeRound>,
+}
 
 impl Engine {
     /// How a conversation is, with every window that was built and every turn that was
@@ -218,22 +236,56 @@ fn records_of(
         turns.extend(read_signals(key, value)?);
         Ok(())
     })?;
-    let of = (&branch.tenant, &branch.conversation);
-    let windows =
-        kept_at(store, Kind::Window, of, (from, until), |key, value| decode(key, value).map(Some))?;
-    Ok((turns, windows))
+    let (of, range) = ((&branch.tenant, &branch.conversation), (from, until));
+    Ok(Records {
+        turns,
+        outcomes: kept_at(store, Kind::Outcome, of, range, |key, value| {
+            decode(key, value).map(Some)
+        })?,
+        windows: kept_at(store, Kind::Window, of, range, |key, value| {
+            decode(key, value).map(Some)
+        })?,
+        rounds: kept_at(store, Kind::Probes, of, range, |key, value| {
+            decode_of(key, value, PROBES_VERSION)
+        })?,
+    })
 }
 
-/// Each turn, then the windows that were built when it was the newest.
-fn take_in(state: &mut HealthState, (turns, windows): &Records) {
-    let mut windows = windows.iter().peekable();
-    for turn in turns {
-        while let Some(window) = windows.next_if(|window| window.at < turn.sequence) {
+/// Each turn, then what the application says of it, then the windows and the probes of
+/// when it was the newest.
+fn take_in(state: &mut HealthState, records: &Records) {
+    let mut turns = records.turns.iter().peekable();
+    let mut outcomes = records.outcomes.iter().peekable();
+    let mut windows = records.windows.iter().peekable();
+    let mut rounds = records.rounds.iter().peekable();
+    loop {
+        let next = [
+            turns.peek().map(|turn| turn.sequence),
+            outcomes.peek().map(|outcome| outcome.sequence),
+            windows.peek().map(|window| window.at),
+            rounds.peek().map(|round| round.at),
+        ];
+        let Some(at) = next.into_iter().flatten().min() else { return };
+        while let Some(turn) = turns.next_if(|turn| turn.sequence == at) {
+            state.turn(turn);
+        }
+        let (mut sum, mut rated) = (0.0, 0.0_f32);
+        while let Some(outcome) = outcomes.next_if(|outcome| outcome.sequence == at) {
+            if let Some(quality) = outcome.quality() {
+                sum += quality;
+                rated += 1.0;
+            }
+        }
+        if rated > 0.0 {
+            state.outcome(at, sum / rated);
+        }
+        while let Some(window) = windows.next_if(|window| window.at == at) {
             state.window(window);
         }
-        state.turn(turn);
+        while let Some(round) = rounds.next_if(|round| round.at == at) {
+            state.probes(round);
+        }
     }
-    windows.for_each(|window| state.window(window));
 }
 
 /// Follows the health of a conversation.
@@ -251,7 +303,7 @@ impl HealthWatch {
     }
 
     /// The health as it is at first, then whenever it has moved or another action
-    /// is recommended; nothing when the conversation was deleted. Can be cancelled
+    /// is recommended, by a turn, a window, an outcome or probes; nothing when the conversation was deleted. Can be cancelled
     /// and called again.
     ///
     /// # Errors
@@ -260,6 +312,8 @@ impl HealthWatch {
         loop {
             let engine = Arc::clone(self.watched.engine());
             let cell = engine.heads.cell(&self.tenant, &self.id)?;
+            // Before anything is read, so that nothing in between is missed.
+            let mut records = cell.watch_records();
             let Ok(scope) = engine.scope(&self.tenant, &self.id) else { return Ok(None) };
             let followed = engine.followed_sequence(&cell, &scope.head);
             engine.recorder.flush_of(&self.tenant, &self.id).await;
@@ -269,7 +323,13 @@ impl HealthWatch {
                 self.sent = Some(health.clone());
                 return Ok(Some(health));
             }
-            if !self.watched.beyond(&cell, followed, Engine::followed_sequence).await? {
+            let is_there = tokio::select! {
+                is_there = self.watched.beyond(&cell, followed, Engine::followed_sequence) => {
+                    is_there?
+                }
+                _ = records.changed() => true,
+            };
+            if !is_there {
                 return Ok(None);
             }
         }

@@ -125,7 +125,8 @@ impl Engine {
         id: &ConversationId,
         mut round: ProbeRound,
     ) -> Result<(), EngineError> {
-        let _aside = self.heads.cell(tenant, id)?.write().await.aside().await;
+        let cell = self.heads.cell(tenant, id)?;
+        let _aside = cell.write().await.aside().await;
         let scope = self.scope(tenant, id)?;
         let is_there = |sequence| {
             let turn = self.read_turn(&scope.branch, sequence)?;
@@ -144,6 +145,7 @@ impl Engine {
         let mut batch = Batch::new();
         batch.put(keys::at_sequence(tenant, id, Kind::Probes, round.at), encode(&round)?);
         self.store.commit(batch).await?;
+        self.healths.recorded(&cell, round.at);
         self.tally.probes(tenant, &round);
         Ok(())
     }

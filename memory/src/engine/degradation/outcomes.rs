@@ -63,7 +63,10 @@ impl Engine {
         }
         let mut batch = Batch::new();
         batch.put(key, encode(&outcome)?);
-        self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+        // Health that looked at the turn before has to look again.
+        let publish = Publish::Recorded(self.healths.clone(), sequence);
+        self.commit(writer, batch, Vec::new(), publish).await?;
+        self.tally.outcome(tenant, &outcome);
         Ok((outcome, false))
     }
 

@@ -184,7 +184,7 @@ impl Engine {
         // No window is made of records, so that none that is known is outdated.
         self.store.commit(batch).await?;
         if let Some(first) = built.iter().map(|one| one.facts.at).min() {
-            self.healths.recorded(tenant, id, first);
+            self.healths.recorded(&cell, first);
         }
         Ok(true)
     }

@@ -201,5 +201,5 @@ fn contradicts(
     });
     let surest = edges.max_by(|a, b| a.confidence.total_cmp(&b.confidence));
     let itself = surest.map(|edge| (edge.earlier, edge.confidence));
-    detect::contradicts(turn, pins, itself)
+    detect::contradicts(turn, earlier, pins, itself)
 }
