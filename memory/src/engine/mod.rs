@@ -44,6 +44,7 @@ mod limits;
 pub(crate) mod locks;
 mod marks;
 mod newer_first;
+mod pin_rejections;
 mod pins;
 mod probes;
 mod proposals;
