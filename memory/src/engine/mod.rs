@@ -57,6 +57,7 @@ mod scopes;
 mod search;
 pub(crate) mod source;
 mod staleness;
+mod staleness_reasons;
 mod standing;
 mod summaries;
 mod turn_cache;

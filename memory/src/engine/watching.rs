@@ -209,7 +209,7 @@ impl Watch {
         if timeline.record(sequence).is_none() {
             return Ok(None);
         }
-        let moved = self.moved(&timeline, sequence);
+        let mut moved = self.moved(&timeline, sequence);
         if revision <= self.after_revision {
             return Ok(None);
         }
@@ -227,6 +227,9 @@ impl Watch {
             let text = turn.map(|turn| turn.searchable_text()).unwrap_or_default();
             let reason = text.get(span.0 as usize..span.1 as usize).unwrap_or_default().to_owned();
             events.push(WatchEvent::Expired { sequence: expired, at, reason });
+        }
+        for (turn, staleness) in &mut moved {
+            engine.quote_expiry(scope, &timeline, *turn, staleness)?;
         }
         events.extend(moved.into_iter().map(|(turn, score)| WatchEvent::Staleness(turn, score)));
         let is_last = sequence == scope.head.last_sequence;

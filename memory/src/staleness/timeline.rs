@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::{
-    components::{self, Component, Staleness},
+    components::{self, Component, Replacement, Staleness, StalenessKind},
     event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE, TurnEvents},
 };
 use crate::turn::Sequence;
@@ -257,8 +257,20 @@ impl Timeline {
         as_of: Sequence,
         superseded: &dyn Fn(&[f32]) -> f32,
     ) -> Staleness {
+        self.staleness_beside(sequence, as_of, superseded, None)
+    }
+
+    /// How stale a turn was after `as_of`, with what was known beside the turns by
+    /// then: one more piece of evidence that it was replaced.
+    pub fn staleness_beside(
+        &self,
+        sequence: Sequence,
+        as_of: Sequence,
+        superseded: &dyn Fn(&[f32]) -> f32,
+        beside: Option<&Replacement>,
+    ) -> Staleness {
         let mut components = Vec::new();
-        components.extend(self.superseded(sequence, as_of, superseded));
+        components.extend(self.superseded(sequence, as_of, superseded, beside));
         components.extend(self.contradicted(sequence, as_of));
         components.extend(self.expired(sequence, as_of));
         let mentioned = self.last_mention(sequence, as_of);
@@ -274,12 +286,24 @@ impl Timeline {
         of: Sequence,
         as_of: Sequence,
         superseded: &dyn Fn(&[f32]) -> f32,
+        beside: Option<&Replacement>,
     ) -> Option<Component> {
         let edges =
             || self.edges_to(of, as_of).filter(|(_, edge)| edge.kind == EdgeKind::Supersedes);
-        let (later, edge) = edges().max_by(surer)?;
-        let confidences: Vec<f32> = edges().map(|(_, edge)| edge.confidence).collect();
-        Some(components::superseded(later, superseded(&confidences), &edge.reason))
+        let surest = edges().max_by(surer);
+        let confidences = edges().map(|(_, edge)| edge.confidence);
+        let confidences: Vec<f32> =
+            confidences.chain(beside.map(|beside| beside.confidence)).collect();
+        let score = || superseded(&confidences);
+        // The surest of all tells why.
+        let surer_beside = beside.filter(|beside| {
+            surest.as_ref().is_none_or(|(_, edge)| edge.confidence < beside.confidence)
+        });
+        if let Some(Replacement { reason, cause, .. }) = surer_beside {
+            let (kind, reason) = (StalenessKind::Superseded, reason.clone());
+            return Some(Component { kind, score: score(), reason, cause: *cause });
+        }
+        surest.map(|(later, edge)| components::superseded(later, score(), &edge.reason))
     }
 
     /// By the most certain edge, also one that the turn itself brought.

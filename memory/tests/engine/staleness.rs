@@ -60,6 +60,9 @@ async fn events_are_drawn_and_asked_as_of_any_turn() {
     let ends = |a, b| (Cause::Turn(a), Cause::Turn(b));
     assert_eq!(edges, [ends(1, 3), ends(2, 4)]);
     assert_eq!(found.edges[0].earlier_value, TALK[0]);
+    let of_second = &found.turns[1].1.components;
+    let expired = of_second.iter().find(|one| one.kind == Expired).expect("its time passed");
+    assert!(expired.reason.ends_with("UTC (“[unt”)"), "{}", expired.reason);
     let beyond = StalenessRequest { as_of: 6, ..all() };
     let beyond = world.engine.staleness(&tenant(), &talk, beyond).await;
     assert!(matches!(beyond, Err(EngineError::Invalid(_))));
