@@ -25,7 +25,7 @@ use super::{
     source::scan_sequences,
 };
 use crate::{
-    staleness::{EdgeKind, Staleness, Timeline},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
     store::keys::Kind,
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -222,7 +222,11 @@ impl Watch {
             EdgeKind::Supersedes => WatchEvent::Superseded(edge),
             EdgeKind::Contradicts => WatchEvent::Contradicted(edge),
         }));
-        for (expired, at, span) in timeline.expired_with(sequence) {
+        for (expired, (at, confidence, span)) in timeline.expired_with(sequence) {
+            // A time that is mentioned in passing ends nothing.
+            if confidence < SHOWN_CONFIDENCE {
+                continue;
+            }
             let turn = engine.read_turn(&scope.branch, expired)?;
             let text = turn.map(|turn| turn.searchable_text()).unwrap_or_default();
             let reason = text.get(span.0 as usize..span.1 as usize).unwrap_or_default().to_owned();

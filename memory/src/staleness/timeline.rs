@@ -79,6 +79,18 @@ impl Timeline {
         self.rejected.insert((later, earlier));
     }
 
+    /// Whether the caller took an edge back.
+    pub fn is_rejected(&self, later: Sequence, earlier: Sequence) -> bool {
+        self.rejected.contains(&(later, earlier))
+    }
+
+    /// Edges that the caller took back, (later, earlier), in order.
+    pub fn rejections(&self) -> Vec<(Sequence, Sequence)> {
+        let mut all: Vec<_> = self.rejected.iter().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
     /// A turn stood in a window when `at` was the newest.
     pub fn used(&mut self, sequence: Sequence, at: Sequence) {
         self.uses.entry(sequence).or_default().push(at);
@@ -207,20 +219,21 @@ impl Timeline {
         expiries.max_by_key(|(at, ..)| *at)
     }
 
-    /// Turns whose time passed with a turn, when, and the span that says so.
+    /// Turns whose time passed with a turn, with [`Timeline::expiry`] of each.
     pub fn expired_with(
         &self,
         with: Sequence,
-    ) -> impl Iterator<Item = (Sequence, Timestamp, (u32, u32))> {
+    ) -> impl Iterator<Item = (Sequence, (Timestamp, f32, (u32, u32)))> {
         let at = self.records.partition_point(|record| record.sequence < with);
         let before = at.checked_sub(1).and_then(|before| self.clocks.get(before)).copied();
         let clock = self.clocks.get(at).copied();
         let known = self.expiring.iter().filter(move |sequence| **sequence <= with);
         known.filter_map(move |sequence| {
-            let (expires, _, span) = self.expiry(*sequence)?;
+            let expiry = self.expiry(*sequence)?;
+            let (expires, ..) = expiry;
             // One that was said when its time had passed expires with itself.
             let is_new = *sequence == with || before.is_none_or(|before| before < expires);
-            (is_new && clock? >= expires).then_some((*sequence, expires, span))
+            (is_new && clock? >= expires).then_some((*sequence, expiry))
         })
     }
 
@@ -346,7 +359,7 @@ impl Timeline {
     }
 
     fn stands(&self, later: Sequence, edge: &Edge) -> bool {
-        self.rejected.is_empty() || !self.rejected.contains(&(later, edge.earlier))
+        self.rejected.is_empty() || !self.is_rejected(later, edge.earlier)
     }
 }
 

@@ -226,6 +226,20 @@ async fn a_watch_is_live_resumes_and_ends_with_the_conversation() {
 }
 
 #[tokio::test]
+async fn a_time_mentioned_in_passing_is_no_expiry_to_a_watch() {
+    let world = World::new().await;
+    let talk = world.create("talk").await;
+    world.say(&talk, &["[passing 1] Friday sounds odd", "[until 1] back on Friday"]).await;
+    let mut watch = world.engine.watch(&tenant(), &talk, 0).unwrap();
+    let sent = watched(&mut watch, 2).await;
+    let past: Vec<&String> = sent.iter().filter(|event| event.contains("past")).collect();
+    assert_eq!(past, ["2 past [unt"]);
+    // How stale it may be is still said.
+    assert!(sent.iter().any(|event| event.starts_with("1: ")), "{sent:?}");
+    assert_eq!(having(&world, &talk, StalenessKind::Expired, 0).await, [1, 2]);
+}
+
+#[tokio::test]
 async fn watches_are_limited_and_let_go() {
     let limits = Limits { watches: 1, ..Limits::default() };
     let world = World::with(throughline_memory::store::StoreKind::Sled, limits).await;
