@@ -51,6 +51,7 @@ mod proposals;
 mod reader;
 mod rebuild;
 pub(crate) mod records;
+mod rejections;
 mod rerank;
 mod said;
 mod scopes;

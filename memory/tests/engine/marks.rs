@@ -259,7 +259,7 @@ proptest! {
                     prop_assert!(outcome.window.total_tokens <= budget);
                     for entry in entries(&outcome.window) {
                         let is_stale = stale.iter().any(|at| entry.contains(&value(*at)));
-                        prop_assert!(!is_stale || entry.contains("[replaced by"), "{}", entry);
+                        prop_assert!(!is_stale || entry.contains("[replaced by"), "{entry}");
                     }
                 }
             }
