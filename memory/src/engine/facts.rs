@@ -117,6 +117,7 @@ impl Engine {
             let pinned = self.one_of(&cell, &head, others, &drawn)?;
             if !batch.is_empty() {
                 self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+                self.windows.forget(tenant, id);
             }
             return Ok((pinned, head.revision));
         }

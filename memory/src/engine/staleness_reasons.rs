@@ -3,10 +3,10 @@
 //!
 //! Invariant: as of a turn, of facts only what they had replaced by then.
 
-use super::{Engine, EngineError, StandingFacts, scopes::Scope, staleness::words};
+use super::{Engine, EngineError, PinnedFact, StandingFacts, scopes::Scope, staleness::words};
 use crate::{
     facts::{Cause, TurnMark},
-    staleness::{Replacement, Staleness, StalenessKind, Timeline},
+    staleness::{EdgeKind, Replacement, Staleness, StalenessKind, Timeline},
     turn::Sequence,
 };
 
@@ -20,7 +20,14 @@ impl Engine {
         facts: &StandingFacts,
         (sequence, as_of): (Sequence, Sequence),
     ) -> Result<Staleness, EngineError> {
-        let by_fact = facts.turn_marks().get(&sequence).map(|mark| replacement(mark, facts));
+        // An edge that the turns drew themselves is counted with them.
+        let is_drawn = |by: &Cause| {
+            let mut edges = timeline.edges_to(sequence, as_of);
+            edges
+                .any(|(later, edge)| *by == Cause::Turn(later) && edge.kind == EdgeKind::Supersedes)
+        };
+        let mark = facts.turn_marks().get(&sequence).filter(|mark| !is_drawn(&mark.by));
+        let by_fact = mark.map(|mark| replacement(mark, facts, timeline));
         let joint = |confidences: &[f32]| self.detector.superseded(confidences);
         let mut staleness = timeline.staleness_beside(sequence, as_of, &joint, by_fact.as_ref());
         self.quote_expiry(scope, timeline, sequence, &mut staleness)?;
@@ -51,7 +58,7 @@ impl Engine {
 
 /// What a fact has replaced, as evidence; it names the turn that the fact comes
 /// from, if it comes from one.
-fn replacement(mark: &TurnMark, facts: &StandingFacts) -> Replacement {
+fn replacement(mark: &TurnMark, facts: &StandingFacts, timeline: &Timeline) -> Replacement {
     let (who, cause) = match &mark.by {
         Cause::Turn(turn) => (format!("turn {turn}"), Some(*turn)),
         Cause::Fact(id) => {
@@ -63,5 +70,27 @@ fn replacement(mark: &TurnMark, facts: &StandingFacts) -> Replacement {
         "" => format!("{who} replaced it"),
         value => format!("{who} replaced it: {value:?}"),
     };
-    Replacement { confidence: mark.confidence, reason, cause }
+    let confidence = mark.confidence * of_what_it_repeats(mark, facts, timeline);
+    Replacement { confidence, reason, cause }
+}
+
+/// How sure it is that the fact which a marked turn repeats was replaced; 1 for a
+/// turn that repeats none, and that a fact replaced itself.
+fn of_what_it_repeats(mark: &TurnMark, facts: &StandingFacts, timeline: &Timeline) -> f32 {
+    let of_fact = |pinned: &PinnedFact| -> Option<f32> {
+        let says = pinned.fact.turns.iter().filter(|link| link.bears.is_none());
+        let turns: Vec<Sequence> = says.map(|link| link.turn).collect();
+        let ended = pinned.standing.retired.as_ref().and_then(|end| end.by.as_ref());
+        if ended != Some(&mark.by) || !turns.contains(&mark.turn) {
+            return None;
+        }
+        let edges = pinned.fact.edges.iter().filter(|edge| edge.later == mark.by);
+        // A turn that replaced another which says the same.
+        let by_turn = turns.iter().filter_map(|turn| match &mark.by {
+            Cause::Turn(by) => timeline.edge(*by, *turn).map(|edge| edge.confidence),
+            Cause::Fact(_) => None,
+        });
+        edges.map(|edge| edge.confidence).chain(by_turn).reduce(f32::max)
+    };
+    facts.iter().filter_map(of_fact).reduce(f32::max).unwrap_or(1.0)
 }

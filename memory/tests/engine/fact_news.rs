@@ -197,3 +197,19 @@ async fn a_pin_that_comes_from_no_turn_names_none() {
     let (turn, fact) = (Cause::Turn(1), Cause::Fact(new));
     assert!(ends(&shown(&world, &c, 0).await).contains(&(turn, fact)), "as the edge says");
 }
+
+#[tokio::test]
+async fn an_edge_between_turns_counts_once_where_a_pin_repeats_the_turn() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["we stay at the Hilton", "[replaces 1] the Marriott it is"]).await;
+    world.settle(&c).await;
+    let before = superseded(&world, &c, 1, 0).await;
+    assert_eq!(before.as_ref().map(|one| one.score), Some(0.9));
+    let text = "we stay at the Hilton";
+    let hotel = pinned(&world, &c, NewFact { source: Some(1), ..pin(text, None) }).await;
+    let listed = world.engine.list_facts(&tenant(), &c, None, 10, true).await.expect("listed").0;
+    let end = listed.iter().find(|one| one.fact.id == hotel).expect("kept");
+    assert!(end.standing.retired.is_some(), "it goes with its turn");
+    assert_eq!(superseded(&world, &c, 1, 0).await, before);
+}
