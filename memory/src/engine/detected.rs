@@ -2,8 +2,9 @@
 //!
 //! Invariants: derived: a pin's id follows from its turn and place, so that the
 //! same turns give the same pins however often they are read; what the caller
-//! pinned, changed or unpinned is never touched, doubled or pinned again; an edge
-//! that they rejected of a pin stays rejected when that is drawn again; an edge that the detector draws never retires a caller's fact; the revision of a
+//! pinned, changed or unpinned is never touched, doubled or pinned again, and an
+//! edge of a pin that they rejected is not drawn when the pin is drawn again; an
+//! edge that the detector draws never retires a caller's fact; the revision of a
 //! conversation does not grow by what is derived.
 
 use std::{
