@@ -20,14 +20,18 @@ impl Engine {
         facts: &StandingFacts,
         (sequence, as_of): (Sequence, Sequence),
     ) -> Result<Staleness, EngineError> {
-        // An edge that the turns drew themselves is counted with them.
-        let is_drawn = |by: &Cause| {
-            let mut edges = timeline.edges_to(sequence, as_of);
-            edges
-                .any(|(later, edge)| *by == Cause::Turn(later) && edge.kind == EdgeKind::Supersedes)
-        };
-        let mark = facts.turn_marks().get(&sequence).filter(|mark| !is_drawn(&mark.by));
+        let mark = facts.turn_marks().get(&sequence);
         let by_fact = mark.map(|mark| replacement(mark, facts, timeline));
+        // What an edge of the same turn says as surely is counted with the edges.
+        let is_drawn = |by_fact: &Replacement| {
+            let mut edges = timeline.edges_to(sequence, as_of);
+            edges.any(|(later, edge)| {
+                by_fact.cause == Some(later)
+                    && edge.kind == EdgeKind::Supersedes
+                    && edge.confidence >= by_fact.confidence
+            })
+        };
+        let by_fact = by_fact.filter(|by_fact| !is_drawn(by_fact));
         let joint = |confidences: &[f32]| self.detector.superseded(confidences);
         let mut staleness = timeline.staleness_beside(sequence, as_of, &joint, by_fact.as_ref());
         self.quote_expiry(scope, timeline, sequence, &mut staleness)?;
@@ -86,10 +90,15 @@ fn of_what_it_repeats(mark: &TurnMark, facts: &StandingFacts, timeline: &Timelin
         }
         let edges = pinned.fact.edges.iter().filter(|edge| edge.later == mark.by);
         // A turn that replaced another which says the same.
-        let by_turn = turns.iter().filter_map(|turn| match &mark.by {
-            Cause::Turn(by) => timeline.edge(*by, *turn).map(|edge| edge.confidence),
+        let by_turn = match &mark.by {
+            Cause::Turn(by) => Some(timeline.edges_from(*by)),
             Cause::Fact(_) => None,
-        });
+        };
+        let by_turn = by_turn
+            .into_iter()
+            .flatten()
+            .filter(|edge| edge.kind == EdgeKind::Supersedes && turns.contains(&edge.earlier));
+        let by_turn = by_turn.map(|edge| edge.confidence);
         edges.map(|edge| edge.confidence).chain(by_turn).reduce(f32::max)
     };
     facts.iter().filter_map(of_fact).reduce(f32::max).unwrap_or(1.0)
