@@ -202,7 +202,7 @@ async fn a_pin_that_comes_from_no_turn_names_none() {
 async fn an_edge_between_turns_counts_once_where_a_pin_repeats_the_turn() {
     let world = World::new().await;
     let c = world.create("c").await;
-    world.say(&c, &["we stay at the Hilton", "[replaces 1] the Marriott it is"]).await;
+    world.say(&c, &["we stay at the Hilton", "[replaces 1] lunch at noon"]).await;
     world.settle(&c).await;
     let before = superseded(&world, &c, 1, 0).await;
     assert_eq!(before.as_ref().map(|one| one.score), Some(0.9));
