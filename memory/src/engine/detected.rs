@@ -2,7 +2,8 @@
 //!
 //! Invariants: derived: a pin's id follows from its turn and place, so that the
 //! same turns give the same pins however often they are read; what the caller
-//! pinned, changed or unpinned is never touched, doubled or pinned again; an
+//! pinned, changed or unpinned is never touched, doubled or pinned again, and an
+//! edge of a pin that they rejected is not drawn when the pin is drawn again; an
 //! edge that the detector draws never retires a caller's fact; the revision of a
 //! conversation does not grow by what is derived.
 
@@ -17,6 +18,7 @@ use super::{
     detected_edges::{draw_among, is_replaced},
     fact_records::{delete_facts, put_fact},
     heads::Cell,
+    pin_rejections::PinRejections,
     records::{Head, decode, encode},
     said::SaidTurns,
     turns::scan_turns,
@@ -108,6 +110,7 @@ impl Engine {
         let mut facts = self.read_facts(tenant, id)?;
         let before: Vec<Fact> = facts.clone();
         let turns = SaidTurns::new(self, &cell, &head);
+        let rejections = self.pin_rejections(&cell, &facts)?;
         let mut of_user = Vec::new();
         for proposal in proposals {
             let known = |fact: &Fact| covers(fact, &proposal) || same_words(fact, &proposal);
@@ -115,7 +118,12 @@ impl Engine {
             if full || facts.iter().any(known) || self.is_unpinned(&cell, &proposal)? {
                 continue;
             }
-            let fact = self.detected_fact((&cell, &head, &turns), until, proposal, &mut facts)?;
+            let fact = self.detected_fact(
+                (&cell, &head, &turns),
+                until,
+                proposal,
+                (&mut facts, &rejections),
+            )?;
             let Some(fact) = fact else {
                 continue;
             };
@@ -130,6 +138,10 @@ impl Engine {
             put_fact(&mut batch, &cell, fact)?;
         }
         let doomed = self.surplus(&facts);
+        if !doomed.is_empty() {
+            // They may be drawn again one day.
+            rejections.put(&mut batch, &cell)?;
+        }
         let stored = facts.len() as u64;
         let removed =
             delete_facts(&mut batch, &cell, facts, &[], |fact| doomed.contains(&fact.id))?;
@@ -166,9 +178,11 @@ impl Engine {
             in_range && (Some(version) != current || probability < least)
         };
         let facts = self.read_facts(tenant, id)?;
+        let rejections = self.pin_rejections(&cell, &facts)?;
         let mut batch = Batch::new();
         let removed = delete_facts(&mut batch, &cell, facts, &[], outdated)?;
         if removed > 0 {
+            rejections.put(&mut batch, &cell)?;
             let next = Head { facts: head.facts.saturating_sub(removed), ..Head::clone(&head) };
             self.commit_head(writer, next, batch, None).await?;
             self.windows.forget(tenant, id);
@@ -238,7 +252,7 @@ impl Engine {
         (cell, head, turns): (&Cell, &Head, &SaidTurns<'_>),
         until: Sequence,
         proposal: Proposal,
-        facts: &mut [Fact],
+        (facts, rejections): (&mut [Fact], &PinRejections),
     ) -> Result<Option<Fact>, EngineError> {
         let Proposal { turn, taken_in, text, found } = proposal;
         if text.len() as u64 > self.limits.fact_bytes {
@@ -271,6 +285,7 @@ impl Engine {
             Err(EngineError::Invalid(_)) => return Ok(None),
             Err(other) => return Err(other),
         };
+        rejections.apply(&mut fact, facts);
         draw_among(&mut fact, facts);
         // Turns that are still to be enriched hear the fact themselves.
         let heard = until.max(self.indexed_sequence(cell, head)).min(head.last_sequence);
@@ -343,7 +358,8 @@ fn same_words(fact: &Fact, proposal: &Proposal) -> bool {
     !is_replaced(fact) && detect::repeats(fact, &proposal.text, proposal.found.sort.kind())
 }
 
-fn overlap(a: (u32, u32), b: (u32, u32)) -> bool {
+/// Whether two spans of one text have words in common.
+pub(super) fn overlap(a: (u32, u32), b: (u32, u32)) -> bool {
     a.0 < b.1 && b.0 < a.1
 }
 

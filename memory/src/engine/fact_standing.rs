@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Engine, EngineError, PinnedFact, StandingFacts,
+    detected_edges::draw_among,
     fact_records::put_fact,
     facts::{fact_not_found, take_fact},
     heads::Cell,
@@ -94,12 +95,16 @@ impl Engine {
             return Ok(head.revision);
         }
         fact.rejected.push(cause.clone());
-        let mut batch = Batch::new();
+        let before = others.clone();
         // Another later fact may be what really took its place.
-        for at in facts::draw(&mut fact, &mut others) {
-            if let Some(other) = others.get(at) {
-                put_fact(&mut batch, &cell, other)?;
-            }
+        if fact.origin.is_detector() {
+            draw_among(&mut fact, &mut others);
+        } else {
+            facts::draw(&mut fact, &mut others);
+        }
+        let mut batch = Batch::new();
+        for (other, _) in others.iter().zip(&before).filter(|(other, before)| other != before) {
+            put_fact(&mut batch, &cell, other)?;
         }
         put_fact(&mut batch, &cell, &fact)?;
         let next = self.touched(&head);

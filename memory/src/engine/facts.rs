@@ -6,9 +6,12 @@
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact, detected_edges,
+    Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
+    commit::Publish,
+    detected_edges,
     fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
+    pin_rejections,
     records::{Head, decode, encode},
     said::SaidTurns,
     validate,
@@ -105,9 +108,18 @@ impl Engine {
         let others = self.read_facts(tenant, id)?;
         // The same pin may have been drawn from the imported turns by now.
         let drawn = others.iter().find(|other| detected_edges::is_same_pin(other, &new));
-        if let Some(drawn) = drawn.filter(|_| kept.as_ref().is_some_and(|k| k.detected.is_some())) {
-            let drawn = drawn.id.clone();
-            return Ok((self.one_of(&cell, &head, others, &drawn)?, head.revision));
+        let detected = kept.as_ref().filter(|kept| kept.detected.is_some());
+        if let Some((drawn, kept)) = drawn.map(|drawn| drawn.id.clone()).zip(detected) {
+            let (mut others, mut batch) = (others, Batch::new());
+            for fact in pin_rejections::take_over(&mut others, &drawn, kept) {
+                put_fact(&mut batch, &cell, fact)?;
+            }
+            let pinned = self.one_of(&cell, &head, others, &drawn)?;
+            if !batch.is_empty() {
+                self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+                self.windows.forget(tenant, id);
+            }
+            return Ok((pinned, head.revision));
         }
         // The caller's pin takes the place of the detector's.
         let (doubled, mut others): (Vec<Fact>, Vec<Fact>) =
@@ -117,6 +129,7 @@ impl Engine {
         }
         let turns = SaidTurns::new(self, &cell, &head);
         let mut fact = self.new_fact(&cell, &head, &turns, new, kept)?;
+        fact.rejected.extend(doubled.iter().flat_map(|doubled| doubled.rejected.iter().cloned()));
         if others.iter().any(|other| other.id == fact.id) {
             return Err(EngineError::invalid("fact.name", format!("{} is taken", fact.id)));
         }

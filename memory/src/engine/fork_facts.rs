@@ -17,7 +17,8 @@ use crate::{
 
 impl Engine {
     /// Puts copies of the parent's facts into the batch that makes the fork, and
-    /// what the caller had unpinned. Returns how many facts.
+    /// what the caller had unpinned and rejected of the service's pins. Returns how
+    /// many facts.
     pub(super) fn copy_facts(
         &self,
         batch: &mut Batch,
@@ -26,10 +27,14 @@ impl Engine {
         at: Sequence,
     ) -> Result<u64, EngineError> {
         self.copy_unpinned(batch, parent, fork, at)?;
-        if head.facts == 0 {
-            return Ok(0);
-        }
-        let copies = as_of(self.read_facts(&parent.tenant, &parent.id)?, at);
+        let facts = match head.facts {
+            0 => Vec::new(),
+            _ => self.read_facts(&parent.tenant, &parent.id)?,
+        };
+        let rejections = self.pin_rejections(parent, &facts)?;
+        let copies = as_of(facts, at);
+        // Of the pins that are drawn again from the shared turns.
+        rejections.up_to(at, &copies).put(batch, fork)?;
         for fact in &copies {
             put_fact(batch, fork, fact)?;
         }

@@ -2,17 +2,21 @@
 //! question anew is lifted over the one that it makes old. See
 //! [`crate::staleness::asked`].
 //!
-//! Invariant: only what a user said to an assistant moves; among people who talk with
-//! each other, and between conversations, nothing does.
+//! Invariants: only what a user said to an assistant moves; among people who talk with
+//! each other, and between conversations, nothing does; nothing is lifted over what the
+//! caller said that it does not replace.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Engine, EngineError, search::Gathered, turn_cache::Kept};
 use crate::{
     retrieval::{Ranked, Ranking},
     staleness::{
         EdgeKind, SHOWN_CONFIDENCE,
-        asked::{Hit, LOOKED_AT, Reading, lifts},
+        asked::{Hit, LOOKED_AT, Link, Reading, lifts},
     },
     turn::Role,
 };
@@ -58,9 +62,9 @@ impl Engine {
                 }
             })
             .collect();
-        let linked = self.linked(gathered, best)?;
-        let moves =
-            lifts(&self.order, query, &hits, |earlier, later| linked.contains(&(earlier, later)));
+        let links = self.links(gathered, best)?;
+        let link = |earlier, later| links.get(&(earlier, later)).copied().unwrap_or(Link::Open);
+        let moves = lifts(&self.order, query, &hits, link);
         for (from, to) in moves {
             ranking.lift(from, to);
         }
@@ -68,13 +72,13 @@ impl Engine {
     }
 
     /// Places of which the second was taken for a replacement of the first when it was
-    /// appended.
-    fn linked(
+    /// appended, and those of which the caller said that it is none.
+    fn links(
         &self,
         gathered: &Gathered,
         best: &[Ranked],
-    ) -> Result<HashSet<(usize, usize)>, EngineError> {
-        let mut linked = HashSet::new();
+    ) -> Result<HashMap<(usize, usize), Link>, EngineError> {
+        let mut links = HashMap::new();
         for (earlier, ranked) in best.iter().enumerate() {
             let Some(scope) = gathered.scopes.get(ranked.conversation) else { continue };
             let ledger = self.ledger(scope)?;
@@ -84,11 +88,16 @@ impl Engine {
                     (other.conversation, other.sequence) == (ranked.conversation, later)
                 });
                 if edge.kind == EdgeKind::Supersedes && edge.confidence >= SHOWN_CONFIDENCE {
-                    linked.extend(place.map(|later| (earlier, later)));
+                    links.extend(place.map(|later| ((earlier, later), Link::Replaces)));
                 }
             }
+            let rejected = best.iter().enumerate().filter(|(_, other)| {
+                other.conversation == ranked.conversation
+                    && timeline.is_rejected(other.sequence, ranked.sequence)
+            });
+            links.extend(rejected.map(|(later, _)| ((earlier, later), Link::Rejected)));
         }
-        Ok(linked)
+        Ok(links)
     }
 }
 

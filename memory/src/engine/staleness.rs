@@ -119,6 +119,7 @@ impl Engine {
         } else {
             wanted
         };
+        let facts = self.facts_as_of(tenant, id, as_of)?;
         let mut turns = Vec::new();
         let mut more = false;
         for sequence in asked.into_iter().filter(|s| *s > request.after && *s <= as_of) {
@@ -127,7 +128,9 @@ impl Engine {
                 break;
             }
             if timeline.record(sequence).is_some() {
-                turns.push((sequence, self.staleness_of(&timeline, sequence, as_of)));
+                let asked = (sequence, as_of);
+                let found = self.staleness_with_facts(&scope, &timeline, &facts, asked)?;
+                turns.push((sequence, found));
             }
         }
         let sequences: Vec<Sequence> = turns.iter().map(|(sequence, _)| *sequence).collect();
@@ -266,7 +269,8 @@ impl Engine {
         Ok(edges)
     }
 
-    /// How stale one turn is.
+    /// How stale one turn is by the turns alone: facts are pinned between turns,
+    /// and who follows a conversation must see the same again.
     pub(super) fn staleness_of(
         &self,
         timeline: &Timeline,
@@ -349,7 +353,7 @@ pub(super) fn as_of(asked: Sequence, last: Sequence) -> Result<Sequence, EngineE
 }
 
 /// The words of a turn that a span means.
-fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
+pub(super) fn words(turn: &Turn, span: Option<(u32, u32)>) -> String {
     let Some((start, end)) = span else { return String::new() };
     let text = turn.searchable_text();
     text.get(start as usize..end as usize).unwrap_or_default().to_owned()

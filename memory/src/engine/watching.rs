@@ -25,7 +25,7 @@ use super::{
     source::scan_sequences,
 };
 use crate::{
-    staleness::{EdgeKind, Staleness, Timeline},
+    staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
     store::keys::Kind,
     turn::{ConversationId, Sequence, TenantId},
 };
@@ -209,7 +209,7 @@ impl Watch {
         if timeline.record(sequence).is_none() {
             return Ok(None);
         }
-        let moved = self.moved(&timeline, sequence);
+        let mut moved = self.moved(&timeline, sequence);
         if revision <= self.after_revision {
             return Ok(None);
         }
@@ -222,11 +222,18 @@ impl Watch {
             EdgeKind::Supersedes => WatchEvent::Superseded(edge),
             EdgeKind::Contradicts => WatchEvent::Contradicted(edge),
         }));
-        for (expired, at, span) in timeline.expired_with(sequence) {
+        for (expired, (at, confidence, span)) in timeline.expired_with(sequence) {
+            // A time that is mentioned in passing ends nothing.
+            if confidence < SHOWN_CONFIDENCE {
+                continue;
+            }
             let turn = engine.read_turn(&scope.branch, expired)?;
             let text = turn.map(|turn| turn.searchable_text()).unwrap_or_default();
             let reason = text.get(span.0 as usize..span.1 as usize).unwrap_or_default().to_owned();
             events.push(WatchEvent::Expired { sequence: expired, at, reason });
+        }
+        for (turn, staleness) in &mut moved {
+            engine.quote_expiry(scope, &timeline, *turn, staleness)?;
         }
         events.extend(moved.into_iter().map(|(turn, score)| WatchEvent::Staleness(turn, score)));
         let is_last = sequence == scope.head.last_sequence;

@@ -76,6 +76,17 @@ impl Staleness {
     }
 }
 
+/// That a turn was replaced, as is known from beside the turns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replacement {
+    /// Probability that it was, 0 to 1.
+    pub confidence: f32,
+    /// Why, in words.
+    pub reason: String,
+    /// The turn that caused it, if one did.
+    pub cause: Option<Sequence>,
+}
+
 /// Topics left behind after which abandonment is 1 - 1/e.
 const ABANDONED_TOPICS: f32 = 5.0;
 /// Turns without use or mention after which decay is one half.

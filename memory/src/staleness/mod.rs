@@ -29,7 +29,7 @@ pub mod text;
 mod timeline;
 mod weights;
 
-pub use components::{Component, Staleness, StalenessKind};
+pub use components::{Component, Replacement, Staleness, StalenessKind};
 pub use detect::Detector;
 pub use detection::{Detect, Follow};
 pub use event::{Edge, EdgeKind, Event, KEPT_CONFIDENCE, SHOWN_CONFIDENCE, TurnEvents};

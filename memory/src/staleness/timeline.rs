@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::{
-    components::{self, Component, Staleness},
+    components::{self, Component, Replacement, Staleness, StalenessKind},
     event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE, TurnEvents},
 };
 use crate::turn::Sequence;
@@ -77,6 +77,18 @@ impl Timeline {
     /// Leaves an edge out.
     pub fn reject(&mut self, later: Sequence, earlier: Sequence) {
         self.rejected.insert((later, earlier));
+    }
+
+    /// Whether the caller took an edge back.
+    pub fn is_rejected(&self, later: Sequence, earlier: Sequence) -> bool {
+        self.rejected.contains(&(later, earlier))
+    }
+
+    /// Edges that the caller took back, (later, earlier), in order.
+    pub fn rejections(&self) -> Vec<(Sequence, Sequence)> {
+        let mut all: Vec<_> = self.rejected.iter().copied().collect();
+        all.sort_unstable();
+        all
     }
 
     /// A turn stood in a window when `at` was the newest.
@@ -207,20 +219,21 @@ impl Timeline {
         expiries.max_by_key(|(at, ..)| *at)
     }
 
-    /// Turns whose time passed with a turn, when, and the span that says so.
+    /// Turns whose time passed with a turn, with [`Timeline::expiry`] of each.
     pub fn expired_with(
         &self,
         with: Sequence,
-    ) -> impl Iterator<Item = (Sequence, Timestamp, (u32, u32))> {
+    ) -> impl Iterator<Item = (Sequence, (Timestamp, f32, (u32, u32)))> {
         let at = self.records.partition_point(|record| record.sequence < with);
         let before = at.checked_sub(1).and_then(|before| self.clocks.get(before)).copied();
         let clock = self.clocks.get(at).copied();
         let known = self.expiring.iter().filter(move |sequence| **sequence <= with);
         known.filter_map(move |sequence| {
-            let (expires, _, span) = self.expiry(*sequence)?;
+            let expiry = self.expiry(*sequence)?;
+            let (expires, ..) = expiry;
             // One that was said when its time had passed expires with itself.
             let is_new = *sequence == with || before.is_none_or(|before| before < expires);
-            (is_new && clock? >= expires).then_some((*sequence, expires, span))
+            (is_new && clock? >= expires).then_some((*sequence, expiry))
         })
     }
 
@@ -257,8 +270,20 @@ impl Timeline {
         as_of: Sequence,
         superseded: &dyn Fn(&[f32]) -> f32,
     ) -> Staleness {
+        self.staleness_beside(sequence, as_of, superseded, None)
+    }
+
+    /// How stale a turn was after `as_of`, with what was known beside the turns by
+    /// then: one more piece of evidence that it was replaced.
+    pub fn staleness_beside(
+        &self,
+        sequence: Sequence,
+        as_of: Sequence,
+        superseded: &dyn Fn(&[f32]) -> f32,
+        beside: Option<&Replacement>,
+    ) -> Staleness {
         let mut components = Vec::new();
-        components.extend(self.superseded(sequence, as_of, superseded));
+        components.extend(self.superseded(sequence, as_of, superseded, beside));
         components.extend(self.contradicted(sequence, as_of));
         components.extend(self.expired(sequence, as_of));
         let mentioned = self.last_mention(sequence, as_of);
@@ -274,12 +299,24 @@ impl Timeline {
         of: Sequence,
         as_of: Sequence,
         superseded: &dyn Fn(&[f32]) -> f32,
+        beside: Option<&Replacement>,
     ) -> Option<Component> {
         let edges =
             || self.edges_to(of, as_of).filter(|(_, edge)| edge.kind == EdgeKind::Supersedes);
-        let (later, edge) = edges().max_by(surer)?;
-        let confidences: Vec<f32> = edges().map(|(_, edge)| edge.confidence).collect();
-        Some(components::superseded(later, superseded(&confidences), &edge.reason))
+        let surest = edges().max_by(surer);
+        let confidences = edges().map(|(_, edge)| edge.confidence);
+        let confidences: Vec<f32> =
+            confidences.chain(beside.map(|beside| beside.confidence)).collect();
+        let score = || superseded(&confidences);
+        // The surest of all tells why.
+        let surer_beside = beside.filter(|beside| {
+            surest.as_ref().is_none_or(|(_, edge)| edge.confidence < beside.confidence)
+        });
+        if let Some(Replacement { reason, cause, .. }) = surer_beside {
+            let (kind, reason) = (StalenessKind::Superseded, reason.clone());
+            return Some(Component { kind, score: score(), reason, cause: *cause });
+        }
+        surest.map(|(later, edge)| components::superseded(later, score(), &edge.reason))
     }
 
     /// By the most certain edge, also one that the turn itself brought.
@@ -322,7 +359,7 @@ impl Timeline {
     }
 
     fn stands(&self, later: Sequence, edge: &Edge) -> bool {
-        self.rejected.is_empty() || !self.rejected.contains(&(later, edge.earlier))
+        self.rejected.is_empty() || !self.is_rejected(later, edge.earlier)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fixture::*;
 use throughline_memory::{
     engine::*,
     facts::{Cause, Retirement},
-    staleness::EdgeKind,
+    staleness::{Component, EdgeKind, StalenessKind},
     turn::*,
 };
 
@@ -147,4 +147,69 @@ async fn a_watch_tells_what_becomes_of_facts() {
     }
     let expected = [(Cause::Fact(hotel), Cause::Fact(ritz)), (Cause::Fact(budget), Cause::Turn(1))];
     assert_eq!(ends, expected);
+}
+
+/// What replaced a turn, as of a turn.
+async fn superseded(
+    world: &World,
+    of: &ConversationId,
+    turn: Sequence,
+    as_of: Sequence,
+) -> Option<Component> {
+    world.settle(of).await;
+    let sequences = vec![turn];
+    let request = StalenessRequest { sequences, as_of, after: 0, limit: 10, min_revision: 0 };
+    let page = world.engine.staleness(&tenant(), of, request).await.expect("there");
+    let (_, staleness) = page.turns.into_iter().next().expect("one turn");
+    let found = staleness.components.into_iter().find(|c| c.kind == StalenessKind::Superseded);
+    assert!(found.as_ref().is_none_or(|one| staleness.score >= one.score), "{found:?}");
+    found
+}
+
+#[tokio::test]
+async fn a_turn_that_a_pin_has_replaced_is_stale_and_says_why() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The launch date is May 3.", "Nice weather."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(1), ..about("launch date", "May 3") }).await;
+    assert_eq!(superseded(&world, &c, 1, 0).await, None);
+    world.say(&c, &["The launch date moved to May 17."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(3), ..about("launch_date_v2", "May 17") }).await;
+    let found = superseded(&world, &c, 1, 0).await.expect("replaced");
+    assert!(found.score >= 0.5 && found.reason.contains("May 17"), "{found:?}");
+    assert_eq!(found.cause, Some(3));
+    assert_eq!(superseded(&world, &c, 1, 2).await, None, "not known yet");
+    assert_eq!(superseded(&world, &c, 2, 0).await, None);
+}
+
+#[tokio::test]
+async fn a_pin_that_comes_from_no_turn_names_none() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The budget is $9,000."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(1), ..about("budget", "$9,000") }).await;
+    let new = pinned(&world, &c, about("budget", "$7,500")).await;
+    let found = superseded(&world, &c, 1, 0).await.expect("replaced");
+    assert_eq!((found.cause, &*found.reason), (None, r#"a pinned fact replaced it: "$7,500""#));
+    let (turn, fact) = (Cause::Turn(1), Cause::Fact(new));
+    assert!(ends(&shown(&world, &c, 0).await).contains(&(turn, fact)), "as the edge says");
+}
+
+#[tokio::test]
+async fn an_edge_between_turns_counts_once_where_a_pin_repeats_the_turn() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["we stay at the Hilton", "[replaces 1] lunch at noon"]).await;
+    world.settle(&c).await;
+    let before = superseded(&world, &c, 1, 0).await;
+    assert_eq!(before.as_ref().map(|one| one.score), Some(0.9));
+    let text = "we stay at the Hilton";
+    let hotel = pinned(&world, &c, NewFact { source: Some(1), ..pin(text, None) }).await;
+    let listed = world.engine.list_facts(&tenant(), &c, None, 10, true).await.expect("listed").0;
+    let end = listed.iter().find(|one| one.fact.id == hotel).expect("kept");
+    assert!(end.standing.retired.is_some(), "it goes with its turn");
+    assert_eq!(superseded(&world, &c, 1, 0).await, before);
 }

@@ -1,9 +1,11 @@
 //! Pins that the service draws: from users' turns, once, gone with their turn,
 //! never against the caller, and the user's in all conversations of theirs.
+use std::sync::atomic::Ordering;
+
 use crate::fixture::*;
 use throughline_memory::{
     engine::*,
-    facts::{FactKind, Origin, Owner},
+    facts::{Cause, FactKind, Origin, Owner},
     turn::*,
 };
 
@@ -213,4 +215,55 @@ async fn talk_between_people_pins_nothing_until_an_assistant_joins() {
     assert!(pins(&world, &id).await.is_empty());
     append(vec![said(Role::Assistant, "Hello, how can I help?"), ann(RULE)]).await;
     assert_eq!(texts(&world, &id).await, [RULE]);
+}
+
+/// The pin of a text, with what it has rejected.
+async fn rejected(world: &World, of: &ConversationId, text: &str) -> (FactId, Vec<Cause>) {
+    let found = pins(world, of).await.into_iter().find(|pinned| pinned.fact.text == text);
+    let fact = found.expect("pinned").fact;
+    (fact.id, fact.rejected)
+}
+
+#[tokio::test]
+async fn what_was_rejected_of_a_pin_stays_rejected_when_it_is_drawn_again() {
+    let mut world = World::with_pins().await;
+    let id = told(&world, "c", "", &[LIKING, RULE, "How do I get to Vienna?"]).await;
+    let (liking, _) = rejected(&world, &id, LIKING).await;
+    let (rule, _) = rejected(&world, &id, RULE).await;
+    let causes = [Cause::Turn(3), Cause::Fact(rule)];
+    let earlier = Cause::Fact(liking.clone());
+    for cause in &causes {
+        world.engine.reject_fact_edge(&tenant(), &id, &earlier, cause).await.expect("rejected");
+    }
+    // None is sure enough, then all are again: as another detector would do.
+    for (least, left) in [(200, 0), (0, 2)] {
+        world.controls.least_percent.store(least, Ordering::SeqCst);
+        world = world.reopen().await;
+        world.drain().await;
+        assert_eq!(texts(&world, &id).await.len(), left, "{least}");
+    }
+    assert_eq!(rejected(&world, &id, LIKING).await, (liking, causes.to_vec()));
+}
+
+#[tokio::test]
+async fn a_fork_rejects_of_its_pins_what_its_parent_did() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &[LIKING, RULE, "How do I get to Vienna?"]).await;
+    let (liking, _) = rejected(&world, &id, LIKING).await;
+    let (rule, _) = rejected(&world, &id, RULE).await;
+    for cause in [Cause::Turn(3), Cause::Fact(rule.clone())] {
+        let earlier = Cause::Fact(liking.clone());
+        world.engine.reject_fact_edge(&tenant(), &id, &earlier, &cause).await.expect("rejected");
+    }
+    let whole = world.fork(&id, 3, "whole").await;
+    let early = world.fork(&id, 2, "early").await;
+    let first = world.fork(&whole, 1, "first").await;
+    world.drain().await;
+    let (own, of_whole) = rejected(&world, &whole, LIKING).await;
+    let (own_rule, none) = rejected(&world, &whole, RULE).await;
+    assert!(own != liking && own_rule != rule && none.is_empty());
+    assert_eq!(of_whole, [Cause::Turn(3), Cause::Fact(own_rule)]);
+    let (of_early, _) = rejected(&world, &early, RULE).await;
+    assert_eq!(rejected(&world, &early, LIKING).await.1, [Cause::Fact(of_early)]);
+    assert_eq!(rejected(&world, &first, LIKING).await.1, []);
 }

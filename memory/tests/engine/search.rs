@@ -252,3 +252,26 @@ async fn a_text_that_cannot_be_embedded_holds_up_nobody_else() {
     world.engine.forget_turns(&tenant(), &bad, &[1]).await.expect("forgotten");
     world.drain().await;
 }
+
+#[tokio::test]
+async fn nothing_is_lifted_over_what_the_caller_said_that_it_does_not_replace() {
+    let world = World::new().await;
+    let talk = world.create("talk").await;
+    world.say(&talk, &["My monthly grocery budget is $500."]).await;
+    let answer = vec![said(Role::Assistant, "Noted.")];
+    world.engine.append_turns(&tenant(), &talk, answer, None).await.unwrap();
+    let new = "Plan my meals: the monthly grocery budget was now increased to $550. [replaces 1]";
+    world.say(&talk, &["Which store is open on Sundays?", new]).await;
+    world.settle(&talk).await;
+    let order = async |ignore_staleness| {
+        let query = "What is my monthly grocery budget?";
+        let request = search_in(&talk, query, SearchMethod::Hybrid);
+        let request = SearchRequest { ignore_staleness, ..request };
+        let found = world.engine.search(&tenant(), request).await.unwrap();
+        let found = found.hits.iter().map(|hit| hit.turn.sequence);
+        found.filter(|at| [1, 4].contains(at)).collect::<Vec<_>>()
+    };
+    assert_eq!((order(true).await, order(false).await), (vec![1, 4], vec![4, 1]));
+    world.engine.reject_edge(&tenant(), &talk, 1, 4).await.unwrap();
+    assert_eq!(order(false).await, [1, 4], "neither by the edge nor by the question");
+}

@@ -152,6 +152,8 @@ impl Soak {
     async fn unpin(&mut self, name: &str) {
         let facts = &mut self.model.conversations.get_mut(name).expect("there").facts;
         let Some(fact) = facts.pop() else { return };
+        // What only it said that it had replaced is not replaced any more.
+        self.stood.clear();
         let revision = self.world.engine.unpin_fact(&tenant(), &id(name), &fact.id).await;
         assert_eq!(revision.expect("unpinned"), self.model.touch(name), "{} {name}", self.step);
     }

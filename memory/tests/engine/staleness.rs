@@ -60,6 +60,9 @@ async fn events_are_drawn_and_asked_as_of_any_turn() {
     let ends = |a, b| (Cause::Turn(a), Cause::Turn(b));
     assert_eq!(edges, [ends(1, 3), ends(2, 4)]);
     assert_eq!(found.edges[0].earlier_value, TALK[0]);
+    let of_second = &found.turns[1].1.components;
+    let expired = of_second.iter().find(|one| one.kind == Expired).expect("its time passed");
+    assert!(expired.reason.ends_with("UTC (“[unt”)"), "{}", expired.reason);
     let beyond = StalenessRequest { as_of: 6, ..all() };
     let beyond = world.engine.staleness(&tenant(), &talk, beyond).await;
     assert!(matches!(beyond, Err(EngineError::Invalid(_))));
@@ -220,6 +223,20 @@ async fn a_watch_is_live_resumes_and_ends_with_the_conversation() {
     };
     let (ended, ()) = tokio::join!(within("the end", watch.next()), deleted);
     assert_eq!(ended.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_time_mentioned_in_passing_is_no_expiry_to_a_watch() {
+    let world = World::new().await;
+    let talk = world.create("talk").await;
+    world.say(&talk, &["[passing 1] Friday sounds odd", "[until 1] back on Friday"]).await;
+    let mut watch = world.engine.watch(&tenant(), &talk, 0).unwrap();
+    let sent = watched(&mut watch, 2).await;
+    let past: Vec<&String> = sent.iter().filter(|event| event.contains("past")).collect();
+    assert_eq!(past, ["2 past [unt"]);
+    // How stale it may be is still said.
+    assert!(sent.iter().any(|event| event.starts_with("1: ")), "{sent:?}");
+    assert_eq!(having(&world, &talk, StalenessKind::Expired, 0).await, [1, 2]);
 }
 
 #[tokio::test]

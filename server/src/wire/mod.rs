@@ -18,6 +18,7 @@ mod options;
 mod outcome;
 mod page;
 mod part;
+mod rejected_edge;
 mod search;
 mod staleness;
 mod summary;
@@ -44,6 +45,7 @@ pub use name::{
 pub use options::{ContextFields, context_request};
 pub use outcome::{imported_outcome, new_outcome, outcome_to_proto};
 pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, page_size, whole_prefix};
+pub use rejected_edge::{imported_rejected_edge, rejected_edge_to_proto};
 pub use search::{hit_to_proto, search_method, search_scope, shortfall_to_proto, turn_filter};
 pub use staleness::{
     edge_to_proto, staleness_request, staleness_to_proto, topic_to_proto, watch_to_proto,

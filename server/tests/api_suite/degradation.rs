@@ -192,6 +192,7 @@ async fn outcomes_are_carried_by_exports() {
             Out::Turn(turn) => Item::Turn(turn),
             Out::Fact(fact) => Item::Fact(fact),
             Out::Outcome(outcome) => Item::Outcome(outcome),
+            Out::RejectedEdge(edge) => Item::RejectedEdge(edge),
         });
         pb::ImportConversationRequest { item, conversation_id, request_id: String::new() }
     });

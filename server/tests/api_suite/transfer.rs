@@ -46,6 +46,7 @@ fn back(items: &[out::Item]) -> Vec<r#in::Item> {
         out::Item::Turn(turn) => r#in::Item::Turn(turn),
         out::Item::Fact(fact) => r#in::Item::Fact(fact),
         out::Item::Outcome(outcome) => r#in::Item::Outcome(outcome),
+        out::Item::RejectedEdge(edge) => r#in::Item::RejectedEdge(edge),
     };
     items.iter().map(back).collect()
 }
@@ -66,6 +67,11 @@ fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
         out::Item::Outcome(outcome) => {
             let turn = outcome.turn.replace("conversations/copy/", "conversations/source/");
             out::Item::Outcome(pb::Outcome { turn, ..outcome })
+        }
+        out::Item::RejectedEdge(edge) => {
+            let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
+            let (earlier, later) = (own(edge.earlier), own(edge.later));
+            out::Item::RejectedEdge(pb::RejectedEdge { earlier, later })
         }
         out::Item::Fact(fact) => {
             let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
@@ -280,5 +286,52 @@ async fn a_broken_import_leaves_nothing() {
     let status = import(&acme, "source", good).await.unwrap_err();
     assert_eq!(status.code(), Code::AlreadyExists);
     assert_eq!(acme.get(&name).await.unwrap().last_sequence, 600);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rejected_edge_is_not_drawn_again_in_a_copy() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = acme.create("source").await;
+    let talk = ["we stay at the Hilton", "fine", "[replaces 1] the Marriott", "[replaces 2] bad"];
+    acme.append(&name, talk.map(user).to_vec()).await.unwrap();
+    let edges = async |name: &str| {
+        let min_revision = acme.get(name).await.unwrap().revision;
+        let conversation = name.to_owned();
+        let request = pb::GetStalenessRequest { conversation, min_revision, ..Default::default() };
+        let found = acme.memory().get_staleness(request).await.unwrap().into_inner();
+        assert_eq!(found.unscored_turns, 0);
+        let ends = found.edges.into_iter().map(|edge| (edge.earlier, edge.later));
+        ends.collect::<Vec<_>>()
+    };
+    let edge = |name: &str, earlier: u64, later: u64| {
+        (format!("{name}/turns/{earlier}"), format!("{name}/turns/{later}"))
+    };
+    assert_eq!(edges(&name).await, [edge(&name, 1, 3), edge(&name, 2, 4)]);
+    let (earlier, later) = edge(&name, 1, 3);
+    let rejected = pb::RejectedEdge { earlier: earlier.clone(), later: later.clone() };
+    acme.memory().reject_edge(pb::RejectEdgeRequest { earlier, later }).await.unwrap();
+
+    let exported = export(&acme, &name).await;
+    assert!(exported.contains(&out::Item::RejectedEdge(rejected)), "{exported:?}");
+    import(&acme, "copy", back(&exported)).await.unwrap();
+    let copy = "conversations/copy";
+    assert_eq!(edges(copy).await, [edge(copy, 2, 4)]);
+    assert_eq!(lasting(export(&acme, copy).await), lasting(exported.clone()));
+
+    for (ends, field) in [
+        (edge(&name, 3, 1), "rejected_edge.later"),
+        (edge(&name, 1, 5), "rejected_edge.later"),
+        ((name.clone(), format!("{name}/turns/2")), "rejected_edge.earlier"),
+    ] {
+        let (earlier, later) = ends;
+        let mut items = back(&exported);
+        items.push(r#in::Item::RejectedEdge(pb::RejectedEdge { earlier, later }));
+        let status = import(&acme, "broken", items).await.unwrap_err();
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!((status.code(), &*violations[0].field), (Code::InvalidArgument, field));
+        assert_eq!(acme.get("conversations/broken").await.unwrap_err().code(), Code::NotFound);
+    }
     server.stop().await;
 }

@@ -208,6 +208,7 @@ async fn copy(client: &Client, from: &str, to: &str) -> Result<Value, Error> {
             Out::Turn(turn) => In::Turn(turn),
             Out::Fact(fact) => In::Fact(fact),
             Out::Outcome(outcome) => In::Outcome(outcome),
+            Out::RejectedEdge(edge) => In::RejectedEdge(edge),
         });
         let conversation_id = std::mem::take(&mut conversation_id);
         uploads.push(v1::ImportConversationRequest {

@@ -17,6 +17,6 @@ mod question;
 mod reading;
 
 pub use model::{OrderModel, OrderWeightsError};
-pub use order::{Hit, LOOKED_AT, lifts};
+pub use order::{Hit, LOOKED_AT, Link, lifts};
 pub use question::Question;
 pub use reading::Reading;

@@ -25,14 +25,24 @@ pub struct Hit<'a> {
     pub said_at: u64,
 }
 
-/// The moves, one after the other: from a place to one before it. `linked` says
-/// whether the hit at the second place was taken for a replacement of that at the
-/// first when it was appended.
+/// What is known of two hits before the question is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing.
+    Open,
+    /// The later was taken for a replacement of the earlier when it was appended.
+    Replaces,
+    /// The caller said that it does not replace it.
+    Rejected,
+}
+
+/// The moves, one after the other: from a place to one before it. `link` says what
+/// is known of the hit at the second place as a replacement of that at the first.
 pub fn lifts(
     model: &OrderModel,
     query: &str,
     hits: &[Hit<'_>],
-    linked: impl Fn(usize, usize) -> bool,
+    link: impl Fn(usize, usize) -> Link,
 ) -> Vec<(usize, usize)> {
     let hits = hits.get(..LOOKED_AT).unwrap_or(hits);
     let question = Question::of(query, hits.iter().map(|hit| hit.reading));
@@ -45,7 +55,12 @@ pub fn lifts(
             if one.said_by != other.said_by || one.said_at >= other.said_at {
                 continue;
             }
-            let log_odds = model.log_odds(&row(&question, first, second, linked(earlier, later)));
+            let link = link(earlier, later);
+            if link == Link::Rejected {
+                continue;
+            }
+            let is_linked = link == Link::Replaces;
+            let log_odds = model.log_odds(&row(&question, first, second, is_linked));
             if model.acts(log_odds) {
                 pairs.push((log_odds, earlier, later));
             }
@@ -79,6 +94,10 @@ mod tests {
     type Told = (&'static str, Option<(usize, &'static str)>, u64);
 
     fn moved(texts: &[Told]) -> Vec<(usize, usize)> {
+        moved_with(texts, Link::Open)
+    }
+
+    fn moved_with(texts: &[Told], link: Link) -> Vec<(usize, usize)> {
         let model = OrderModel::parse(include_str!("../../../weights/order.json")).unwrap();
         let readings: Vec<Reading> = texts.iter().map(|(text, ..)| Reading::of(text)).collect();
         let hits: Vec<Hit<'_>> = readings
@@ -90,7 +109,15 @@ mod tests {
                 said_at: *said_at,
             })
             .collect();
-        lifts(&model, QUERY, &hits, |_, _| false)
+        lifts(&model, QUERY, &hits, |_, _| link)
+    }
+
+    #[test]
+    fn what_the_caller_rejected_is_not_lifted() {
+        let one = Some((0, ""));
+        let texts = [(OLD, one, 1), (OTHER, one, 5), (NEW, one, 9)];
+        assert_eq!(moved_with(&texts, Link::Replaces), [(2, 0)]);
+        assert_eq!(moved_with(&texts, Link::Rejected), []);
     }
 
     #[test]

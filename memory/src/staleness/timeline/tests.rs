@@ -91,6 +91,23 @@ fn each_component_names_its_cause() {
 }
 
 #[test]
+fn what_is_known_beside_the_turns_is_one_more_piece_of_evidence() {
+    let all = timeline(6);
+    let both = |edges: &[f32]| 1.0 - edges.iter().fold(1.0, |none, edge| none * (1.0 - *edge));
+    let beside = |confidence| Replacement { confidence, reason: "told".to_owned(), cause: None };
+    let superseded = |sequence, confidence| {
+        let of = all.staleness_beside(sequence, 6, &both, Some(&beside(confidence)));
+        let of = of.components.into_iter().find(|c| c.kind == StalenessKind::Superseded);
+        of.map(|one| ((one.score * 100.0).round(), one.cause, one.reason))
+    };
+    let told = |score| Some((score, None, "told".to_owned()));
+    assert_eq!(superseded(6, 0.7), told(70.0), "nothing else replaced it");
+    assert_eq!(superseded(1, 0.9), told(98.0), "the surest tells why");
+    let of_turn = Some((90.0, Some(3), "turn 3 replaced it".to_owned()));
+    assert_eq!(superseded(1, 0.5), of_turn);
+}
+
+#[test]
 fn topics_have_no_gaps() {
     let all = timeline(6);
     assert_eq!(all.topics(2), [(1, 2, 1.0)], "the end of the topic is not known yet");

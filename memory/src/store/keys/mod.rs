@@ -27,6 +27,7 @@
 //!     'O' seq:u64 hash:16                what the application says of a turn
 //!     'P' seq:u64                        spans whose detected pins were unpinned
 //!     'Q' seq:u64                        degradation signals of a turn
+//!     'R' seq:u64                        edges of detected pins that were rejected
 //!     'T' seq:u64                        turn
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
@@ -79,6 +80,8 @@ pub enum Kind {
     Unpinned = b'P',
     /// Degradation signals of a turn.
     Signals = b'Q',
+    /// Edges of a turn's detected pins that the caller has rejected.
+    PinRejections = b'R',
     /// A turn.
     Turn = b'T',
     /// Windows that a turn stood in.

@@ -1,5 +1,6 @@
 //! ExportConversation: the header, then the turns up to the sequence that the
-//! header names, then the pins, then what the application said of the turns.
+//! header names, then the edges between them that were rejected, then the pins, then
+//! what the application said of the turns.
 
 use futures::Stream;
 use throughline_memory::{
@@ -15,7 +16,7 @@ use crate::{
     pb::{self, export_conversation_response::Item},
     wire::{
         Violations, conversation_to_proto, fact_to_proto, outcome_to_proto, parse_conversation,
-        turn_to_proto,
+        rejected_edge_to_proto, turn_to_proto,
     },
 };
 
@@ -42,6 +43,7 @@ pub(super) async fn handle(
         let done = async {
             out.send(Item::Conversation(conversation_to_proto(header))).await?;
             turns(&call, &id, last, &mut out).await?;
+            rejected_edges(&call, &id, last, &mut out).await?;
             facts(&call, &id, &mut out).await?;
             outcomes(&call, &id, &mut out).await
         };
@@ -92,6 +94,20 @@ async fn turns(
             out.send(Item::Turn(turn_to_proto(id, turn, false)?)).await?;
         }
         from = page.next;
+    }
+    Ok(())
+}
+
+async fn rejected_edges(
+    call: &Call,
+    id: &ConversationId,
+    last: Sequence,
+    out: &mut Out,
+) -> Result<(), Stop> {
+    let rejected = call.engine.list_rejections(&call.tenant, id)?;
+    for edge in rejected.into_iter().filter(|(_, later)| *later <= last) {
+        in_time(call)?;
+        out.send(Item::RejectedEdge(rejected_edge_to_proto(id, edge))).await?;
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ impl Given {
                 self.add(b'f', &fact.encode_to_vec());
             }
             Item::Outcome(outcome) => self.add(b'o', &outcome.encode_to_vec()),
+            Item::RejectedEdge(edge) => self.add(b'r', &edge.encode_to_vec()),
         }
     }
 

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use throughline_memory::{
     engine::{Conversation, EngineError, FieldViolation, Imported, NewConversation},
+    staleness::MAX_CANDIDATES,
     turn::{Sequence, Turn},
 };
 use tonic::{Code, Streaming};
@@ -16,12 +17,12 @@ use crate::{
     grpc::{ApiError, Call, gate::transport_status, status::Failure},
     pb::{self, import_conversation_request::Item},
     wire::{
-        Violations, conversation_to_proto, imported_fact, imported_outcome, imported_turn,
-        new_conversation,
+        Violations, conversation_to_proto, imported_fact, imported_outcome, imported_rejected_edge,
+        imported_turn, new_conversation,
     },
 };
 
-/// Turns that one commit takes in, and their bytes.
+/// Turns, or rejected edges, that one commit takes in; and the bytes of turns.
 const BATCH_TURNS: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -129,6 +130,9 @@ struct Import<'a> {
     given: Given,
     /// Something came that stands behind the turns.
     behind_turns: bool,
+    /// Rejected edges that wait for their commit, and how many came.
+    rejected: Vec<(Sequence, Sequence)>,
+    rejections: u64,
 }
 
 impl<'a> Import<'a> {
@@ -141,6 +145,8 @@ impl<'a> Import<'a> {
             next: 1,
             given,
             behind_turns: false,
+            rejected: Vec::new(),
+            rejections: 0,
         }
     }
 
@@ -161,13 +167,17 @@ impl<'a> Import<'a> {
                 Some(Item::Turn(turn)) => self.turn(turn).await?,
                 Some(Item::Fact(fact)) => self.fact(fact).await?,
                 Some(Item::Outcome(outcome)) => self.outcome(outcome).await?,
+                Some(Item::RejectedEdge(edge)) => self.rejected_edge(&edge).await?,
                 Some(Item::Conversation(_)) => {
                     return Err(invalid("conversation", "only the first message carries a header"));
                 }
-                None => return Err(invalid("item", "must hold turn, fact or outcome")),
+                None => {
+                    return Err(invalid("item", "must hold turn, fact, outcome or rejected_edge"));
+                }
             }
         }
         self.flush().await?;
+        self.flush_rejected().await?;
         let (call, id) = (self.call, &self.created.id);
         call.engine.check_imported_facts(&call.tenant, id).await?;
         call.engine.finish_import(&call.tenant, id, request_id, self.given.hash()).await?;
@@ -181,7 +191,7 @@ impl<'a> Import<'a> {
 
     async fn turn(&mut self, turn: pb::Turn) -> Result<(), ApiError> {
         if self.behind_turns {
-            return Err(invalid("turn", "turns come before facts and outcomes"));
+            return Err(invalid("turn", "turns come before everything else"));
         }
         self.batch_bytes += prost::Message::encoded_len(&turn);
         let mut violations = Violations::new();
@@ -213,6 +223,28 @@ impl<'a> Import<'a> {
         self.call.engine.record_outcome(&self.call.tenant, &self.created.id, outcome).await?;
         self.behind_turns = true;
         Ok(())
+    }
+
+    async fn rejected_edge(&mut self, edge: &pb::RejectedEdge) -> Result<(), ApiError> {
+        self.flush().await?;
+        self.behind_turns = true;
+        let mut violations = Violations::new();
+        let edge = imported_rejected_edge(edge, &mut violations);
+        self.rejected.push(violations.finish(edge)?);
+        self.rejections += 1;
+        if self.rejections > self.given.turns.saturating_mul(MAX_CANDIDATES as u64) {
+            return Err(invalid("rejected_edge", "there are more than can have been drawn"));
+        }
+        if self.rejected.len() >= BATCH_TURNS {
+            self.flush_rejected().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush_rejected(&mut self) -> Result<(), ApiError> {
+        let batch = std::mem::take(&mut self.rejected);
+        let (call, id) = (self.call, &self.created.id);
+        Ok(call.engine.import_rejections(&call.tenant, id, &batch).await?)
     }
 
     async fn flush(&mut self) -> Result<(), ApiError> {
