@@ -215,32 +215,44 @@ class ExportConversationRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., min_revision: _Optional[int] = ...) -> None: ...
 
 class ExportConversationResponse(_message.Message):
-    __slots__ = ("conversation", "turn", "fact", "outcome")
+    __slots__ = ("conversation", "turn", "fact", "outcome", "rejected_edge")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_EDGE_FIELD_NUMBER: _ClassVar[int]
     conversation: _resources_pb2.Conversation
     turn: _resources_pb2.Turn
     fact: _resources_pb2.Fact
     outcome: _resources_pb2.Outcome
-    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ...) -> None: ...
+    rejected_edge: RejectedEdge
+    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., rejected_edge: _Optional[_Union[RejectedEdge, _Mapping]] = ...) -> None: ...
+
+class RejectedEdge(_message.Message):
+    __slots__ = ("earlier", "later")
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
+    LATER_FIELD_NUMBER: _ClassVar[int]
+    earlier: str
+    later: str
+    def __init__(self, earlier: _Optional[str] = ..., later: _Optional[str] = ...) -> None: ...
 
 class ImportConversationRequest(_message.Message):
-    __slots__ = ("conversation", "turn", "fact", "outcome", "conversation_id", "request_id")
+    __slots__ = ("conversation", "turn", "fact", "outcome", "rejected_edge", "conversation_id", "request_id")
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     FACT_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_EDGE_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     conversation: _resources_pb2.Conversation
     turn: _resources_pb2.Turn
     fact: _resources_pb2.Fact
     outcome: _resources_pb2.Outcome
+    rejected_edge: RejectedEdge
     conversation_id: str
     request_id: str
-    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., conversation_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., rejected_edge: _Optional[_Union[RejectedEdge, _Mapping]] = ..., conversation_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ImportConversationResponse(_message.Message):
     __slots__ = ("conversation", "turns", "facts")

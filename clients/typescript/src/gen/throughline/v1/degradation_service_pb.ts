@@ -654,7 +654,8 @@ export const WatchHealthResponseSchema: GenMessage<WatchHealthResponse> = /*@__P
  */
 export type CohortFilter = Message<"throughline.v1.CohortFilter"> & {
   /**
-   * Outcomes of this model; of any if empty.
+   * Outcomes of this model; of any if empty. Of FRICTION and RECALL: turns that have such
+   * an outcome, or follow an answer that has.
    *
    * @generated from field: string model = 1;
    */
@@ -711,14 +712,15 @@ export type GetCohortDegradationRequest = Message<"throughline.v1.GetCohortDegra
   baseline?: CohortFilter;
 
   /**
-   * Conversations created at or after.
+   * Of QUALITY and SUCCESS: outcomes recorded at or after. Of FRICTION and RECALL:
+   * conversations created at or after.
    *
    * @generated from field: google.protobuf.Timestamp from_time = 4;
    */
   fromTime?: Timestamp;
 
   /**
-   * Conversations created before.
+   * The same: before.
    *
    * @generated from field: google.protobuf.Timestamp until_time = 5;
    */
@@ -844,7 +846,7 @@ export const CohortSchema: GenMessage<Cohort> = /*@__PURE__*/
  */
 export type CohortLevel = Message<"throughline.v1.CohortLevel"> & {
   /**
-   * Values.
+   * Values: one of each conversation.
    *
    * @generated from field: uint64 count = 1;
    */
@@ -942,7 +944,8 @@ export type CohortChange = Message<"throughline.v1.CohortChange"> & {
   sinceConversation: string;
 
   /**
-   * When it was created.
+   * When its newest outcome that counts was recorded; of FRICTION and RECALL, when it was
+   * created.
    *
    * @generated from field: google.protobuf.Timestamp since_time = 2;
    */

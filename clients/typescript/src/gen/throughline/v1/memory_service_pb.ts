@@ -1451,7 +1451,7 @@ export enum StalenessKind {
   UNSPECIFIED = 0,
 
   /**
-   * A later turn replaced a value or a decision of it.
+   * A later turn, or a fact that is pinned, replaced a value or a decision of it.
    *
    * @generated from enum value: STALENESS_KIND_SUPERSEDED = 1;
    */
