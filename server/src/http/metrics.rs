@@ -135,9 +135,9 @@ fn label(tenant: &dyn fmt::Display) -> Labels {
 /// rates and means are for the query to make, over any time.
 fn signals_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) {
     let (measured, present) = (Amounts::default(), Amounts::default());
-    let mut shares = Means::default();
-    let mut values = Means::default();
-    let mut history = Means::default();
+    let shares = Means::default();
+    let values = Means::default();
+    let history = Means::default();
     let (asked, recalled) = (Amounts::default(), Amounts::default());
     for (tenant, totals) in rows {
         let named = |name: &str| [tenant.clone(), vec![("signal", name.to_owned())]].concat();
@@ -179,7 +179,7 @@ struct Means {
 }
 
 impl Means {
-    fn add(&mut self, labels: &Labels, summed: Summed) {
+    fn add(&self, labels: &Labels, summed: Summed) {
         self.measured.get_or_create(labels).inc_by(summed.measured);
         self.sum.get_or_create(labels).inc_by(summed.sum);
     }
@@ -187,7 +187,7 @@ impl Means {
 
 fn outcomes_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) {
     let (recorded, thumbs) = (Amounts::default(), Amounts::default());
-    let mut quality = Means::default();
+    let quality = Means::default();
     for (tenant, SignalTotals { outcomes, .. }) in rows {
         recorded.get_or_create(tenant).inc_by(outcomes.recorded);
         quality.add(tenant, outcomes.quality);
