@@ -50,11 +50,16 @@ impl Engine {
         }
         let writer = cell.write().await;
         let Some(head) = cell.stored().filter(|head| head.facts > 0) else { return Ok(()) };
+        let turns = SaidTurns::new(self, &cell, &head);
+        let mut heard = turns.range(from, until)?;
+        heard.retain(|said| said.heard.states());
+        if heard.is_empty() {
+            return Ok(());
+        }
         let mut facts = self.read_facts(tenant, id)?;
         let mut changed = vec![false; facts.len()];
-        let turns = SaidTurns::new(self, &cell, &head);
         let mut claims: Vec<Option<Claim>> = facts.iter().map(|_| None).collect();
-        for said in turns.range(from, until)? {
+        for said in heard {
             for at in nearest(&facts, &said.heard) {
                 let (Some(fact), Some(changed), Some(claim)) =
                     (facts.get(at), changed.get_mut(at), claims.get_mut(at))

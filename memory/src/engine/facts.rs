@@ -295,7 +295,7 @@ impl Engine {
 
 fn apply(fact: &mut Fact, patch: FactPatch) {
     fact.kind = patch.kind.unwrap_or(fact.kind);
-    fact.required = patch.required.unwrap_or(fact.required);
+    fact.required = patch.required.unwrap_or_else(|| fact.is_always_in());
     let set = |place: &mut String, new: Option<String>| {
         if let Some(new) = new {
             *place = new;

@@ -112,7 +112,7 @@ pub(super) fn pin_of(
     let whole_turn = source.is_some_and(|turn| says_all(fact, turn));
     let mut fact = fact.clone();
     // What holds no more must not push out what does.
-    fact.required &= !is_retired;
+    fact.required = fact.is_always_in() && !is_retired;
     Some(Pin {
         authority: source.map_or(Role::System, |turn| turn.role),
         conversation: None,
@@ -195,6 +195,25 @@ mod tests {
             assert_eq!(says_all(&fact, &turn(text)), expected, "{text}");
             fact.origin = Origin::Caller;
             assert!(!says_all(&fact, &turn(text)), "a caller's words are the caller's");
+        }
+    }
+
+    #[test]
+    fn only_what_is_meant_takes_any_room() {
+        let of_detector = |probability| Origin::Detector { version: 1, probability };
+        for (origin, required, expected) in [
+            (Origin::Caller, true, true),
+            (Origin::Caller, false, false),
+            (of_detector(0.8), true, true),
+            (of_detector(0.79), true, false),
+            (of_detector(0.99), false, false),
+        ] {
+            let mut fact = testing::fact("a");
+            (fact.origin, fact.required) = (origin, required);
+            let pin =
+                |is_retired| pin_of(&[], &fact, is_retired, None).map(|pin| pin.fact.required);
+            assert_eq!(pin(false), Some(expected), "{origin:?}");
+            assert_eq!(pin(true), Some(false), "what holds no more pushes nothing out");
         }
     }
 }

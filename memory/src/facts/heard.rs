@@ -69,6 +69,11 @@ impl Heard {
         Self { sequence, role, words, clauses, sketch }
     }
 
+    /// Whether it states something: a turn that only asks changes no fact.
+    pub fn states(&self) -> bool {
+        !self.clauses.is_empty()
+    }
+
     /// Hashes of its words and stems, sorted: it says nothing of a fact whose
     /// sketch has none of them.
     pub fn sketch(&self) -> &[u32] {

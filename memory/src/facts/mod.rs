@@ -159,6 +159,11 @@ pub enum Owner {
     User,
 }
 
+/// Probability from which on a prohibition or consent of the detector is in every window.
+/// Less sure ones take their part in the room for pins, the surest first: in ordinary talk
+/// nearly all of them are wrong (`docs/pins.md`).
+const ALWAYS_IN: f32 = 0.8;
+
 /// A pinned fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
@@ -168,7 +173,8 @@ pub struct Fact {
     pub kind: FactKind,
     /// The words.
     pub text: String,
-    /// Always in the window.
+    /// Marked so by the caller; of the detector's, a prohibition or consent. What it means
+    /// for windows: [`Fact::is_always_in`].
     pub required: bool,
     /// The turn that it comes from; without one it is the application's word.
     pub source: Option<Sequence>,
@@ -236,6 +242,17 @@ impl Fact {
         let repeats = |link: &&TurnLink| link.bears.is_none() && link.turn <= self.known_turn;
         let last = || self.turns.iter().filter(repeats).map(|link| link.turn).max();
         self.source.or_else(last)
+    }
+
+    /// Whether no window is built without it. A pin that may take any room, and fail a
+    /// window that has none, has to be meant: the caller's, or one that the detector is
+    /// sure of.
+    pub fn is_always_in(&self) -> bool {
+        self.required
+            && match self.origin {
+                Origin::Caller => true,
+                Origin::Detector { probability, .. } => probability >= ALWAYS_IN,
+            }
     }
 
     /// Whether the caller said that `cause` does not bear on it.
