@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Version of the rules for edges of facts: with another, all are drawn again.
-pub const RULES_VERSION: u32 = 2;
+pub const RULES_VERSION: u32 = 3;
 /// What a turn does to a fact is kept from here on: a pin is kept on purpose.
 const LEAST_CONFIDENCE: f32 = 0.7;
 /// The same by the words of whole sentences alone.
