@@ -14,6 +14,7 @@ use super::{
 use crate::{
     degradation::{Evidence, Finding, Reason, Signal},
     facts::{Fact, FactKind},
+    staleness::text::values::small,
     turn::Role,
 };
 
@@ -308,28 +309,6 @@ fn is_of_answer(text: &str, form: Form, place: &Range<usize>) -> bool {
 
 /// A number in digits or words; nothing for 0 and for what is none.
 fn count(number: &str) -> Option<usize> {
-    const WORDS: [&str; 20] = [
-        "a",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
     const TENS: [&str; 8] =
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     if let Ok(number) = number.parse() {
@@ -339,11 +318,13 @@ fn count(number: &str) -> Option<usize> {
     let words = number.split(|c: char| c == '-' || c.is_whitespace()).filter(|one| !one.is_empty());
     let mut total = 0;
     for word in words {
-        let place = |of: &[&str]| of.iter().position(|one| *one == word);
+        let named = || small(word).and_then(|number| usize::try_from(number).ok());
+        let tens = || TENS.iter().position(|one| *one == word).map(|at| 20 + 10 * at);
         total = match word {
+            "a" => total,
             "single" => 1,
             "hundred" => total.max(1) * 100,
-            _ => total + place(&WORDS).or_else(|| Some(20 + 10 * place(&TENS)?))?,
+            _ => total + named().or_else(tens)?,
         };
     }
     Some(total).filter(|total| *total > 0)

@@ -10,6 +10,7 @@ mod numbers;
 mod times;
 
 pub(in crate::staleness) use dates::month;
+pub(crate) use numbers::small;
 
 use super::words::{Lexed, Span};
 

@@ -10,7 +10,7 @@ pub(super) fn read(at: Reading<'_>) -> Option<Read> {
 }
 
 /// A number word or a small number in figures.
-pub(super) fn small(word: &str) -> Option<u64> {
+pub(crate) fn small(word: &str) -> Option<u64> {
     const NAMED: [&str; 21] = [
         "zero",
         "one",
