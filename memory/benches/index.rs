@@ -78,6 +78,7 @@ fn search(criterion: &mut Criterion) {
         text: text.to_owned(),
         vector: vector.cloned(),
         limit: 50,
+        prepared: None,
     };
     let queries = [
         ("dense", query("", Some(&meaning))),
@@ -106,7 +107,7 @@ fn load(criterion: &mut Criterion) {
         return;
     };
     let branches = [branch];
-    let query = IndexQuery { text: String::new(), vector: None, limit: 1 };
+    let query = IndexQuery { text: String::new(), vector: None, limit: 1, prepared: None };
     let source = Arc::new(Turns(turns(1_000)));
     criterion.bench_function("load_1000", |bencher| {
         bencher.iter(|| {

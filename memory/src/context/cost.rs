@@ -139,10 +139,32 @@ pub(super) fn is_blank(turn: &Turn) -> bool {
         })
 }
 
-/// What the whole history would cost as one prompt, without any window: every
-/// turn verbatim, and a query of so many tokens (0 for none) as a message.
-pub fn full_history_tokens(costs: &[TurnCost], overhead: TemplateOverhead, query: u32) -> u64 {
-    let turns: u64 = costs.iter().map(|cost| cost.as_message(overhead)).sum();
-    let query = if query == 0 { 0 } else { u64::from(query) + u64::from(overhead.per_message) };
-    if turns + query == 0 { 0 } else { turns + query + u64::from(overhead.per_prompt) }
+/// What turns cost together as messages, apart from what a template adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryCost {
+    tokens: u64,
+    /// Turns that have content.
+    messages: u64,
+}
+
+impl HistoryCost {
+    /// With a further turn.
+    #[must_use]
+    pub fn and(self, cost: &TurnCost) -> Self {
+        if cost.is_blank() {
+            return self;
+        }
+        Self { tokens: self.tokens + u64::from(cost.verbatim), messages: self.messages + 1 }
+    }
+
+    /// What the turns would cost as one prompt, without any window: every turn
+    /// verbatim, and a query of so many tokens (0 for none) as a message.
+    pub fn as_prompt(self, overhead: TemplateOverhead, query: u32) -> u64 {
+        let messages = self.messages + u64::from(query > 0);
+        if messages == 0 {
+            return 0;
+        }
+        let template = messages * u64::from(overhead.per_message) + u64::from(overhead.per_prompt);
+        self.tokens + u64::from(query) + template
+    }
 }

@@ -23,14 +23,14 @@ use super::{
     turns::scan_turns,
 };
 use crate::{
-    context::{self, TokenCounter, ToolLinks, TurnCost},
+    context::{self, HistoryCost, TokenCounter, ToolLinks, TurnCost},
     index::Branch,
     retrieval::{self, TurnTraits},
     store::{Direction, Store, StoreError, keys::Kind},
     turn::{ConversationId, Sequence, TenantId},
 };
 
-/// Memory for catalogs, in turns; a turn takes about 100 bytes.
+/// Memory for catalogs, in turns; a turn takes about 120 bytes.
 const CACHED_TURNS: u64 = 2_000_000;
 
 /// The turns of one branch.
@@ -47,7 +47,15 @@ pub(crate) struct Catalog {
 #[derive(Clone, Default)]
 pub(crate) struct State {
     traits: Vec<TurnTraits>,
-    costs: HashMap<String, Vec<TurnCost>>,
+    costs: HashMap<String, Costs>,
+}
+
+/// Costs of the turns by one tokenizer, by sequence - 1.
+#[derive(Clone, Default)]
+struct Costs {
+    turns: Vec<TurnCost>,
+    /// Of each turn with all before it: nobody has to add up a long history.
+    history: Vec<HistoryCost>,
 }
 
 impl State {
@@ -59,7 +67,14 @@ impl State {
     /// Costs of the turns, by sequence - 1; empty for a tokenizer that the
     /// catalog was not asked to cover.
     pub(crate) fn costs(&self, tokenizer: &str) -> &[TurnCost] {
-        self.costs.get(tokenizer).map_or(&[], Vec::as_slice)
+        self.costs.get(tokenizer).map_or(&[], |costs| costs.turns.as_slice())
+    }
+
+    /// What the turns up to `last` cost together; nothing where [`Self::costs`] is empty.
+    pub(crate) fn history_cost(&self, tokenizer: &str, last: Sequence) -> HistoryCost {
+        let history = self.costs.get(tokenizer).map_or(&[][..], |costs| costs.history.as_slice());
+        let known = usize::try_from(last).unwrap_or(usize::MAX).min(history.len());
+        known.checked_sub(1).and_then(|at| history.get(at)).copied().unwrap_or_default()
     }
 }
 
@@ -143,7 +158,7 @@ impl Catalog {
 /// Traits and costs while they are extended.
 struct Filled {
     traits: Vec<TurnTraits>,
-    costs: Vec<TurnCost>,
+    costs: Costs,
 }
 
 impl Filled {
@@ -225,8 +240,10 @@ impl Filled {
         if self.traits.len() as u64 + 1 == sequence {
             self.traits.push(traits);
         }
-        if self.costs.len() as u64 + 1 == sequence {
-            self.costs.push(cost);
+        if self.costs.turns.len() as u64 + 1 == sequence {
+            let before = self.costs.history.last().copied().unwrap_or_default();
+            self.costs.history.push(before.and(&cost));
+            self.costs.turns.push(cost);
         }
     }
 }

@@ -168,27 +168,38 @@ impl Engine {
         let Some(tenant) = scopes.first().map(|scope| scope.branch.tenant.clone()) else {
             return Ok(Gathered::nothing(scopes));
         };
-        let embedded_tokens = u64::from(self.counter.count_again(query));
-        self.meter.add(&tenant, own, &Usage { embedded_tokens, ..Usage::default() });
+        let branches: Vec<Branch> = scopes.iter().map(|scope| scope.branch.clone()).collect();
         let asked = Instant::now();
-        let vector = match self.embed.query(&tenant, query).await {
+        let embed = async {
+            let vector = self.embed.query(&tenant, query).await;
+            (vector, asked.elapsed())
+        };
+        // What needs no vector is done while it is made: the embedder runs elsewhere.
+        let beside = async {
+            let embedded_tokens = u64::from(self.counter.count_again(query));
+            self.meter.add(&tenant, own, &Usage { embedded_tokens, ..Usage::default() });
+            let mut waiting = 0;
+            for scope in &scopes {
+                waiting += self.refresh(scope).await?;
+            }
+            self.cover(&scopes, &self.counter).await?;
+            // The search says what is wrong with the index.
+            let prepared = self.index.prepare(&branches, query).await.unwrap_or_default();
+            Ok::<_, EngineError>((waiting, prepared))
+        };
+        let ((vector, embedding), beside) = tokio::join!(embed, beside);
+        let (waiting, prepared) = beside?;
+        let vector = match vector {
             Ok(vector) => Some(vector),
             Err(error) => {
                 shortfalls.push(Shortfall::EmbeddingUnavailable(error.to_string()));
                 None
             }
         };
-        let embedding = asked.elapsed();
-        let mut waiting = 0;
-        for scope in &scopes {
-            waiting += self.refresh(scope).await?;
-        }
         if waiting > 0 {
             shortfalls.push(Shortfall::NotIndexed(waiting));
         }
-        self.cover(&scopes, &self.counter).await?;
-        let branches: Vec<Branch> = scopes.iter().map(|scope| scope.branch.clone()).collect();
-        let query = IndexQuery { text: query.to_owned(), vector, limit };
+        let query = IndexQuery { text: query.to_owned(), vector, limit, prepared };
         let matches = match self.index.search(&branches, &query).await {
             Ok(matches) => matches,
             Err(error) => {

@@ -204,6 +204,7 @@ impl Engine {
             _ => None,
         };
         let state = own.catalog.covering(&self.store, own.head.last_sequence, counter.as_ref())?;
+        let history_cost = state.history_cost(counter.name(), last);
         let costs = state.costs(counter.name());
         let costs = costs.get(..last as usize).unwrap_or(costs);
         let asked = match query {
@@ -268,7 +269,7 @@ impl Engine {
             context::unchanged_prefix_tokens(&previous.prefix, &window.prefix)
         });
         Ok(ContextOutcome {
-            full_history_tokens: context::full_history_tokens(costs, request.overhead, asked),
+            full_history_tokens: history_cost.as_prompt(request.overhead, asked),
             unchanged_prefix_tokens: unchanged,
             revision: own.head.revision,
             shortfalls,

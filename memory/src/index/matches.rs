@@ -1,6 +1,8 @@
 //! How turns match a query: one turn, and all of a branch in columns, since
 //! ranking reads a few signals of thousands of turns and all of a few.
 
+use std::sync::Arc;
+
 use crate::turn::{ConversationId, Sequence};
 
 /// How one turn matches.
@@ -56,18 +58,27 @@ impl Match {
 /// Matches in ascending sequence, a column for each signal. A signal that a turn
 /// does not have is no number (NaN) in its column.
 ///
-/// Invariant: all columns have one entry for each turn.
+/// Invariant: all columns have one entry for each turn, those of words may have more.
 #[derive(Clone, Debug, Default)]
 pub struct Matches {
-    pub(super) sequences: Vec<Sequence>,
+    pub(super) sequences: Arc<[Sequence]>,
     pub(super) dense: Vec<f32>,
     pub(super) dense_centred: Vec<f32>,
     pub(super) dense_first: Vec<f32>,
-    pub(super) bm25: Vec<f32>,
-    pub(super) bm25_window: Vec<f32>,
-    pub(super) bigram: Vec<f32>,
+    pub(super) words: Arc<WordScores>,
     /// Byte ranges of the best passages, for turns with `dense`.
     pub(super) passages: Vec<(u32, u32)>,
+}
+
+/// Scores by words, by position in a branch; room may be left behind the last turn.
+#[derive(Clone, Debug, Default)]
+pub(in crate::index) struct WordScores {
+    /// BM25 of the turn alone.
+    pub(in crate::index) own: Vec<f32>,
+    /// BM25 with its neighbourhood.
+    pub(in crate::index) window: Vec<f32>,
+    /// Of the pairs of words that stand side by side in query and turn.
+    pub(in crate::index) bigram: Vec<f32>,
 }
 
 /// The signals of the first turns of [`Matches`].
@@ -118,9 +129,9 @@ impl Matches {
             dense: head(&self.dense, known),
             dense_centred: head(&self.dense_centred, known),
             dense_first: head(&self.dense_first, known),
-            bm25: head(&self.bm25, known),
-            bm25_window: head(&self.bm25_window, known),
-            bigram: head(&self.bigram, known),
+            bm25: head(&self.words.own, known),
+            bm25_window: head(&self.words.window, known),
+            bigram: head(&self.words.bigram, known),
             passages: head(&self.passages, known),
         }
     }
@@ -130,17 +141,21 @@ impl FromIterator<Match> for Matches {
     /// In the order given, which must be that of the sequences.
     fn from_iter<I: IntoIterator<Item = Match>>(matches: I) -> Self {
         let mut columns = Self::default();
+        let mut sequences = Vec::new();
+        let mut words = WordScores::default();
         let absent = |signal: Option<f32>| signal.unwrap_or(f32::NAN);
         for found in matches {
-            columns.sequences.push(found.sequence);
+            sequences.push(found.sequence);
             columns.dense.push(absent(found.dense));
             columns.dense_centred.push(absent(found.dense_centred));
             columns.dense_first.push(absent(found.dense_first));
-            columns.bm25.push(found.bm25);
-            columns.bm25_window.push(found.bm25_window);
-            columns.bigram.push(found.bigram);
+            words.own.push(found.bm25);
+            words.window.push(found.bm25_window);
+            words.bigram.push(found.bigram);
             columns.passages.push(found.passage.unwrap_or_default());
         }
+        columns.sequences = sequences.into();
+        columns.words = Arc::new(words);
         columns
     }
 }

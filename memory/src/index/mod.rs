@@ -11,7 +11,10 @@ mod matches;
 pub mod qdrant;
 pub(crate) mod select;
 
-pub use self::matches::{BranchMatches, Match, Matches, Signals};
+pub use self::{
+    exact::Prepared,
+    matches::{BranchMatches, Match, Matches, Signals},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -93,6 +96,8 @@ pub struct IndexQuery {
     pub vector: Option<Vector>,
     /// An index that does not score every turn gives at least this many.
     pub limit: usize,
+    /// What [`TurnIndex::prepare`] gave for the same branches and text.
+    pub prepared: Option<Prepared>,
 }
 
 /// What an index can fail with.
@@ -141,6 +146,19 @@ pub trait TurnIndex: Send + Sync + 'static {
         user_id: &str,
         turns: Vec<IndexedTurn>,
     ) -> Result<(), IndexError>;
+
+    /// Does what a search needs no vector for, while the query is being embedded.
+    /// Nothing for an index that asks for all at once.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    async fn prepare(
+        &self,
+        _branches: &[Branch],
+        _text: &str,
+    ) -> Result<Option<Prepared>, IndexError> {
+        Ok(None)
+    }
 
     /// Scores the turns of all branches as one corpus (one set of term
     /// statistics over all of them).

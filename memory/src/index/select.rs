@@ -1,50 +1,31 @@
-//! The score that the best of many reach, found without sorting them: only
-//! those near it are put in order.
-//!
-//! Invariant: exact. Counting by bins only narrows down where the score lies;
-//! the map from scores to bins never turns two around.
-
-/// Bins that scores are counted by.
-const BINS: usize = 1_024;
-/// Fewer scores are ordered at once.
-const FEW: usize = 256;
+//! The score that the best of many reach, found in one pass without sorting them.
 
 /// The score at place `n` (0 for the best) of those that are numbers; nothing
 /// if there are not so many.
+///
+/// Keeps the best seen so far, up to twice as many as are asked for; when they
+/// are full only the better half stays, and its least is what others must pass.
 pub(crate) fn nth_best(scores: &[f32], n: usize) -> Option<f32> {
-    if scores.len() <= FEW {
-        return nth_of(scores.iter().copied().filter(|score| !score.is_nan()).collect(), n);
-    }
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for score in scores {
-        // Both keep what they have over what is no number.
-        low = low.min(*score);
-        high = high.max(*score);
-    }
-    let scale = (BINS - 1) as f32 / (high - low);
-    if !scale.is_finite() || !low.is_finite() {
-        return nth_of(scores.iter().copied().filter(|score| !score.is_nan()).collect(), n);
-    }
-    // A cast of what is no number gives 0; it is left out of the count.
-    let bin = |score: f32| ((score - low) * scale) as usize;
-    let mut counts = [0_u32; BINS];
-    for score in scores.iter().copied().filter(|score| !score.is_nan()) {
-        if let Some(count) = counts.get_mut(bin(score)) {
-            *count += 1;
+    let wanted = n.checked_add(1).filter(|wanted| *wanted <= scores.len())?;
+    let room = scores.len().min(2 * wanted);
+    let mut best: Vec<f32> = Vec::with_capacity(room);
+    let mut passed = f32::NAN;
+    for score in scores.iter().copied() {
+        // No number is at most one that is none: nothing has to be passed at first.
+        if score <= passed || score.is_nan() {
+            continue;
+        }
+        best.push(score);
+        if best.len() == room && room > wanted {
+            passed = nth_of(&mut best, n)?;
+            best.truncate(wanted);
         }
     }
-    let mut better = 0;
-    let found = counts.iter().enumerate().rev().find(|(_, count)| {
-        let here = better + **count as usize > n;
-        better += if here { 0 } else { **count as usize };
-        here
-    });
-    let (found, _) = found?;
-    let near = scores.iter().copied().filter(|score| !score.is_nan() && bin(*score) == found);
-    nth_of(near.collect(), n - better)
+    nth_of(&mut best, n)
 }
 
-fn nth_of(mut scores: Vec<f32>, n: usize) -> Option<f32> {
+/// The same by ordering: the best come to stand up to place `n`.
+fn nth_of(scores: &mut [f32], n: usize) -> Option<f32> {
     if n >= scores.len() {
         return None;
     }
@@ -78,6 +59,8 @@ mod tests {
         let mut far = draw(2_000);
         far[17] = f32::MAX;
         far[99] = f32::MIN;
+        let rising: Vec<f32> = (0..2_000_u16).map(f32::from).collect();
+        let lowest = vec![f32::NEG_INFINITY; 300];
         for scores in [
             vec![],
             draw(3),
@@ -87,6 +70,8 @@ mod tests {
             with_gaps,
             few_values,
             far,
+            rising,
+            lowest,
             vec![0.5; 1_000],
             vec![f32::NAN; 1_000],
         ] {

@@ -104,6 +104,7 @@ pub(crate) async fn scores_words_and_meaning_apart(index: &dyn TurnIndex, world:
         text: "apples".to_owned(),
         vector: Some(vector("trains and planes")),
         limit: 10,
+        prepared: None,
     };
     let found = search(index, &here, &ask).await;
     assert_eq!((best(&found, bm25), best(&found, dense)), (Some(1), Some(2)));
@@ -298,9 +299,9 @@ pub(crate) async fn odd_queries_find_nothing_and_do_not_fail(index: &dyn TurnInd
     let here = [whole(&tenant, "c1")];
     let long = "word ".repeat(20_000);
     for text in ["", " ", "the of and", "\u{200b}\u{feff}", "!?", "😀", &long] {
-        let ask = IndexQuery { text: text.to_owned(), vector: None, limit: 10 };
+        let ask = IndexQuery { text: text.to_owned(), vector: None, limit: 10, prepared: None };
         assert_eq!(best(&search(index, &here, &ask).await, bm25), None, "{text:.20?}");
     }
-    let nothing = IndexQuery { text: String::new(), vector: None, limit: 0 };
+    let nothing = IndexQuery { text: String::new(), vector: None, limit: 0, prepared: None };
     assert_eq!(best(&search(index, &here, &nothing).await, bm25), None);
 }

@@ -148,5 +148,5 @@ pub(crate) fn vector(text: &str) -> Vector {
 
 /// Looks for words and their vector.
 pub(crate) fn query(text: &str) -> IndexQuery {
-    IndexQuery { text: text.to_owned(), vector: Some(vector(text)), limit: 10 }
+    IndexQuery { text: text.to_owned(), vector: Some(vector(text)), limit: 10, prepared: None }
 }

@@ -2,11 +2,12 @@
 //! Plain values; the cache around it decides when it is read from the store.
 //!
 //! Each kind of score is a list by position in the branch, made in a file of its own and joined
-//! in [`LoadedBranch::score`]: a further one is a further list.
+//! in [`LoadedBranch::matches`]: a further one is a further list.
 
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 use super::{
@@ -20,6 +21,7 @@ use crate::{
     index::{
         IndexedTurn, Matches,
         analyse::{Language, LanguageSample},
+        matches::WordScores,
     },
     turn::Sequence,
 };
@@ -55,7 +57,9 @@ pub(in crate::index) struct LoadedBranch {
     slots: Vec<Slot>,
     live: BTreeMap<Sequence, u32>,
     /// Those of `live`, by position.
-    sequences: Vec<Sequence>,
+    sequences: Arc<[Sequence]>,
+    /// Grows whenever turns came or went.
+    state: u64,
     passages: Passages,
     words: Words,
     near: Neighbourhood,
@@ -83,7 +87,8 @@ impl LoadedBranch {
     pub(in crate::index) fn settle(&mut self) {
         let sequences: Vec<Sequence> = self.live.keys().copied().collect();
         let only_grew = sequences.starts_with(&self.sequences);
-        self.sequences = sequences;
+        self.sequences = sequences.into();
+        self.state += 1;
         let places: Vec<Place> = self
             .live
             .values()
@@ -133,31 +138,33 @@ impl LoadedBranch {
         self.words.count(terms, &self.near, corpus);
     }
 
-    /// Scores every turn, in ascending sequence.
-    pub(in crate::index) fn score(
+    /// Tells what scores by words are of: they hold while it is the same.
+    pub(in crate::index) fn state(&self) -> u64 {
+        self.state
+    }
+
+    /// Scores every turn by its words.
+    pub(in crate::index) fn words(&self, terms: &QueryTerms, corpus: &Corpus) -> WordScores {
+        self.words.score(terms, &self.near, corpus)
+    }
+
+    /// Joins scores by words, of the present [`Self::state`], with those by the vector:
+    /// every turn, in ascending sequence.
+    pub(in crate::index) fn matches(
         &self,
-        terms: &QueryTerms,
-        corpus: &Corpus,
+        words: Arc<WordScores>,
         vector: Option<&Vector>,
     ) -> Matches {
-        let cosines = vector.and_then(|vector| self.passages.score(vector, &self.near, RESCORED));
-        let bm25 = self.words.score(terms, &self.near, corpus);
         let turns = self.sequences.len();
+        let cosines = vector.and_then(|vector| self.passages.score(vector, turns, RESCORED));
         let Cosines { best, centred, first, ranges } =
             cosines.unwrap_or_else(|| Cosines::none(turns));
-        // Lists of scores may have room behind the last turn.
-        let cut = |mut scores: Vec<f32>| {
-            scores.truncate(turns);
-            scores
-        };
         Matches {
-            sequences: self.sequences.clone(),
+            sequences: Arc::clone(&self.sequences),
             dense: best,
             dense_centred: centred,
             dense_first: first,
-            bm25: cut(bm25.own),
-            bm25_window: cut(bm25.window),
-            bigram: bm25.bigram,
+            words,
             passages: ranges,
         }
     }

@@ -16,7 +16,7 @@ use crate::{embed::Vector, index::select::nth_best};
 const CENTRE_DIGITS: u32 = 6;
 
 /// What a passage takes beside the values of its vector, in bytes.
-const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 3 * size_of::<f32>();
+const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 4 * size_of::<f32>();
 
 /// A passage's place in its turn.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,9 @@ pub(super) struct Passages {
     dimensions: usize,
     // One entry for each passage in all of these: a scan reads what it needs.
     rows: Vec<Row>,
+    /// Position of the turn in the branch, as of the last [`Self::recentre`]; beyond
+    /// the last for a turn that has none.
+    positions: Vec<u32>,
     vectors: Vec<Vector>,
     scales: Vec<f32>,
     /// Product with the centre.
@@ -135,13 +138,16 @@ impl Passages {
         }
     }
 
-    /// Measures passages against the centre, those that came alone unless it moved. To be
-    /// called after passages came or went; `only_grew`: every turn that was there stands
-    /// where it stood.
+    /// Notes where the turns of passages stand, and measures passages against the centre,
+    /// those that came alone unless it moved. To be called after passages came or went;
+    /// `only_grew`: every turn that was there stands where it stood.
     pub(super) fn recentre(&mut self, near: &Neighbourhood, only_grew: bool) {
+        let position = |row: &Row| near.position(row.slot).and_then(|at| u32::try_from(at).ok());
+        self.positions.clear();
+        self.positions.extend(self.rows.iter().map(|row| position(row).unwrap_or(u32::MAX)));
         let turns = centring_turns(near.turns());
         if !only_grew || self.rewritten || turns != self.centred_on {
-            self.centre = self.mean(near, turns);
+            self.centre = self.mean(turns);
             self.centred_on = turns;
             self.rewritten = false;
             self.measured = 0;
@@ -159,11 +165,11 @@ impl Passages {
     }
 
     /// Mean of the vectors of the first `turns` turns.
-    fn mean(&self, near: &Neighbourhood, turns: usize) -> Vec<f32> {
+    fn mean(&self, turns: usize) -> Vec<f32> {
         let mut sums = vec![0.0_f64; self.dimensions];
         let mut count = 0_u32;
-        for (row, vector) in self.rows.iter().zip(&self.vectors) {
-            if near.position(row.slot).is_some_and(|at| at < turns) {
+        for (position, vector) in self.positions.iter().zip(&self.vectors) {
+            if (*position as usize) < turns {
                 count += 1;
                 sums.iter_mut().zip(vector.iter()).for_each(|(sum, v)| *sum += f64::from(*v));
             }
@@ -177,35 +183,27 @@ impl Passages {
         self.quantised.len() + self.rows.len() * (ROW_BYTES + self.dimensions * size_of::<f32>())
     }
 
-    /// The best passage of every turn; exact for the best `exact` turns, and
+    /// The best passage of every one of `turns`; exact for the best `exact` turns, and
     /// within quantisation error for the others. Nothing if there are no
     /// vectors, or the query is of another model.
-    pub(super) fn score(
-        &self,
-        query: &[f32],
-        near: &Neighbourhood,
-        exact: usize,
-    ) -> Option<Cosines> {
+    pub(super) fn score(&self, query: &[f32], turns: usize, exact: usize) -> Option<Cosines> {
         if query.len() != self.dimensions || self.rows.is_empty() {
             return None;
         }
         let mut cosines = self.scan(query);
-        let turns = near.turns();
         let mut best = vec![f32::NAN; turns];
-        for (row, cosine) in self.rows.iter().zip(&cosines) {
-            if let Some(best) = near.position(row.slot).and_then(|at| best.get_mut(at)) {
+        for (position, cosine) in self.positions.iter().zip(&cosines) {
+            if let Some(best) = best.get_mut(*position as usize) {
                 *best = best.max(*cosine);
             }
         }
         let threshold = nth_best(&best, exact).unwrap_or(f32::NEG_INFINITY);
+        // The passages of one turn are compared with each other: all or none.
+        let is_near =
+            |position: &u32| best.get(*position as usize).is_some_and(|best| *best >= threshold);
         let mut rescored = Vec::with_capacity(exact.min(self.rows.len()));
-        for (at, row) in self.rows.iter().enumerate() {
-            // The passages of one turn are compared with each other: all or none.
-            let of_turn = near.position(row.slot).and_then(|at| best.get(at));
-            if of_turn.is_some_and(|best| *best >= threshold) {
-                rescored.push(at);
-            }
-        }
+        let near = self.positions.iter().enumerate().filter(|(_, position)| is_near(position));
+        rescored.extend(near.map(|(at, _)| at));
         Arch::new().dispatch(Rescore {
             rows: self,
             query,
@@ -213,22 +211,16 @@ impl Passages {
             cosines: &mut cosines,
         });
         let mut found = Cosines::none(turns);
-        let centred = self.around_centre(query, &cosines);
-        for ((row, cosine), centred) in self.rows.iter().zip(cosines).zip(centred) {
-            if let Some(at) = near.position(row.slot) {
-                found.raise(at, row, cosine, centred);
-            }
-        }
-        Some(found)
-    }
-
-    /// The cosines around the centre of every row, from the plain ones.
-    fn around_centre(&self, query: &[f32], cosines: &[f32]) -> Vec<f32> {
         let query = self.centred(query);
         let measured = self.with_centre.iter().zip(&self.distances);
-        let all = cosines.iter().zip(measured);
-        all.map(|(cosine, (product, distance))| query.cosine(*cosine, *product, *distance))
-            .collect()
+        let places = self.positions.iter().zip(&self.rows);
+        for ((position, row), (cosine, (product, distance))) in
+            places.zip(cosines.iter().zip(measured))
+        {
+            let centred = query.cosine(*cosine, *product, *distance);
+            found.raise(*position as usize, row, *cosine, centred);
+        }
+        Some(found)
     }
 
     fn centred(&self, query: &[f32]) -> CentredQuery {

@@ -9,6 +9,7 @@ use super::{neighbourhood::Neighbourhood, pairs::Pairs, terms::QueryTerms};
 use crate::index::{
     analyse::{Language, Purpose, analyse},
     bm25,
+    matches::WordScores,
 };
 
 /// What an entry of the dictionary costs beside its text, in bytes.
@@ -45,17 +46,6 @@ pub(in crate::index) struct Corpus {
     window_length: f64,
     /// Turns that hold each term of the query.
     df: Vec<usize>,
-}
-
-/// BM25 scores by position in the branch; room may be left behind the last.
-#[derive(Clone, Debug)]
-pub(in crate::index) struct Scores {
-    /// Of the turn alone.
-    pub(in crate::index) own: Vec<f32>,
-    /// With its neighbourhood.
-    pub(in crate::index) window: Vec<f32>,
-    /// Of the pairs of words that stand side by side in query and turn.
-    pub(in crate::index) bigram: Vec<f32>,
 }
 
 impl Corpus {
@@ -145,8 +135,8 @@ impl Words {
         query: &QueryTerms,
         near: &Neighbourhood,
         corpus: &Corpus,
-    ) -> Scores {
-        let mut scores = Scores {
+    ) -> WordScores {
+        let mut scores = WordScores {
             own: vec![0.0; near.room()],
             window: vec![0.0; near.room()],
             bigram: self.bigrams(query, near, corpus),

@@ -18,15 +18,17 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::RwLockReadGuard;
 
 use self::{
-    branch::Standing,
+    branch::{LoadedBranch, Standing},
     cache::{Cache, MAX_LOADS, Shared},
     lexical::Corpus,
     terms::QueryTerms,
 };
 use super::{
     Branch, BranchMatches, IndexError, IndexQuery, IndexedTurn, Segment, TurnIndex, TurnSource,
+    matches::WordScores,
 };
 use crate::{
     store::StoreError,
@@ -37,6 +39,19 @@ pub use terms::MAX_QUERY_TERMS;
 
 /// Most turns that a search scores on the caller's own thread: under 1 ms.
 const MAX_INLINE_TURNS: usize = 16_384;
+
+/// Scores by words of the branches of a search, which need no vector.
+#[derive(Clone, Debug)]
+pub struct Prepared(Vec<Worded>);
+
+/// Scores by words of one branch.
+#[derive(Clone, Debug)]
+struct Worded {
+    branch: Shared,
+    /// See [`branch::LoadedBranch::state`].
+    state: u64,
+    scores: Arc<WordScores>,
+}
 
 /// Exact search over branches in memory.
 pub struct ExactIndex {
@@ -50,6 +65,12 @@ impl ExactIndex {
     /// holds all its branches while it runs.
     pub fn new(source: Arc<dyn TurnSource>, capacity_bytes: u64) -> Self {
         Self { cache: Arc::new(Cache::new(source, capacity_bytes)) }
+    }
+
+    /// Branches in memory, those that were not there read from the store.
+    async fn loaded(&self, branches: &[Branch]) -> Result<Vec<Shared>, IndexError> {
+        let loads: Vec<_> = branches.iter().map(|branch| self.cache.get(branch)).collect();
+        stream::iter(loads).buffered(MAX_LOADS).try_collect().await
     }
 }
 
@@ -87,15 +108,28 @@ impl TurnIndex for ExactIndex {
         branches: &[Branch],
         query: &IndexQuery,
     ) -> Result<Vec<BranchMatches>, IndexError> {
-        let loads: Vec<_> = branches.iter().map(|branch| self.cache.get(branch)).collect();
-        let loaded: Vec<Shared> = stream::iter(loads).buffered(MAX_LOADS).try_collect().await?;
-        let turns: usize = loaded.iter().map(|branch| branch.read().len()).sum();
-        if turns <= MAX_INLINE_TURNS {
+        let loaded = self.loaded(branches).await?;
+        if turns_of(&loaded) <= MAX_INLINE_TURNS {
             return Ok(score(branches, &loaded, query));
         }
         let (branches, query) = (branches.to_vec(), query.clone());
         let scoring = tokio::task::spawn_blocking(move || score(&branches, &loaded, &query));
         scoring.await.map_err(|_| StoreError::Closed.into())
+    }
+
+    async fn prepare(
+        &self,
+        branches: &[Branch],
+        text: &str,
+    ) -> Result<Option<Prepared>, IndexError> {
+        let loaded = self.loaded(branches).await?;
+        if turns_of(&loaded) <= MAX_INLINE_TURNS {
+            return Ok(Some(Prepared::of(&loaded, &read(&loaded), text)));
+        }
+        let text = text.to_owned();
+        let scoring = move || Prepared::of(&loaded, &read(&loaded), &text);
+        let scored = tokio::task::spawn_blocking(scoring).await;
+        scored.map(Some).map_err(|_| StoreError::Closed.into())
     }
 
     async fn remove_turns(
@@ -141,22 +175,55 @@ fn holds(branch: &Branch, owner: &ConversationId, sequence: Sequence) -> bool {
     branch.segments.iter().any(covers)
 }
 
+/// Turns of all of them.
+fn turns_of(loaded: &[Shared]) -> usize {
+    loaded.iter().map(|branch| branch.read().len()).sum()
+}
+
+/// All at once, so that statistics and scores are of the same state. A branch may
+/// be named twice: plain reads could wait for each other then.
+fn read(loaded: &[Shared]) -> Vec<RwLockReadGuard<'_, LoadedBranch>> {
+    loaded.iter().map(|branch| branch.read_recursive()).collect()
+}
+
 /// Scores all branches as one corpus.
 fn score(branches: &[Branch], loaded: &[Shared], query: &IndexQuery) -> Vec<BranchMatches> {
-    // All at once, so that statistics and scores are of the same state. A
-    // branch may be named twice: plain reads could wait for each other then.
-    let guards: Vec<_> = loaded.iter().map(|branch| branch.read_recursive()).collect();
-    let languages: BTreeSet<_> = guards.iter().flat_map(|branch| branch.languages()).collect();
-    let terms = QueryTerms::new(&query.text, languages);
-    let mut corpus = Corpus::default();
-    for branch in &guards {
-        branch.count(&terms, &mut corpus);
+    let guards = read(loaded);
+    let prepared = query.prepared.clone().filter(|prepared| prepared.holds(loaded, &guards));
+    let prepared = prepared.unwrap_or_else(|| Prepared::of(loaded, &guards, &query.text));
+    let scored = branches.iter().zip(&guards).zip(prepared.0);
+    scored
+        .map(|((branch, loaded), words)| BranchMatches {
+            conversation: branch.conversation.clone(),
+            matches: loaded.matches(words.scores, query.vector.as_ref()),
+        })
+        .collect()
+}
+
+impl Prepared {
+    /// Scores the words of branches that are read.
+    fn of(loaded: &[Shared], guards: &[RwLockReadGuard<'_, LoadedBranch>], text: &str) -> Self {
+        let languages: BTreeSet<_> = guards.iter().flat_map(|branch| branch.languages()).collect();
+        let terms = QueryTerms::new(text, languages);
+        let mut corpus = Corpus::default();
+        for branch in guards {
+            branch.count(&terms, &mut corpus);
+        }
+        let worded = loaded.iter().zip(guards).map(|(shared, branch)| Worded {
+            branch: Arc::clone(shared),
+            state: branch.state(),
+            scores: Arc::new(branch.words(&terms, &corpus)),
+        });
+        Self(worded.collect())
     }
-    let scored = branches.iter().zip(&guards).map(|(branch, loaded)| BranchMatches {
-        conversation: branch.conversation.clone(),
-        matches: loaded.score(&terms, &corpus, query.vector.as_ref()),
-    });
-    scored.collect()
+
+    /// Whether they are of these branches as they stand.
+    fn holds(&self, loaded: &[Shared], guards: &[RwLockReadGuard<'_, LoadedBranch>]) -> bool {
+        self.0.len() == loaded.len()
+            && self.0.iter().zip(loaded).zip(guards).all(|((words, shared), branch)| {
+                Arc::ptr_eq(&words.branch, shared) && words.state == branch.state()
+            })
+    }
 }
 
 #[cfg(test)]

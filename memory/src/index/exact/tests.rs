@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     embed::Vector,
-    index::{Match, Passage},
+    index::{Match, Matches, Passage},
     turn::Role,
 };
 
@@ -64,7 +64,16 @@ fn whole(name: &str) -> Branch {
 }
 
 fn query(text: &str, vector: Option<Vector>) -> IndexQuery {
-    IndexQuery { text: text.to_owned(), vector, limit: 10 }
+    IndexQuery { text: text.to_owned(), vector, limit: 10, prepared: None }
+}
+
+fn matches(
+    branch: &LoadedBranch,
+    terms: &QueryTerms,
+    corpus: &Corpus,
+    asked: Option<&Vector>,
+) -> Matches {
+    branch.matches(Arc::new(branch.words(terms, corpus)), asked)
 }
 
 #[test]
@@ -84,7 +93,7 @@ fn the_best_ten_are_those_of_brute_force() {
         let mut expected: Vec<(Sequence, f32)> =
             turns.iter().map(|turn| (turn.sequence, best(turn))).collect();
         let branch = LoadedBranch::build(turns);
-        let scored = branch.score(&QueryTerms::default(), &Corpus::default(), Some(&asked));
+        let scored = matches(&branch, &QueryTerms::default(), &Corpus::default(), Some(&asked));
         let mut found: Vec<Match> = scored.iter().collect();
         assert_eq!(found.len(), expected.len());
         for (found, (_, exact)) in found.iter().zip(&expected) {
@@ -120,10 +129,12 @@ fn passages_can_be_taken_out_in_any_order() {
     for (count, slot) in gone.iter().enumerate() {
         let own = vectors.get(*slot as usize).unwrap();
         let at = *slot as usize;
-        let before = passages.score(own, &in_order(50), 50).unwrap();
+        passages.recentre(&in_order(50), false);
+        let before = passages.score(own, 50, 50).unwrap();
         assert!((before.best[at] - 1.0).abs() < 1e-5 && before.ranges[at] == (0, *slot));
         passages.remove(*slot);
-        let after = passages.score(own, &in_order(50), 50);
+        passages.recentre(&in_order(50), false);
+        let after = passages.score(own, 50, 50);
         let embedded = |cosines: &Cosines| cosines.best.iter().filter(|c| !c.is_nan()).count();
         assert_eq!(after.as_ref().map_or(0, embedded), 50 - count - 1);
         assert!(after.is_none_or(|after| after.best[at].is_nan()));
@@ -145,12 +156,12 @@ fn odd_vectors_do_no_harm() {
     passages.add(4, (0, 0), &[1.0, 0.0].into());
     // Of another model: left out.
     passages.add(5, (0, 0), &[1.0, 0.0, 0.0].into());
-    let near = in_order(6);
-    let found = passages.score(&[1.0, 0.0], &near, 1).unwrap();
+    passages.recentre(&in_order(6), false);
+    let found = passages.score(&[1.0, 0.0], 6, 1).unwrap();
     assert!((found.best[4] - 1.0).abs() < 1e-6);
     assert!(found.best[5].is_nan() && found.centred[5].is_nan() && found.first[5].is_nan());
-    assert!(passages.score(&[1.0], &near, 1).is_none());
-    assert!(passages.score(&[], &near, 1).is_none());
+    assert!(passages.score(&[1.0], 6, 1).is_none());
+    assert!(passages.score(&[], 6, 1).is_none());
 }
 
 /// Every search result, as a reload would give it.
@@ -158,7 +169,7 @@ fn all_scores(branch: &LoadedBranch, asked: &Vector) -> Vec<Match> {
     let terms = QueryTerms::new("Katze apple 7 Ada ferry", branch.languages());
     let mut corpus = Corpus::default();
     branch.count(&terms, &mut corpus);
-    branch.score(&terms, &corpus, Some(asked)).iter().collect()
+    matches(branch, &terms, &corpus, Some(asked)).iter().collect()
 }
 
 #[test]

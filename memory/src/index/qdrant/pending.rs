@@ -1,7 +1,7 @@
 //! Turns that the server has not acknowledged: scored here, exactly. Bounded;
 //! what does not fit is found when the server has it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -114,7 +114,8 @@ impl Pending {
         let mut corpus = Corpus::default();
         loaded.count(&terms, &mut corpus);
         corpus.assume(ASSUMED_TURNS, average_length);
-        let scored = loaded.score(&terms, &corpus, query.vector.as_ref());
+        let words = Arc::new(loaded.words(&terms, &corpus));
+        let scored = loaded.matches(words, query.vector.as_ref());
         scored.iter().map(Match::plain).collect()
     }
 
