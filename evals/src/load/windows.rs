@@ -100,14 +100,15 @@ pub(super) fn lengths(args: &LoadArgs) -> anyhow::Result<Vec<u32>> {
     Ok(lengths)
 }
 
-/// A conversation of so many turns, all searchable.
+/// A conversation of so many turns, all searchable. One that a kept store has from a
+/// run with the same seed is found again.
 pub(super) async fn fill(
     api: &Api,
     turns: u32,
     seed: u64,
     progress: &Progress,
 ) -> anyhow::Result<String> {
-    let name = create(api, "", "load-windows").await?;
+    let name = create(api, &format!("load-windows-{turns}-{seed}"), "load-windows").await?;
     let mut texts = Texts::new(seed, u64::from(turns));
     let mut sent = 0;
     while sent < turns {

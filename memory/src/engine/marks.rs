@@ -9,7 +9,7 @@
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use super::{
-    Engine, EngineError, late_marks::LateMarks, ledger::Ledger, scopes::Scope,
+    Engine, EngineError, bringing::Bringing, late_marks::LateMarks, ledger::Ledger, scopes::Scope,
     standing::StandingFacts,
 };
 use crate::{
@@ -83,7 +83,7 @@ pub(super) struct MayShow<'a> {
 
 /// One conversation while its turns are marked.
 pub(super) struct Marked<'a> {
-    scope: &'a Scope,
+    pub(super) scope: &'a Scope,
     pub(super) ledger: Arc<Ledger>,
     /// Its ledger covers the turns up to here.
     pub(super) scored: Sequence,
@@ -128,7 +128,7 @@ impl<'a> Marking<'a> {
             let one = Marked { scope, ledger, scored, as_of, of, by_facts };
             let ledger = Arc::clone(&one.ledger);
             let timeline = ledger.covering(&engine.store, scored)?;
-            self.bring(&one, &timeline, counter)?;
+            self.bring(&one, &timeline, counter);
             let mut shown: HashSet<Sequence> = HashSet::new();
             let carried = may_show.carried.into_iter().flat_map(Carried::turns);
             shown.extend(carried.filter(|(of, _)| *of == one.of.as_ref()).map(|(_, at)| at));
@@ -147,75 +147,26 @@ impl<'a> Marking<'a> {
 
     /// Puts what stands now in the place of what it replaced, and the other side
     /// of a contradiction behind the first.
-    fn bring(
-        &mut self,
-        one: &Marked<'_>,
-        timeline: &Timeline,
-        counter: &dyn TokenCounter,
-    ) -> Result<(), EngineError> {
-        let mut at = 0;
-        // What was brought brings nothing itself: a chain of guesses would fill the window.
-        let mut brought: HashSet<Sequence> = HashSet::new();
-        while let Some(found) = self.retrieved.get(at) {
-            let (sequence, score) = (found.cost.sequence, found.score);
+    fn bring(&mut self, one: &Marked<'_>, timeline: &Timeline, counter: &dyn TokenCounter) {
+        let proposed = std::mem::take(&mut self.retrieved);
+        self.retrieved.reserve(proposed.len());
+        let mut bringing = Bringing::new(proposed, one, counter);
+        while let Some((found, was_brought)) = bringing.next() {
             if found.conversation == one.of {
-                if let Some(current) = timeline.current(sequence, one.as_of)
-                    && let Some(turn) = self.take_from(one, current, at, score, counter)?
-                {
-                    self.retrieved.insert(at, turn);
-                    // What was replaced stands right behind it now.
-                    at += 1;
-                }
-                let sides = open_sides(one, timeline, sequence);
-                let sides = sides.filter(|_| !brought.contains(&sequence));
-                let sides: Vec<Sequence> = sides.map(|(other, _)| other).collect();
-                for other in sides {
-                    if let Some(turn) = self.take_from(one, other, at, score, counter)? {
-                        self.retrieved.insert(at + 1, turn);
-                        brought.insert(other);
-                    }
+                let (sequence, score) = (found.cost.sequence, found.score);
+                let current = timeline.current(sequence, one.as_of);
+                self.retrieved.extend(
+                    current.and_then(|current| bringing.take(current, score, &self.history)),
+                );
+                // What was brought brings nothing itself: a chain of guesses would fill
+                // the window.
+                let sides = open_sides(one, timeline, sequence).filter(|_| !was_brought);
+                for (other, _) in sides {
+                    bringing.bring(other, score, &self.history);
                 }
             }
-            at += 1;
+            self.retrieved.push(found);
         }
-        Ok(())
-    }
-
-    /// The proposal for a turn with another score, taken from where it stands
-    /// behind `at`, or made; nothing when it stands before.
-    fn take_from(
-        &mut self,
-        one: &Marked<'_>,
-        wanted: Sequence,
-        at: usize,
-        score: f32,
-        counter: &dyn TokenCounter,
-    ) -> Result<Option<RetrievedTurn>, EngineError> {
-        let is_wanted =
-            |found: &RetrievedTurn| found.conversation == one.of && found.cost.sequence == wanted;
-        if let Some(known) = self.retrieved.iter().position(is_wanted) {
-            if known <= at {
-                return Ok(None);
-            }
-            let mut taken = self.retrieved.remove(known);
-            taken.score = taken.score.max(score);
-            return Ok(Some(taken));
-        }
-        // Covered before; the caller may hold it too.
-        let state = one.scope.catalog.read();
-        let place = usize::try_from(wanted).unwrap_or(usize::MAX).wrapping_sub(1);
-        let cost = state.costs(counter.name()).get(place).copied();
-        // The turn that is asked is not in the history and needs not be found.
-        let known = cost.filter(|cost| {
-            one.of.is_some()
-                || self.history.binary_search_by_key(&cost.sequence, |c| c.sequence).is_ok()
-        });
-        Ok(known.map(|cost| RetrievedTurn {
-            conversation: one.of.clone(),
-            cost,
-            score,
-            components: Vec::new(),
-        }))
     }
 
     /// Notes and costs of the turns of one conversation that may be shown,

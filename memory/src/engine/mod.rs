@@ -17,6 +17,7 @@ mod api;
 mod append;
 mod asked;
 mod branches;
+mod bringing;
 pub(crate) mod catalog;
 mod commit;
 mod conversations;

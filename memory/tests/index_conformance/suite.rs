@@ -17,6 +17,7 @@ macro_rules! conformance {
             $crate::suite::conformance!(@cases $connect;
                 finds_what_was_upserted,
                 scores_words_and_meaning_apart,
+                what_was_prepared_counts_as_long_as_it_holds,
                 finds_a_turn_by_its_words_before_it_is_embedded,
                 the_best_passage_of_a_turn_counts,
                 tenants_do_not_see_each_other,
@@ -111,6 +112,31 @@ pub(crate) async fn scores_words_and_meaning_apart(index: &dyn TurnIndex, world:
     // Without a vector, words alone.
     let found = search(index, &here, &IndexQuery { vector: None, ..ask }).await;
     assert_eq!((best(&found, bm25), best(&found, dense)), (Some(1), None));
+}
+
+pub(crate) async fn what_was_prepared_counts_as_long_as_it_holds(
+    index: &dyn TurnIndex,
+    world: &World,
+) {
+    let tenant = world.tenant("acme");
+    let turns = vec![turn(1, "apples and pears"), turn(2, "trains and planes")];
+    world.say(index, &tenant, "c1", turns).await;
+    world.say(index, &tenant, "c2", vec![turn(1, "apples"), turn(2, "plums")]).await;
+    let (here, there) = ([whole(&tenant, "c1")], [whole(&tenant, "c2")]);
+    let plain = query("apples");
+    let prepared = async |branches: &[Branch]| IndexQuery {
+        prepared: index.prepare(branches, "apples").await.expect("prepared"),
+        ..plain.clone()
+    };
+    let ahead = prepared(&here).await;
+    let fresh = search(index, &here, &plain).await;
+    assert_eq!(search(index, &here, &ahead).await, fresh);
+    assert_eq!(search(index, &here, &prepared(&there).await).await, fresh);
+    // A turn that came since.
+    world.say(index, &tenant, "c1", vec![turn(3, "apples, apples!")]).await;
+    let found = search(index, &here, &ahead).await;
+    assert_eq!(best(&found, bm25), Some(3));
+    assert_eq!(found, search(index, &here, &plain).await);
 }
 
 pub(crate) async fn finds_a_turn_by_its_words_before_it_is_embedded(
