@@ -37,7 +37,7 @@ pub(super) fn read(
             }
         }
     }
-    // What is taken out may be what another call was answered by.
+    // What is taken out may be what another call was answered with.
     loop {
         gone.extend(torn(history, &turns, query_at, query));
         let before = turns.len();
@@ -74,7 +74,7 @@ fn torn(
 struct Calls<'a> {
     /// The latest turn that called with an id.
     callers: HashMap<&'a str, Option<usize>>,
-    /// The latest turn that called at all.
+    /// The turn that called, while nothing but tools' turns has come behind it.
     latest: Option<usize>,
     /// Calls without an answer.
     unanswered: HashSet<(usize, &'a str)>,
@@ -85,6 +85,9 @@ struct Calls<'a> {
 impl<'a> Calls<'a> {
     fn read(&mut self, at: Option<usize>, turn: &'a Turn) {
         let mut is_named = false;
+        if turn.role != Role::Tool {
+            self.latest = None;
+        }
         for part in &turn.parts {
             match part {
                 Part::ToolCall { call_id, .. } => {
@@ -105,7 +108,6 @@ impl<'a> Calls<'a> {
                 Part::Text(_) | Part::Opaque { .. } => {}
             }
         }
-        // Planning has seen to it that it follows the call.
         if turn.role == Role::Tool
             && !is_named
             && let Some(latest) = self.latest
