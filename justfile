@@ -6,6 +6,7 @@ default:
 # Everything that CI checks.
 check:
     bash .ci/run
+    if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: no advisories looked at"; fi
 
 # The main job on real input.
 demo:

@@ -3,7 +3,7 @@
 Run by `throughline models pull` in a throw-away Python environment, where the
 model hub with ready ONNX files is out of reach:
 
-    export_onnx.py MODEL.safetensors CONFIG.json FP32.onnx INT8.onnx
+    export_onnx.py MODEL.safetensors CONFIG.json FP32.onnx [INT8.onnx]
 
 Inputs `input_ids`, `attention_mask`, `token_type_ids` (int64, [batch,
 sequence]); output `last_hidden_state` (float, [batch, sequence, hidden]).
@@ -204,13 +204,14 @@ def quantize(source, target):
 
 
 def main():
-    weights, config_path, fp32, int8 = sys.argv[1:5]
+    weights, config_path, fp32, *int8 = sys.argv[1:]
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     model = build(read_safetensors(weights), config)
     with open(fp32, "wb") as file:
         file.write(model.SerializeToString(deterministic=True))
-    quantize(fp32, int8)
+    for target in int8:
+        quantize(fp32, target)
 
 
 if __name__ == "__main__":

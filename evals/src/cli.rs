@@ -339,6 +339,11 @@ mod tests {
             "context --dataset beam --data d --folds 5 --fold-weights a \
              --staleness-fold-weights b --pin-fold-weights c",
             "prefix --dataset beam --data d --folds 5 --fold-weights w",
+            "retrieval --dataset longmemeval --data d --folds 5",
+            "prefix --dataset beam --data d --folds 5",
+            "pins --dataset beam --data d --folds 5",
+            "staleness --dataset beam --data d --folds 5",
+            "degradation --dataset sweep --data d --folds 5",
             "load --clients 64 --turn-bytes 1024 --seconds 30",
             "load --build-context --turns 100,5000",
             "load --build-context --recording --turns 1000 --windows 10000",
@@ -362,11 +367,8 @@ mod tests {
             "degradation --dataset beam --data d --folds 5 --fold-weights w --pin-fold-weights p",
         ];
         let wrong = [
-            "retrieval --dataset locomo --data d --folds 5",
-            "prefix --dataset beam --data d --folds 5",
-            "pins --dataset beam --data d --folds 5",
-            "staleness --dataset beam --data d --folds 5",
             "pins --dataset beam --data d --ranking-fold-weights w",
+            "retrieval --dataset beam --data d --folds 5 --server a:1",
             "context --dataset beam --data d --folds 1 --fold-weights w",
             "retrieval --dataset nope --data d",
             "retrieval --dataset locomo --data d --server a:1 --throughline t",
@@ -379,7 +381,6 @@ mod tests {
             "load --recording",
             "degradation --dataset qmsum --data d",
             "degradation --dataset sweep --data d --judge-key-file k",
-            "degradation --dataset sweep --data d --folds 5",
             "degradation --dataset sweep --data d --folds 5 --fold-weights w --server a:1",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {

@@ -184,6 +184,19 @@ pub(crate) fn explain(what: &str, status: &Status) -> anyhow::Error {
     anyhow!("{what}: {:?}{reason}: {}", status.code(), status.message())
 }
 
+/// The head of a text that a search takes as its query (limit `query_bytes`, 8 KiB), cut
+/// at a word.
+pub(crate) fn query_head(text: &str) -> &str {
+    const MOST: usize = 8 << 10;
+    if text.len() <= MOST {
+        return text;
+    }
+    let cut = (0..=MOST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let head = text.get(..cut).unwrap_or_default();
+    let word = head.rfind(char::is_whitespace).unwrap_or(head.len());
+    head.get(..word).unwrap_or(head)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,5 +234,15 @@ mod tests {
         let error = retry("Ping", call).await.unwrap_err().to_string();
         assert_eq!(calls.get(), MAX_ATTEMPTS);
         assert!(error.contains("Ping") && error.contains("draining"), "{error}");
+    }
+
+    #[test]
+    fn a_long_query_is_cut_at_a_word() {
+        let long = "éa ".repeat(3_000);
+        let head = query_head(&long);
+        assert!(head.len() <= 8 << 10 && head.len() > (8 << 10) - 5, "{}", head.len());
+        assert!(long.starts_with(head) && head.ends_with('a'));
+        assert_eq!(query_head("short"), "short");
+        assert_eq!(query_head(&"é".repeat(5_000)).len(), 8 << 10);
     }
 }

@@ -6,15 +6,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail, ensure};
-use clap::{ArgGroup, Args};
+use clap::Args;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use throughline_proto::v1::GetServerInfoResponse;
+
+use crate::report::warn;
 
 /// What the ranking is called among the parts.
 const RANKING: &str = "ranking";
@@ -28,17 +30,24 @@ const STALENESS: [(&str, &str); 3] = [
 ];
 /// File of a fold's folder of pins.
 const PINS_FILE: &str = "pins.json";
-/// The flags of which `--folds` needs one.
-const WEIGHTS: [&str; 4] =
-    ["fold_weights", "ranking_fold_weights", "staleness_fold_weights", "pin_fold_weights"];
+/// Where the repository has its weights.
+const SHIPPED: &str = "memory/weights";
+/// The folder of shipped folds of each kind, what the kind is called, and the sets
+/// that its shipped weights were learnt from and that have folds.
+const KINDS: [(Kind, &str, &str, &[&str]); 3] = [
+    (Kind::Ranking, "folds", "the ranking", &["beam", "longmemeval"]),
+    (Kind::Staleness, "folds-staleness", "staleness", &["beam", "longmemeval", "prosecco"]),
+    (Kind::Pins, "folds-pins", "pins", &["beam"]),
+];
 
 /// Cross-validation of learnt weights.
 #[derive(Clone, Debug, Default, Args)]
-#[command(group = ArgGroup::new("unseen").args(WEIGHTS).multiple(true))]
 pub(crate) struct FoldArgs {
     /// Score each conversation with weights that were learnt without its fold
-    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K).
-    #[arg(long, requires = "unseen", conflicts_with = "server",
+    /// (BLAKE3 of its id, first eight bytes big-endian, modulo K). Without a folder
+    /// of weights: all that the repository ships, of five folds, looked for as
+    /// `memory/weights` here and in the folders above.
+    #[arg(long, conflicts_with = "server",
           value_parser = clap::value_parser!(u64).range(2..=100))]
     pub(crate) folds: Option<u64>,
     /// Folder of the weights that the command is about: the ranking's, but for
@@ -74,9 +83,70 @@ impl FoldArgs {
     /// means for the command.
     ///
     /// # Errors
-    /// A fold lacks its files, they cannot be read, or two flags name the same kind.
+    /// A fold lacks its files, they cannot be read, two flags name the same kind, or
+    /// no flag names any and the shipped ones are not found or are not so many.
     pub(crate) fn open(&self, own: Kind) -> anyhow::Result<Vec<Fold>> {
-        (0..self.folds.unwrap_or(0)).map(|number| Fold::new(self, own, number)).collect()
+        let Some(folds) = self.folds else { return Ok(Vec::new()) };
+        let args = if self.names_folders() { self.clone() } else { self.with_shipped()? };
+        (0..folds).map(|number| Fold::new(&args, own, number)).collect()
+    }
+
+    fn names_folders(&self) -> bool {
+        let named = [&self.fold_weights, &self.ranking_fold_weights];
+        let further = [&self.staleness_fold_weights, &self.pin_fold_weights];
+        named.into_iter().chain(further).any(Option::is_some)
+    }
+
+    /// The same with the folders that the repository ships.
+    fn with_shipped(&self) -> anyhow::Result<Self> {
+        let here = env::current_dir().context("the current folder")?;
+        let [ranking, staleness, pins] = KINDS.map(|(_, folder, ..)| folder);
+        let mut shipped = here.ancestors().map(|above| above.join(SHIPPED));
+        let Some(weights) = shipped.find(|weights| weights.join(ranking).is_dir()) else {
+            bail!(
+                "--folds alone takes the weights in {SHIPPED} of the repository, which is not \
+                 above {}: run it in the repository, or name folders with \
+                 --ranking-fold-weights, --staleness-fold-weights and --pin-fold-weights",
+                here.display()
+            );
+        };
+        let known = (0..).take_while(|fold| file(&weights.join(ranking), *fold).exists()).count();
+        ensure!(
+            self.folds == Some(known as u64),
+            "the weights in {} are of {known} folds: give --folds {known}, or name folders with \
+             --ranking-fold-weights, --staleness-fold-weights and --pin-fold-weights",
+            weights.display()
+        );
+        Ok(Self {
+            ranking_fold_weights: Some(weights.join(ranking)),
+            staleness_fold_weights: Some(weights.join(staleness)),
+            pin_fold_weights: Some(weights.join(pins)),
+            ..self.clone()
+        })
+    }
+
+    /// Warns if what is played was learnt from and no fold keeps it apart. `set` is
+    /// the folder of the data.
+    pub(crate) fn warn_of_seen(&self, own: Kind, set: &str) {
+        if let Some(warning) = self.seen(own, set) {
+            warn(&warning);
+        }
+    }
+
+    fn seen(&self, own: Kind, set: &str) -> Option<String> {
+        if self.folds.is_some() && !self.names_folders() {
+            return None;
+        }
+        let apart = |kind| matches!(self.folder(kind, own), Ok(Some(_)) | Err(_));
+        let learnt = KINDS.iter().filter(|(kind, _, _, sets)| sets.contains(&set) && !apart(*kind));
+        let names: Vec<&str> = learnt.map(|(_, _, name, _)| *name).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "warning: the shipped weights have seen {set} ({}): its figures say little of \
+                 other conversations; `--folds 5` scores it with weights that have not",
+                names.join(", ")
+            )
+        })
     }
 
     /// Folder of the weights of a kind.
@@ -221,176 +291,5 @@ pub(crate) fn fold_of(id: &str, folds: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use throughline_proto::v1::{PinInfo, RankingInfo, StalenessInfo};
-
-    use super::*;
-
-    fn sha256(text: &str) -> String {
-        hex::encode(Sha256::digest(text))
-    }
-
-    /// A server with these weights, by part.
-    fn info(parts: &[(&str, &str)]) -> GetServerInfoResponse {
-        let of = |wanted: &str| {
-            let found = parts.iter().find(|(part, _)| *part == wanted);
-            found.map(|(_, text)| sha256(text)).unwrap_or_default()
-        };
-        let staleness = parts.iter().filter(|(part, _)| ![RANKING, PINS].contains(part));
-        let staleness = staleness.map(|(part, text)| ((*part).to_owned(), sha256(text))).collect();
-        GetServerInfoResponse {
-            ranking: Some(RankingInfo { weights_sha256: of(RANKING), ..RankingInfo::default() }),
-            pins: Some(PinInfo { weights_sha256: of(PINS), ..PinInfo::default() }),
-            staleness: Some(StalenessInfo { weights_sha256: staleness, ..Default::default() }),
-            ..GetServerInfoResponse::default()
-        }
-    }
-
-    fn own(folder: &Path) -> FoldArgs {
-        let fold_weights = Some(folder.to_owned());
-        FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() }
-    }
-
-    #[test]
-    fn folds_follow_the_hash_of_the_id() {
-        let hash = blake3::hash(b"conv-30");
-        let mut first = [0u8; 8];
-        first.copy_from_slice(&hash.as_bytes()[..8]);
-        assert_eq!(fold_of("conv-30", 5), u64::from_be_bytes(first) % 5);
-        let filled: BTreeSet<u64> = (0..100).map(|n| fold_of(&n.to_string(), 5)).collect();
-        assert_eq!(filled, (0..5).collect());
-    }
-
-    #[test]
-    fn a_fold_of_staleness_is_a_file_or_a_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path();
-        fs::write(path.join("fold-0.json"), "a").unwrap();
-        fs::create_dir(path.join("fold-1")).unwrap();
-        let error = own(path).open(Kind::Staleness).unwrap_err().to_string();
-        assert!(error.contains("fold-1 has none of staleness.json"), "{error}");
-        fs::write(path.join("fold-1/contradiction.json"), "b").unwrap();
-        let folds = own(path).open(Kind::Staleness).unwrap();
-        for (fold, name, part, text) in [
-            (&folds[0], "fold-0.json", "replacements", "a"),
-            (&folds[1], "fold-1", "contradictions", "b"),
-        ] {
-            let given = path.join(name).to_string_lossy().into_owned();
-            assert_eq!(fold.flags(), ["--staleness-weights".to_owned(), given]);
-            assert!(fold.check(&GetServerInfoResponse::default()).is_err(), "{name}");
-            assert!(fold.check(&info(&[(part, "other")])).is_err(), "{name}");
-            assert!(fold.check(&info(&[(part, text)])).is_ok(), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_server_must_have_taken_every_kind() {
-        let dir = tempfile::tempdir().unwrap();
-        let of = |kind: &str| dir.path().join(kind);
-        for number in 0..2 {
-            for (kind, name) in [
-                ("ranking", format!("fold-{number}.json")),
-                ("staleness", format!("fold-{number}/staleness.json")),
-                ("staleness", format!("fold-{number}/order.json")),
-                ("pins", format!("fold-{number}/pins.json")),
-            ] {
-                let file = of(kind).join(name);
-                fs::create_dir_all(file.parent().unwrap()).unwrap();
-                let of_file = file.file_stem().unwrap().to_str().unwrap();
-                fs::write(&file, format!("{kind} {of_file} {number}")).unwrap();
-            }
-        }
-        let args = |short: &str, flags: [Option<&str>; 3]| {
-            let [ranking, staleness, pins] = flags.map(|kind| kind.map(of));
-            FoldArgs {
-                folds: Some(2),
-                fold_weights: Some(of(short)),
-                ranking_fold_weights: ranking,
-                staleness_fold_weights: staleness,
-                pin_fold_weights: pins,
-            }
-        };
-        let all = [
-            (RANKING, "ranking fold-1 1"),
-            ("replacements", "staleness staleness 1"),
-            ("order", "staleness order 1"),
-            (PINS, "pins pins 1"),
-        ];
-        for (own, args) in [
-            (Kind::Ranking, args("ranking", [None, Some("staleness"), Some("pins")])),
-            (Kind::Staleness, args("staleness", [Some("ranking"), None, Some("pins")])),
-            (Kind::Pins, args("pins", [Some("ranking"), Some("staleness"), None])),
-        ] {
-            let folds = args.open(own).unwrap();
-            let names: Vec<&str> = folds[1].flags().iter().step_by(2).map(String::as_str).collect();
-            assert_eq!(names, ["--ranking-weights", "--staleness-weights", "--pin-weights"]);
-            assert!(folds[1].check(&info(&all)).is_ok(), "{own:?}");
-            assert!(folds[0].check(&info(&all)).is_err(), "{own:?}");
-            for left_out in 0..all.len() {
-                let mut others = all.to_vec();
-                let (part, _) = others.remove(left_out);
-                let error = folds[1].check(&info(&others)).unwrap_err().to_string();
-                assert!(error.contains(&format!("uses {part} weights")), "{error}");
-            }
-            let described = folds[1].describe("questions", 7);
-            assert_eq!((&described["number"], &described["questions"]), (&1.into(), &7.into()));
-            for (part, text) in all {
-                assert_eq!(described["weights_sha256"][part], sha256(text), "{own:?}");
-            }
-        }
-        let twice = args("pins", [None, None, Some("pins")]);
-        let error = twice.open(Kind::Pins).unwrap_err().to_string();
-        assert!(error.contains("--pin-fold-weights"), "{error}");
-    }
-
-    #[test]
-    fn missing_weights_are_named_and_none_are_asked_for_without_folds() {
-        let dir = tempfile::tempdir().unwrap();
-        for (kind, expected) in [
-            (Kind::Ranking, "fold-0.json"),
-            (Kind::Staleness, "fold-0.json"),
-            (Kind::Pins, "fold-0/pins.json"),
-        ] {
-            let error = own(dir.path()).open(kind).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-        assert!(FoldArgs::default().open(Kind::Ranking).unwrap().is_empty());
-        assert!(FoldArgs { folds: Some(2), ..FoldArgs::default() }.open(Kind::Pins).is_err());
-    }
-
-    #[test]
-    fn the_shipped_folds_are_whole() {
-        let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../memory/weights");
-        let args = FoldArgs {
-            folds: Some(5),
-            fold_weights: Some(weights.join("folds")),
-            staleness_fold_weights: Some(weights.join("folds-staleness")),
-            pin_fold_weights: Some(weights.join("folds-pins")),
-            ..FoldArgs::default()
-        };
-        let folds = args.open(Kind::Ranking).unwrap();
-        let parts = ["contradictions", "order", PINS, RANKING, "replacements"];
-        let mut seen = BTreeSet::new();
-        for fold in &folds {
-            assert!(fold.sha256.keys().eq(parts.iter()), "{:?}", fold.sha256);
-            assert!(fold.sha256.values().all(|sha256| seen.insert(sha256)), "the same file twice");
-        }
-        assert_eq!(folds.len(), 5);
-    }
-
-    #[test]
-    fn only_rankings_share_a_store() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path();
-        for number in 0..2 {
-            fs::write(file(path, number), "x").unwrap();
-        }
-        let kept = Path::new("kept");
-        let ranking = own(path).open(Kind::Ranking).unwrap();
-        assert_eq!(ranking[1].store_dir(kept), kept);
-        let staleness = own(path).open(Kind::Staleness).unwrap();
-        assert_eq!(staleness[1].store_dir(kept), kept.join("fold-1"));
-    }
-}
+#[path = "folds_tests.rs"]
+mod tests;

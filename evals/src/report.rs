@@ -251,6 +251,12 @@ pub(crate) fn print(text: &str) {
     println!("{text}");
 }
 
+/// Says on standard error what the reader of the figures should know.
+#[allow(clippy::print_stderr)]
+pub(crate) fn warn(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says on standard error why the program ends.
 #[allow(clippy::print_stderr)]
 pub(crate) fn complain(error: &anyhow::Error) {

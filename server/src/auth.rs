@@ -112,7 +112,10 @@ pub enum AuthError {
     #[error("the API key is malformed: send `authorization: Bearer KEY` or `x-api-key: KEY`")]
     Malformed,
     /// No such key.
-    #[error("the API key is not known")]
+    #[error(
+        "the API key is not known: check it, or have it added to the keys of the server's \
+         configuration"
+    )]
     Unknown,
 }
 

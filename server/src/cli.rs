@@ -118,7 +118,7 @@ impl Given {
 
 /// Sets how many threads a language model computes with. To be called before
 /// there are others; what is wrong with the settings is told when they are checked.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the pool reads its threads from the environment alone")]
 fn llm_threads(given: &Given) {
     let of_file = || {
         let file = config::load(given.config.as_ref()?).ok()?;

@@ -34,6 +34,20 @@ pub(crate) enum DegradationSet {
     Signals,
 }
 
+impl DegradationSet {
+    /// Folder of the talk that is played, its filler included: weights may have
+    /// been learnt from it.
+    pub(crate) fn talk(self) -> &'static str {
+        match self {
+            Self::Sweep | Self::LostInConversation | Self::Beam => "beam",
+            Self::Longmemeval => "longmemeval",
+            Self::Locomo => "locomo",
+            Self::Multichallenge => "multichallenge",
+            Self::Signals => "signals",
+        }
+    }
+}
+
 /// Arguments of `degradation`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DegradationArgs {

@@ -11,7 +11,7 @@ use throughline_proto::v1::{
 use tokio::time::Instant;
 
 use crate::{
-    client::{Api, retry},
+    client::{Api, query_head, retry},
     dataset::{Message, Placed},
     runner::{
         ingest::{create, delete, extend, wait_indexed},
@@ -122,7 +122,7 @@ impl<'a> Live<'a> {
         let call = async || {
             let mut request = tonic::Request::new(SearchTurnsRequest {
                 scope: Some(Scope::Conversation(self.name.clone())),
-                query: query.to_owned(),
+                query: query_head(query).to_owned(),
                 page_size: NEAREST,
                 method: SearchMethod::Dense as i32,
                 omit_parts: true,

@@ -154,6 +154,7 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
     let readers = args.reader.open(out, args.server.models_dir.as_deref())?;
     let readers = readers.as_ref();
     let folds = args.folds.open(Kind::Ranking)?;
+    args.folds.warn_of_seen(Kind::Ranking, args.dataset.talk());
     let mut played = Played::read(args, &folds)?;
     let mut checkpoint = Checkpoint::open(out, args.fresh)?;
     let (mut servers, mut asked): (Vec<Value>, Option<Opened>) = (Vec::new(), None);

@@ -8,7 +8,7 @@ use throughline_proto::v1::{SearchHit, SearchMethod, SearchTurnsRequest, search_
 
 use crate::{
     cli::{Method, ServerArgs},
-    client::{Api, retry},
+    client::{Api, query_head, retry},
     dataset::{Conversation, Dataset, Question, Scoring},
     metrics::{
         Samples,
@@ -153,7 +153,7 @@ impl Asked<'_> {
                 let left = depth.saturating_sub(found.hits.len()).min(1000);
                 let mut request = tonic::Request::new(SearchTurnsRequest {
                     scope: Some(scope.clone()),
-                    query: self.question.text.clone(),
+                    query: query_head(&self.question.text).to_owned(),
                     page_size: i32::try_from(left).unwrap_or(1000),
                     page_token: page_token.clone(),
                     method: wire_method(method) as i32,

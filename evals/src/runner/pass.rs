@@ -48,6 +48,7 @@ pub(crate) fn read(args: &DataArgs) -> anyhow::Result<Dataset> {
 /// The weights of a fold cannot be read.
 pub(crate) fn passes(dataset: &Dataset, args: &FoldArgs, own: Kind) -> anyhow::Result<Vec<Pass>> {
     let folds = args.open(own)?;
+    args.warn_of_seen(own, dataset.name.folder());
     if folds.is_empty() {
         return Ok(vec![Pass { fold: None, dataset: dataset.clone() }]);
     }

@@ -158,6 +158,7 @@ pub(crate) async fn each<L: Clone, T>(
 ) -> anyhow::Result<Answers<T>> {
     let mut out = Answers { answers: Vec::new(), asked: Asked::default() };
     let folds = args.folds.open(Kind::Staleness)?;
+    args.folds.warn_of_seen(Kind::Staleness, args.dataset.folder());
     if folds.is_empty() {
         on_one(args, None, cases, unit, &work, &mut out).await?;
         return Ok(out);

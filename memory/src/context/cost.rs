@@ -61,6 +61,20 @@ impl ToolLinks {
         self
     }
 
+    /// It makes a call that there was a place for.
+    pub(super) fn calls_any(&self) -> bool {
+        self.calls.iter().any(|id| ![0, MORE].contains(id))
+    }
+
+    /// The same with the calls that these answer taken out.
+    pub(super) fn answered_by(mut self, answer: &Self) -> Self {
+        let any = answer.answers.contains(&MORE);
+        for id in self.calls.iter_mut().filter(|id| any || answer.answers.contains(id)) {
+            *id = 0;
+        }
+        self
+    }
+
     /// It answers a call that the other one, which calls, makes.
     pub(super) fn answers(&self, caller: &Self) -> bool {
         let any = caller.calls.contains(&MORE);

@@ -46,8 +46,8 @@ pub(super) struct Middle {
 
 /// Where the query stands in the history, and what is given.
 pub(super) struct Frame<'a> {
-    /// Index at which the query stands.
-    pub(super) query_at: usize,
+    /// Where the query stands, and what it answers.
+    pub(super) asked: tools::Asked,
     /// Indices of the turns behind it, which stand verbatim.
     pub(super) behind: Vec<usize>,
     /// Tokens for the middle.
@@ -65,7 +65,8 @@ impl Middle {
         carried: Option<&Carried>,
     ) -> Self {
         let history = input.history;
-        let Frame { query_at, behind, room, pinned } = frame;
+        let Frame { asked, behind, room, pinned } = frame;
+        let query_at = asked.at;
         let exchange = if options.stretch_recent {
             last_exchange(history, query_at, options.overhead)
         } else {
@@ -93,7 +94,7 @@ impl Middle {
             && recent::earliest_start(history, query_at, options.overhead, left) == 0;
         let ceiling = if whole { left } else { options.share(options.recent_share).max(needed) };
         let from = if whole { None } else { input.recent_from };
-        let spent = middle.take_recent(options, input, query_at, left.min(ceiling), from);
+        let spent = middle.take_recent(options, input, asked, left.min(ceiling), from);
         left = left.saturating_sub(spent);
         if kept.is_none() && !whole {
             let room = left.saturating_sub(options.share(MIN_FRESH_SHARE));
@@ -116,11 +117,11 @@ impl Middle {
         &mut self,
         options: &WindowOptions,
         input: &WindowInput<'_>,
-        query_at: usize,
+        asked: tools::Asked,
         ceiling: u64,
         from: Option<Sequence>,
     ) -> u64 {
-        let history = input.history;
+        let (history, query_at) = (input.history, asked.at);
         let start = recent::start(history, query_at, options.overhead, ceiling, from);
         self.verbatim.splice(0..0, start..query_at);
         let mut quoted: Vec<Sequence> = self
@@ -135,7 +136,7 @@ impl Middle {
                 !turn.is_blank() && quoted.binary_search(&turn.sequence).is_err()
             })
         });
-        tools::keep_whole(history, &mut self.verbatim);
+        tools::keep_whole(history, &mut self.verbatim, asked);
         let recent = self.verbatim.iter().filter(|at| **at < query_at);
         let recent: Vec<_> = recent.filter_map(|at| history.get(*at)).collect();
         self.recent_from =

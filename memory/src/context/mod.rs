@@ -2,7 +2,8 @@
 //! values: no store, no clock.
 //!
 //! Invariants: the window never costs more than its budget by its own
-//! tokenizer; a tool call stands together with its results or not at all;
+//! tokenizer; a tool call stands together with its results or not at all, and one
+//! that nothing answers only as a quotation, unless it is in progress;
 //! what is remembered is rendered as data, with the authority of its source's
 //! role.
 //!
@@ -31,6 +32,7 @@ mod render;
 mod summary;
 mod tokens;
 mod tools;
+mod verbatim;
 mod window;
 
 pub use budget::MAX_CANDIDATES;

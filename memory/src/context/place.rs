@@ -5,12 +5,11 @@
 //! Invariants: nothing is added that the plan does not hold; every message has
 //! an item for each thing in it, in the order in which they stand.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use super::{
     budget::Pick,
     carried::Carried,
-    cost::is_blank,
     excerpts::{self, Excerpt, ExcerptBlock},
     input::{Pin, Query, SummaryUnit, WindowInput},
     marks::noted,
@@ -19,12 +18,12 @@ use super::{
     plan::Plan,
     prefix::PrefixPiece,
     quote::{Block, Sealed, narrow},
-    render::verbatim,
+    render,
     summary::SummaryBlock,
-    tools,
+    verbatim,
     window::{Item, Message, Section, Window, Yielded},
 };
-use crate::turn::{Part, Role, Turn};
+use crate::turn::{Role, Turn};
 
 /// Fills the plan; `carried` are the excerpts that were read for its carried
 /// picks.
@@ -46,7 +45,11 @@ pub(super) fn place(
     for block in carried {
         builder.push_excerpts(&middle.carried, block, is_kept);
     }
-    let turns = read_verbatim(input, middle.verbatim);
+    let asked = plan.query.as_ref().and(match input.query {
+        Query::LastTurn(turn) => Some(turn.as_ref()),
+        Query::Text(_) => None,
+    });
+    let turns = verbatim::read(input, middle.verbatim, plan.query_at, asked);
     for (at, turn) in turns.iter().filter(|(at, _)| *at < plan.query_at) {
         builder.push_turn(input, *at, turn, "one of the latest turns");
     }
@@ -82,41 +85,6 @@ fn left_to_carry(
         tokens: read.iter().map(|block| block.sealed.tokens() + per_message).sum(),
         windows: before + 1,
         counted: Carried::counted_by(options),
-    })
-}
-
-/// Reads turns that stand verbatim. What has gone takes its tool call along,
-/// and so does an answer that only seemed to have a call (plans know hashes of
-/// ids).
-fn read_verbatim(input: &WindowInput<'_>, chosen: Vec<usize>) -> Vec<(usize, Arc<Turn>)> {
-    let mut turns = Vec::with_capacity(chosen.len());
-    let mut gone = HashSet::new();
-    let mut called = HashSet::new();
-    for at in chosen {
-        let sequence = input.history.get(at).map(|cost| cost.sequence);
-        let turn = sequence.and_then(|sequence| input.reader.read(None, sequence));
-        match turn.filter(|turn| !is_blank(turn)) {
-            Some(turn) if answers_known_calls(&turn, &mut called) => turns.push((at, turn)),
-            _ => {
-                gone.insert(at);
-            }
-        }
-    }
-    if !gone.is_empty() {
-        turns.retain(|(at, _)| tools::unit(input.history, *at).iter().all(|at| !gone.contains(at)));
-    }
-    turns
-}
-
-/// Whether all that a turn answers was called before; notes what it calls.
-fn answers_known_calls(turn: &Turn, called: &mut HashSet<String>) -> bool {
-    turn.parts.iter().all(|part| match part {
-        Part::ToolCall { call_id, .. } => {
-            called.insert(call_id.clone());
-            true
-        }
-        Part::ToolResult { call_id, .. } => called.contains(call_id),
-        Part::Text(_) | Part::Opaque { .. } => true,
     })
 }
 
@@ -223,7 +191,7 @@ impl<'a> Builder<'a> {
         let item = self.item(Section::Recent, turn.role, tokens, reason.to_owned());
         let (sequence, said_at) = (Some(turn.sequence), Some(turn.said_at));
         let mark = input.marks.get(None, turn.sequence);
-        let message = noted(verbatim(turn), mark.as_deref());
+        let message = noted(render::verbatim(turn), mark.as_deref());
         self.push_message(message, Item { sequence, said_at, ..item });
     }
 

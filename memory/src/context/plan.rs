@@ -7,7 +7,7 @@
 use super::{
     AssembleError, Yielded,
     carried::Carried,
-    cost::{TurnCost, is_blank},
+    cost::{ToolLinks, TurnCost, is_blank},
     excerpts::{self, ExcerptBlock},
     input::{Query, WindowInput},
     marks::{Marks, noted},
@@ -66,7 +66,8 @@ impl<'a> Plan<'a> {
         }
         room.take(query.as_ref().map_or(0, |(_, tokens)| u64::from(*tokens)));
 
-        let query_at = query_at(history, input.query);
+        let asked = asked(history, input.query, query.is_some());
+        let query_at = asked.at;
         let behind = recent::earliest_start(history, history.len(), overhead, room.left);
         let behind = tools::whole_start(history, behind.max(query_at), history.len());
         let behind: Vec<usize> = (behind..history.len()).collect();
@@ -93,7 +94,7 @@ impl<'a> Plan<'a> {
         room.take(summary.as_ref().map_or(0, |summary| summary.tokens(options)));
 
         let pinned = pins.whole_turns().collect();
-        let frame = Frame { query_at, behind, room: room.left, pinned };
+        let frame = Frame { asked, behind, room: room.left, pinned };
         let middle = Middle::plan(options, input, frame, carried);
         Ok(Self { pins, restated, summary, query, query_at, middle, yielded })
     }
@@ -179,11 +180,14 @@ fn query_message(
     Some((message, tokens.saturating_add(options.overhead.per_message)))
 }
 
-/// Where in the history the query stands: behind everything, or before the
-/// turns that came after it.
-fn query_at(history: &[TurnCost], query: &Query) -> usize {
+/// Where in the history the query stands, behind everything or before the turns
+/// that came after it, and which calls it answers if it is in the window.
+fn asked(history: &[TurnCost], query: &Query, is_there: bool) -> tools::Asked {
     match query {
-        Query::LastTurn(turn) => history.partition_point(|cost| cost.sequence < turn.sequence),
-        Query::Text(_) => history.len(),
+        Query::LastTurn(turn) => tools::Asked {
+            at: history.partition_point(|cost| cost.sequence < turn.sequence),
+            links: if is_there { ToolLinks::of(&turn.parts) } else { ToolLinks::default() },
+        },
+        Query::Text(_) => tools::Asked { at: history.len(), links: ToolLinks::default() },
     }
 }

@@ -127,6 +127,11 @@ impl EmbedService {
         })
     }
 
+    /// Texts that may wait before [`EmbedError::Overloaded`].
+    pub fn max_waiting_texts(&self) -> usize {
+        self.max_waiting
+    }
+
     /// Which model.
     pub fn model(&self) -> &EmbeddingModel {
         &self.model

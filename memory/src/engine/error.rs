@@ -100,6 +100,18 @@ pub enum EngineError {
     /// Summaries are switched off. Operator.
     #[error("summaries are switched off: start the server with summaries enabled")]
     NoSummaries,
+    /// A turn was stored, and what was asked for beside it failed. Caller: as for the
+    /// cause, and the turn is not to be sent again.
+    #[error(
+        "{cause}; the turn is stored as {turn}: ask for its window by BuildContext (sent again \
+         it is stored again, unless it has a client_turn_id)"
+    )]
+    Stored {
+        /// Name of the turn.
+        turn: String,
+        /// What failed.
+        cause: Box<EngineError>,
+    },
     /// The engine is shutting down. Caller: retry elsewhere.
     #[error("the server is shutting down")]
     Closed,

@@ -38,7 +38,7 @@ pub struct Limits {
     pub fact_dependencies: u64,
     /// Facts of one conversation.
     pub facts_per_conversation: u64,
-    /// Bytes of a query that are read; the rest is cut at a word.
+    /// Bytes of a query. A longer last user turn is searched for by its head.
     pub query_bytes: u64,
     /// Items of a page.
     pub page_size: u64,

@@ -1,6 +1,6 @@
 //! The public face of the domain: what the server calls.
 //!
-//! One file for each step: [`append`], [`conversations`] (create, read, list,
+//! [`start`] opens it and [`about`] says what it is. One file for each step: [`append`], [`conversations`] (create, read, list,
 //! change), [`branches`] (fork, with [`fork_facts`]), [`turns`] and [`imports`]
 //! (read, import), [`forget`] and [`delete`] (erase), [`facts`] (pins, with
 //! [`fact_standing`], [`standing`], [`fact_turns`] and [`fact_records`]; [`detected`]
@@ -13,6 +13,7 @@
 //! Invariants: every call names its tenant and sees nothing of another; an
 //! answer to a write means fsync; nothing here knows the wire.
 
+mod about;
 mod api;
 mod append;
 mod asked;
@@ -61,6 +62,7 @@ pub(crate) mod source;
 mod staleness;
 mod staleness_reasons;
 mod standing;
+mod start;
 mod summaries;
 mod turn_cache;
 pub(crate) mod turns;
@@ -106,12 +108,12 @@ use crate::{
     context::{TokenCounter, Tokenizers},
     degradation::{ProbeSettings, Tally},
     embed::EmbedService,
-    enrich::{self, Deriver, Drawer, Grown, Outbox, Queued},
+    enrich::Outbox,
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
     staleness::{Detect, asked::OrderModel},
-    store::{Store, StoreError, StoreHealth},
+    store::Store,
     summary::{Summarize, fold::FoldRules},
     usage::Meter,
 };
@@ -211,160 +213,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the engine: resumes the outbox, finishes interrupted erasures, and
-    /// queues a rebuild when the embedding model has changed, filling the index when it
-    /// is another one, and measuring again when what measures has changed.
-    ///
-    /// # Errors
-    /// `Store`; `Invalid` when the default tokenizer is not among the given.
-    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, EngineError> {
-        let counter = parts
-            .tokenizers
-            .get(DEFAULT_TOKENIZER)
-            .map_err(|unknown| EngineError::invalid("tokenizers", unknown.to_string()))?;
-        let scans = usize::try_from(parts.limits.cohort_scans).unwrap_or(usize::MAX);
-        let cohorts = Arc::new(Semaphore::new(scans.min(Semaphore::MAX_PERMITS)));
-        let engine = Arc::new(Self {
-            heads: heads::Heads::new(Arc::clone(&parts.store)),
-            store: parts.store,
-            embed: parts.embed,
-            index: parts.index,
-            tokenizers: parts.tokenizers,
-            counter,
-            ranking: parts.ranking,
-            reranker: parts.reranker,
-            limits: parts.limits,
-            clock: parts.clock,
-            creations: locks::Locks::default(),
-            namespaces: locks::Locks::default(),
-            derivations: Arc::default(),
-            outbox: Arc::default(),
-            catalogs: Arc::default(),
-            turn_cache: turn_cache::TurnCache::default(),
-            detector: parts.detector,
-            order: parts.order,
-            pins: parts.pins,
-            standing: standing::StandingCache::default(),
-            yielded: user_pins::YieldedPins::default(),
-            ledgers: Arc::default(),
-            uses: Arc::default(),
-            summarizer: parts.summarizer,
-            fold_rules: parts.fold_rules,
-            folded: Arc::default(),
-            folding: locks::Locks::default(),
-            watches: watching::Watches::default(),
-            windows: windows::Windows::default(),
-            recorder: Arc::default(),
-            meter: parts.meter,
-            healths: degradation::Healths::default(),
-            degradation: parts.degradation,
-            cohorts,
-            probes: parts.probes,
-            tally: Tally::default(),
-            closing: watch::Sender::new(false),
-            workers: Mutex::new(Vec::new()),
-        });
-        engine.outbox.resume(Queued::stored(&engine.store)?);
-        let folds = engine.summarizer.is_some().then(Arc::<Grown>::default);
-        let probes = (engine.degradation && engine.probes.share > 0.0).then(Arc::<Grown>::default);
-        let deriver = Deriver {
-            store: Arc::clone(&engine.store),
-            embed: Arc::clone(&engine.embed),
-            meter: Arc::clone(&engine.meter),
-            index: Arc::clone(&engine.index),
-            counter: Arc::clone(&engine.counter),
-            order: Arc::clone(&engine.derivations),
-            catalogs: Arc::clone(&engine.catalogs),
-            drawer: Arc::new(Drawer::new(Arc::clone(&engine.store), Arc::clone(&engine.detector))),
-            ledgers: Arc::clone(&engine.ledgers),
-            uses: Arc::clone(&engine.uses),
-            folded: Arc::clone(&engine.folded),
-            folds: folds.clone(),
-            probes: probes.clone(),
-            engine: Arc::downgrade(&engine),
-        };
-        let closing = || engine.closing.subscribe();
-        let mut threads = vec![enrich::spawn(deriver, Arc::clone(&engine.outbox), closing())];
-        if let Some(folds) = folds {
-            let weak = Arc::downgrade(&engine);
-            threads.push(enrich::spawn_folding(weak, folds, closing()));
-        }
-        if let Some(probes) = probes {
-            let weak = Arc::downgrade(&engine);
-            threads.push(enrich::spawn_probing(weak, probes, closing()));
-        }
-        threads.push(degradation::spawn(
-            Arc::downgrade(&engine),
-            (Arc::clone(&engine.recorder), Arc::clone(&engine.meter)),
-            closing(),
-        ));
-        let threads = threads.into_iter().collect::<Result<Vec<_>, _>>();
-        let no_thread = |error| StoreError::Open(format!("no thread can be started: {error}"));
-        engine.workers.lock().extend(threads.map_err(no_thread)?);
-        let rebuilt = engine.rebuild_if_changed().await?;
-        engine.fill_index_if_needed(rebuilt).await?;
-        let (weak, index) = (Arc::downgrade(&engine), Arc::clone(&engine.index));
-        engine.workers.lock().push(Self::spawn_refilling(weak, index, closing()));
-        engine.draw_if_changed().await?;
-        engine.redraw_facts_if_changed().await?;
-        engine.pin_again_if_changed().await?;
-        engine.measure_if_changed().await?;
-        engine.resume_forgetting().await?;
-        engine.resume_deletions().await?;
-        Ok(engine)
-    }
-
-    /// When and how much is folded.
-    pub fn fold_rules(&self) -> &FoldRules {
-        &self.fold_rules
-    }
-
-    /// Limits in force.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// What hybrid ranking weighs by.
-    pub fn ranking_weights(&self) -> &RankingWeights {
-        &self.ranking
-    }
-
-    /// How often signals of degradation were found since the start.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    /// Whether the store takes writes.
-    pub fn store_health(&self) -> StoreHealth {
-        self.store.health()
-    }
-
-    /// `sled` or `redb`.
-    pub fn store_kind(&self) -> &'static str {
-        self.store.kind()
-    }
-
-    /// What the store has committed since the start.
-    pub fn commit_counts(&self) -> crate::store::CommitCounts {
-        self.store.commit_counts()
-    }
-
-    /// `exact` or `qdrant`.
-    pub fn index_kind(&self) -> &'static str {
-        self.index.kind()
-    }
-
-    /// The embedding model in use.
-    pub fn embedding_model(&self) -> &crate::embed::EmbeddingModel {
-        self.embed.model()
-    }
-
-    /// Turns and items that are not searchable by meaning yet, and what else waits to be
-    /// derived; not those that wait to be measured.
-    pub fn outbox_backlog(&self) -> u64 {
-        self.outbox.backlog()
-    }
-
     /// Returns when nothing waits to be derived or measured.
     pub async fn settled(&self) {
         self.outbox.wait_until(|| self.outbox.is_idle()).await;
@@ -375,11 +223,6 @@ impl Engine {
         let idle = self.outbox.wait_until(|| self.outbox.backlog() == 0);
         // That it took too long is no failure.
         let _ = tokio::time::timeout(at_most, idle).await;
-    }
-
-    /// Names that a context request may use.
-    pub fn tokenizer_names(&self) -> Vec<String> {
-        self.tokenizers.names().map(str::to_owned).collect()
     }
 
     /// Stops enrichment (what is left resumes from the outbox), drains accepted

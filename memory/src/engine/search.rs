@@ -304,7 +304,8 @@ impl Engine {
         Ok(ranking)
     }
 
-    /// Cuts a query at a word, at the limit.
+    /// Cuts a query at a word, at the limit: for turns, which may be longer; what a
+    /// caller asks with is refused before.
     pub(super) fn clip_query<'q>(&self, query: &'q str) -> &'q str {
         let max = self.limits.query_bytes as usize;
         if query.len() <= max {

@@ -65,8 +65,8 @@ impl Engine {
     /// builds the window anew.
     ///
     /// # Errors
-    /// Those of an append and of [`Engine::build_context`]; the options are
-    /// checked before anything is stored.
+    /// Those of an append; `Stored` with one of [`Engine::build_context`] once the turn
+    /// is stored. The options are checked before anything is.
     pub async fn prepare_turn(
         &self,
         tenant: &TenantId,
@@ -88,8 +88,14 @@ impl Engine {
         // A turn that is refused ends both.
         let (appended, ()) = tokio::try_join!(append, ahead)?;
         let turn = appended.turns.into_iter().next().ok_or(EngineError::Closed)?;
-        self.wait_scored(tenant, id).await?;
-        let window = self.window(tenant, id, &request, Some(turn.sequence)).await?;
+        let window = async {
+            self.wait_scored(tenant, id).await?;
+            self.window(tenant, id, &request, Some(turn.sequence)).await
+        };
+        let window = window.await.map_err(|cause| EngineError::Stored {
+            turn: format!("conversations/{id}/turns/{}", turn.sequence),
+            cause: Box::new(cause),
+        })?;
         Ok((turn, window))
     }
 

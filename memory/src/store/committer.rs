@@ -134,6 +134,11 @@ impl Committer {
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
+    /// Batches that may wait.
+    pub(super) fn max_waiting(&self) -> usize {
+        self.shared.max_waiting
+    }
+
     /// Accepts a batch, or says why not without waiting.
     ///
     /// # Errors

@@ -176,6 +176,12 @@ impl Store {
         self.committer.health()
     }
 
+    /// Commits that may wait before [`StoreError::Overloaded`].
+    #[must_use]
+    pub fn max_waiting_commits(&self) -> usize {
+        self.committer.max_waiting()
+    }
+
     /// What was committed since it was opened.
     #[must_use]
     pub fn commit_counts(&self) -> CommitCounts {

@@ -9,4 +9,5 @@ mod fixture;
 mod injection;
 mod prefix;
 mod tokenizers;
+mod tool_calls;
 mod windows;

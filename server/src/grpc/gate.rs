@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 use super::{
     access::{Access, Method, access},
     deadline::Deadline,
-    status::Failure,
+    status::{Failure, MAX_IN_FLIGHT},
 };
 use crate::auth::{Auth, Caller};
 
@@ -54,15 +54,19 @@ impl Gate {
             return Ok(caller);
         }
         let scope = method.scope.as_str();
-        let message = format!("the API key lacks the scope {scope}");
+        let message = format!(
+            "the API key lacks the scope {scope}: send one that has it, or have it added to this \
+             one's scopes in the server's configuration"
+        );
         let about = [("scope", scope.to_owned())];
         Err(Failure::with(Code::PermissionDenied, "SCOPE_MISSING", message, &about).status())
     }
 
     fn overloaded(&self) -> Status {
         let max = self.max_in_flight;
-        let message = format!("{max} requests are in flight, the limit max_in_flight");
-        let about = [("limit", "max_in_flight".to_owned()), ("max", max.to_string())];
+        let message =
+            format!("{max} requests are in flight, the limit {MAX_IN_FLIGHT}: retry later");
+        let about = [("limit", MAX_IN_FLIGHT.to_owned()), ("max", max.to_string())];
         Failure::with(Code::ResourceExhausted, "OVERLOADED", message, &about)
             .retry_overload()
             .status()

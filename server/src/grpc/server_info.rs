@@ -1,11 +1,14 @@
 //! `ServerService`: what this server is and does.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use throughline_summarizer::extractive;
 use tonic::{Request, Response, Status};
 
-use super::{ApiError, ApiState, Call, Summaries};
+use super::{
+    ApiError, ApiState, Call, Summaries,
+    status::{MAX_IN_FLIGHT, WAITING_COMMITS, WAITING_TEXTS},
+};
 use crate::pb::{self, server_service_server::ServerService};
 
 /// The service.
@@ -27,7 +30,6 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
     let about = &call.opened()?.about;
     let (engine, model, ranking) = (&call.engine, &about.embedding, &about.ranking);
     let scorer = &about.scorer;
-    let limits = engine.limits().named();
     let commits = engine.commit_counts();
     Ok(pb::GetServerInfoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,7 +44,7 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
         store: engine.store_kind().to_owned(),
         index: engine.index_kind().to_owned(),
         tokenizers: engine.tokenizer_names(),
-        limits: limits.into_iter().map(|(name, max)| (name.to_owned(), max)).collect(),
+        limits: limits(call),
         ranking: Some(pb::RankingInfo {
             version: ranking.version.clone(),
             weights_sha256: ranking.weights_sha256.clone(),
@@ -75,6 +77,19 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             bytes: commits.bytes,
         }),
     })
+}
+
+/// Every limit that an error may name.
+fn limits(call: &Call) -> HashMap<String, u64> {
+    let engine = &call.engine;
+    let queues = [
+        (MAX_IN_FLIGHT, call.max_in_flight()),
+        (WAITING_COMMITS, engine.max_waiting_commits()),
+        (WAITING_TEXTS, engine.max_waiting_texts()),
+    ];
+    let queues = queues.map(|(name, max)| (name, max as u64));
+    let all = engine.limits().named().into_iter().chain(queues);
+    all.map(|(name, max)| (name.to_owned(), max)).collect()
 }
 
 fn summaries(about: &Summaries) -> pb::SummaryInfo {

@@ -112,12 +112,13 @@ pub struct Opened {
 pub struct ApiState {
     opened: OnceLock<Opened>,
     draining: watch::Sender<bool>,
+    max_in_flight: usize,
 }
 
 impl ApiState {
-    /// Starting.
-    pub fn starting() -> Arc<Self> {
-        Arc::default()
+    /// Starting. `max_in_flight`: as the gate has it, to be told.
+    pub fn starting(max_in_flight: usize) -> Arc<Self> {
+        Arc::new(Self { max_in_flight, ..Self::default() })
     }
 
     /// From now on calls are answered. The first opening counts.
@@ -181,6 +182,11 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn limits(&self) -> &Limits {
         self.engine.limits()
+    }
+
+    /// Requests that are worked on at the same time.
+    pub(crate) fn max_in_flight(&self) -> usize {
+        self.state.max_in_flight
     }
 
     /// The parts beside the engine.

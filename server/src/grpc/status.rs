@@ -22,6 +22,13 @@ use super::brief;
 /// `domain` of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "throughline";
 
+/// Limit of commits that wait to be written, as errors and `GetServerInfo` name it.
+pub(super) const WAITING_COMMITS: &str = "waiting_commits";
+/// Limit of texts that wait to be embedded.
+pub(super) const WAITING_TEXTS: &str = "waiting_texts";
+/// Limit of requests that are worked on at the same time.
+pub(super) const MAX_IN_FLIGHT: &str = "max_in_flight";
+
 /// Delay to suggest when a queue is full: about what it takes to drain.
 const OVERLOAD_RETRY: Duration = Duration::from_millis(500);
 /// Delay to suggest while the server starts or drains.
@@ -150,6 +157,7 @@ pub fn engine_status(error: EngineError) -> Status {
         EngineError::NoSummaries => {
             Failure::new(Code::FailedPrecondition, "SUMMARIES_DISABLED", message)
         }
+        EngineError::Stored { turn, cause } => return stored(&turn, message, *cause),
         EngineError::Closed => {
             Failure::new(Code::Unavailable, "SHUTTING_DOWN", message).retry_restart()
         }
@@ -157,21 +165,42 @@ pub fn engine_status(error: EngineError) -> Status {
     .status()
 }
 
+/// The cause with the name of the turn that was stored before. What the message of the
+/// cause keeps to itself stays there.
+fn stored(turn: &str, message: String, cause: EngineError) -> Status {
+    let words = cause.to_string();
+    let behind = message.strip_prefix(words.as_str()).unwrap_or_default().to_owned();
+    let status = engine_status(cause);
+    let mut details = status.get_error_details();
+    let Some(info) = details.error_info().cloned() else { return status };
+    let mut about = info.metadata;
+    about.insert("turn".to_owned(), turn.to_owned());
+    details.set_error_info(info.reason, ERROR_DOMAIN, about);
+    let message = format!("{}{behind}", status.message());
+    Status::with_error_details(status.code(), message, details)
+}
+
 fn mismatch(reason: &str, message: String, expected: u64, actual: u64) -> Failure {
     let about = [("expected", expected.to_string()), ("actual", actual.to_string())];
     Failure::with(Code::Aborted, reason, format!("{message}: read and try again"), &about)
 }
 
+/// A queue is full; its limit by the name that `GetServerInfo` has.
+fn overloaded(limit: &str, max: usize, waiting: usize, message: String) -> Failure {
+    let about =
+        [("limit", limit.to_owned()), ("max", max.to_string()), ("waiting", waiting.to_string())];
+    Failure::with(Code::ResourceExhausted, "OVERLOADED", &*message, &about)
+        .quota(limit, &message)
+        .retry_overload()
+}
+
 fn store(error: &StoreError) -> Failure {
     match error {
         StoreError::Overloaded { waiting, limit } => {
-            let about = [("limit", limit.to_string()), ("waiting", waiting.to_string())];
-            Failure::with(Code::ResourceExhausted, "OVERLOADED", error.to_string(), &about)
-                .quota("commits", &error.to_string())
-                .retry_overload()
+            overloaded(WAITING_COMMITS, *limit, *waiting, error.to_string())
         }
         StoreError::TooLarge { bytes, limit } => {
-            let about = [("limit", limit.to_string()), ("bytes", bytes.to_string())];
+            let about = [("max", limit.to_string()), ("bytes", bytes.to_string())];
             Failure::with(Code::InvalidArgument, "TOO_LARGE", error.to_string(), &about)
         }
         StoreError::Full { .. } => {
@@ -183,7 +212,8 @@ fn store(error: &StoreError) -> Failure {
         }
         StoreError::Poisoned { .. } => {
             tracing::error!(%error, "store takes no writes");
-            let message = "the server takes no more writes after a failed sync; reads go on";
+            let message = "the server takes no more writes after a failed sync, reads go on: \
+                           whoever runs it checks the disk, then restarts it";
             Failure::new(Code::Unavailable, "STORE_POISONED", message).retry(OPERATOR_RETRY)
         }
         StoreError::TakenBack => {
@@ -195,12 +225,14 @@ fn store(error: &StoreError) -> Failure {
         }
         StoreError::Corrupt { .. } => {
             tracing::error!(%error, "corrupt record");
-            let message = "a stored record is damaged; the server's log names it";
+            let message = "a stored record is damaged; the server's log names it, and whoever \
+                           runs it restores the data directory from a copy";
             Failure::new(Code::DataLoss, "CORRUPT_RECORD", message)
         }
         StoreError::Open(_) | StoreError::Engine(_) => {
             tracing::error!(%error, "store failed");
-            let message = "the store failed; the server's log says why";
+            let message = "the store failed; the server's log says why: whoever runs it mends \
+                           that, then retry";
             Failure::new(Code::Internal, "STORE_FAILED", message)
         }
     }
@@ -209,22 +241,22 @@ fn store(error: &StoreError) -> Failure {
 fn embed(error: &EmbedError) -> Failure {
     match error {
         EmbedError::Overloaded { waiting, limit } => {
-            let about = [("limit", limit.to_string()), ("waiting", waiting.to_string())];
-            Failure::with(Code::ResourceExhausted, "OVERLOADED", error.to_string(), &about)
-                .quota("texts", &error.to_string())
-                .retry_overload()
+            let message = format!("{error}: retry later");
+            overloaded(WAITING_TEXTS, *limit, *waiting, message)
         }
         EmbedError::Closed => {
             Failure::new(Code::Unavailable, "SHUTTING_DOWN", error.to_string()).retry_restart()
         }
         EmbedError::Model { .. } => {
             tracing::error!(%error, "embedding model missing");
-            let message = "the embedding model is missing or damaged; the server's log says which";
+            let message = "the embedding model is missing or damaged; the server's log says \
+                           which: whoever runs it fetches it with `throughline models pull`";
             Failure::new(Code::Unavailable, "MODEL_UNAVAILABLE", message).retry(OPERATOR_RETRY)
         }
         EmbedError::Engine(_) => {
             tracing::error!(%error, "embedding failed");
-            let message = "embedding failed; the server's log says why";
+            let message = "embedding failed; the server's log says why: whoever runs it mends \
+                           that, then retry";
             Failure::new(Code::Internal, "EMBEDDING_FAILED", message)
         }
     }
@@ -235,12 +267,14 @@ fn index(error: &IndexError) -> Failure {
         IndexError::Store(error) => store(error),
         IndexError::Unavailable(_) => {
             tracing::warn!(%error, "index unavailable");
-            Failure::new(Code::Unavailable, "INDEX_UNAVAILABLE", "the vector index does not answer")
-                .retry_restart()
+            let message = "the vector index does not answer: retry; if it stays away, whoever \
+                           runs the server sees that Qdrant is up and --qdrant-url right";
+            Failure::new(Code::Unavailable, "INDEX_UNAVAILABLE", message).retry_restart()
         }
         IndexError::Refused(_) => {
             tracing::error!(%error, "index refused");
-            let message = "the vector index refused; the server's log says why";
+            let message = "the vector index refused; the server's log says why: whoever runs \
+                           it mends that, then retry";
             Failure::new(Code::Internal, "INDEX_REFUSED", message)
         }
     }

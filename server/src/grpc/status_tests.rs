@@ -9,8 +9,23 @@ fn check(error: EngineError, code: Code, reason: &str) -> Status {
     assert_eq!(status.code(), code, "{reason}");
     let info = status.get_details_error_info().expect("ErrorInfo is always there");
     assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason, "throughline"));
+    let mend = MENDS.iter().find(|(of, _)| *of == reason).map_or("", |(_, mend)| mend);
+    assert!(status.message().contains(mend), "{reason}: {}", status.message());
     status
 }
+
+/// What the message of a reason says is to be done.
+const MENDS: [(&str, &str); 9] = [
+    ("BUDGET_TOO_SMALL", "raise token_budget to"),
+    ("CORRUPT_RECORD", "restores the data directory"),
+    ("EMBEDDING_FAILED", "mends that"),
+    ("INDEX_REFUSED", "mends that"),
+    ("INDEX_UNAVAILABLE", "--qdrant-url"),
+    ("MODEL_UNAVAILABLE", "throughline models pull"),
+    ("OVERLOADED", "later"),
+    ("STORE_FAILED", "mends that"),
+    ("STORE_POISONED", "restarts it"),
+];
 
 fn store_error(error: StoreError) -> EngineError {
     EngineError::Store(error)
@@ -89,17 +104,41 @@ fn store_errors_hide_what_is_the_operators() {
     let busy = StoreError::Overloaded { waiting: 9, limit: 8 };
     let status = check(store_error(busy), Code::ResourceExhausted, "OVERLOADED");
     assert!(status.get_details_retry_info().is_some());
+    let info = status.get_details_error_info().unwrap();
+    let about = ["limit", "max", "waiting"].map(|key| info.metadata[key].as_str());
+    assert_eq!(about, ["waiting_commits", "8", "9"]);
+}
+
+#[test]
+fn what_fails_behind_a_stored_turn_keeps_its_reason_and_names_the_turn() {
+    let behind = |cause| EngineError::Stored {
+        turn: "conversations/c/turns/4".to_owned(),
+        cause: Box::new(cause),
+    };
+    let small = AssembleError::BudgetTooSmall { needed: 80, given: 50 };
+    let status = check(behind(small.into()), Code::FailedPrecondition, "BUDGET_TOO_SMALL");
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(
+        (&*info.metadata["turn"], &*info.metadata["needed"]),
+        ("conversations/c/turns/4", "80")
+    );
+    assert!(status.message().contains("BuildContext"), "{}", status.message());
+    let corrupt = StoreError::Corrupt { key: "00aa".to_owned(), detail: "checksum".to_owned() };
+    let status = check(behind(store_error(corrupt)), Code::DataLoss, "CORRUPT_RECORD");
+    assert!(!status.message().contains("00aa"), "{}", status.message());
+    assert!(status.message().contains("conversations/c/turns/4"), "{}", status.message());
+    let closed = check(behind(EngineError::Closed), Code::Unavailable, "SHUTTING_DOWN");
+    assert!(closed.get_details_retry_info().is_some());
 }
 
 #[test]
 fn derived_parts_fail_apart_from_the_store() {
     check(EmbedError::Closed.into(), Code::Unavailable, "SHUTTING_DOWN");
     check(EmbedError::Engine("x".to_owned()).into(), Code::Internal, "EMBEDDING_FAILED");
-    check(
-        EmbedError::Overloaded { waiting: 2, limit: 1 }.into(),
-        Code::ResourceExhausted,
-        "OVERLOADED",
-    );
+    let busy = EmbedError::Overloaded { waiting: 2, limit: 1 };
+    let status = check(busy.into(), Code::ResourceExhausted, "OVERLOADED");
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!((&*info.metadata["limit"], &*info.metadata["max"]), ("waiting_texts", "1"));
     let model = EmbedError::Model { name: "m".to_owned(), detail: "gone".to_owned() };
     check(model.into(), Code::Unavailable, "MODEL_UNAVAILABLE");
     check(IndexError::Unavailable("x".to_owned()).into(), Code::Unavailable, "INDEX_UNAVAILABLE");

@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use throughline_memory::embed::Precision;
 use throughline_summarizer::llm::{DeviceChoice, threads};
 
 use super::{
@@ -30,6 +31,10 @@ pub enum ModelsCommand {
         /// Leave out ONNX Runtime's files and library: for candle alone.
         #[arg(long)]
         no_onnx: bool,
+        /// Of which precision the files for ONNX Runtime are. Those of int8 are made
+        /// here, with Python packages.
+        #[arg(long, value_enum, default_value = "fp32", conflicts_with = "no_onnx")]
+        precision: Precisions,
         /// Where and which.
         #[command(flatten)]
         place: Place,
@@ -88,6 +93,27 @@ pub enum ModelsCommand {
     },
 }
 
+/// Precisions to pull.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Precisions {
+    /// What a server takes by default.
+    Fp32,
+    /// For `--embedding-precision int8`.
+    Int8,
+    /// Both.
+    All,
+}
+
+impl Precisions {
+    fn one(self) -> Option<Precision> {
+        match self {
+            Self::Fp32 => Some(Precision::Fp32),
+            Self::Int8 => Some(Precision::Int8),
+            Self::All => None,
+        }
+    }
+}
+
 /// Where models lie and which are known.
 #[derive(Args, Clone, Debug)]
 pub struct Place {
@@ -129,14 +155,15 @@ impl ModelsCommand {
                 let (dir, registry) = place.open()?;
                 writeln!(out, "{}\nin {}", list(&registry, &dir)?, dir.display())?;
             }
-            Self::Pull { names, offline, no_onnx, place } => {
+            Self::Pull { names, offline, no_onnx, precision, place } => {
                 let (dir, registry) = place.open()?;
                 let names = if names.is_empty() {
                     vec![registry.default_embedding.as_str()]
                 } else {
                     names.iter().map(String::as_str).collect()
                 };
-                let options = PullOptions { offline: *offline, onnx: !no_onnx };
+                let (offline, onnx, precision) = (*offline, !no_onnx, precision.one());
+                let options = PullOptions { offline, onnx, precision };
                 pull(&registry, &names, &dir, &options, &Progress::auto())?;
                 writeln!(out, "{} in {}", names.join(", "), dir.display())?;
             }
@@ -153,13 +180,9 @@ impl ModelsCommand {
             }
             Self::Bench { llm: None, threads, seconds, place, .. } => {
                 let (dir, registry) = place.open()?;
-                pull(
-                    &registry,
-                    &[&registry.default_embedding],
-                    &dir,
-                    &PullOptions::default(),
-                    &Progress::auto(),
-                )?;
+                let options = PullOptions { precision: None, ..PullOptions::default() };
+                let name = registry.default_embedding.as_str();
+                pull(&registry, &[name], &dir, &options, &Progress::auto())?;
                 bench::run(&registry, &dir, *threads, *seconds, &mut out)?;
             }
         }
@@ -169,7 +192,7 @@ impl ModelsCommand {
 
 /// Sets how many threads a language model computes with. To be called first, before
 /// there are others.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the pool reads its threads from the environment alone")]
 fn compute_with(threads: usize) {
     // SAFETY: the command line runs commands from the main thread, and this is the
     // first thing that those do that compute: no other thread was started.
@@ -217,9 +240,10 @@ fn check(
     }
     let checked = verify(registry, &chosen, dir)?;
     let mut wrong = 0usize;
-    for Checked { model: _, path, state } in &checked {
+    for Checked { model: _, path, is_needed, state } in &checked {
         match state {
             Ok(Some(sha256)) => writeln!(out, "ok       {sha256}  {path}")?,
+            Ok(None) if !is_needed => writeln!(out, "absent   {path} (of another precision)")?,
             Ok(None) => {
                 wrong += 1;
                 writeln!(out, "missing  {path}")?;

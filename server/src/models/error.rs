@@ -38,10 +38,10 @@ pub enum ModelsError {
         role: &'static str,
     },
     /// A file that was never fetched.
-    #[error("{path} is missing; run `throughline models pull {name}`")]
+    #[error("{path} is missing; run `throughline models pull {wanted}`")]
     Missing {
-        /// The model.
-        name: String,
+        /// The model, with the flags that it takes to pull this file.
+        wanted: String,
         /// Where it should lie.
         path: PathBuf,
     },
@@ -98,7 +98,10 @@ pub enum ModelsError {
         path: PathBuf,
     },
     /// The file system said no.
-    #[error("{path}: {source}")]
+    #[error(
+        "{path}: {source}; see that this user may read and write there, or choose another place \
+         with --models-dir"
+    )]
     Io {
         /// Which file.
         path: PathBuf,

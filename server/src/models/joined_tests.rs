@@ -63,6 +63,7 @@ impl Place {
             hub: None,
             python: Python::at(&self.dir.path().join("python").display().to_string()),
             onnx: true,
+            precision: None,
         }
         .run(&["talks"])
     }

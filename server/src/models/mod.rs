@@ -46,11 +46,15 @@ pub struct PullOptions {
     /// Also what ONNX Runtime needs: its files and library. Not needed where
     /// only candle is to run.
     pub onnx: bool,
+    /// The ONNX files of this precision alone; `None` means all that a model has.
+    /// Those of int8 are always made here, which takes Python packages.
+    pub precision: Option<Precision>,
 }
 
 impl Default for PullOptions {
+    /// What a server with the default configuration needs.
     fn default() -> Self {
-        Self { offline: false, onnx: true }
+        Self { offline: false, onnx: true, precision: Some(Precision::Fp32) }
     }
 }
 
@@ -61,6 +65,9 @@ pub struct Checked {
     pub model: String,
     /// Path in the models directory.
     pub path: String,
+    /// Whether something lacks it if it is not there: not an ONNX file of one
+    /// precision where that of another was pulled.
+    pub is_needed: bool,
     /// Its hash if it is there and right; `None` if it was never fetched.
     pub state: Result<Option<String>, ModelsError>,
 }
@@ -83,13 +90,14 @@ pub fn registry_of(file: Option<&Path>) -> Result<Registry, ModelsError> {
     Registry::parse(&text)
 }
 
-/// Makes `dir` hold these models of the built-in registry, whole and verified.
-/// What is there already is only hashed.
+/// Makes `dir` hold these models of the built-in registry, whole (in every precision)
+/// and verified. What is there already is only hashed.
 ///
 /// # Errors
 /// [`ModelsError`], with the mend in its message.
 pub fn ensure(names: &[&str], dir: &Path, progress: &Progress) -> Result<(), ModelsError> {
-    pull(&built_in()?, names, dir, &PullOptions::default(), progress)
+    let options = PullOptions { precision: None, ..PullOptions::default() };
+    pull(&built_in()?, names, dir, &options, progress)
 }
 
 /// [`ensure`] with a registry and options of one's own.
@@ -105,15 +113,16 @@ pub fn pull(
 ) -> Result<(), ModelsError> {
     let hub = if options.offline { None } else { HubClient::from_environment() };
     let python = Python::from_environment();
-    Pull { registry, dir, progress, hub, python, onnx: options.onnx }.run(names)
+    let PullOptions { offline: _, onnx, precision } = *options;
+    Pull { registry, dir, progress, hub, python, onnx, precision }.run(names)
 }
 
 /// Where an embedding model of a directory lies, for the engines. Files are
 /// not hashed here; [`ensure`] or [`verify`] does that.
 ///
 /// # Errors
-/// [`ModelsError::Missing`] if a file that every engine needs is not there,
-/// [`ModelsError::NoSuchFile`] if the model has no weights of this precision.
+/// [`ModelsError::Missing`] if a file that every engine of this precision needs is not
+/// there, [`ModelsError::NoSuchFile`] if the model has no weights of this precision.
 pub fn embedding_files(
     registry: &Registry,
     name: &str,
@@ -129,16 +138,17 @@ pub fn embedding_files(
         let sha256 = lock.sha256.get(&relative).cloned().or_else(known).unwrap_or_default();
         path.exists().then_some(ModelFile { path, sha256 })
     };
-    let needed = |role| {
+    let needed = |role, flags: &str| {
         let file = model.file(role)?;
         place(file).ok_or_else(|| ModelsError::Missing {
-            name: name.to_owned(),
+            wanted: format!("{name}{flags}"),
             path: dir.join(pull::relative(model, file)),
         })
     };
+    // Candle computes in fp32 without an ONNX file.
     let onnx = match precision {
-        Precision::Fp32 => model.file(Role::OnnxFp32).ok(),
-        Precision::Int8 => Some(model.file(Role::OnnxInt8)?),
+        Precision::Fp32 => model.file(Role::OnnxFp32).ok().and_then(place),
+        Precision::Int8 => Some(needed(Role::OnnxInt8, " --precision int8")?),
     };
     Ok(ModelFiles {
         name: name.to_owned(),
@@ -146,10 +156,10 @@ pub fn embedding_files(
         max_tokens: model.max_tokens,
         precision,
         pooling: model.pooling.into(),
-        onnx: onnx.and_then(place),
+        onnx,
         safetensors: model.file(Role::Weights).ok().and_then(place),
-        tokenizer: needed(Role::Tokenizer)?,
-        config: needed(Role::Config)?,
+        tokenizer: needed(Role::Tokenizer, "")?,
+        config: needed(Role::Config, "")?,
         runtime_library: runtime_library(registry, dir),
         query_prefix: model.query_prefix.clone(),
         passage_prefix: model.passage_prefix.clone(),
@@ -174,7 +184,7 @@ pub fn llm_file(registry: &Registry, name: &str, dir: &Path) -> Result<ModelFile
     let relative = pull::relative(model, file);
     let path = dir.join(&relative);
     if !path.exists() {
-        return Err(ModelsError::Missing { name: name.to_owned(), path });
+        return Err(ModelsError::Missing { wanted: name.to_owned(), path });
     }
     let locked = Lock::read(dir)?.sha256.get(&relative).cloned();
     let sha256 = match locked.or_else(|| file.sha256.clone()) {
@@ -204,6 +214,7 @@ pub fn verify(
             checked.push(Checked {
                 model: model.name.clone(),
                 path: pull::relative(model, file),
+                is_needed: !other_precision_is_here(dir, model, file),
                 state: pull::inspect(dir, model, file, &lock),
             });
         }
@@ -217,8 +228,15 @@ pub fn verify(
         model: registry.runtime.package.clone(),
         state: library_state(dir, &library, &lock),
         path: library,
+        is_needed: true,
     });
     Ok(checked)
+}
+
+fn other_precision_is_here(dir: &Path, model: &Model, file: &File) -> bool {
+    let is_other = |other: &&File| other.role.is_onnx() && other.role != file.role;
+    let mut others = model.files.iter().filter(is_other);
+    file.role.is_onnx() && others.any(|other| dir.join(pull::relative(model, other)).exists())
 }
 
 fn library_state(dir: &Path, name: &str, lock: &Lock) -> Result<Option<String>, ModelsError> {

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use throughline_memory::embed::Precision;
+
 use super::{
     ModelsError, export, files,
     files::Lock,
@@ -36,6 +38,8 @@ pub(super) struct Pull<'a> {
     pub(super) python: Python,
     /// Also files for ONNX Runtime and its library.
     pub(super) onnx: bool,
+    /// The ONNX files of this precision alone; all if absent.
+    pub(super) precision: Option<Precision>,
 }
 
 /// Where ONNX Runtime's library lies in a models directory.
@@ -85,6 +89,12 @@ impl Pull<'_> {
     pub(super) fn run(&self, names: &[&str]) -> Result<(), ModelsError> {
         let models: Vec<&Model> =
             names.iter().map(|name| self.registry.model(name)).collect::<Result<_, _>>()?;
+        let embeds = models.iter().any(|model| model.purpose == Purpose::Embedding);
+        if self.onnx && self.precision == Some(Precision::Int8) {
+            let mut embedding = models.iter().filter(|model| model.purpose == Purpose::Embedding);
+            // Not every model has weights of this precision.
+            embedding.try_for_each(|model| model.file(Role::OnnxInt8).map(drop))?;
+        }
         fs::create_dir_all(self.dir).map_err(|error| ModelsError::io(self.dir, error))?;
         let _alone = self.lock_directory()?;
         let mut lock = Lock::read(self.dir)?;
@@ -92,7 +102,6 @@ impl Pull<'_> {
             .prefix(".pull-")
             .tempdir_in(self.dir)
             .map_err(|error| ModelsError::io(self.dir, error))?;
-        let embeds = models.iter().any(|model| model.purpose == Purpose::Embedding);
         for model in models {
             self.model(model, &mut lock, scratch.path())?;
         }
@@ -100,6 +109,18 @@ impl Pull<'_> {
             self.library(&mut lock, scratch.path())?;
         }
         Ok(())
+    }
+
+    /// Whether files of this kind are asked for.
+    fn wants(&self, role: Role) -> bool {
+        let precision = match role {
+            Role::OnnxFp32 => Precision::Fp32,
+            Role::OnnxInt8 => Precision::Int8,
+            Role::Weights | Role::Tokenizer | Role::Config | Role::Gguf | Role::GgufQ8 => {
+                return true;
+            }
+        };
+        self.onnx && self.precision.is_none_or(|wanted| wanted == precision)
     }
 
     /// Waits until no other process fetches into this directory.
@@ -117,7 +138,7 @@ impl Pull<'_> {
     fn model(&self, model: &Model, lock: &mut Lock, scratch: &Path) -> Result<(), ModelsError> {
         let mut missing = Vec::new();
         for file in &model.files {
-            if !self.onnx && file.role.is_onnx() {
+            if !self.wants(file.role) {
                 continue;
             }
             match inspect(self.dir, model, file, lock) {
@@ -261,16 +282,10 @@ impl Pull<'_> {
         fs::create_dir_all(&scratch).map_err(|error| ModelsError::io(&scratch, error))?;
         let made = self.runtime_wheel(&scratch).and_then(|wheel| {
             let wheels = wheel.parent().unwrap_or(&scratch);
+            let int8 = wanted.iter().any(|file| file.role == Role::OnnxInt8);
+            let from = export::Inputs { weights: &weights, config: &config, wheels };
             let runtime = &self.registry.runtime;
-            export::export(
-                &self.python,
-                runtime,
-                &weights,
-                &config,
-                &scratch,
-                wheels,
-                self.progress,
-            )
+            export::export(&self.python, runtime, &from, int8, &scratch, self.progress)
         });
         let made = match made {
             Ok(made) => made,
@@ -283,12 +298,13 @@ impl Pull<'_> {
         let mut missing = Vec::new();
         for file in wanted {
             let fresh = match file.role {
-                Role::OnnxFp32 => &made.fp32,
-                Role::OnnxInt8 => &made.int8,
-                Role::Weights | Role::Tokenizer | Role::Config | Role::Gguf | Role::GgufQ8 => {
-                    missing.push(file);
-                    continue;
-                }
+                Role::OnnxFp32 => Some(&made.fp32),
+                Role::OnnxInt8 => made.int8.as_ref(),
+                Role::Weights | Role::Tokenizer | Role::Config | Role::Gguf | Role::GgufQ8 => None,
+            };
+            let Some(fresh) = fresh else {
+                missing.push(file);
+                continue;
             };
             let found = files::sha256(fresh)?;
             self.accept(model, file, fresh, found, lock)?;

@@ -26,6 +26,7 @@ impl Place {
             hub: endpoint.map(|endpoint| HubClient::new(endpoint, None)),
             python: Python::at(python),
             onnx: false,
+            precision: None,
         }
         .run(&["tiny"])
     }
@@ -67,6 +68,69 @@ fn a_pulled_model_is_whole_and_is_not_fetched_twice() {
     let left: Vec<_> = fs::read_dir(place.dir.path()).expect("a directory").flatten().collect();
     let left: Vec<_> = left.iter().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".pull-")), "{left:?}");
+}
+
+#[test]
+fn only_what_is_asked_for_is_fetched_of_the_precisions() {
+    let files = "[[model.file]]\nrole = \"onnx-fp32\"\npath = \"onnx/model.onnx\"\n\
+                 [[model.file]]\nrole = \"onnx-int8\"\npath = \"onnx/int8.onnx\"\n";
+    for (onnx, precision, wanted) in [
+        (true, Some(Precision::Fp32), &["model.onnx"][..]),
+        (true, Some(Precision::Int8), &["int8.onnx"]),
+        (true, None, &["int8.onnx", "model.onnx"]),
+        (false, None, &[]),
+    ] {
+        let mut place = Place::new();
+        place.registry = registry(files);
+        let library = place.dir.path().join(library_path(&place.registry));
+        fs::create_dir_all(library.parent().expect("a folder")).expect("made");
+        fs::write(library, b"a library").expect("written");
+        let (endpoint, _) = good_hub();
+        let pull = Pull {
+            registry: &place.registry,
+            dir: place.dir.path(),
+            progress: &Progress::Silent,
+            hub: Some(HubClient::new(&endpoint, None)),
+            python: Python::at("none"),
+            onnx,
+            precision,
+        };
+        pull.run(&["tiny"]).expect("pulled without Python");
+        let there = fs::read_dir(place.path("onnx")).into_iter().flatten().flatten();
+        let mut there: Vec<_> =
+            there.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        there.sort();
+        assert_eq!(there, wanted);
+        // What is of another precision is no gap, what of none is.
+        let checked = verify(&place.registry, &["tiny"], place.dir.path()).expect("a registry");
+        let lacking =
+            checked.iter().filter(|file| matches!(file.state, Ok(None)) && file.is_needed);
+        assert_eq!(lacking.count(), if onnx { 0 } else { 2 }, "{checked:?}");
+        let int8 = embedding_files(&place.registry, "tiny", Precision::Int8, place.dir.path());
+        match int8 {
+            Ok(_) => assert!(wanted.contains(&"int8.onnx")),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.ends_with("models pull tiny --precision int8`"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_without_the_precision_is_named_before_anything_is_fetched() {
+    let place = Place::new();
+    let pull = Pull {
+        registry: &place.registry,
+        dir: place.dir.path(),
+        progress: &Progress::Silent,
+        hub: None,
+        python: Python::at("none"),
+        onnx: true,
+        precision: Some(Precision::Int8),
+    };
+    let error = pull.run(&["tiny"]).expect_err("no such file").to_string();
+    assert!(error.contains("tiny has no onnx-int8 file"), "{error}");
 }
 
 #[test]

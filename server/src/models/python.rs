@@ -1,6 +1,8 @@
 //! Python as a source: packages through pip's ordinary client, so that the
 //! user's mirror, proxy and certificates hold, and throw-away environments for
-//! the export script. No package is ever imported into anything that stays.
+//! the export script. No package is ever imported into anything that stays: a Python
+//! without venv (Debian has it in a package of its own) gets a folder of packages
+//! instead, which only the script sees.
 
 use std::{
     ffi::OsStr,
@@ -19,22 +21,29 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Lines of a failed command that are shown.
 const SHOWN_LINES: usize = 6;
 
+/// Runs a script (second argument) that sees the packages of a folder (first one) and
+/// Python's own library.
+const WITH_PACKAGES: &str = "import runpy, sys; sys.path.insert(0, sys.argv[1]); \
+                             del sys.argv[:2]; runpy.run_path(sys.argv[0], run_name='__main__')";
+
 /// A Python interpreter.
 pub(super) struct Python {
     program: PathBuf,
+    /// Folder of the packages that scripts see; those of the interpreter if absent.
+    packages: Option<PathBuf>,
 }
 
 impl Python {
     /// `THROUGHLINE_PYTHON`, else `python3`.
     pub(super) fn from_environment() -> Self {
         let program = std::env::var_os("THROUGHLINE_PYTHON").filter(|value| !value.is_empty());
-        Self { program: program.map_or_else(|| "python3".into(), PathBuf::from) }
+        Self { program: program.map_or_else(|| "python3".into(), PathBuf::from), packages: None }
     }
 
     /// A given one.
     #[cfg(test)]
     pub(super) fn at(program: &str) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), packages: None }
     }
 
     /// Downloads the wheel of `name==version` into a new directory; gives its
@@ -67,7 +76,8 @@ impl Python {
         })
     }
 
-    /// Makes an environment with these requirements in a new directory.
+    /// Installs these requirements into a new directory: as a virtual environment,
+    /// or where none can be made as a folder of packages.
     pub(super) fn environment(
         &self,
         dir: &Path,
@@ -76,11 +86,22 @@ impl Python {
     ) -> Result<Self, ModelsError> {
         let mut command = Command::new(&self.program);
         command.args(["-m", "venv"]).arg(dir);
-        run(command, "python3 -m venv", || {})?;
-        let bin = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
-        let environment = Self { program: dir.join(bin) };
+        // A Python without venv or ensurepip says so in many words. What else is
+        // wrong (a full disk, no Python at all) pip says again.
+        let has_venv = run(command, "python3 -m venv", || {}).is_ok();
+        let environment = if has_venv {
+            let bin = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
+            Self { program: dir.join(bin), packages: None }
+        } else {
+            Self { program: self.program.clone(), packages: Some(dir.join("packages")) }
+        };
         let mut command = environment.pip("install");
-        command.args(["--only-binary", ":all:", "--find-links"]).arg(wheels).args(requirements);
+        command.args(["--only-binary", ":all:", "--find-links"]).arg(wheels);
+        if let Some(packages) = &environment.packages {
+            // The user's own packages are neither touched nor counted on.
+            command.arg("--target").arg(packages).env("PIP_USER", "0");
+        }
+        command.args(requirements);
         run(command, "pip install for the export script", || {})?;
         Ok(environment)
     }
@@ -93,7 +114,11 @@ impl Python {
     ) -> Result<(), ModelsError> {
         let mut command = Command::new(&self.program);
         // What makes the bytes differ between runs must not come in from outside.
-        command.arg("-I").arg(script).args(arguments);
+        command.arg("-I");
+        if let Some(packages) = &self.packages {
+            command.args(["-S", "-c", WITH_PACKAGES]).arg(packages);
+        }
+        command.arg(script).args(arguments);
         run(command, "export script", || {})
     }
 
@@ -113,8 +138,8 @@ fn run(mut command: Command, label: &str, look: impl Fn()) -> Result<(), ModelsE
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().map_err(|error| {
         let detail = format!("{}: {error}", command.get_program().display());
-        let mend = "install Python 3.11 or newer with pip and venv (Debian: `apt install python3-pip \
-                    python3-venv`), or name one in THROUGHLINE_PYTHON";
+        let mend = "install Python 3.11 or newer with pip (Debian: `apt install python3-pip`), or \
+                    name one in THROUGHLINE_PYTHON";
         ModelsError::Python { step: label.to_owned(), detail, mend }
     })?;
     let (ended, end) = mpsc::channel();
@@ -146,8 +171,6 @@ pub(super) fn mend(said: &str) -> &'static str {
     let has = |words: &str| said.contains(words);
     if has("No module named pip") {
         "install pip (Debian: `apt install python3-pip`, else `python3 -m ensurepip`)"
-    } else if has("ensurepip is not available") || has("No module named venv") {
-        "install venv (Debian: `apt install python3-venv`)"
     } else if has("No space left") || has("Disk quota") {
         "free some disk space, or choose another place with --models-dir"
     } else if has("No matching distribution") || has("Could not find a version") {
@@ -192,7 +215,6 @@ mod tests {
     fn the_mend_fits_what_pip_says() {
         for (said, expected) in [
             ("/usr/bin/python3: No module named pip", "python3-pip"),
-            ("ensurepip is not available", "python3-venv"),
             ("OSError: [Errno 28] No space left on device", "disk space"),
             ("ERROR: No matching distribution found for onnx", "Python 3.11"),
             ("SSL: CERTIFICATE_VERIFY_FAILED", "PIP_CERT"),
@@ -212,5 +234,76 @@ mod tests {
         assert!(error.contains("pip download x") && error.contains("exit status: 3"), "{error}");
         assert!(error.contains("python3-pip"), "{error}");
         assert!(error.contains("50") && !error.contains("44"), "{error}");
+    }
+
+    /// A program that notes how it is called in the file `calls` beside it, and ends
+    /// with this status where it is to make a virtual environment.
+    #[cfg(unix)]
+    fn double(dir: &Path, venv: u8) -> Python {
+        let program = dir.join("python");
+        let script = format!(
+            "#!/bin/sh\n\
+             echo \"PIP_USER=$PIP_USER $*\" >> '{calls}'\n\
+             if [ \"$2\" = venv ]; then\n\
+             mkdir -p \"$3/bin\"; cp \"$0\" \"$3/bin/python\"; exit {venv}\n\
+             fi\n",
+            calls = dir.join("calls").display()
+        );
+        // Written by another process: none of this one's then holds it open while it
+        // is run.
+        let written = Command::new("sh")
+            .args(["-c", "printf '%s' \"$2\" > \"$1\" && chmod +x \"$1\"", "sh"])
+            .arg(&program)
+            .arg(script)
+            .status();
+        assert!(written.unwrap().success());
+        Python { program, packages: None }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn without_venv_packages_go_into_a_folder() {
+        for (venv, into) in [(0, ""), (1, "--target DIR/env/packages ")] {
+            let dir = tempfile::tempdir().unwrap();
+            let python = double(dir.path(), venv);
+            let (env, wheels) = (dir.path().join("env"), dir.path().join("wheels"));
+            let environment = python.environment(&env, &["onnx==1"], &wheels).unwrap();
+            environment.run_script(Path::new("s.py"), [Path::new("in")]).unwrap();
+            let said = fs::read_to_string(dir.path().join("calls")).unwrap();
+            let said = said.replace(&dir.path().display().to_string(), "DIR");
+            let calls: Vec<&str> = said.lines().collect();
+            assert_eq!(calls[0], "PIP_USER= -m venv DIR/env");
+            let user = if venv == 0 { "" } else { "0" };
+            let pip = "-m pip install --quiet --no-input --disable-pip-version-check";
+            let expected = format!(
+                "PIP_USER={user} {pip} --only-binary :all: --find-links DIR/wheels {into}onnx==1"
+            );
+            assert_eq!(calls[1], expected);
+            let script = if venv == 0 {
+                "PIP_USER= -I s.py in".to_owned()
+            } else {
+                format!("PIP_USER= -I -S -c {WITH_PACKAGES} DIR/env/packages s.py in")
+            };
+            assert_eq!(calls[2..], [script]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_script_sees_the_packages_of_its_folder_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (packages, out) = (dir.path().join("packages"), dir.path().join("out"));
+        fs::create_dir(&packages).unwrap();
+        fs::write(packages.join("only_here.py"), "word = 'found'").unwrap();
+        let script = dir.path().join("script.py");
+        let text = "import sys, only_here\n\
+                    assert __name__ == '__main__'\n\
+                    others = [p for p in sys.path if p.endswith('-packages')]\n\
+                    open(sys.argv[1], 'w').write(f'{only_here.word} {len(sys.argv)} {others}')\n";
+        fs::write(&script, text).unwrap();
+        let program = Python::from_environment().program;
+        let python = Python { program, packages: Some(packages) };
+        python.run_script(&script, [out.as_path()]).unwrap();
+        assert_eq!(fs::read_to_string(&out).unwrap(), "found 2 []");
     }
 }

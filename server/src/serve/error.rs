@@ -25,7 +25,7 @@ pub enum ServeError {
         /// Why.
         cause: io::Error,
         /// What to do.
-        mend: &'static str,
+        mend: String,
     },
     /// The data directory cannot be used.
     #[error(

@@ -24,7 +24,7 @@ use std::io::{self, Write as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use error::ServeError;
-pub use listen::bind;
+pub use listen::{HTTP_LISTEN, LISTEN, PROXY, bind};
 pub use server::Server;
 
 use crate::config::Config;
@@ -36,9 +36,10 @@ use crate::config::Config;
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let auth = config.auth()?;
     let mut ends = signals::listen()?;
-    let listeners = bind(&config.listen).await?;
-    let http = bind(config.http_listen.as_slice()).await?;
-    let chats = bind(&config.proxy.iter().map(|proxy| proxy.listen).collect::<Vec<_>>()).await?;
+    let listeners = bind(&config.listen, listen::LISTEN).await?;
+    let http = bind(config.http_listen.as_slice(), listen::HTTP_LISTEN).await?;
+    let chats: Vec<_> = config.proxy.iter().map(|proxy| proxy.listen).collect();
+    let chats = bind(&chats, listen::PROXY).await?;
     let mut server = Server::listen(listeners, auth, &config.wire).await?;
     server.answer_http(http);
     if let Some(proxy) = &config.proxy {

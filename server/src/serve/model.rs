@@ -36,18 +36,19 @@ fn files(
     onnx: bool,
 ) -> Result<ModelFiles, ModelsError> {
     let name = settings.model.as_str();
-    if pull {
-        let options = PullOptions { onnx, ..PullOptions::default() };
-        models::pull(registry, &[name], dir, &options, &Progress::auto())?;
-    } else {
-        verified(registry, name, dir)?;
-    }
     // int8 loses more of retrieval than its speed is worth
     // (`docs/decisions/0002-embedding.md`).
     let precision = match settings.precision.unwrap_or(Precision::Fp32) {
         Precision::Fp32 => WeightPrecision::Fp32,
         Precision::Int8 => WeightPrecision::Int8,
     };
+    if pull {
+        let precision = Some(precision);
+        let options = PullOptions { onnx, precision, ..PullOptions::default() };
+        models::pull(registry, &[name], dir, &options, &Progress::auto())?;
+    } else {
+        verified(registry, name, dir)?;
+    }
     models::embedding_files(registry, name, precision, dir)
 }
 

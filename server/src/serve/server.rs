@@ -35,7 +35,7 @@ impl Server {
         auth: Auth,
         wire: &WireSettings,
     ) -> Result<Self, ServeError> {
-        let (state, reporter) = (ApiState::starting(), HealthReporter::new());
+        let (state, reporter) = (ApiState::starting(wire.max_in_flight), HealthReporter::new());
         health::report(&reporter, false).await;
         let transport = Transport::start(listeners, auth, wire, &state, &reporter)?;
         Ok(Self { transport, state, reporter, opened: None, http: Vec::new(), proxies: Vec::new() })

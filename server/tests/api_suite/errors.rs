@@ -8,7 +8,7 @@ use throughline_memory::engine::Limits;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
-use crate::harness::{ACME, Client, TestServer, fact, turn, user, with_id};
+use crate::harness::{ACME, ACME_READ, Client, Key, TestServer, fact, turn, user, with_id};
 
 /// Encodes like `GetConversationRequest`, with bytes that are no text.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -18,12 +18,14 @@ struct NotUtf8 {
 }
 
 /// What the message of a reason tells the caller to do.
-const MENDS: [(&str, &str); 7] = [
+const MENDS: [(&str, &str); 9] = [
+    ("API_KEY_REFUSED", "added to the keys of the server's configuration"),
     ("BUDGET_TOO_SMALL", "raise token_budget to"),
     ("CLIENT_TURN_ID_TAKEN", "an id of its own"),
     ("CONVERSATION_NOT_FOUND", "check its name"),
     ("LIMIT_REACHED", "stay below it"),
     ("MESSAGE_TOO_LARGE", "send less in one call"),
+    ("SCOPE_MISSING", "added to this one's scopes"),
     ("SEQUENCE_MISMATCH", "read what came"),
     ("UNKNOWN_METHOD", "reflection service"),
 ];
@@ -180,6 +182,56 @@ async fn windows_name_what_cannot_be_taken() {
 }
 
 #[tokio::test]
+async fn a_turn_that_was_stored_is_named_when_its_window_fails() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let conversation = acme.create("c").await;
+    append(&acme, vec![user("hello there")]).await.unwrap();
+    let required = pb::Fact { required: true, ..fact(&"never say never ".repeat(50)) };
+    let request = pb::PinFactRequest {
+        conversation: conversation.clone(),
+        fact: Some(required),
+        request_id: String::new(),
+    };
+    acme.memory().pin_fact(request).await.unwrap();
+    let prepare = |token_budget: i32| {
+        let (mut context, conversation) = (acme.context(), conversation.clone());
+        async move {
+            let options = Some(pb::ContextOptions { token_budget, ..Default::default() });
+            let turn = Some(user("what may I not say?"));
+            let expected_last_sequence = None;
+            let request =
+                pb::PrepareTurnRequest { conversation, turn, options, expected_last_sequence };
+            context.prepare_turn(request).await
+        }
+    };
+    let answer = prepare(40).await;
+    let status = answer.as_ref().unwrap_err();
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.metadata["turn"], "conversations/c/turns/2");
+    assert_eq!(info.metadata["given"], "40");
+    assert!(status.message().contains("is stored as conversations/c/turns/2"), "{status}");
+    check(answer, Code::FailedPrecondition, "BUDGET_TOO_SMALL", &[]);
+    assert_eq!(acme.turns(&conversation).await.len(), 2);
+    // What is refused before anything is stored names no turn.
+    let status = prepare(-1).await.unwrap_err();
+    assert!(!status.get_details_error_info().unwrap().metadata.contains_key("turn"), "{status}");
+    assert_eq!(acme.turns(&conversation).await.len(), 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn keys_that_do_not_do_say_what_would() {
+    let server = TestServer::start().await;
+    let name = server.client(ACME).create("c").await;
+    let answer = server.client(ACME_READ).append(&name, vec![user("x")]).await;
+    check(answer, Code::PermissionDenied, "SCOPE_MISSING", &[]);
+    let answer = server.client(Key::Bearer("no-key")).append(&name, vec![user("x")]).await;
+    check(answer, Code::Unauthenticated, "API_KEY_REFUSED", &[]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn searches_name_what_cannot_be_taken() {
     let server = TestServer::start().await;
     let acme = server.client(ACME);
@@ -188,6 +240,16 @@ async fn searches_name_what_cannot_be_taken() {
         async move { memory.search_turns(request).await }
     };
     invalid(search(pb::SearchTurnsRequest::default()).await, &["scope", "query"]);
+    let long = pb::SearchTurnsRequest {
+        scope: Some(pb::search_turns_request::Scope::UserId("u".to_owned())),
+        query: "x".repeat(8_193),
+        ..Default::default()
+    };
+    invalid(search(long).await, &["query"]);
+    let long = pb::SearchItemsRequest { query: "x".repeat(8_193), ..Default::default() };
+    let answer = acme.items().search_items(long).await;
+    let status = answer.as_ref().unwrap_err();
+    assert!(status.message().contains("query_bytes"), "{status}");
     let request = pb::SearchTurnsRequest {
         scope: Some(pb::search_turns_request::Scope::UserId("u".to_owned())),
         query: " ".to_owned(),
@@ -283,7 +345,10 @@ async fn limits_are_named_as_the_server_info_names_them() {
         ("acme", "sled", "exact")
     );
     let named: BTreeMap<String, u64> = shown.limits.into_iter().collect();
-    assert_eq!(named.len(), Limits::default().named().len());
+    for queue in ["max_in_flight", "waiting_commits", "waiting_texts"] {
+        assert!(named[queue] > 0, "{queue}");
+    }
+    assert_eq!(named.len(), Limits::default().named().len() + 3);
     append(&acme, vec![with_id("x", user("3"))]).await.unwrap();
     server.stop().await;
 }

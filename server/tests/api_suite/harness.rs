@@ -15,7 +15,7 @@ use throughline::{
         item_service_client::ItemServiceClient, memory_service_client::MemoryServiceClient,
         server_service_client::ServerServiceClient, usage_service_client::UsageServiceClient,
     },
-    serve::{Server, bind},
+    serve::{LISTEN, Server, bind},
 };
 use throughline_memory::{
     context::Tokenizers,
@@ -235,7 +235,7 @@ impl TestServer {
 
     /// Listens, is not open yet, and works on so many requests at a time.
     pub(crate) async fn with_room(max_in_flight: usize) -> Self {
-        let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
+        let listeners = bind(&["127.0.0.1:0".parse().unwrap()], LISTEN).await.unwrap();
         let wire = WireSettings {
             default_deadline: Duration::from_secs(20),
             drain: DRAIN,

@@ -1,6 +1,9 @@
 //! Usage over the wire, and the metrics over HTTP.
 
-use throughline::{pb, serve::bind};
+use throughline::{
+    pb,
+    serve::{HTTP_LISTEN, bind},
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{ACME, Client, GLOBEX, TestServer, turn, user};
@@ -79,7 +82,7 @@ async fn get(address: std::net::SocketAddr, path: &str) -> String {
 #[tokio::test]
 async fn metrics_tell_amounts_by_tenant_and_no_content() {
     let mut server = TestServer::starting().await;
-    server.server.answer_http(bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap());
+    server.server.answer_http(bind(&["127.0.0.1:0".parse().unwrap()], HTTP_LISTEN).await.unwrap());
     let address = server.server.http_addresses()[0];
     assert!(get(address, "/metrics").await.starts_with("HTTP/1.1 503"));
     let limits = throughline_memory::engine::Limits::default();

@@ -8,7 +8,7 @@ use throughline::{
     config::{ModelTokenizers, ProxySettings, UpstreamSettings},
     pb,
     proxy::Dialect,
-    serve::bind,
+    serve::{PROXY, bind},
 };
 use throughline_memory::engine::Limits;
 use throughline_summarizer::llm::ApiKey;
@@ -67,7 +67,7 @@ impl Setup {
         let mut settings = settings(&upstream);
         change(&mut settings);
         let mut server = TestServer::starting().await;
-        let listeners = bind(&[settings.listen]).await.unwrap();
+        let listeners = bind(&[settings.listen], PROXY).await.unwrap();
         let auth = harness::auth();
         server.server.take_chats(listeners, auth, &settings, max_in_flight).unwrap();
         let opened = harness::opened(server.data.path(), Limits::default()).await;

@@ -26,7 +26,7 @@ pub fn by_default() -> usize {
 /// # Safety
 /// Call it at the start of `main`, while there is no other thread: it changes
 /// the environment.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the pool reads its threads from the environment alone")]
 pub unsafe fn configure(threads: usize) {
     if std::env::var_os(VARIABLE).is_some() {
         return;

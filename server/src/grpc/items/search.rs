@@ -24,6 +24,7 @@ pub(super) async fn handle(
     let (limits, mut violations) = (call.limits(), Violations::new());
     let pb::SearchItemsRequest { namespace_prefix: prefix, query, filter, page_size, .. } = request;
     let below = namespace_prefix("namespace_prefix", prefix, limits, &mut violations);
+    violations.check_bytes("query", &query, "query_bytes", limits.query_bytes);
     let filter = item_filter(filter, &mut violations);
     let limit = wire::page_size(page_size, DEFAULT_HITS, limits, &mut violations);
     let rank = pages.open_as(&scope, &request.page_token, |rank| rank.parse::<usize>());

@@ -65,6 +65,7 @@ fn checked(
     if request.query.trim().is_empty() {
         violations.add("query", "is required");
     }
+    violations.check_bytes("query", &request.query, "query_bytes", limits.query_bytes);
     let limit = wire::page_size(request.page_size, DEFAULT_HITS, limits, &mut violations);
     let offset = pages.open_as(page_scope, &request.page_token, |offset| offset.parse::<usize>());
     let offset = violations.take(offset).map(Option::unwrap_or_default);

@@ -405,7 +405,8 @@ export type ContextMessage = Message<"throughline.v1.ContextMessage"> & {
 
   /**
    * Parts that are not text (tool calls, tool results, opaque), in order;
-   * only for turns that stand verbatim.
+   * only for turns that stand verbatim. A tool call stands with its results or is
+   * quoted; without them only one in progress behind the last user turn.
    *
    * @generated from field: repeated throughline.v1.Part parts = 3;
    */
@@ -680,7 +681,10 @@ export const ContextService: GenService<{
     output: typeof BuildContextResponseSchema;
   },
   /**
-   * Appends the user's turn and builds its window in one round trip.
+   * Appends the user's turn and builds its window in one round trip. If the
+   * window fails (BUDGET_TOO_SMALL, for one) the turn is stored all the same: the
+   * error's ErrorInfo names it as `turn`. Sent again it is stored again, unless
+   * it has a `client_turn_id`; BuildContext builds its window.
    *
    * @generated from rpc throughline.v1.ContextService.PrepareTurn
    */

@@ -239,7 +239,7 @@ export type SearchItemsRequest = Message<"throughline.v1.SearchItemsRequest"> & 
   namespacePrefix: string[];
 
   /**
-   * What is looked for; at most 8 KiB (more is cut at a word). Without one the
+   * What is looked for; at most 8 KiB. Without one the
    * items come by the time of their last change, the newest first.
    *
    * @generated from field: string query = 2;

@@ -432,7 +432,7 @@ export type SearchTurnsRequest = Message<"throughline.v1.SearchTurnsRequest"> & 
   } | { case: undefined; value?: undefined };
 
   /**
-   * What is looked for; required, at most 8 KiB (more is cut at a word).
+   * What is looked for; required, at most 8 KiB.
    *
    * @generated from field: string query = 3;
    */

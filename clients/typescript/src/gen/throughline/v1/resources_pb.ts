@@ -414,7 +414,9 @@ export type Fact = Message<"throughline.v1.Fact"> & {
 
   /**
    * Always in the window; if it does not fit, BuildContext answers
-   * BUDGET_TOO_SMALL. Detected prohibitions and consents are required. Without it the pin yields beyond its share of the budget.
+   * BUDGET_TOO_SMALL. So are detected prohibitions and consents from a
+   * probability of 0.8 on. Without it the pin yields beyond its share of the
+   * budget.
    *
    * @generated from field: bool required = 6;
    */
