@@ -109,7 +109,7 @@ async fn what_the_turn_that_is_asked_replaces_stands_marked_beside_it() {
 async fn a_rejected_edge_drops_nothing() {
     let world = World::new().await;
     let trip = trip(&world).await;
-    world.engine.reject_edge(&tenant(), &trip, 1, 3).await.unwrap();
+    world.engine.reject_edge(&tenant(), &trip, (1, 3), None).await.unwrap();
     let outcome = build(&world, &trip, small("which hotel in Lisbon")).await;
     assert!(words(&outcome).contains(OLD) && !words(&outcome).contains("[replaced"));
 }

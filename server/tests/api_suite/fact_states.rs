@@ -49,7 +49,7 @@ fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
 
 async fn reject(client: &Client, earlier: &str, later: &str) -> Result<u64, Status> {
     let (earlier, later) = (earlier.to_owned(), later.to_owned());
-    let request = pb::RejectEdgeRequest { earlier, later };
+    let request = pb::RejectEdgeRequest { earlier, later, ..Default::default() };
     Ok(client.memory().reject_edge(request).await?.into_inner().revision)
 }
 
