@@ -17,6 +17,7 @@ mod components;
 pub mod contradiction;
 pub mod detect;
 mod detection;
+mod echo;
 pub mod event;
 pub mod expiry;
 pub mod pair;
