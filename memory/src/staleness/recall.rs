@@ -263,6 +263,7 @@ mod tests {
         assert_eq!(early, recall(59, 7).candidates(&new));
         assert_eq!(recall(59, 7).before(7), Some(6));
         assert_eq!(recall(59, 7).before(1), None);
+        assert_eq!((recall(59, 7).after(7), recall(59, 7).after(59)), (Some(8), None));
     }
 
     #[test]
