@@ -177,7 +177,7 @@ impl Soak {
             (Cause::Turn(earlier), Cause::Turn(later)) => {
                 engine.reject_edge(&tenant(), &of, (*earlier, *later), Some(kind)).await
             }
-            _ => engine.reject_fact_edge(&tenant(), &of, &earlier, &later).await,
+            _ => engine.reject_fact_edge(&tenant(), &of, (&earlier, &later), Some(kind)).await,
         };
         assert_eq!(rejected.expect("rejected"), self.model.touch(name), "{} {name}", self.step);
         let page = self.staleness(name, 0).await.expect("there");

@@ -33,7 +33,7 @@ pub(super) async fn handle(
         (Cause::Turn(earlier), Cause::Turn(later)) => {
             call.engine.reject_edge(&call.tenant, &id, (*earlier, *later), kind).await?
         }
-        _ => call.engine.reject_fact_edge(&call.tenant, &id, &earlier, &later).await?,
+        _ => call.engine.reject_fact_edge(&call.tenant, &id, (&earlier, &later), kind).await?,
     };
     Ok(pb::RejectEdgeResponse { revision })
 }

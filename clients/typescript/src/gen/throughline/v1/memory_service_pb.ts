@@ -969,8 +969,9 @@ export type RejectEdgeRequest = Message<"throughline.v1.RejectEdgeRequest"> & {
 
   /**
    * The edge's `kind`. Not given: the edges that GetStaleness shows between the two,
-   * or, if it shows none, the surest that was drawn. Not looked at where a fact is one
-   * end: what is rejected there is that the one bears on the other.
+   * or, if it shows none, the surest that was drawn. Where a fact is one end it is the
+   * kind of the edge that is drawn there, of which there is one at most, and what is
+   * rejected is that the one bears on the other at all.
    *
    * @generated from field: throughline.v1.EdgeKind kind = 3;
    */
