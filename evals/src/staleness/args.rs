@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::ablation::Part;
 use crate::{
     cli::{OutArgs, ServerArgs},
     folds::FoldArgs,
@@ -105,6 +106,13 @@ pub(crate) struct StalenessArgs {
     /// Token budget of windows (cl100k_base).
     #[arg(long, default_value_t = 4096)]
     pub(crate) budget: u32,
+    /// Leave this component out of every score; can be given again (`sgd_updates`).
+    #[arg(long, value_enum, value_name = "COMPONENT")]
+    pub(crate) without: Vec<Part>,
+    /// Also what is left of the figures without each component: a row of the
+    /// breakdown for each (`sgd_updates`).
+    #[arg(long)]
+    pub(crate) ablate: bool,
     /// Write what was found for each case as JSON lines to this file.
     #[arg(long)]
     pub(crate) cases: Option<PathBuf>,

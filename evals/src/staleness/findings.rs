@@ -27,6 +27,9 @@ pub(crate) struct Findings {
     pub(crate) samples: Samples,
     /// Figures over scored items, with their names.
     pub(crate) pools: Vec<(Pool, Vec<(&'static str, Measure)>)>,
+    /// Rows of the breakdown beside the groups of conversations: over all items of a
+    /// pool.
+    pub(crate) rows: Vec<(&'static str, Pool, Vec<(&'static str, Measure)>)>,
     /// Items behind the figures.
     pub(crate) n: usize,
     /// What is no figure.
@@ -59,6 +62,9 @@ impl Findings {
         for (pool, named) in &self.pools {
             pool.fill(named, bootstrap, &mut report.metrics, &mut report.breakdown);
         }
+        for (row, pool, named) in &self.rows {
+            pool.fill_row(named, bootstrap, report.breakdown.entry((*row).to_owned()).or_default());
+        }
         report.dataset = Some(args.dataset.folder().to_owned());
         report.split = Some(args.split().to_owned());
         report.n = self.n;
@@ -68,6 +74,7 @@ impl Findings {
             "reference": args.reference,
             "threshold": args.threshold,
             "budget": args.budget,
+            "without": args.without,
             "folds": args.folds.folds,
             "limit": args.limit,
             "seed": args.seed,

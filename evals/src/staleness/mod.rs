@@ -7,6 +7,7 @@
 //! hands each to the reader's question, `state` is what the server says of a
 //! conversation, `findings` delivers.
 
+mod ablation;
 mod additive;
 pub(crate) mod args;
 mod case;
@@ -41,6 +42,11 @@ use findings::Findings;
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &StalenessArgs) -> anyhow::Result<()> {
+    if (args.ablate || !args.without.is_empty())
+        && (args.reference || args.dataset != StalenessSet::SgdUpdates)
+    {
+        bail!("components are left out of what a server scores on sgd_updates alone");
+    }
     let findings = if args.reference { reference(args)? } else { measure(args).await? };
     findings.deliver(args)
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use throughline_proto::v1::EdgeKind;
 
 use super::{
+    ablation::{Part, score_without},
     args::StalenessArgs,
     case::{Case, limited},
     findings::Findings,
@@ -174,7 +175,7 @@ fn findings(
     for (case, scores) in cases.iter().zip(answers) {
         let (id, known) = (&case.conversation.id, &case.label);
         for (&turn, &label) in &known.labels {
-            let score = scores.now.score(turn);
+            let score = score(&scores.now, turn, &args.without)?;
             add(&mut now, id, known.group, score, label);
             add_half(&mut partly, id, known.group, score, label);
             findings.line(json!({
@@ -183,10 +184,17 @@ fn findings(
         }
         for (turn, state) in &scores.after {
             for (at, label) in known.labels_after(*turn) {
-                add(&mut after, id, known.group, state.score(at), label);
+                let score = score(state, at, &args.without)?;
+                add(&mut after, id, known.group, score, label);
             }
         }
         edges(known, id, &scores.now, args.threshold, (&mut wanted, &mut drawn));
+    }
+    if args.ablate {
+        for part in Part::ALL {
+            let without = without(part, args, cases, answers)?;
+            findings.rows.push((part.row(), without, NAMED.to_vec()));
+        }
     }
     findings.n = cases.len();
     findings.details = json!({ "reliability": now.reliability() });
@@ -204,6 +212,29 @@ fn findings(
         (drawn, vec![("edge_precision", Measure::Precision(0.5))]),
     ];
     Ok(findings)
+}
+
+/// The scores after the last turn, one more component left out.
+fn without(
+    part: Part,
+    args: &StalenessArgs,
+    cases: &[Case<Known>],
+    answers: &[Scores],
+) -> anyhow::Result<Pool> {
+    let left_out: Vec<Part> = args.without.iter().copied().chain([part]).collect();
+    let mut pool = Pool::default();
+    for (case, scores) in cases.iter().zip(answers) {
+        let (id, known) = (&case.conversation.id, &case.label);
+        for (&turn, &label) in &known.labels {
+            add(&mut pool, id, known.group, score(&scores.now, turn, &left_out)?, label);
+        }
+    }
+    Ok(pool)
+}
+
+/// The score of a turn without some components; 0 where the server says nothing.
+fn score(state: &State, turn: usize, without: &[Part]) -> anyhow::Result<f64> {
+    state.turns.get(&turn).map_or(Ok(0.0), |judged| score_without(judged, without))
 }
 
 fn add(pool: &mut Pool, id: &str, group: &str, score: f64, label: Label) {

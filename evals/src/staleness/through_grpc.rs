@@ -85,6 +85,38 @@ async fn sgd_updates() {
     assert_eq!(json["details"]["reliability"][7]["share_positive"], 1.0);
 }
 
+#[tokio::test]
+async fn components_are_left_out_one_by_one() {
+    let files = [("sgd_updates/dialogues.jsonl", DIALOGUE)];
+    let (json, _) = measure("sgd_updates", &files, "--ablate").await;
+    check(&json, &[("auroc", 0.75), ("resurrected", 0.5)]);
+    let rows = json["breakdown"].as_object().unwrap();
+    let value = |row: &str, name: &str| rows[row][name]["value"].as_f64().unwrap();
+    // The double knows replacements alone: without them all turns look the same.
+    assert_eq!(value("without superseded", "auroc"), 0.5);
+    assert_eq!(value("without superseded", "resurrected"), 1.0);
+    for other in ["contradicted", "expired", "abandoned", "decayed"] {
+        let row = format!("without {other}");
+        assert_eq!((value(&row, "auroc"), value(&row, "resurrected")), (0.75, 0.5), "{other}");
+        assert!(rows[&row]["ece"].is_object() && rows[&row]["average_precision"].is_object());
+    }
+    let flags = "--without superseded --without decayed";
+    let (json, lines) = measure("sgd_updates", &files, flags).await;
+    check(&json, &[("auroc", 0.5), ("auroc_after_update", 0.5), ("edge_recall", 0.5)]);
+    assert_eq!(json["config"]["without"], serde_json::json!(["superseded", "decayed"]));
+    assert!(lines.iter().all(|line| line["score"] == 0.0), "{lines:?}");
+}
+
+#[tokio::test]
+async fn components_are_left_out_of_scores_alone() {
+    for flags in ["--dataset additive --ablate", "--dataset additive --without expired"] {
+        let line = format!("x staleness --server 127.0.0.1:1 {flags}");
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let error = run(cli).await.unwrap_err();
+        assert!(error.to_string().contains("sgd_updates alone"), "{error}");
+    }
+}
+
 const TIMELINE: &str = r#"{"id": "t", "track": "supersession", "initial_state":
     {"persistent_facts": [{"key": "city", "value": "Oslo", "scope": "global",
      "source": {"authority": "peer"}}]}, "events": [

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     facts::{self, AsOf, Cause, Fact, Standing},
+    staleness::EdgeKind,
     store::Batch,
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -51,17 +52,18 @@ impl Engine {
         Ok((facts, more, head.revision))
     }
 
-    /// Takes a wrong edge back, of which at least one end is a fact; it is not
-    /// drawn again. Returns the conversation's revision.
+    /// Takes a wrong edge back, of which at least one end is a fact; the two are not
+    /// joined again. Returns the conversation's revision.
     ///
     /// # Errors
-    /// `Invalid` for two turns, `NotFound`, `Store`.
+    /// `Invalid` for two turns; `NotFound`, also where the edge that is drawn between
+    /// the two is of another kind than the one that is named; `Store`.
     pub async fn reject_fact_edge(
         &self,
         tenant: &TenantId,
         id: &ConversationId,
-        earlier: &Cause,
-        later: &Cause,
+        (earlier, later): (&Cause, &Cause),
+        kind: Option<EdgeKind>,
     ) -> Result<u64, EngineError> {
         let (keeper, cause) = match (earlier, later) {
             (Cause::Fact(earlier), later) => (earlier, later),
@@ -93,6 +95,18 @@ impl Engine {
         }
         if fact.has_rejected(cause) {
             return Ok(head.revision);
+        }
+        let drawn: Vec<EdgeKind> = match earlier {
+            Cause::Fact(_) => {
+                let edges = fact.edges.iter().filter(|edge| edge.later == *cause);
+                edges.map(|edge| edge.kind).collect()
+            }
+            // A fact replaces what a turn says, or has nothing to do with it.
+            Cause::Turn(_) => vec![EdgeKind::Supersedes],
+        };
+        if kind.is_some_and(|kind| !drawn.is_empty() && !drawn.contains(&kind)) {
+            let id = format!("of conversations/{id} from {later} to {earlier}");
+            return Err(EngineError::NotFound { kind: "edge", id });
         }
         fact.rejected.push(cause.clone());
         let before = others.clone();

@@ -18,6 +18,7 @@ use parking_lot::RwLock;
 use super::{
     catalog::part_of,
     records::{Used, decode},
+    rejections::rejected_kinds,
     source::scan_sequences,
     uses::USE_GAP,
 };
@@ -128,14 +129,14 @@ impl Ledger {
             let prefix =
                 keys::kind_prefix(&self.branch.tenant, &segment.conversation, Kind::Rejection);
             let (start, end) = keys::prefix_range(&prefix);
-            store.scan_keys(&start, &end, &mut |key| {
+            store.scan(&start, &end, Direction::Forward, &mut |key, value| {
                 let mut named = key.get(prefix.len()..).unwrap_or_default().chunks_exact(8);
                 let mut next =
                     || named.next().and_then(|be| be.try_into().ok()).map(Sequence::from_be_bytes);
                 if let (Some(later), Some(earlier)) = (next(), next())
                     && (own || later <= segment.until)
                 {
-                    timeline.reject(later, earlier);
+                    timeline.reject(later, earlier, rejected_kinds(key, &value)?);
                 }
                 Ok(ControlFlow::Continue(()))
             })?;

@@ -98,6 +98,7 @@ pub use items::{
 };
 pub use limits::Limits;
 pub use marks::SupersededTurns;
+pub use rejections::Rejection;
 pub use source::StoreTurnSource;
 pub use staleness::{ShownEdge, StalenessPage, StalenessRequest};
 pub use standing::StandingFacts;

@@ -93,7 +93,7 @@ impl Engine {
             }
             let rejected = best.iter().enumerate().filter(|(_, other)| {
                 other.conversation == ranked.conversation
-                    && timeline.is_rejected(other.sequence, ranked.sequence)
+                    && timeline.is_rejected(other.sequence, ranked.sequence, EdgeKind::Supersedes)
             });
             links.extend(rejected.map(|(later, _)| ((earlier, later), Link::Rejected)));
         }

@@ -1,9 +1,6 @@
-//! Whether turns still hold, now or as of an earlier turn, and taking wrong
-//! edges back.
+//! Whether turns still hold, now or as of an earlier turn.
 //!
-//! Invariants: an answer as of a turn is made of what was known by then; what
-//! was rejected stays rejected, also when events are drawn again, and forks have
-//! the rejections of their parents for the turns that they share.
+//! Invariant: an answer as of a turn is made of what was known by then.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -18,13 +15,14 @@ use crate::{
     context::{Marks, Window},
     facts::Cause,
     staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
-    store::{Batch, keys},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
 /// How long a window waits for the newest turns to be scored; embedding takes
 /// about a tenth of it.
 pub(super) const SCORE_WAIT: Duration = Duration::from_millis(150);
+/// In the order in which edges of one pair are shown.
+const EDGE_KINDS: [EdgeKind; 2] = [EdgeKind::Supersedes, EdgeKind::Contradicts];
 /// More turns than these are not waited for.
 const AWAITED_TURNS: u64 = 8;
 
@@ -152,45 +150,6 @@ impl Engine {
         })
     }
 
-    /// Takes an edge back; again is no error. Returns the revision.
-    ///
-    /// # Errors
-    /// `NotFound` for an edge that was never drawn, `Store`.
-    pub async fn reject_edge(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-        earlier: Sequence,
-        later: Sequence,
-    ) -> Result<u64, EngineError> {
-        let cell = self.heads.cell(tenant, id)?;
-        cell.head()?;
-        let writer = cell.write().await;
-        let head = cell.head()?;
-        let key = keys::rejection(tenant, id, later, earlier);
-        if self.store.get(&key)?.is_some() {
-            return Ok(head.revision);
-        }
-        let scope = self.scope(tenant, id)?;
-        let ledger = self.ledger(&scope)?;
-        let drawn =
-            ledger.covering(&self.store, self.scored(&scope)?)?.edge(later, earlier).is_some();
-        if !drawn {
-            return Err(EngineError::NotFound {
-                kind: "edge",
-                id: format!("of conversations/{id} from turn {later} to turn {earlier}"),
-            });
-        }
-        let next = self.touched(&head);
-        let revision = next.revision;
-        let mut batch = Batch::new();
-        batch.put(key, vec![1]);
-        self.commit_head(writer, next, batch, None).await?;
-        // In every ledger that shows it; forks read it from the store.
-        self.ledgers.invalidate_owner(tenant, id);
-        Ok(revision)
-    }
-
     /// Waits, for a short time, until the newest turns are scored: what the turn
     /// that is asked replaces must not stand unmarked beside it. An embedder that
     /// is down or far behind is not waited for.
@@ -262,7 +221,9 @@ impl Engine {
             let mut named: Vec<_> =
                 replaced.map(|(later, _)| (later, sequence)).into_iter().collect();
             let sides = timeline.contradictions(sequence, as_of);
-            named.extend(sides.map(|(other, _)| (other.max(sequence), other.min(sequence))));
+            let by_replacement = named.first().copied();
+            let sides = sides.map(|(other, _)| (other.max(sequence), other.min(sequence)));
+            named.extend(sides.filter(|pair| Some(*pair) != by_replacement));
             let shown = self.edges(scope, &timeline, &named)?;
             edges.extend(shown.into_iter().map(|edge| (at, edge)));
         }
@@ -299,7 +260,8 @@ impl Engine {
         self.edges(scope, timeline, &named)
     }
 
-    /// Edges by their later and earlier turn, those that are shown.
+    /// Edges by their later and earlier turn, each pair named once: those that are
+    /// shown, of each kind the most certain.
     pub(super) fn edges(
         &self,
         scope: &Scope,
@@ -309,10 +271,12 @@ impl Engine {
         let mut texts: HashMap<Sequence, Option<Arc<Turn>>> = HashMap::new();
         let mut edges = Vec::new();
         for (later, earlier) in named {
-            let shown = timeline.edge(*later, *earlier);
-            let Some(edge) = shown.filter(|edge| edge.confidence >= SHOWN_CONFIDENCE) else {
+            let of_kind = |kind| timeline.edge(*later, *earlier, kind);
+            let shown = EDGE_KINDS.into_iter().filter_map(of_kind);
+            let mut shown = shown.filter(|edge| edge.confidence >= SHOWN_CONFIDENCE).peekable();
+            if shown.peek().is_none() {
                 continue;
-            };
+            }
             for sequence in [*later, *earlier] {
                 if let Entry::Vacant(place) = texts.entry(sequence) {
                     place.insert(self.shown_turn(&scope.branch, sequence)?);
@@ -321,7 +285,7 @@ impl Engine {
             let turn = |sequence| texts.get(sequence).and_then(Option::as_deref);
             // Forgotten since; its edges go with it.
             let (Some(new), Some(old)) = (turn(later), turn(earlier)) else { continue };
-            edges.push(ShownEdge {
+            edges.extend(shown.map(|edge| ShownEdge {
                 kind: edge.kind,
                 earlier: Cause::Turn(*earlier),
                 later: Cause::Turn(*later),
@@ -331,7 +295,7 @@ impl Engine {
                 valid_at: new.said_at,
                 known_at: new.created_at,
                 reason: edge.reason.clone(),
-            });
+            }));
         }
         Ok(edges)
     }

@@ -214,8 +214,13 @@ impl Watch {
             return Ok(None);
         }
         let mut events = vec![WatchEvent::Indexed(sequence)];
-        let named: Vec<_> =
-            timeline.edges_from(sequence).map(|edge| (sequence, edge.earlier)).collect();
+        let mut named: Vec<(Sequence, Sequence)> = Vec::new();
+        for edge in timeline.edges_from(sequence) {
+            // Two edges may join the same turns.
+            if !named.contains(&(sequence, edge.earlier)) {
+                named.push((sequence, edge.earlier));
+            }
+        }
         let of_facts = engine.fact_edges_with(scope, sequence)?;
         let edges = engine.edges(scope, &timeline, &named)?.into_iter().chain(of_facts);
         events.extend(edges.map(|edge| match edge.kind {

@@ -19,7 +19,9 @@ use crate::{
         turns::{scan_turns, segment_of},
     },
     index::Branch,
-    staleness::{Detect, Event, Follow, Recall, Statement, TurnEvents, TurnText},
+    staleness::{
+        Detect, EdgeKind, Event, Follow, Recall, SHOWN_CONFIDENCE, Statement, TurnEvents, TurnText,
+    },
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     turn::{ConversationId, Role, Sequence, TenantId, Turn},
 };
@@ -150,9 +152,41 @@ impl Drawer {
             earlier.extend(self.statement_of(branch, &mut memory.recall, sequence)?);
         }
         let new = Arc::new(new);
-        let events = memory.follow.events(&new, &earlier);
+        let mut events = memory.follow.events(&new, &earlier);
+        let answered = self.answered(branch, &mut memory.recall, &events, &earlier)?;
+        if !answered.is_empty() {
+            events.extend(memory.follow.echoes(&new, &events, &answered));
+        }
         memory.recall.push(new);
         Ok(events)
+    }
+
+    /// The turns that were clearly replaced, each with the one right behind it, where
+    /// that was not compared: what answered a turn from far back.
+    fn answered(
+        &self,
+        branch: &Branch,
+        recall: &mut Recall,
+        events: &[Event],
+        earlier: &[Arc<Statement>],
+    ) -> Result<Vec<Arc<Statement>>, StoreError> {
+        let mut turns: Vec<Arc<Statement>> = Vec::new();
+        let edges = events.iter().filter_map(Event::edge).filter(|edge| {
+            edge.kind == EdgeKind::Supersedes && edge.confidence >= SHOWN_CONFIDENCE
+        });
+        for edge in edges {
+            let next = recall.after(edge.earlier);
+            let next = next.filter(|next| earlier.iter().all(|turn| turn.sequence != *next));
+            let replaced = earlier.iter().find(|turn| turn.sequence == edge.earlier);
+            if let (Some(next), Some(replaced)) = (next, replaced)
+                && let Some(answer) = self.statement_of(branch, recall, next)?
+            {
+                turns.extend([Arc::clone(replaced), answer]);
+            }
+        }
+        turns.sort_by_key(|turn| turn.sequence);
+        turns.dedup_by_key(|turn| turn.sequence);
+        Ok(turns)
     }
 
     /// An earlier statement, read again if it is not kept.

@@ -158,6 +158,7 @@ fn strike(record: &mut TurnEvents, erased: &[Sequence]) -> bool {
     let before = record.events.len();
     record.events.retain(|event| match event {
         Event::Edge(edge) => !is_erased(edge.earlier),
+        Event::Echo { parent, edge } => !is_erased(edge.earlier) && !is_erased(*parent),
         Event::Mentions { earlier } => !is_erased(*earlier),
         Event::SegmentEnds { last, .. } => !is_erased(*last),
         Event::Expires { .. } => true,

@@ -69,10 +69,16 @@ impl Staleness {
         components.retain(|component| component.score > 0.0);
         // A stable sort: equal components stay in the order of their kinds.
         components.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let score = Self::joint(components.iter().map(|one| (one.kind, one.score)));
+        Self { score, components }
+    }
+
+    /// The score that components of these scores (0 to 1) make together.
+    pub fn joint(components: impl IntoIterator<Item = (StalenessKind, f32)>) -> f32 {
         let holds = components
-            .iter()
-            .fold(1.0, |holds, one| holds * (1.0 - one.kind.counted(one.score.clamp(0.0, 1.0))));
-        Self { score: 1.0 - holds, components }
+            .into_iter()
+            .fold(1.0, |holds, (kind, score)| holds * (1.0 - kind.counted(score.clamp(0.0, 1.0))));
+        1.0 - holds
     }
 }
 

@@ -35,4 +35,16 @@ pub trait Follow: Send {
     /// Sees a new turn and draws its events. `earlier` are the turns to compare
     /// it with, in order: the last ones, and older ones that may be meant.
     fn events(&mut self, new: &Arc<Statement>, earlier: &[Arc<Statement>]) -> Vec<Event>;
+
+    /// What follows from the events of a new turn for turns that it was not compared
+    /// with: `turns`, in order, are earlier ones that it clearly replaced, each with the
+    /// one right behind it.
+    fn echoes(
+        &self,
+        _new: &Arc<Statement>,
+        _events: &[Event],
+        _turns: &[Arc<Statement>],
+    ) -> Vec<Event> {
+        Vec::new()
+    }
 }

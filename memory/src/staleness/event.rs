@@ -36,7 +36,7 @@ pub struct Edge {
     pub reason: String,
 }
 
-/// Something that a turn brought.
+/// Something that a turn brought. Stored by place: new ones come last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// It bears on an earlier turn.
@@ -62,6 +62,24 @@ pub enum Event {
         /// 0 to 1.
         confidence: f32,
     },
+    /// It bears on an earlier turn that only repeats what another one said.
+    Echo {
+        /// The turn that is repeated, which it replaces. Where that edge was taken
+        /// back, this one falls with it.
+        parent: Sequence,
+        /// The edge to the turn that repeats it.
+        edge: Edge,
+    },
+}
+
+impl Event {
+    /// The edge that it is, if it is one.
+    pub fn edge(&self) -> Option<&Edge> {
+        match self {
+            Self::Edge(edge) | Self::Echo { edge, .. } => Some(edge),
+            Self::Expires { .. } | Self::Mentions { .. } | Self::SegmentEnds { .. } => None,
+        }
+    }
 }
 
 /// The record of one turn.

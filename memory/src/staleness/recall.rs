@@ -102,6 +102,12 @@ impl Recall {
         self.rows.get(at.checked_sub(1)?).map(|row| row.sequence)
     }
 
+    /// The turn after another one, among those taken in.
+    pub fn after(&self, sequence: Sequence) -> Option<Sequence> {
+        let at = self.rows.partition_point(|row| row.sequence <= sequence);
+        self.rows.get(at).map(|row| row.sequence)
+    }
+
     /// The turns that a new one is to be compared with, in order.
     pub fn candidates(&self, new: &Statement) -> Vec<Sequence> {
         let recent = self.rows.len().saturating_sub(RECENT);
@@ -257,6 +263,7 @@ mod tests {
         assert_eq!(early, recall(59, 7).candidates(&new));
         assert_eq!(recall(59, 7).before(7), Some(6));
         assert_eq!(recall(59, 7).before(1), None);
+        assert_eq!((recall(59, 7).after(7), recall(59, 7).after(59)), (Some(8), None));
     }
 
     #[test]

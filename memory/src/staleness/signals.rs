@@ -2,7 +2,8 @@
 //! of topics, drawn for each new turn. The detector that the service runs with.
 //!
 //! What a turn clearly replaces it does not contradict. Contradictions are looked
-//! for in the nearest turns alone, so that their cost does not grow.
+//! for in the nearest turns alone, so that their cost does not grow. What repeats a
+//! replaced turn is replaced with it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,6 +15,7 @@ use super::{
     contradiction::{ContradictionModel, MAX_BETWEEN, Prepared, WeightsError},
     detect::Detector,
     detection::{Detect, Follow},
+    echo::echoes,
     event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE},
     expiry,
     pair::model::ModelError,
@@ -26,7 +28,7 @@ use super::{
 use crate::turn::{Role, Sequence};
 
 /// Version of the way in which the signals are joined here.
-const JOINT_VERSION: u32 = 3;
+const JOINT_VERSION: u32 = 4;
 /// Cosine from which on a turn speaks of an earlier one again.
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
@@ -261,13 +263,16 @@ impl Follow for Following {
         let clear = |edge: &&Edge| edge.confidence >= SHOWN_CONFIDENCE;
         let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();
         let contradictions = self.contradictions(new, earlier, &replaced);
+        let echoes = echoes(new, earlier, &edges);
         let edges: Vec<Edge> = edges.into_iter().chain(contradictions).collect();
         // A contradiction that is not shown is still a mention.
         let binds =
             |edge: &&Edge| edge.kind == EdgeKind::Supersedes || edge.confidence >= SHOWN_CONFIDENCE;
+        let of_echoes = echoes.iter().filter_map(Event::edge);
         let bound: HashSet<Sequence> =
-            edges.iter().filter(binds).map(|edge| edge.earlier).collect();
+            edges.iter().filter(binds).chain(of_echoes).map(|edge| edge.earlier).collect();
         let mut events: Vec<Event> = edges.into_iter().map(Event::Edge).collect();
+        events.extend(echoes);
         events.extend(expiries(new));
         let unbound = |old: &Statement| !bound.contains(&old.sequence);
         let mentioned = nearest(new, earlier, MENTION_COSINE, MAX_MENTIONS, &unbound);
@@ -279,6 +284,19 @@ impl Follow for Following {
             confidence: shift.confidence,
         }));
         events
+    }
+
+    fn echoes(
+        &self,
+        new: &Arc<Statement>,
+        events: &[Event],
+        turns: &[Arc<Statement>],
+    ) -> Vec<Event> {
+        let edges = events.iter().filter_map(|event| match event {
+            Event::Edge(edge) => Some(edge.clone()),
+            _ => None,
+        });
+        echoes(new, turns, &edges.collect::<Vec<Edge>>())
     }
 }
 
@@ -330,62 +348,4 @@ fn cosine(one: &[f32], other: &[f32]) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::{
-        staleness::{EdgeKind, TurnText},
-        turn::Role,
-    };
-
-    fn statement(sequence: Sequence, text: &str, vector: &[f32]) -> Arc<Statement> {
-        let role = if sequence % 2 == 1 { Role::User } else { Role::Assistant };
-        let said_at = Timestamp::UNIX_EPOCH;
-        let turn = TurnText { sequence, role, speaker: "", said_at, text, vector: Some(vector) };
-        Arc::new(Statement::of(&turn, None))
-    }
-
-    #[test]
-    fn a_turn_replaces_mentions_and_knows_its_version() {
-        let signals = Signals::built_in().unwrap();
-        let mut following = signals.follow();
-        let (one, other) = ([1.0, 0.0], [0.0, 1.0]);
-        let earlier = [
-            statement(1, "Book me a table for two at 7 pm in Oakland.", &one),
-            statement(2, "Please confirm: a table for 2 in Oakland at 7 pm.", &other),
-        ];
-        earlier.iter().for_each(|turn| following.pass(turn));
-        let events = following.events(&statement(3, "No, make it 8 pm please.", &other), &earlier);
-        let replaced = events.iter().any(|event| match event {
-            Event::Edge(edge) => edge.earlier == 1 && edge.kind == EdgeKind::Supersedes,
-            _ => false,
-        });
-        assert!(replaced, "{events:?}");
-        assert!(events.contains(&Event::Mentions { earlier: 2 }), "{events:?}");
-        assert_eq!(signals.version(), Signals::built_in().unwrap().version());
-    }
-
-    #[test]
-    fn other_weights_are_another_version_and_damaged_ones_are_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let shipped = Signals::built_in().unwrap().version();
-        let text = SignalWeights::built_in();
-        for (file, of_part) in
-            [("staleness.json", &text.replacements), ("contradiction.json", &text.contradictions)]
-        {
-            let folder = dir.path().join(file.replace('.', "-"));
-            std::fs::create_dir(&folder).unwrap();
-            let path = folder.join(file);
-            // The same numbers in other bytes: still another file.
-            std::fs::write(&path, format!("{}\n ", of_part.text)).unwrap();
-            let read = SignalWeights::read(&folder).unwrap();
-            assert_ne!(Signals::with(&read).unwrap().version(), shipped, "{file}");
-            std::fs::write(&path, "{}").unwrap();
-            let read = SignalWeights::read(&folder).unwrap();
-            let error = Signals::with(&read).err().map(|error| error.to_string());
-            let named = error.as_ref().is_some_and(|e| e.contains(&*path.to_string_lossy()));
-            assert!(named, "{error:?}");
-        }
-    }
-}
+mod tests;

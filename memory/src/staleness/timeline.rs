@@ -4,13 +4,14 @@
 //! of the rejections, and of the uses up to it; records that come later change
 //! nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::{
     components::{self, Component, Replacement, Staleness, StalenessKind},
     event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE, TurnEvents},
+    rejection::RejectedKinds,
 };
 use crate::turn::Sequence;
 
@@ -35,8 +36,8 @@ pub struct Timeline {
     expiring: Vec<Sequence>,
     /// Ends of topics: (made known by, last turn of it, confidence).
     ends: Vec<(Sequence, Sequence, f32)>,
-    /// Rejected edges: (later, earlier).
-    rejected: HashSet<(Sequence, Sequence)>,
+    /// Rejected edges, by (later, earlier).
+    rejected: HashMap<(Sequence, Sequence), RejectedKinds>,
     /// Newest sequences of the windows that a turn stood in, in order.
     uses: HashMap<Sequence, Vec<Sequence>>,
 }
@@ -47,7 +48,7 @@ impl Timeline {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         for (at, event) in (0..).zip(&record.events) {
             match event {
-                Event::Edge(edge) => {
+                Event::Edge(edge) | Event::Echo { edge, .. } => {
                     self.incoming.entry(edge.earlier).or_default().push((row, at));
                     if edge.confidence >= SHOWN_CONFIDENCE {
                         self.acting.entry(edge.earlier).or_default().push((row, at));
@@ -74,20 +75,25 @@ impl Timeline {
         self.records.push(record);
     }
 
-    /// Leaves an edge out.
-    pub fn reject(&mut self, later: Sequence, earlier: Sequence) {
-        self.rejected.insert((later, earlier));
+    /// Leaves edges between two turns out.
+    pub fn reject(&mut self, later: Sequence, earlier: Sequence, kinds: RejectedKinds) {
+        let known = self.rejected.entry((later, earlier)).or_insert(kinds);
+        *known = known.and(kinds);
     }
 
-    /// Whether the caller took an edge back.
-    pub fn is_rejected(&self, later: Sequence, earlier: Sequence) -> bool {
-        self.rejected.contains(&(later, earlier))
+    /// Whether the caller took an edge of this kind back.
+    pub fn is_rejected(&self, later: Sequence, earlier: Sequence, kind: EdgeKind) -> bool {
+        self.rejected.get(&(later, earlier)).is_some_and(|kinds| kinds.covers(kind))
     }
 
-    /// Edges that the caller took back, (later, earlier), in order.
-    pub fn rejections(&self) -> Vec<(Sequence, Sequence)> {
-        let mut all: Vec<_> = self.rejected.iter().copied().collect();
-        all.sort_unstable();
+    /// Edges that the caller took back, by later and earlier turn, in order.
+    pub fn rejections(&self) -> Vec<(Sequence, Sequence, RejectedKinds)> {
+        let mut all: Vec<_> = self
+            .rejected
+            .iter()
+            .map(|((later, earlier), kinds)| (*later, *earlier, *kinds))
+            .collect();
+        all.sort_unstable_by_key(|(later, earlier, _)| (*later, *earlier));
         all
     }
 
@@ -125,30 +131,25 @@ impl Timeline {
         earlier: Sequence,
         as_of: Sequence,
     ) -> impl Iterator<Item = (Sequence, &Edge)> {
-        let at = self.incoming.get(&earlier).map_or(&[][..], Vec::as_slice);
-        at.iter().filter_map(move |at| match self.event(*at)? {
-            (later, Event::Edge(edge)) if later <= as_of && self.stands(later, edge) => {
-                Some((later, edge))
-            }
-            _ => None,
-        })
+        self.known(self.incoming.get(&earlier), as_of)
     }
 
     /// Edges that a turn brought.
     pub fn edges_from(&self, later: Sequence) -> impl Iterator<Item = &Edge> {
         let events = self.record(later).map_or(&[][..], |record| &record.events);
-        events.iter().filter_map(move |event| match event {
-            Event::Edge(edge) if self.stands(later, edge) => Some(edge),
-            _ => None,
-        })
+        events.iter().filter(move |event| self.stands(later, event)).filter_map(Event::edge)
     }
 
-    /// The most certain edge between two turns, rejected or not.
-    pub fn edge(&self, later: Sequence, earlier: Sequence) -> Option<&Edge> {
-        let edges = self.record(later)?.events.iter().filter_map(|event| match event {
-            Event::Edge(edge) if edge.earlier == earlier => Some(edge),
-            _ => None,
-        });
+    /// The edges that were drawn between two turns, rejected or not.
+    pub fn drawn(&self, later: Sequence, earlier: Sequence) -> impl Iterator<Item = &Edge> {
+        let events = self.record(later).map_or(&[][..], |record| &record.events);
+        events.iter().filter_map(Event::edge).filter(move |edge| edge.earlier == earlier)
+    }
+
+    /// The most certain edge of a kind between two turns that was not rejected.
+    pub fn edge(&self, later: Sequence, earlier: Sequence, kind: EdgeKind) -> Option<&Edge> {
+        let edges = self.edges_from(later);
+        let edges = edges.filter(|edge| edge.earlier == earlier && edge.kind == kind);
         edges.max_by(|a, b| a.confidence.total_cmp(&b.confidence))
     }
 
@@ -177,12 +178,19 @@ impl Timeline {
     /// Edges of a turn that are acted on, with their later turns, in order of
     /// these.
     fn acting(&self, of: Sequence, as_of: Sequence) -> impl Iterator<Item = (Sequence, &Edge)> {
-        let at = self.acting.get(&of).map_or(&[][..], Vec::as_slice);
-        at.iter().filter_map(move |at| match self.event(*at)? {
-            (later, Event::Edge(edge)) if later <= as_of && self.stands(later, edge) => {
-                Some((later, edge))
-            }
-            _ => None,
+        self.known(self.acting.get(&of), as_of)
+    }
+
+    /// Edges at some places that stand and were known after `as_of`.
+    fn known<'a>(
+        &'a self,
+        at: Option<&'a Vec<At>>,
+        as_of: Sequence,
+    ) -> impl Iterator<Item = (Sequence, &'a Edge)> {
+        at.into_iter().flatten().filter_map(move |at| {
+            let (later, event) = self.event(*at)?;
+            let edge = event.edge()?;
+            (later <= as_of && self.stands(later, event)).then_some((later, edge))
         })
     }
 
@@ -358,8 +366,17 @@ impl Timeline {
         Some((record.sequence, record.events.get(at as usize)?))
     }
 
-    fn stands(&self, later: Sequence, edge: &Edge) -> bool {
-        self.rejected.is_empty() || !self.is_rejected(later, edge.earlier)
+    /// Whether the caller took back neither an edge nor what it follows from.
+    fn stands(&self, later: Sequence, event: &Event) -> bool {
+        let rejected = |earlier, kind| self.is_rejected(later, earlier, kind);
+        self.rejected.is_empty()
+            || match event {
+                Event::Edge(edge) => !rejected(edge.earlier, edge.kind),
+                Event::Echo { parent, edge } => {
+                    !rejected(edge.earlier, edge.kind) && !rejected(*parent, edge.kind)
+                }
+                Event::Expires { .. } | Event::Mentions { .. } | Event::SegmentEnds { .. } => true,
+            }
     }
 }
 

@@ -58,7 +58,7 @@ async fn a_turn_that_changes_a_pin_marks_it_and_can_be_taken_back() {
     let marked: Vec<_> = built.edges.iter().map(|(_, edge)| edge.earlier.clone()).collect();
     assert!(marked.contains(&fact), "{marked:?}");
 
-    world.engine.reject_fact_edge(&tenant(), &c, &fact, &turn).await.expect("rejected");
+    world.engine.reject_fact_edge(&tenant(), &c, (&fact, &turn), None).await.expect("rejected");
     assert_eq!(held(&world, &c).await, ["$9,000", "40"]);
     assert_eq!(ends(&shown(&world, &c, 0).await), []);
     world.forget_rules().await;

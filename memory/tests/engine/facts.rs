@@ -119,7 +119,7 @@ async fn a_rejected_edge_is_never_drawn_again() {
     let second = pinned(&world, &c, about("hotel", "Marriott")).await.fact.id;
     let reject = |earlier: Cause, later: Cause| {
         let (engine, c) = (&world.engine, &c);
-        async move { engine.reject_fact_edge(&tenant(), c, &earlier, &later).await }
+        async move { engine.reject_fact_edge(&tenant(), c, (&earlier, &later), None).await }
     };
     let (old, new) = (Cause::Fact(first.clone()), Cause::Fact(second));
     let revision = reject(old.clone(), new.clone()).await.expect("rejected");

@@ -15,6 +15,7 @@ mod forks;
 mod items;
 mod marks;
 mod pins;
+mod rejections;
 mod rerank;
 mod restart;
 mod search;

@@ -109,9 +109,35 @@ async fn what_the_turn_that_is_asked_replaces_stands_marked_beside_it() {
 async fn a_rejected_edge_drops_nothing() {
     let world = World::new().await;
     let trip = trip(&world).await;
-    world.engine.reject_edge(&tenant(), &trip, 1, 3).await.unwrap();
+    world.engine.reject_edge(&tenant(), &trip, (1, 3), None).await.unwrap();
     let outcome = build(&world, &trip, small("which hotel in Lisbon")).await;
     assert!(words(&outcome).contains(OLD) && !words(&outcome).contains("[replaced"));
+}
+
+#[tokio::test]
+async fn what_repeats_a_replaced_turn_is_marked_or_left_out_with_it() {
+    use SupersededTurns::*;
+    const ECHO: &str = "the hotel in Lisbon is booked, the Hilton";
+    const NEWER: &str = "our hotel in Lisbon is the Marriott [replaces 1] [echo 2]";
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, ECHO, NEWER]).await;
+    let filler: Vec<String> =
+        (0..40).map(|n| format!("item {n} of the packing list is a thing to wear")).collect();
+    world.say(&trip, &filler.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.settle(&trip).await;
+    let shown = async |superseded| {
+        let query = ask("which hotel in Lisbon");
+        let request = ContextRequest { budget: 400, superseded, ..query };
+        let outcome = build(&world, &trip, request).await;
+        let words: String =
+            outcome.window.messages.iter().map(|message| &*message.content).collect();
+        ([OLD, ECHO].map(|said| words.contains(said)), words.matches(MARK).count())
+    };
+    assert_eq!(shown(Mark).await, ([true, true], 2));
+    assert_eq!(shown(Drop).await, ([false, false], 0));
+    world.engine.reject_edge(&tenant(), &trip, (1, 3), None).await.unwrap();
+    assert_eq!(shown(Drop).await, ([true, true], 0), "it falls with the edge that it follows from");
 }
 
 #[tokio::test]

@@ -233,7 +233,11 @@ async fn what_was_rejected_of_a_pin_stays_rejected_when_it_is_drawn_again() {
     let causes = [Cause::Turn(3), Cause::Fact(rule)];
     let earlier = Cause::Fact(liking.clone());
     for cause in &causes {
-        world.engine.reject_fact_edge(&tenant(), &id, &earlier, cause).await.expect("rejected");
+        world
+            .engine
+            .reject_fact_edge(&tenant(), &id, (&earlier, cause), None)
+            .await
+            .expect("rejected");
     }
     // None is sure enough, then all are again: as another detector would do.
     for (least, left) in [(200, 0), (0, 2)] {
@@ -253,7 +257,11 @@ async fn a_fork_rejects_of_its_pins_what_its_parent_did() {
     let (rule, _) = rejected(&world, &id, RULE).await;
     for cause in [Cause::Turn(3), Cause::Fact(rule.clone())] {
         let earlier = Cause::Fact(liking.clone());
-        world.engine.reject_fact_edge(&tenant(), &id, &earlier, &cause).await.expect("rejected");
+        world
+            .engine
+            .reject_fact_edge(&tenant(), &id, (&earlier, &cause), None)
+            .await
+            .expect("rejected");
     }
     let whole = world.fork(&id, 3, "whole").await;
     let early = world.fork(&id, 2, "early").await;

@@ -272,6 +272,6 @@ async fn nothing_is_lifted_over_what_the_caller_said_that_it_does_not_replace() 
         found.filter(|at| [1, 4].contains(at)).collect::<Vec<_>>()
     };
     assert_eq!((order(true).await, order(false).await), (vec![1, 4], vec![4, 1]));
-    world.engine.reject_edge(&tenant(), &talk, 1, 4).await.unwrap();
+    world.engine.reject_edge(&tenant(), &talk, (1, 4), None).await.unwrap();
     assert_eq!(order(false).await, [1, 4], "neither by the edge nor by the question");
 }

@@ -171,17 +171,18 @@ impl Soak {
         self.world.settle(&id(name)).await;
         let Some(page) = self.staleness(name, 0).await else { return };
         let Some(edge) = page.edges.choose(&mut self.random) else { return };
-        let (earlier, later) = (edge.earlier.clone(), edge.later.clone());
+        let (kind, earlier, later) = (edge.kind, edge.earlier.clone(), edge.later.clone());
         let (engine, of) = (&self.world.engine, id(name));
         let rejected = match (&earlier, &later) {
             (Cause::Turn(earlier), Cause::Turn(later)) => {
-                engine.reject_edge(&tenant(), &of, *earlier, *later).await
+                engine.reject_edge(&tenant(), &of, (*earlier, *later), Some(kind)).await
             }
-            _ => engine.reject_fact_edge(&tenant(), &of, &earlier, &later).await,
+            _ => engine.reject_fact_edge(&tenant(), &of, (&earlier, &later), Some(kind)).await,
         };
         assert_eq!(rejected.expect("rejected"), self.model.touch(name), "{} {name}", self.step);
         let page = self.staleness(name, 0).await.expect("there");
-        let again = |edge: &ShownEdge| edge.earlier == earlier && edge.later == later;
+        let ends = (kind, &earlier, &later);
+        let again = |edge: &ShownEdge| (edge.kind, &edge.earlier, &edge.later) == ends;
         let again = page.edges.iter().any(again);
         assert!(!again, "{} {name} {later} -> {earlier}", self.step);
         self.stood.clear();

@@ -99,11 +99,11 @@ async fn a_rejected_edge_is_never_drawn_again() {
     world.settle(&talk).await;
     let before = world.fork(&talk, 4, "before").await;
     for (earlier, later) in [(1, 2), (1, 4), (2, 3), (7, 9)] {
-        let none = world.engine.reject_edge(&tenant(), &talk, earlier, later).await;
+        let none = world.engine.reject_edge(&tenant(), &talk, (earlier, later), None).await;
         assert!(matches!(none, Err(EngineError::NotFound { kind: "edge", .. })), "{none:?}");
     }
-    let revision = world.engine.reject_edge(&tenant(), &talk, 1, 3).await.unwrap();
-    assert_eq!(world.engine.reject_edge(&tenant(), &talk, 1, 3).await.unwrap(), revision);
+    let revision = world.engine.reject_edge(&tenant(), &talk, (1, 3), None).await.unwrap();
+    assert_eq!(world.engine.reject_edge(&tenant(), &talk, (1, 3), None).await.unwrap(), revision);
     let after = world.fork(&talk, 4, "after").await;
     let check = async |world: &World| {
         for fork in [&talk, &before, &after] {
@@ -130,7 +130,7 @@ async fn a_fork_rejects_for_itself_alone() {
     world.say(&talk, &TALK).await;
     let fork = world.fork(&talk, 4, "fork").await;
     world.settle(&fork).await;
-    world.engine.reject_edge(&tenant(), &fork, 1, 3).await.unwrap();
+    world.engine.reject_edge(&tenant(), &fork, (1, 3), None).await.unwrap();
     assert!(having(&world, &fork, StalenessKind::Superseded, 0).await.is_empty());
     assert_eq!(having(&world, &talk, StalenessKind::Superseded, 0).await, [1]);
     // Turns of the fork bear on those that it shares.

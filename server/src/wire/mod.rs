@@ -48,7 +48,8 @@ pub use page::{DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, page_size, whole_prefix};
 pub use rejected_edge::{imported_rejected_edge, rejected_edge_to_proto};
 pub use search::{hit_to_proto, search_method, search_scope, shortfall_to_proto, turn_filter};
 pub use staleness::{
-    edge_to_proto, staleness_request, staleness_to_proto, topic_to_proto, watch_to_proto,
+    edge_kind, edge_kind_to_proto, edge_to_proto, staleness_request, staleness_to_proto,
+    topic_to_proto, watch_to_proto,
 };
 pub use summary::{summary_to_proto, summary_view};
 pub use time::{timestamp_from_proto, timestamp_to_proto};

@@ -2,7 +2,7 @@
 //! the way out.
 
 use throughline_memory::{
-    engine::{Limits, ShownEdge, StalenessRequest, WatchEvent, WatchStep},
+    engine::{FieldViolation, Limits, ShownEdge, StalenessRequest, WatchEvent, WatchStep},
     facts::Cause,
     staleness::{Component, EdgeKind, Staleness, StalenessKind},
     turn::{ConversationId, Sequence},
@@ -61,18 +61,35 @@ pub fn topic_to_proto((first, last, confidence): (Sequence, Sequence, f32)) -> p
     pb::TopicSegment { first_sequence: first, last_sequence: last, confidence }
 }
 
-/// Renders an edge between turns or facts.
-pub fn edge_to_proto(conversation: &ConversationId, edge: &ShownEdge) -> pb::Edge {
-    let kind = match edge.kind {
+/// Renders the kind of an edge.
+pub fn edge_kind_to_proto(kind: EdgeKind) -> pb::EdgeKind {
+    match kind {
         EdgeKind::Supersedes => pb::EdgeKind::Supersedes,
         EdgeKind::Contradicts => pb::EdgeKind::Contradicts,
-    };
+    }
+}
+
+/// Reads the kind of an edge; nothing where none is given.
+///
+/// # Errors
+/// The violation, of a kind that is not known.
+pub fn edge_kind(field: &str, kind: i32) -> Result<Option<EdgeKind>, FieldViolation> {
+    match pb::EdgeKind::try_from(kind) {
+        Ok(pb::EdgeKind::Unspecified) => Ok(None),
+        Ok(pb::EdgeKind::Supersedes) => Ok(Some(EdgeKind::Supersedes)),
+        Ok(pb::EdgeKind::Contradicts) => Ok(Some(EdgeKind::Contradicts)),
+        Err(_) => Err(FieldViolation::new(field, format!("{kind} is not known here"))),
+    }
+}
+
+/// Renders an edge between turns or facts.
+pub fn edge_to_proto(conversation: &ConversationId, edge: &ShownEdge) -> pb::Edge {
     let name = |end: &Cause| match end {
         Cause::Turn(sequence) => turn_name(conversation, *sequence),
         Cause::Fact(fact) => fact_name(conversation, fact),
     };
     pb::Edge {
-        kind: kind.into(),
+        kind: edge_kind_to_proto(edge.kind).into(),
         earlier: name(&edge.earlier),
         later: name(&edge.later),
         confidence: edge.confidence,

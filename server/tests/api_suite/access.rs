@@ -84,7 +84,7 @@ fn rows() -> Vec<(&'static str, Reach, Call)> {
         row!("MemoryService", "RejectEdge", Named, c.memory().reject_edge, |t| {
             let (earlier, later) =
                 (format!("{}/turns/1", t.conversation), format!("{}/turns/3", t.conversation));
-            pb::RejectEdgeRequest { earlier, later }
+            pb::RejectEdgeRequest { earlier, later, ..Default::default() }
         }),
         row!("MemoryService", "GetSummary", Named, c.memory().get_summary, |t| {
             pb::GetSummaryRequest { conversation: t.conversation, ..Default::default() }

@@ -49,7 +49,7 @@ fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Vec<String> {
 
 async fn reject(client: &Client, earlier: &str, later: &str) -> Result<u64, Status> {
     let (earlier, later) = (earlier.to_owned(), later.to_owned());
-    let request = pb::RejectEdgeRequest { earlier, later };
+    let request = pb::RejectEdgeRequest { earlier, later, ..Default::default() };
     Ok(client.memory().reject_edge(request).await?.into_inner().revision)
 }
 
@@ -68,6 +68,13 @@ async fn a_replaced_fact_says_by_what_and_comes_back_when_that_was_wrong() {
     assert_eq!(all[0].retirement(), pb::FactRetirement::Superseded);
     assert_eq!((&all[0].retired_by, all[0].retire_time), (&new.name, new.valid_time));
 
+    // It is no contradiction that is drawn.
+    let kind = pb::EdgeKind::Contradicts.into();
+    let (earlier, later) = (old.name.clone(), new.name.clone());
+    let other = pb::RejectEdgeRequest { earlier, later, kind };
+    let other = acme.memory().reject_edge(other).await.unwrap_err();
+    assert_eq!(other.code(), Code::NotFound, "{other}");
+    assert_eq!(values(&list(&acme, &name, false).await), ["Marriott"]);
     reject(&acme, &old.name, &new.name).await.unwrap();
     let all = list(&acme, &name, false).await;
     assert_eq!(values(&all), ["Hilton", "Marriott"]);

@@ -91,6 +91,7 @@ async fn an_edge_is_rejected_once_and_for_all() {
         let request = pb::RejectEdgeRequest {
             earlier: format!("{name}/turns/{earlier}"),
             later: format!("{name}/turns/{later}"),
+            ..Default::default()
         };
         acme.memory().reject_edge(request).await.map(|answer| answer.into_inner().revision)
     };
@@ -103,6 +104,33 @@ async fn an_edge_is_rejected_once_and_for_all() {
     let left = staleness(&acme, of(&name)).await.unwrap();
     assert_eq!(left.edges.len(), 1);
     assert!(left.turns[0].score < 0.1, "{:?}", left.turns[0]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rejection_is_of_one_edge_and_not_of_the_pair() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let name = acme.create("both").await;
+    let talk = ["we stay at the Hilton", "[replaces 1] [contradicts 1] the Marriott it is"];
+    acme.append(&name, talk.map(user).to_vec()).await.unwrap();
+    let kinds = async || {
+        let found = staleness(&acme, of(&name)).await.unwrap().edges;
+        found.iter().map(pb::Edge::kind).collect::<Vec<_>>()
+    };
+    let reject = async |kind: i32| {
+        let (earlier, later) = (format!("{name}/turns/1"), format!("{name}/turns/2"));
+        let request = pb::RejectEdgeRequest { earlier, later, kind };
+        acme.memory().reject_edge(request).await.map(|answer| answer.into_inner().revision)
+    };
+    use pb::EdgeKind::{Contradicts, Supersedes};
+    assert_eq!(kinds().await, [Supersedes, Contradicts]);
+    assert_eq!(reject(9).await.unwrap_err().code(), Code::InvalidArgument);
+    let revision = reject(Supersedes.into()).await.unwrap();
+    assert_eq!(reject(Supersedes.into()).await.unwrap(), revision);
+    assert_eq!(kinds().await, [Contradicts]);
+    assert!(reject(Contradicts.into()).await.unwrap() > revision);
+    assert_eq!(kinds().await, []);
     server.stop().await;
 }
 

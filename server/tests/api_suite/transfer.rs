@@ -70,8 +70,8 @@ fn lasting(items: Vec<out::Item>) -> Vec<out::Item> {
         }
         out::Item::RejectedEdge(edge) => {
             let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
-            let (earlier, later) = (own(edge.earlier), own(edge.later));
-            out::Item::RejectedEdge(pb::RejectedEdge { earlier, later })
+            let (earlier, later) = (own(edge.earlier.clone()), own(edge.later.clone()));
+            out::Item::RejectedEdge(pb::RejectedEdge { earlier, later, ..edge })
         }
         out::Item::Fact(fact) => {
             let own = |name: String| name.replace("conversations/copy/", "conversations/source/");
@@ -213,7 +213,8 @@ async fn facts_keep_their_fields_and_their_ends() {
         names.push(pinned.fact.unwrap().name);
     }
     let (earlier, later) = (names[1].clone(), names[6].clone());
-    acme.memory().reject_edge(pb::RejectEdgeRequest { earlier, later }).await.unwrap();
+    let request = pb::RejectEdgeRequest { earlier, later, ..Default::default() };
+    acme.memory().reject_edge(request).await.unwrap();
     acme.append(&name, vec![pb::Turn { say_time: at(9_500), ..user("bye") }]).await.unwrap();
     let exported = export(&acme, &name).await;
     let ends: Vec<_> = exported
@@ -310,8 +311,10 @@ async fn a_rejected_edge_is_not_drawn_again_in_a_copy() {
     };
     assert_eq!(edges(&name).await, [edge(&name, 1, 3), edge(&name, 2, 4)]);
     let (earlier, later) = edge(&name, 1, 3);
-    let rejected = pb::RejectedEdge { earlier: earlier.clone(), later: later.clone() };
-    acme.memory().reject_edge(pb::RejectEdgeRequest { earlier, later }).await.unwrap();
+    let kind = pb::EdgeKind::Supersedes.into();
+    let rejected = pb::RejectedEdge { earlier: earlier.clone(), later: later.clone(), kind };
+    let request = pb::RejectEdgeRequest { earlier, later, ..Default::default() };
+    acme.memory().reject_edge(request).await.unwrap();
 
     let exported = export(&acme, &name).await;
     assert!(exported.contains(&out::Item::RejectedEdge(rejected)), "{exported:?}");
@@ -319,15 +322,37 @@ async fn a_rejected_edge_is_not_drawn_again_in_a_copy() {
     let copy = "conversations/copy";
     assert_eq!(edges(copy).await, [edge(copy, 2, 4)]);
     assert_eq!(lasting(export(&acme, copy).await), lasting(exported.clone()));
+    // An export of before kinds were told apart means the pair; said twice it is one.
+    let of_pair: Vec<r#in::Item> = back(&exported)
+        .into_iter()
+        .flat_map(|item| match item {
+            r#in::Item::RejectedEdge(edge) => {
+                let of_pair = pb::RejectedEdge { kind: 0, ..edge.clone() };
+                vec![edge, of_pair.clone(), of_pair]
+                    .into_iter()
+                    .map(r#in::Item::RejectedEdge)
+                    .collect()
+            }
+            item => vec![item],
+        })
+        .collect();
+    import(&acme, "old", of_pair).await.unwrap();
+    assert_eq!(edges("conversations/old").await, [edge("conversations/old", 2, 4)]);
+    let again = export(&acme, "conversations/old").await;
+    let (earlier, later) = edge("conversations/old", 1, 3);
+    let kept: Vec<_> =
+        again.into_iter().filter(|item| matches!(item, out::Item::RejectedEdge(_))).collect();
+    assert_eq!(kept, [out::Item::RejectedEdge(pb::RejectedEdge { earlier, later, kind: 0 })]);
 
-    for (ends, field) in [
-        (edge(&name, 3, 1), "rejected_edge.later"),
-        (edge(&name, 1, 5), "rejected_edge.later"),
-        ((name.clone(), format!("{name}/turns/2")), "rejected_edge.earlier"),
+    for (ends, kind, field) in [
+        (edge(&name, 3, 1), 1, "rejected_edge.later"),
+        (edge(&name, 1, 5), 1, "rejected_edge.later"),
+        (edge(&name, 1, 3), 7, "rejected_edge.kind"),
+        ((name.clone(), format!("{name}/turns/2")), 1, "rejected_edge.earlier"),
     ] {
         let (earlier, later) = ends;
         let mut items = back(&exported);
-        items.push(r#in::Item::RejectedEdge(pb::RejectedEdge { earlier, later }));
+        items.push(r#in::Item::RejectedEdge(pb::RejectedEdge { earlier, later, kind }));
         let status = import(&acme, "broken", items).await.unwrap_err();
         let violations = status.get_details_bad_request().unwrap().field_violations;
         assert_eq!((status.code(), &*violations[0].field), (Code::InvalidArgument, field));

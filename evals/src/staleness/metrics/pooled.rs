@@ -60,6 +60,16 @@ impl Pool {
         }
     }
 
+    /// Adds the named figures over all items to one row of a breakdown.
+    pub(crate) fn fill_row(
+        &self,
+        named: &[(&str, Measure)],
+        bootstrap: Bootstrap,
+        row: &mut Figures,
+    ) {
+        self.estimate(named, bootstrap, |_| true, row);
+    }
+
     fn estimate(
         &self,
         named: &[(&str, Measure)],

@@ -118,8 +118,9 @@ fn topics_have_no_gaps() {
 #[test]
 fn a_rejected_edge_is_as_if_never_drawn_and_a_use_refreshes() {
     let mut all = timeline(6);
-    all.reject(3, 1);
-    assert!(all.replaced_by(1, 6).is_none() && all.edge(3, 1).is_some());
+    all.reject(3, 1, RejectedKinds::only(EdgeKind::Supersedes));
+    assert!(all.replaced_by(1, 6).is_none() && all.edge(3, 1, EdgeKind::Supersedes).is_none());
+    assert_eq!(all.drawn(3, 1).count(), 1, "it was drawn, all the same");
     assert!(all.staleness(1, 6, &greatest).score < 0.01);
     let before = all.staleness(4, 6, &greatest);
     all.used(4, 6);
@@ -129,4 +130,61 @@ fn a_rejected_edge_is_as_if_never_drawn_and_a_use_refreshes() {
         timeline(6).staleness(4, 5, &greatest),
         "used later"
     );
+}
+
+/// 2 repeats 1; 3 replaces 1, and is held against 2 and 1 in other ways too.
+fn repeated() -> Timeline {
+    let mut timeline = Timeline::default();
+    let mut push = |sequence, events| {
+        let said_at = at(sequence as i64);
+        timeline.push(TurnEvents { version: 1, sequence, said_at, events });
+    };
+    push(1, vec![]);
+    push(2, vec![]);
+    let Event::Edge(echoed) = edge(EdgeKind::Supersedes, 2, 0.8) else { unreachable!() };
+    let replaced = edge(EdgeKind::Supersedes, 1, 0.8);
+    let contradicted = edge(EdgeKind::Contradicts, 1, 0.7);
+    push(3, vec![replaced, contradicted, Event::Echo { parent: 1, edge: echoed }]);
+    timeline
+}
+
+#[test]
+fn one_edge_of_a_pair_is_rejected_and_the_other_stands() {
+    for (kind, replaced, contradictions) in [
+        (Some(EdgeKind::Supersedes), false, 1),
+        (Some(EdgeKind::Contradicts), true, 0),
+        (None, false, 0),
+    ] {
+        let mut all = repeated();
+        all.reject(3, 1, RejectedKinds::from(kind));
+        assert_eq!(all.replaced_by(1, 3).is_some(), replaced, "{kind:?}");
+        assert_eq!(all.contradictions(1, 3).count(), contradictions, "{kind:?}");
+        let of_kind = |kind| all.edge(3, 1, kind).is_some();
+        assert_eq!(of_kind(EdgeKind::Supersedes), replaced, "{kind:?}");
+        assert_eq!(of_kind(EdgeKind::Contradicts), contradictions == 1, "{kind:?}");
+        assert_eq!(all.rejections(), [(3, 1, RejectedKinds::from(kind))]);
+    }
+    let mut all = repeated();
+    all.reject(3, 1, RejectedKinds::only(EdgeKind::Supersedes));
+    all.reject(3, 1, RejectedKinds::only(EdgeKind::Contradicts));
+    assert!(all.edges_from(3).next().is_none(), "one after the other");
+}
+
+#[test]
+fn what_repeats_a_replaced_turn_is_replaced_as_long_as_that_is() {
+    let replaced = |all: &Timeline| [1, 2].map(|at| all.replaced_by(at, 3).is_some());
+    let mut all = repeated();
+    assert_eq!(replaced(&all), [true, true]);
+    assert_eq!(all.current(2, 3), Some(3));
+    let of_echo = all.staleness(2, 3, &greatest).components;
+    let superseded = of_echo.iter().find(|one| one.kind == StalenessKind::Superseded);
+    assert_eq!(superseded.map(|one| (one.score, one.cause)), Some((0.8, Some(3))));
+    assert_eq!(all.edges_from(3).count(), 3);
+    all.reject(3, 1, RejectedKinds::only(EdgeKind::Contradicts));
+    assert_eq!(replaced(&all), [true, true]);
+    all.reject(3, 1, RejectedKinds::only(EdgeKind::Supersedes));
+    assert_eq!(replaced(&all), [false, false], "it falls with the edge that it follows from");
+    let mut all = repeated();
+    all.reject(3, 2, RejectedKinds::only(EdgeKind::Supersedes));
+    assert_eq!(replaced(&all), [true, false], "it can be rejected alone");
 }

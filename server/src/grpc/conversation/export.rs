@@ -105,7 +105,7 @@ async fn rejected_edges(
     out: &mut Out,
 ) -> Result<(), Stop> {
     let rejected = call.engine.list_rejections(&call.tenant, id)?;
-    for edge in rejected.into_iter().filter(|(_, later)| *later <= last) {
+    for edge in rejected.into_iter().filter(|(_, later, _)| *later <= last) {
         in_time(call)?;
         out.send(Item::RejectedEdge(rejected_edge_to_proto(id, edge))).await?;
     }

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use throughline_memory::{
-    engine::{Conversation, EngineError, FieldViolation, Imported, NewConversation},
+    engine::{Conversation, EngineError, FieldViolation, Imported, NewConversation, Rejection},
     staleness::MAX_CANDIDATES,
     turn::{Sequence, Turn},
 };
@@ -131,7 +131,7 @@ struct Import<'a> {
     /// Something came that stands behind the turns.
     behind_turns: bool,
     /// Rejected edges that wait for their commit, and how many came.
-    rejected: Vec<(Sequence, Sequence)>,
+    rejected: Vec<Rejection>,
     rejections: u64,
 }
 

@@ -229,12 +229,14 @@ class ExportConversationResponse(_message.Message):
     def __init__(self, conversation: _Optional[_Union[_resources_pb2.Conversation, _Mapping]] = ..., turn: _Optional[_Union[_resources_pb2.Turn, _Mapping]] = ..., fact: _Optional[_Union[_resources_pb2.Fact, _Mapping]] = ..., outcome: _Optional[_Union[_resources_pb2.Outcome, _Mapping]] = ..., rejected_edge: _Optional[_Union[RejectedEdge, _Mapping]] = ...) -> None: ...
 
 class RejectedEdge(_message.Message):
-    __slots__ = ("earlier", "later")
+    __slots__ = ("earlier", "later", "kind")
     EARLIER_FIELD_NUMBER: _ClassVar[int]
     LATER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     earlier: str
     later: str
-    def __init__(self, earlier: _Optional[str] = ..., later: _Optional[str] = ...) -> None: ...
+    kind: _memory_service_pb2.EdgeKind
+    def __init__(self, earlier: _Optional[str] = ..., later: _Optional[str] = ..., kind: _Optional[_Union[_memory_service_pb2.EdgeKind, str]] = ...) -> None: ...
 
 class ImportConversationRequest(_message.Message):
     __slots__ = ("conversation", "turn", "fact", "outcome", "rejected_edge", "conversation_id", "request_id")

@@ -338,12 +338,14 @@ class TopicSegment(_message.Message):
     def __init__(self, first_sequence: _Optional[int] = ..., last_sequence: _Optional[int] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class RejectEdgeRequest(_message.Message):
-    __slots__ = ("earlier", "later")
+    __slots__ = ("earlier", "later", "kind")
     EARLIER_FIELD_NUMBER: _ClassVar[int]
     LATER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     earlier: str
     later: str
-    def __init__(self, earlier: _Optional[str] = ..., later: _Optional[str] = ...) -> None: ...
+    kind: EdgeKind
+    def __init__(self, earlier: _Optional[str] = ..., later: _Optional[str] = ..., kind: _Optional[_Union[EdgeKind, str]] = ...) -> None: ...
 
 class RejectEdgeResponse(_message.Message):
     __slots__ = ("revision",)
