@@ -9,12 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from canned import STALL, Canned
 from server import REPOSITORY, Server, binary
 from upstream import Upstream
 
@@ -23,21 +26,27 @@ EXAMPLES = REPOSITORY / "clients" / "examples"
 
 @pytest.fixture(scope="module")
 def chat(server: Server, upstream: Upstream) -> Iterator[str]:
+    with backend(server, upstream.base_url) as address:
+        yield address
+
+
+@contextmanager
+def backend(server: Server, base_url: str) -> Iterator[str]:
     """The address of the backend's chats."""
     command = ["-m", "uvicorn", "--app-dir", str(EXAMPLES), "backend:app", "--port", "0"]
     environment = {
         **os.environ,
         "THROUGHLINE_ADDRESS": server.address,
-        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_BASE_URL": base_url,
     }
     with subprocess.Popen(
         [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment
-    ) as backend:
-        assert backend.stderr is not None
-        found = (re.search(r"running on (http://\S+)", line) for line in backend.stderr)
+    ) as program:
+        assert program.stderr is not None
+        found = (re.search(r"running on (http://\S+)", line) for line in program.stderr)
         running = next(match for match in found if match)
         yield f"{running[1]}/chat"
-        backend.terminate()
+        program.terminate()
 
 
 def say(chat: str, conversation: str, text: str) -> str:
@@ -50,10 +59,29 @@ def say(chat: str, conversation: str, text: str) -> str:
 def test_the_backend_remembers(chat: str) -> None:
     assert say(chat, "backend", "My dog is called Rex.") == "Noted."
     assert "Rex" in say(chat, "backend", "What is my dog called?")
-    with urlopen(f"{chat}/backend") as answer:
-        history = json.load(answer)
+    history = said(chat, "backend")
     assert len(history) == 4
     assert history[0] == {"role": "user", "text": "My dog is called Rex."}
+
+
+def test_what_came_is_kept_if_the_browser_goes_away(server: Server) -> None:
+    half = [{"role": "assistant", "content": "Half "}, {"content": "an answer"}, STALL]
+    upstream = Canned(half)
+    with closing(upstream), backend(server, upstream.base_url) as chat:
+        body = json.dumps({"text": "Tell me"}).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(f"{chat}/left", body, headers)) as answer:
+            assert answer.read(len("Half an answer")) == b"Half an answer"
+        # The backend hears of it when it does; nothing else ends the stream.
+        deadline = time.monotonic() + 30
+        while len(history := said(chat, "left")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert [turn["text"] for turn in history] == ["Tell me", "Half an answer"]
+
+
+def said(chat: str, conversation: str) -> list[dict[str, str]]:
+    with urlopen(f"{chat}/{conversation}") as answer:
+        return list(json.load(answer))
 
 
 def test_its_errors_say_whose_they_are(chat: str) -> None:
