@@ -41,6 +41,7 @@ async function chat(conversation: string, request: IncomingMessage, response: Se
     conversation,
     turnId,
   });
+  response.on("close", () => stream.controller.abort());
   response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   for await (const chunk of stream) {
     if (response.destroyed) break;

@@ -27,6 +27,10 @@ class Arguments:
     """Base URL of what answers; empty for one that is started."""
     model: str
     """Its name there; `QUOTES` for the service without a model."""
+    all: bool = False
+    """Of a session: what was recorded is answered too."""
+    answers: str = ""
+    """Of a session: where its answers are written; empty for nowhere."""
 
 
 def started(stack: ExitStack, command: list[str], says: str, **more: str) -> str:
@@ -69,16 +73,20 @@ def program() -> str:
     return found
 
 
-def arguments(doc: str) -> Arguments:
+def arguments(doc: str, session: bool = False) -> Arguments:
     """What the command line says, `doc` being the help."""
     parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("language", nargs="?", default="python", choices=["python", "typescript"])
     parser.add_argument("--upstream", default=os.environ.get("OPENAI_BASE_URL", ""), metavar="URL")
     parser.add_argument("--model", default=os.environ.get("MODEL", ""), metavar="NAME")
+    if session:
+        parser.add_argument("--all", action="store_true")
+        parser.add_argument("--answers", default="", metavar="FILE")
     given = parser.parse_args()
     if given.upstream and not given.model:
         parser.error("--upstream needs --model: the name of a model there")
-    return Arguments(given.language, given.upstream, given.model or QUOTES)
+    given.model = given.model or QUOTES
+    return Arguments(**vars(given))
 
 
 def upstream(stack: ExitStack, given: Arguments) -> str:

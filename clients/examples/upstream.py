@@ -120,25 +120,32 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(request)
         message, finish = answer(request)
         head = {"id": "chatcmpl-1", "created": 0, "model": MODEL}
-        if request.get("stream"):
-            self.stream(head, message, finish)
-            return
         used = sum(len(text_of(m).split()) for m in request["messages"])
         made = len((message["content"] or "").split())
-        choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
         usage = {"prompt_tokens": used, "completion_tokens": made, "total_tokens": used + made}
+        if request.get("stream"):
+            wanted = (request.get("stream_options") or {}).get("include_usage")
+            self.stream(head, message, finish, usage if wanted else None)
+            return
+        choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
         self.send(200, {**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
-    def stream(self, head, message, finish):
+    def stream(self, head, message, finish, usage):
         """Server-sent events."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         for delta, reason in chunks(message, finish):
             choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
-            event = {**head, "object": "chat.completion.chunk", "choices": [choice]}
-            self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+            self.event({**head, "choices": [choice]})
+        if usage:
+            self.event({**head, "choices": [], "usage": usage})
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def event(self, chunk):
+        """One of the server-sent events."""
+        chunk = {**chunk, "object": "chat.completion.chunk"}
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
 
     def send(self, status, body):
         """A JSON answer."""

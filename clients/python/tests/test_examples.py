@@ -9,12 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from canned import STALL, Canned
 from server import REPOSITORY, Server, binary
 from upstream import Upstream
 
@@ -23,21 +26,27 @@ EXAMPLES = REPOSITORY / "clients" / "examples"
 
 @pytest.fixture(scope="module")
 def chat(server: Server, upstream: Upstream) -> Iterator[str]:
+    with backend(server, upstream.base_url) as address:
+        yield address
+
+
+@contextmanager
+def backend(server: Server, base_url: str) -> Iterator[str]:
     """The address of the backend's chats."""
     command = ["-m", "uvicorn", "--app-dir", str(EXAMPLES), "backend:app", "--port", "0"]
     environment = {
         **os.environ,
         "THROUGHLINE_ADDRESS": server.address,
-        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_BASE_URL": base_url,
     }
     with subprocess.Popen(
         [sys.executable, *command], stderr=subprocess.PIPE, text=True, env=environment
-    ) as backend:
-        assert backend.stderr is not None
-        found = (re.search(r"running on (http://\S+)", line) for line in backend.stderr)
+    ) as program:
+        assert program.stderr is not None
+        found = (re.search(r"running on (http://\S+)", line) for line in program.stderr)
         running = next(match for match in found if match)
         yield f"{running[1]}/chat"
-        backend.terminate()
+        program.terminate()
 
 
 def say(chat: str, conversation: str, text: str) -> str:
@@ -50,10 +59,29 @@ def say(chat: str, conversation: str, text: str) -> str:
 def test_the_backend_remembers(chat: str) -> None:
     assert say(chat, "backend", "My dog is called Rex.") == "Noted."
     assert "Rex" in say(chat, "backend", "What is my dog called?")
-    with urlopen(f"{chat}/backend") as answer:
-        history = json.load(answer)
+    history = said(chat, "backend")
     assert len(history) == 4
     assert history[0] == {"role": "user", "text": "My dog is called Rex."}
+
+
+def test_what_came_is_kept_if_the_browser_goes_away(server: Server) -> None:
+    half = [{"role": "assistant", "content": "Half "}, {"content": "an answer"}, STALL]
+    upstream = Canned(half)
+    with closing(upstream), backend(server, upstream.base_url) as chat:
+        body = json.dumps({"text": "Tell me"}).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(f"{chat}/left", body, headers)) as answer:
+            assert answer.read(len("Half an answer")) == b"Half an answer"
+        # The backend hears of it when it does; nothing else ends the stream.
+        deadline = time.monotonic() + 30
+        while len(history := said(chat, "left")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert [turn["text"] for turn in history] == ["Tell me", "Half an answer"]
+
+
+def said(chat: str, conversation: str) -> list[dict[str, str]]:
+    with urlopen(f"{chat}/{conversation}") as answer:
+        return list(json.load(answer))
 
 
 def test_its_errors_say_whose_they_are(chat: str) -> None:
@@ -65,23 +93,50 @@ def test_its_errors_say_whose_they_are(chat: str) -> None:
     refused.value.close()
 
 
-def test_the_session_answers_from_a_smaller_window() -> None:
+def session(*flags: str) -> list[str]:
+    """The lines that the session prints."""
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "session.py")],
+        [sys.executable, str(EXAMPLES / "session.py"), *flags],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "THROUGHLINE_BIN": binary()},
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def amounts(lines: list[str], says: str) -> tuple[int, int]:
+    """Prompt tokens with the whole history, and with memory."""
+    (line,) = (line for line in lines if says in line)
+    found = re.search(r"([\d,]+) with the whole history, ([\d,]+) with memory", line)
+    assert found, line
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+
+
+def test_the_session_answers_from_a_smaller_window(tmp_path: Path) -> None:
+    page = tmp_path / "answers.md"
+    lines = session("--all", "--answers", str(page))
     for answered in ("with memory:", "whole history:"):
-        lines = [line for line in done.stdout.splitlines() if answered in line]
-        for line, fact in zip(lines, ["80/20", "red velvet", "Habitica"], strict=True):
+        given = [line for line in lines if answered in line]
+        assert len(given) == 30
+        for line, fact in zip(given[-3:], ["80/20", "red velvet", "Habitica"], strict=True):
             assert fact in line
-    bill = re.search(r"60 turns, prompt tokens: ([\d,]+) .* ([\d,]+) with memory", done.stdout)
-    assert bill, done.stdout
-    without_memory, with_memory = (int(bill[i].replace(",", "")) for i in (1, 2))
-    assert with_memory < without_memory / 2
+    assert page.read_text().count("\n## ") == 30
+    assert page.read_text().count("**whole history**") == 30
+    for bill in ("60 turns, prompt tokens:", "30 answers, as the service counts:"):
+        without_memory, with_memory = amounts(lines, bill)
+        assert with_memory < without_memory / 2
+
+
+def test_each_side_of_the_session_goes_on_with_its_own_answers(upstream: Upstream) -> None:
+    lines = session("--upstream", upstream.base_url, "--model", "extractive")
+    both = [line.strip() for line in lines if "with memory:" in line or "whole history:" in line]
+    with_memory, whole = (line.partition(":")[2].strip() for line in both[2:4])
+    assert with_memory != whole, "the question shows nothing: both answer alike"
+    sent = max((asked["messages"] for asked in upstream.asked()), key=len)
+    assert [message["content"] for message in sent[-3:-1]] == ["Which ribbon did I go with?", whole]
+    assert amounts(lines, "3 answers, as the service counts:")
 
 
 def test_one_command_runs_a_backend() -> None:

@@ -295,6 +295,19 @@ async def test_the_rest_of_the_client_is_its_own(new_chat: Any) -> None:
     assert (await chat.texts())[0] == "Hello"
 
 
+@pytest.mark.parametrize("options", ["with_options", "copy"])
+async def test_clients_with_other_options_know_what_was_asked(new_chat: Any, options: str) -> None:
+    chat = new_chat()
+    first = chat.wrapped
+    for patience in (5, 10):
+        chat.wrapped = getattr(first, options)(timeout=patience)
+        with pytest.raises(openai.NotFoundError):
+            await chat.create("Hello", model="absent")
+    chat.wrapped = getattr(first, options)(timeout=20)
+    await chat.create("Hello")
+    assert (await chat.texts()) == ["Hello", "Noted."]
+
+
 async def test_an_answer_that_could_not_be_stored_is_not_lost(new_chat: Any) -> None:
     chat = new_chat()
     await chat.create("My dog is called Rex.", turn_id="m1")

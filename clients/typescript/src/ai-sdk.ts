@@ -101,6 +101,13 @@ function recorded(
 ): ReadableStream<LanguageModelV3StreamPart> {
   const reader = stream.getReader();
   const answer = new Answer();
+  let ended: Promise<void> | undefined;
+  // Once: a reader may leave while a part is waited for.
+  const store = () => {
+    ended ??= end(answer);
+    return ended;
+  };
+  let isLeft = false;
   return new ReadableStream({
     async pull(controller) {
       try {
@@ -111,15 +118,19 @@ function recorded(
           return;
         }
       } catch (error) {
-        await end(answer);
+        await store();
         throw error;
       }
-      await end(answer);
-      controller.close();
+      await store();
+      if (!isLeft) controller.close();
     },
     async cancel(reason) {
-      await reader.cancel(reason);
-      await end(answer);
+      isLeft = true;
+      try {
+        await reader.cancel(reason);
+      } finally {
+        await store();
+      }
     },
   });
 }

@@ -1,7 +1,7 @@
-/** The model's answer as it comes, whole or in pieces. */
+/** The model's answer as it comes, whole or in pieces. The caller paid for it: whatever
+ * its form, it is read as well as it can be, and reading it throws nothing. */
 
 import type { ChatMessage, ChatToolCall } from "./chat.js";
-import type { ThroughlineError } from "./errors.js";
 
 const WHOLE: readonly string[] = ["stop", "tool_calls", "tool-calls", "function_call"];
 
@@ -12,9 +12,10 @@ export class AnswerNotStoredError extends Error {
 
   constructor(
     readonly completion: unknown,
-    override readonly cause: ThroughlineError,
+    override readonly cause: unknown,
   ) {
-    super(`the answer could not be stored: ${cause.message}`);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`the answer could not be stored: ${why}`);
   }
 }
 
@@ -23,6 +24,8 @@ export interface ToolCallPiece {
   id?: string | undefined;
   name?: string | undefined;
   arguments?: string | undefined;
+  /** It takes text in place of JSON. */
+  custom?: boolean;
 }
 
 /** An answer, put together. */
@@ -30,7 +33,7 @@ export class Answer {
   #content = "";
   #refusal = "";
   #finish: string | undefined;
-  readonly #calls = new Map<string | number, Required<ToolCallPiece>>();
+  readonly #calls = new Map<string | number, Call>();
 
   /** It did not come to its own end. */
   get cutOff(): boolean {
@@ -49,8 +52,9 @@ export class Answer {
 
   /** Takes a piece of a tool call in; pieces of one call have the same key. */
   addCall(key: string | number, piece: ToolCallPiece): void {
-    const call = this.#calls.get(key) ?? { id: "", name: "", arguments: "" };
+    const call = this.#calls.get(key) ?? { id: "", name: "", arguments: "", custom: false };
     call.id ||= piece.id ?? "";
+    call.custom ||= piece.custom ?? false;
     call.name += piece.name ?? "";
     call.arguments += piece.arguments ?? "";
     this.#calls.set(key, call);
@@ -67,13 +71,24 @@ export class Answer {
     const message: ChatMessage = { role: "assistant", content: this.#content };
     if (this.#refusal) message.refusal = this.#refusal;
     if (this.#calls.size > 0) {
-      message.tool_calls = [...this.#calls.values()].map(toolCall);
+      message.tool_calls = [...this.#calls].map(([key, call]) => toolCall(key, call));
     }
     return message;
   }
 }
 
-function toolCall(call: Required<ToolCallPiece>): ChatToolCall {
-  const named = { name: call.name ?? "", arguments: call.arguments ?? "" };
-  return { id: call.id ?? "", type: "function", function: named };
+interface Call {
+  id: string;
+  name: string;
+  arguments: string;
+  custom: boolean;
+}
+
+/** A turn takes no call without id or name. */
+function toolCall(key: string | number, call: Call): ChatToolCall {
+  const id = call.id || `call-${key}`;
+  const name = call.name || "unknown";
+  return call.custom
+    ? { id, type: "custom", custom: { name, input: call.arguments } }
+    : { id, type: "function", function: { name, arguments: call.arguments } };
 }

@@ -19,11 +19,9 @@ import {
 type PartInit = MessageInitShape<typeof PartSchema>;
 
 /** A call of a tool, as a chat completion has it. */
-export interface ChatToolCall {
-  id: string;
-  type: "function";
-  function: { name: string; arguments: string };
-}
+export type ChatToolCall =
+  | { id: string; type: "function"; function: { name: string; arguments: string } }
+  | { id: string; type: "custom"; custom: { name: string; input: string } };
 
 /** A part of a message's content, as a chat completion has it. */
 export type ChatContentPart =
@@ -71,8 +69,7 @@ export function toTurn(message: ChatInput, role: "user" | "assistant" = "user"):
   }
   if (chat.refusal) parts.push(text(chat.refusal));
   for (const call of chat.tool_calls ?? []) {
-    const { name, arguments: argumentsJson } = call.function;
-    const value = { callId: call.id, name, argumentsJson };
+    const value = { callId: call.id, ...called(call) };
     parts.push({ content: { case: "toolCall", value } });
   }
   return create(TurnSchema, { role: turnRole, parts, speaker: chat.name ?? "" });
@@ -103,6 +100,31 @@ export function answering(window: ContextWindow, asked: ChatMessage): ChatMessag
 export function beforeQuery(window: ContextWindow): ChatMessage[] {
   const query = queryOf(window);
   return toMessages(window.messages.filter((_, index) => !query.has(index)));
+}
+
+/** Messages of a window whose calls of custom tools stand as such: a stored call does not
+ * say its kind, the tools of the request do. */
+export function asDeclared(messages: ChatMessage[], tools: unknown): ChatMessage[] {
+  const given = Array.isArray(tools) ? tools : [];
+  const customs = new Set<unknown>(given.map((tool) => tool?.custom?.name));
+  const declared = (call: ChatToolCall): ChatToolCall => {
+    const { name, argumentsJson: input } = called(call);
+    return customs.has(name) ? { id: call.id, type: "custom", custom: { name, input } } : call;
+  };
+  return messages.map((message) =>
+    message.tool_calls ? { ...message, tool_calls: message.tool_calls.map(declared) } : message,
+  );
+}
+
+/** What a call calls, of every kind: a custom tool takes text in place of JSON. */
+export function called(call: ChatToolCall): { name: string; argumentsJson: string } {
+  // What an application passes on may be of a kind that the types do not have.
+  const { custom, function: named } = call as {
+    custom?: { name?: string; input?: string };
+    function?: { name?: string; arguments?: string };
+  };
+  const argumentsJson = named ? named.arguments : custom?.input;
+  return { name: named?.name ?? custom?.name ?? "", argumentsJson: argumentsJson ?? "" };
 }
 
 function queryOf(window: ContextWindow): Set<number> {

@@ -4,9 +4,9 @@
 
 import { equals } from "@bufbuild/protobuf";
 import { type Answer, AnswerNotStoredError } from "./answer.js";
-import { beforeQuery, type ChatMessage, toTurn } from "./chat.js";
+import { asDeclared, beforeQuery, type ChatMessage, toTurn } from "./chat.js";
 import type { Client } from "./client.js";
-import { AlreadyExistsError, ThroughlineError } from "./errors.js";
+import { append, type IdOf, takeIn } from "./history.js";
 import { newKey } from "./methods.js";
 import { conversationName } from "./names.js";
 import type { Window } from "./options.js";
@@ -14,7 +14,6 @@ import { idOf, Recent } from "./recent.js";
 import type { PreparedTurn, TurnKey } from "./results.js";
 import { Role, TurnSchema } from "./v1.js";
 
-const TURNS_PER_APPEND = 100;
 /** A round of tool calls is shorter. */
 const TURNS_LOOKED_AT = 100;
 
@@ -65,22 +64,25 @@ export class Exchanges {
   }
 
   /** Stores what is new and builds the window. A conversation that does not exist
-   * is created; if it is empty, the history of the request is taken in.
+   * is created; if it is empty, the history of the request is taken in. `tools` is
+   * what the model may call, as the request has it.
    *
    * @throws RangeError if there is no message of the user */
-  async begin(conversation: string, messages: ChatMessage[], turnId?: string): Promise<Exchange> {
+  async begin(
+    conversation: string,
+    messages: ChatMessage[],
+    turnId?: string,
+    tools?: unknown,
+  ): Promise<Exchange> {
     const request = sorted(messages);
     const asked = this.#recent.asked(conversation);
     const id = turnId || idOf(asked, request.user) || newKey();
     this.#recent.ask(conversation, { message: request.user, turnId: id });
+    const idOfAsked: IdOf = (message) => idOf(asked, message);
     const known = this.#recent.knows(conversation);
-    const empty = !known && (await this.#isEmpty(conversation));
-    const missing = empty ? request.history : sinceAnswer(request.history);
-    for (let start = 0; start < missing.length; start += TURNS_PER_APPEND) {
-      const turns = missing.slice(start, start + TURNS_PER_APPEND).map((message) => {
-        return Object.assign(toTurn(message), { clientTurnId: idOf(asked, message) ?? "" });
-      });
-      await this.#client.appendTurns(conversation, turns);
+    const isStored = !known && (await this.#takeIn(conversation, request.history, idOfAsked));
+    if (!isStored) {
+      await append(this.#client, conversation, sinceAnswer(request.history), idOfAsked);
     }
     const resumed = await this.#resume(conversation, request);
     const turn = resumed ?? (await this.#prepare(conversation, request.user, id));
@@ -90,7 +92,7 @@ export class Exchanges {
       await this.#client.commitTurn(turn, after.slice(position), { position });
     }
     this.#recent.learn(conversation);
-    const window = beforeQuery(turn.window);
+    const window = asDeclared(beforeQuery(turn.window), tools);
     const sent = [...request.instructions, ...window, user, ...after];
     return { conversation, turn, askedId: id, position: after.length, window, messages: sent };
   }
@@ -106,21 +108,17 @@ export class Exchanges {
     try {
       await this.#client.commitTurn(turn, message, { position, cutOff: answer.cutOff });
     } catch (error) {
-      if (error instanceof ThroughlineError) throw new AnswerNotStoredError(completion, error);
-      throw error;
+      throw new AnswerNotStoredError(completion, error);
     }
     this.#recent.answered(conversation, askedId);
   }
 
-  async #isEmpty(conversation: string): Promise<boolean> {
-    const { userId = "" } = this.#options;
-    try {
-      await this.#client.createConversation(conversation, { userId });
-      return true;
-    } catch (error) {
-      if (!(error instanceof AlreadyExistsError)) throw error;
-    }
-    return (await this.#client.getConversation(conversation)).lastSequence === 0n;
+  /** Creates the conversation if it does not exist. Says whether all of the history is
+   * stored. */
+  async #takeIn(conversation: string, history: ChatMessage[], idOf: IdOf): Promise<boolean> {
+    const { userId } = this.#options;
+    const created = await this.#client.ensureConversation(conversation, { userId });
+    return takeIn(this.#client, conversation, history, idOf, created);
   }
 
   /** The stored turn that tool calls in progress are for, with its window. */

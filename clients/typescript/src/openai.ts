@@ -18,6 +18,7 @@ import type {
 import { Answer } from "./answer.js";
 import type { ChatMessage } from "./chat.js";
 import type { Client } from "./client.js";
+import { read } from "./completion.js";
 import { Exchanges, type MemoryOptions } from "./exchange.js";
 
 export { AnswerNotStoredError } from "./answer.js";
@@ -61,7 +62,15 @@ export function wrap<T extends OpenAI>(
   memory: Client,
   options: WrapOptions = {},
 ): Wrapped<T> {
-  const exchanges = new Exchanges(memory, options);
+  return wrapped(client, new Exchanges(memory, options), options);
+}
+
+/** Clients that are made of one with other options share what it remembers. */
+function wrapped<T extends OpenAI>(
+  client: T,
+  exchanges: Exchanges,
+  options: WrapOptions,
+): Wrapped<T> {
   const create = async (body: ChatCompletionCreateParams & Remembered, sent?: Sent) => {
     const { conversation = options.conversation, turnId, ...request } = body;
     if (conversation === undefined) return client.chat.completions.create(request, sent);
@@ -69,7 +78,7 @@ export function wrap<T extends OpenAI>(
       throw new RangeError("n must be 1: a conversation goes on with one answer");
     }
     const messages = request.messages as ChatMessage[];
-    const exchange = await exchanges.begin(conversation, messages, turnId);
+    const exchange = await exchanges.begin(conversation, messages, turnId, request.tools);
     const asked = { ...request, messages: exchange.messages } as ChatCompletionCreateParams;
     const given = await client.chat.completions.create(asked, sent);
     if (!("choices" in given)) return recorded(given, (answer) => exchanges.end(exchange, answer));
@@ -78,50 +87,55 @@ export function wrap<T extends OpenAI>(
   };
   const completions = replaced(client.chat.completions, { create });
   const withOptions = (changes: Parameters<T["withOptions"]>[0]) =>
-    wrap(client.withOptions(changes), memory, options);
+    wrapped(client.withOptions(changes), exchanges, options);
   const chat = replaced(client.chat, { completions });
   return replaced(client, { chat, withOptions }) as unknown as Wrapped<T>;
 }
 
 function whole(completion: ChatCompletion): Answer {
   const answer = new Answer();
-  const choice = completion.choices[0];
-  answer.addText(choice?.message.content);
-  answer.addRefusal(choice?.message.refusal);
-  for (const [index, call] of (choice?.message.tool_calls ?? []).entries()) {
-    if (call.type === "function") answer.addCall(index, { id: call.id, ...call.function });
-  }
-  answer.finish(choice?.finish_reason);
+  read(answer, completion);
   return answer;
 }
 
 /** The stream, recorded on its way to the application: what came is stored when it
- * ends, fails, or is left. */
+ * ends, fails, or is left, also while a chunk is waited for. */
 function recorded(stream: Chunks, end: (answer: Answer) => Promise<void>): Chunks {
-  async function* chunks() {
+  const chunks = (): AsyncIterator<ChatCompletionChunk> => {
+    const inner = stream[Symbol.asyncIterator]();
     const answer = new Answer();
-    try {
-      for await (const chunk of stream) {
-        add(answer, chunk);
-        yield chunk;
-      }
-    } finally {
-      await end(answer);
-    }
-  }
+    let ended: Promise<void> | undefined;
+    const store = () => {
+      ended ??= end(answer);
+      return ended;
+    };
+    return {
+      async next() {
+        let next: IteratorResult<ChatCompletionChunk>;
+        try {
+          next = await inner.next();
+        } catch (error) {
+          await store();
+          throw error;
+        }
+        if (next.done || ended) {
+          await store();
+          return { done: true, value: undefined };
+        }
+        read(answer, next.value);
+        return next;
+      },
+      async return() {
+        stream.controller.abort();
+        // Not awaited: it waits for the chunk that is under way.
+        inner.return?.().catch(() => {});
+        await store();
+        return { done: true, value: undefined };
+      },
+    };
+  };
   const Recorded = stream.constructor as typeof Stream<ChatCompletionChunk>;
   return new Recorded(chunks, stream.controller);
-}
-
-function add(answer: Answer, chunk: ChatCompletionChunk): void {
-  const choice = chunk.choices.find((choice) => choice.index === 0);
-  if (!choice) return;
-  answer.addText(choice.delta.content);
-  answer.addRefusal(choice.delta.refusal);
-  for (const call of choice.delta.tool_calls ?? []) {
-    answer.addCall(call.index, { id: call.id, ...call.function });
-  }
-  answer.finish(choice.finish_reason);
 }
 
 /** An object with some members replaced. */

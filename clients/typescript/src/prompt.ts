@@ -6,7 +6,7 @@ import type {
   LanguageModelV3Prompt,
   LanguageModelV3ToolResultOutput,
 } from "@ai-sdk/provider";
-import type { ChatContentPart, ChatMessage, ChatToolCall } from "./chat.js";
+import { type ChatContentPart, type ChatMessage, type ChatToolCall, called } from "./chat.js";
 
 type AssistantPart = Extract<LanguageModelV3Message, { role: "assistant" }>["content"][number];
 type UserPart = Extract<LanguageModelV3Message, { role: "user" }>["content"][number];
@@ -36,7 +36,7 @@ function chatMessages(message: LanguageModelV3Message): ChatMessage[] {
 /** A prompt of chat messages. */
 export function toPrompt(messages: ChatMessage[]): LanguageModelV3Prompt {
   const calls = messages.flatMap((message) => message.tool_calls ?? []);
-  const names = new Map(calls.map((call) => [call.id, call.function.name]));
+  const names = new Map(calls.map((call) => [call.id, called(call).name]));
   return messages.map((message) => promptMessage(message, names));
 }
 
@@ -88,7 +88,7 @@ function assistantMessage(content: AssistantPart[]): ChatMessage {
           {
             id: part.toolCallId,
             type: "function",
-            function: { name: part.toolName, arguments: JSON.stringify(part.input) },
+            function: { name: part.toolName, arguments: JSON.stringify(part.input) ?? "" },
           },
         ]
       : [],
@@ -128,16 +128,18 @@ function filePart(url: string, anyType: string): UserPart {
 }
 
 function callPart(call: ChatToolCall): AssistantPart {
+  const { name, argumentsJson } = called(call);
   return {
     type: "tool-call",
     toolCallId: call.id,
-    toolName: call.function.name,
-    input: parsed(call.function.arguments),
+    toolName: name,
+    input: parsed(argumentsJson),
   };
 }
 
-/** Arguments that a model wrote; what is no JSON stays text. */
+/** Arguments that a model wrote: none are an empty object, what is no JSON stays text. */
 function parsed(json: string): unknown {
+  if (json.trim() === "") return {};
   try {
     return JSON.parse(json);
   } catch {

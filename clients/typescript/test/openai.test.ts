@@ -224,6 +224,18 @@ describe("wrap", () => {
     expect((await texts())[0]).toBe("Hello");
   });
 
+  test("clients with other options know what was asked", async () => {
+    const { wrapped, texts } = chat();
+    for (const timeout of [5_000, 10_000]) {
+      const failing = { model: "absent", messages: [user("Hello")] };
+      const asked = wrapped.withOptions({ timeout }).chat.completions.create(failing);
+      await expect(asked).rejects.toThrow(OpenAI.NotFoundError);
+    }
+    const asked = { model, messages: [user("Hello")] };
+    await wrapped.withOptions({ timeout: 20_000 }).chat.completions.create(asked);
+    expect(await texts()).toEqual(["Hello", "Noted."]);
+  });
+
   test("an answer that could not be stored is not lost", async () => {
     const { wrapped, conversation } = chat();
     const asked = { model, messages: [user(TOLD)], turnId: "m1", conversation };
@@ -232,6 +244,21 @@ describe("wrap", () => {
     const again = wrapped.chat.completions.create({ ...asked, tools: [...TOOLS] });
     const error = await again.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(AnswerNotStoredError);
+    expect((error as AnswerNotStoredError).completion).toHaveProperty("choices");
+  });
+
+  test("an answer is not lost whatever fails", async () => {
+    class Failing extends Client {
+      override async commitTurn(): Promise<never> {
+        throw new TypeError("no error of the service");
+      }
+    }
+    const failing = new Failing({ address: server.address });
+    const asked = { model, messages: [user(TOLD)], conversation: randomUUID() };
+    const answer = wrap(client, failing).chat.completions.create(asked);
+    const error = await answer.catch((thrown: unknown) => thrown);
+    failing.close();
+    expect((error as AnswerNotStoredError).message).toContain("no error of the service");
     expect((error as AnswerNotStoredError).completion).toHaveProperty("choices");
   });
 });

@@ -15,6 +15,7 @@ from throughline import channel, errors, items, operations, v1
 from throughline.caller import Caller
 from throughline.methods import ClientStream, Method, Req, Resp, ServerStream
 from throughline.operations import Operation
+from throughline.unfinished import Unfinished
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,6 +45,11 @@ class AsyncClient(Caller):
             return grpc.aio.secure_channel(target, credentials, channel.OPTIONS)
         return grpc.aio.insecure_channel(target, channel.OPTIONS)
 
+    @cached_property
+    def unfinished(self) -> Unfinished:
+        """Writes that are under way and that nobody may wait for any more."""
+        return Unfinished()
+
     async def __aenter__(self) -> AsyncClient:
         return self
 
@@ -51,7 +57,9 @@ class AsyncClient(Caller):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; open calls are cancelled."""
+        """Closes the connection when the answers of wrapped clients are stored; other
+        open calls are cancelled."""
+        await self.unfinished.wait()
         await self._channel.close()
 
     create_conversation = _sends(operations.create_conversation)

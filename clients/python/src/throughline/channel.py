@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 DEFAULT_ADDRESS = "127.0.0.1:7420"
@@ -30,8 +30,8 @@ class Endpoint:
     target: str
     """`host:port`."""
     tls: bool
-    metadata: tuple[tuple[str, str], ...]
-    """What every call carries."""
+    metadata: tuple[tuple[str, str], ...] = field(repr=False)
+    """What every call carries: the key, which no print shows."""
 
 
 def endpoint(address: str | None, api_key: str | None) -> Endpoint:

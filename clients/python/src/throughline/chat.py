@@ -90,6 +90,26 @@ def before_query(window: v1.ContextWindow) -> list[ChatMessage]:
     return to_messages(kept)
 
 
+def as_declared(messages: Iterable[ChatMessage], tools: object) -> list[ChatMessage]:
+    """Messages of a window whose calls of custom tools stand as such: a stored call does
+    not say its kind, the tools of the request do."""
+    given = tools if isinstance(tools, Sequence) else ()
+    customs = {tool["custom"]["name"] for tool in given if "custom" in tool}
+
+    def declared(call: dict[str, Any]) -> dict[str, Any]:
+        name, text = call["function"]["name"], call["function"]["arguments"]
+        if name not in customs:
+            return call
+        return {"id": call["id"], "type": "custom", "custom": {"name": name, "input": text}}
+
+    return [
+        {**chat, "tool_calls": [declared(call) for call in chat["tool_calls"]]}
+        if "tool_calls" in chat
+        else chat
+        for chat in messages
+    ]
+
+
 def _query_of(window: v1.ContextWindow) -> set[int]:
     return {item.message_index for item in window.items if item.section == v1.SECTION_QUERY}
 
@@ -114,12 +134,15 @@ def _name(speaker: str) -> str:
 
 
 def _tool_call(call: Mapping[str, Any]) -> v1.Part:
-    function = call.get("function") or {}
+    # A custom tool takes text in place of JSON.
+    custom = call.get("custom") or {}
+    function = call.get("function") or custom
+    arguments = custom.get("input", "") if function is custom else function.get("arguments", "")
     return v1.Part(
         tool_call=v1.ToolCall(
             call_id=str(call.get("id", "")),
             name=str(function.get("name", "")),
-            arguments_json=str(function.get("arguments", "")),
+            arguments_json=str(arguments),
         )
     )
 

@@ -8,19 +8,18 @@ that it is the same for the sync and the async client (`throughline.flow`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from throughline import operations, v1
-from throughline.chat import ChatMessage, before_query, to_turn
+from throughline.chat import ChatMessage, as_declared, before_query, to_turn
 from throughline.errors import AlreadyExistsError
 from throughline.flow import Flow
+from throughline.history import append, take_in
 from throughline.names import conversation_name
 from throughline.operations import Context, Page, PreparedTurn, TurnKey
 
-_TURNS_PER_APPEND = 100
 # A round of tool calls is shorter.
 _TURNS_LOOKED_AT = 100
 
@@ -89,9 +88,11 @@ class Request:
     """The user's newest message."""
     after: list[ChatMessage]
     """Tool calls in progress, and their results."""
+    tools: object = ()
+    """What the model may call, as the request has it."""
 
     @classmethod
-    def of(cls, messages: Iterable[Any]) -> Request:
+    def of(cls, messages: Iterable[Any], tools: object = ()) -> Request:
         """Sorts messages; raises `ValueError` if there is none of the user."""
         rest = [_chat(message) for message in messages]
         first = next((i for i, m in enumerate(rest) if not _is_system(m)), len(rest))
@@ -100,7 +101,7 @@ class Request:
         if not users:
             raise ValueError("messages must hold one of the user")
         last = users[-1]
-        return cls(instructions, said[:last], said[last], said[last + 1 :])
+        return cls(instructions, said[:last], said[last], said[last + 1 :], tools)
 
 
 def begin(
@@ -118,9 +119,8 @@ def begin(
     is empty the history of the request is taken in. `id_of` gives the ids of what
     may be stored already, and nothing for the rest.
     """
-    empty = False if known else (yield from _is_empty(conversation, memory.user_id))
-    missing = request.history if empty else _since_answer(request.history)
-    yield from _append(conversation, missing, id_of)
+    if known or not (yield from _take_in(conversation, request.history, memory.user_id, id_of)):
+        yield from append(conversation, _since_answer(request.history), id_of)
     turn, stored = None, 0
     if request.after:
         turn = yield from _resume(conversation, request, memory)
@@ -139,31 +139,24 @@ def begin(
             turn = yield from _as_of(turn, turn.sequence, memory)
     if request.after[stored:]:
         yield operations.commit_turn(turn, *request.after[stored:], position=stored)
-    window = before_query(turn.window)
+    window = as_declared(before_query(turn.window), request.tools)
     messages = [*request.instructions, *window, request.user, *request.after]
     return Exchange(turn, turn_id, len(request.after), window, messages)
 
 
-def _is_empty(conversation: str, user_id: str) -> Flow[bool]:
+def _take_in(
+    conversation: str,
+    history: list[ChatMessage],
+    user_id: str,
+    id_of: Callable[[ChatMessage], str],
+) -> Flow[bool]:
+    """Creates the conversation if it does not exist. Says whether all of the history is
+    stored."""
     try:
         yield operations.create_conversation(conversation, user_id=user_id)
     except AlreadyExistsError:
-        found: v1.Conversation = yield operations.get_conversation(conversation)
-        return found.last_sequence == 0
-    return True
-
-
-def _append(
-    conversation: str, messages: Sequence[ChatMessage], id_of: Callable[[ChatMessage], str]
-) -> Flow[None]:
-    def turn(message: ChatMessage) -> v1.Turn:
-        stored = to_turn(message)
-        stored.client_turn_id = id_of(message)
-        return stored
-
-    turns = map(turn, messages)
-    while batch := list(islice(turns, _TURNS_PER_APPEND)):
-        yield operations.append_turns(conversation, batch)
+        return (yield from take_in(conversation, history, id_of, created=False))
+    return (yield from take_in(conversation, history, id_of, created=True))
 
 
 def _resume(conversation: str, request: Request, memory: Memory) -> Flow[PreparedTurn | None]:

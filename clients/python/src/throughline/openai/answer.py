@@ -1,20 +1,31 @@
-"""The model's answer as it comes: whole, or in chunks."""
+"""The model's answer as it comes: whole, or in chunks.
+
+The caller paid for it: whatever its form, it is read as well as it can be, and
+reading it raises nothing.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from throughline.chat import ChatMessage
-from throughline.errors import ThroughlineError
 
 _WHOLE = ("stop", "tool_calls", "function_call")
+_FUNCTION_CALL = "function_call"
+"""The id of a call in the form that was before tools, which has none."""
+_UNNAMED = "unknown"
+
+_log = logging.getLogger(__name__)
 
 
 class AnswerNotStoredError(Exception):
     """The model answered, and the answer could not be stored: `completion` holds
     it (None for a stream, which was handed out), `__cause__` says why."""
 
-    def __init__(self, completion: Any, cause: ThroughlineError) -> None:
+    def __init__(self, completion: Any, cause: Exception) -> None:
         super().__init__(f"the answer could not be stored: {cause}")
         self.completion = completion
 
@@ -25,7 +36,7 @@ class Answer:
     def __init__(self) -> None:
         self._content: list[str] = []
         self._refusal: list[str] = []
-        self._calls: dict[int, dict[str, str]] = {}
+        self._calls: dict[int, _Call] = {}
         self._finish: str | None = None
 
     @property
@@ -34,39 +45,100 @@ class Answer:
         return self._finish not in _WHOLE
 
     def add(self, completion: Any) -> None:
-        """Takes a completion in, or a chunk of one."""
-        for choice in completion.choices:
-            if choice.index != 0:
-                continue
-            said = choice.delta if hasattr(choice, "delta") else choice.message
-            self._content.append(said.content or "")
-            self._refusal.append(getattr(said, "refusal", None) or "")
-            for place, call in enumerate(said.tool_calls or ()):
-                self._add_call(getattr(call, "index", place), call)
-            self._finish = choice.finish_reason or self._finish
+        """Takes a completion in, or a chunk of one. What has no known form is left
+        out, with a warning."""
+        try:
+            for choice in completion.choices or ():
+                if not choice.index:
+                    self._add_choice(choice)
+        except Exception:
+            _log.warning("a part of an answer cannot be read and is not stored", exc_info=True)
 
-    def _add_call(self, index: int, piece: Any) -> None:
-        call = self._calls.setdefault(index, {"id": "", "name": "", "arguments": ""})
-        call["id"] = piece.id or call["id"]
-        if piece.function is not None:
-            call["name"] += piece.function.name or ""
-            call["arguments"] += piece.function.arguments or ""
+    def _add_choice(self, choice: Any) -> None:
+        said = _of(choice, "delta") or _of(choice, "message")
+        self._finish = choice.finish_reason or self._finish
+        self._content.append(_text(_of(said, "content")))
+        self._refusal.append(_text(_of(said, "refusal")))
+        for place, piece in enumerate(_of(said, "tool_calls") or ()):
+            index = _of(piece, "index")
+            self._call(index if isinstance(index, int) else place).add(piece)
+        if function := _of(said, _FUNCTION_CALL):
+            self._call(0).add({"id": _FUNCTION_CALL, "function": function})
+
+    def _call(self, index: int) -> _Call:
+        return self._calls.setdefault(index, _Call())
 
     def message(self) -> ChatMessage | None:
         """As a chat message; None if nothing came."""
-        content, refusal = "".join(self._content), "".join(self._refusal)
+        content, refusal = _joined(self._content), _joined(self._refusal)
         if not (content or refusal or self._calls):
             return None
         message: ChatMessage = {"role": "assistant", "content": content}
         if refusal:
             message["refusal"] = refusal
         if self._calls:
-            message["tool_calls"] = [
-                {
-                    "id": call["id"],
-                    "type": "function",
-                    "function": {"name": call["name"], "arguments": call["arguments"]},
-                }
-                for _, call in sorted(self._calls.items())
-            ]
+            message["tool_calls"] = [call.chat(at) for at, call in sorted(self._calls.items())]
         return message
+
+
+class _Call:
+    """A call of a tool, put together."""
+
+    def __init__(self) -> None:
+        self._id = ""
+        self._is_custom = False
+        self._name: list[str] = []
+        self._arguments: list[str] = []
+
+    def add(self, piece: Any) -> None:
+        """Takes a call in, or a piece of one."""
+        self._id = _text(_of(piece, "id")) or self._id
+        kind = _text(_of(piece, "type"))
+        if function := _of(piece, "function"):
+            self._add(_of(function, "name"), _of(function, "arguments"))
+        elif custom := _of(piece, "custom"):
+            self._is_custom = True
+            self._add(_of(custom, "name"), _of(custom, "input"))
+        elif kind not in ("", "function", "custom"):
+            # Of a kind that came later: kept as it is, under the name of its kind.
+            self._is_custom = True
+            self._add(kind, json.dumps(_plain(piece), default=str))
+
+    def _add(self, name: Any, arguments: Any) -> None:
+        self._name.append(_text(name))
+        self._arguments.append(arguments if isinstance(arguments, str) else _json(arguments))
+
+    def chat(self, index: int) -> dict[str, Any]:
+        """As a chat message has it; a turn takes no call without id or name."""
+        call_id = self._id or f"call-{index}"
+        name, arguments = _joined(self._name) or _UNNAMED, _joined(self._arguments)
+        if self._is_custom:
+            return {"id": call_id, "type": "custom", "custom": {"name": name, "input": arguments}}
+        function = {"name": name, "arguments": arguments}
+        return {"id": call_id, "type": "function", "function": function}
+
+
+def _of(value: Any, name: str) -> Any:
+    """A field of an object of the SDK, or of what it left as a dictionary."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def _text(content: Any) -> str:
+    """Text, or a list of parts of which some are text."""
+    if isinstance(content, list):
+        return "".join(_text(_of(part, "text")) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _json(arguments: Any) -> str:
+    return "" if arguments is None else json.dumps(arguments, default=str)
+
+
+def _plain(piece: Any) -> Any:
+    return piece.model_dump() if hasattr(piece, "model_dump") else piece
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces of a text. One character may come in two of them, as surrogates; what
+    is no character is replaced."""
+    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

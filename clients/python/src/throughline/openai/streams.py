@@ -36,8 +36,10 @@ class RecordedStream:
 
     def close(self) -> None:
         """Ends the stream; what came of the answer is stored."""
-        self._chunks.close()
-        self._stream.close()
+        try:
+            self._chunks.close()
+        finally:
+            self._stream.close()
 
 
 def _record(stream: Any, store: Store) -> Generator[Any, None, None]:
@@ -74,8 +76,10 @@ class AsyncRecordedStream:
 
     async def close(self) -> None:
         """Ends the stream; what came of the answer is stored."""
-        await self._chunks.aclose()
-        await self._stream.close()
+        try:
+            await self._chunks.aclose()
+        finally:
+            await self._stream.close()
 
 
 async def _record_async(stream: Any, store: StoreAsync) -> AsyncGenerator[Any, None]:

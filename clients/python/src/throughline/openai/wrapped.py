@@ -3,7 +3,9 @@ window, its answer is stored. Everything else of the client is untouched."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 from openai import AsyncOpenAI, OpenAI
@@ -11,13 +13,13 @@ from openai import AsyncOpenAI, OpenAI
 from throughline import v1
 from throughline.aio import AsyncClient
 from throughline.client import Client
-from throughline.errors import ThroughlineError
 from throughline.exchange import Asked, Exchange, Memory, Request, begin
 from throughline.flow import Flow, run, run_async
 from throughline.idempotency import new_key
 from throughline.openai.answer import Answer, AnswerNotStoredError
 from throughline.openai.streams import AsyncRecordedStream, RecordedStream
 from throughline.recent import Recent
+from throughline.unfinished import Unfinished
 
 
 @overload
@@ -57,18 +59,28 @@ def wrap(
     of the other messages only the new ones count. `with_raw_response`, `parse`
     and `stream()` are the client's own: they remember nothing.
     """
-    return _wrapped(client, memory, Memory(budget, options, user_id), conversation)
+    return _wrapped(client, _Remembered(memory, Memory(budget, options, user_id), conversation))
 
 
-def _wrapped(client: Any, memory: Any, settings: Memory, conversation: str | None) -> Any:
+@dataclass(frozen=True)
+class _Remembered:
+    """What a client shares with those that are made of it with other options."""
+
+    memory: Any
+    settings: Memory
+    conversation: str | None
+    recent: Recent = field(default_factory=Recent)
+
+
+def _wrapped(client: Any, remembered: _Remembered) -> Any:
     kind = _AsyncCompletions if isinstance(client, AsyncOpenAI) else _Completions
-    completions = kind(client.chat.completions, memory, settings, conversation)
+    completions = kind(client.chat.completions, remembered)
 
     def with_options(**changes: Any) -> Any:
-        return _wrapped(client.with_options(**changes), memory, settings, conversation)
+        return _wrapped(client.with_options(**changes), remembered)
 
     chat = _Replaced(client.chat, completions=completions)
-    return _Replaced(client, chat=chat, with_options=with_options)
+    return _Replaced(client, chat=chat, with_options=with_options, copy=with_options)
 
 
 class _Replaced:
@@ -85,12 +97,12 @@ class _Replaced:
 class _Remembering:
     """What both kinds of completions share: which flow is run for a request."""
 
-    def __init__(self, inner: Any, memory: Any, settings: Memory, conversation: str | None) -> None:
+    def __init__(self, inner: Any, remembered: _Remembered) -> None:
         self._inner = inner
-        self._memory = memory
-        self._settings = settings
-        self._conversation = conversation
-        self._recent = Recent()
+        self._memory = remembered.memory
+        self._settings = remembered.settings
+        self._conversation = remembered.conversation
+        self._recent = remembered.recent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -102,8 +114,10 @@ class _Remembering:
             raise ValueError("n must be 1: a conversation goes on with one answer")
         return where
 
-    def _begin(self, conversation: str, messages: Iterable[Any], turn_id: str) -> Flow[Exchange]:
-        request = Request.of(messages)
+    def _begin(
+        self, conversation: str, messages: Iterable[Any], turn_id: str, tools: object
+    ) -> Flow[Exchange]:
+        request = Request.of(messages, tools)
         recent = self._recent
         asked = recent.asked(conversation)
         turn = Asked(request.user, turn_id or asked.id_of(request.user) or new_key())
@@ -119,17 +133,20 @@ class _Remembering:
         recent.learn(conversation)
         return exchange
 
-    def _end(
-        self, conversation: str, exchange: Exchange, answer: Answer, given: Any = None
-    ) -> Flow[None]:
+    def _end(self, conversation: str, exchange: Exchange, answer: Answer) -> Flow[None]:
         message = answer.message()
-        if message is None:
-            return
-        try:
+        if message is not None:
             yield exchange.answer(message, cut_off=answer.cut_off)
-        except ThroughlineError as error:
-            raise AnswerNotStoredError(given, error) from error
-        self._recent.answered(conversation, exchange.asked_id)
+            self._recent.answered(conversation, exchange.asked_id)
+
+
+@contextmanager
+def _not_lost(given: Any) -> Iterator[None]:
+    """Whatever fails, the caller gets what the model was paid for."""
+    try:
+        yield
+    except Exception as error:
+        raise AnswerNotStoredError(given, error) from error
 
 
 def _whole(completion: Any) -> Answer:
@@ -150,11 +167,13 @@ class _Completions(_Remembering):
         where = self._remembered(conversation, request)
         if where is None:
             return self._inner.create(messages=messages, **request)
-        exchange = run(self._memory, self._begin(where, messages, turn_id))
+        begun = self._begin(where, messages, turn_id, request.get("tools"))
+        exchange = run(self._memory, begun)
         completion = self._inner.create(messages=exchange.messages, **request)
 
         def store(answer: Answer, given: Any = None) -> None:
-            run(self._memory, self._end(where, exchange, answer, given))
+            with _not_lost(given):
+                run(self._memory, self._end(where, exchange, answer))
 
         if request.get("stream"):
             return RecordedStream(completion, store)
@@ -163,6 +182,12 @@ class _Completions(_Remembering):
 
 
 class _AsyncCompletions(_Remembering):
+    def __init__(self, inner: Any, remembered: _Remembered) -> None:
+        super().__init__(inner, remembered)
+        memory = remembered.memory
+        is_async = isinstance(memory, AsyncClient)
+        self._unfinished = memory.unfinished if is_async else Unfinished()
+
     async def create(
         self,
         *,
@@ -174,11 +199,17 @@ class _AsyncCompletions(_Remembering):
         where = self._remembered(conversation, request)
         if where is None:
             return await self._inner.create(messages=messages, **request)
-        exchange = await run_async(self._memory, self._begin(where, messages, turn_id))
+        begun = self._begin(where, messages, turn_id, request.get("tools"))
+        exchange = await run_async(self._memory, begun)
         completion = await self._inner.create(messages=exchange.messages, **request)
 
+        async def stored(answer: Answer, given: Any) -> None:
+            with _not_lost(given):
+                await run_async(self._memory, self._end(where, exchange, answer))
+
+        # A reader that goes away cancels what it waits for: not the storing.
         async def store(answer: Answer, given: Any = None) -> None:
-            await run_async(self._memory, self._end(where, exchange, answer, given))
+            await self._unfinished.finish(stored(answer, given))
 
         if request.get("stream"):
             return AsyncRecordedStream(completion, store)
