@@ -2,8 +2,8 @@
 //! OpenAI and the messages of Anthropic, with a memory behind them (`docs/proxy.md`).
 //!
 //! A request passes [`admit`] (key, scope, room, size), is read as what it says
-//! ([`readings`], [`said`], [`request`], `openai/`, `anthropic/`), is recognised on what is stored
-//! ([`recognise`]) and stored as far as it is new ([`placing`]); its history gives
+//! ([`readings`], [`said`], [`print`], [`request`], `openai/`, `anthropic/`), is recognised on
+//! what is stored ([`recognise`]) and stored as far as it is new ([`placing`]); its history gives
 //! way to the window ([`window`]); the answer of the upstream ([`upstream`]) passes
 //! through ([`relay`], [`sse`]) and is stored ([`answering`]).
 //!
@@ -26,6 +26,7 @@ mod naming;
 mod openai;
 mod options;
 mod placing;
+mod print;
 mod readings;
 mod recognise;
 mod relay;

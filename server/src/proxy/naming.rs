@@ -4,7 +4,7 @@
 
 use throughline_memory::turn::{ConversationId, Sequence};
 
-use super::said::Print;
+use super::print::Print;
 
 /// The branch behind `at` that begins with a message of this print.
 pub(super) fn edited(parent: &ConversationId, at: Sequence, print: &Print) -> ConversationId {

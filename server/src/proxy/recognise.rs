@@ -22,7 +22,10 @@ use std::sync::Arc;
 
 use throughline_memory::turn::{Role, Sequence};
 
-use super::said::{Print, Said};
+use super::{
+    print::{Print, spoken},
+    said::Said,
+};
 
 /// What is known of a stored turn; its sequence is its place, from 1.
 #[derive(Clone, Debug)]
@@ -214,7 +217,8 @@ impl Mark {
                 *print == said.print
                     || text.as_ref().is_some_and(|text| {
                         let had = said.text();
-                        !had.is_empty() && text.starts_with(&had)
+                        let had = spoken(said.role, &had);
+                        !had.is_empty() && text.starts_with(had)
                     })
             }
             Kind::Forgotten => true,

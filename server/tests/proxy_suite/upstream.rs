@@ -311,7 +311,10 @@ fn anthropic_events(answer: &str, ends: bool) -> Vec<String> {
             finish = "tool_use";
             let delta = |json: String| json!({ "type": "input_json_delta", "partial_json": json });
             let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
-            vec![(block, pieces(arguments).into_iter().map(delta).collect())]
+            // The first piece is empty, and the only one of a call without arguments.
+            let arguments = if arguments == "{}" { Vec::new() } else { pieces(arguments) };
+            let deltas = [String::new()].into_iter().chain(arguments).map(delta);
+            vec![(block, deltas.collect())]
         }
         None => answer.split("|a:").map(text_block).collect(),
     };

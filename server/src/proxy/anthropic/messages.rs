@@ -124,7 +124,8 @@ fn piece(block: Block<'_>) -> Option<Piece<'_>> {
         Block::Image { source } => media(source, "image/*"),
         Block::Document { source } => media(source, "application/*"),
         Block::ToolUse { id, name, input } => {
-            Piece::Call { id, name, arguments: input.to_string().into() }
+            let arguments = if input.is_null() { "{}".into() } else { input.to_string().into() };
+            Piece::Call { id, name, arguments }
         }
         Block::ToolResult { tool_use_id, content } => {
             Piece::Result { id: tool_use_id, content: result(content).into() }
