@@ -2,10 +2,11 @@
 //! OpenAI and the messages of Anthropic, with a memory behind them (`docs/proxy.md`).
 //!
 //! A request passes [`admit`] (key, scope, room, size), is read as what it says
-//! ([`readings`], [`said`], [`print`], [`request`], `openai/`, `anthropic/`), is recognised on
-//! what is stored ([`recognise`]) and stored as far as it is new ([`placing`]); its history gives
-//! way to the window ([`window`]); the answer of the upstream ([`upstream`]) passes
-//! through ([`relay`], [`sse`]) and is stored ([`answering`]).
+//! ([`readings`], [`said`], [`print`], [`request`], `openai/`, `anthropic/`), is
+//! recognised on what is stored ([`placing`], [`recognise`]) and stored as far as it is
+//! new ([`storing`]); its history gives way to the window ([`window`]); the answer of the
+//! upstream ([`upstream`]) passes through ([`relay`], [`held`], [`sse`]) and is stored
+//! ([`answering`]).
 //!
 //! Invariants: what is not about the history goes through byte for byte, up and
 //! down; the engine is asked as the services ask it, for the tenant of the key; no
@@ -33,6 +34,7 @@ mod relay;
 mod request;
 mod said;
 mod sse;
+mod storing;
 mod upstream;
 mod window;
 

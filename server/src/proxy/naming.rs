@@ -16,6 +16,11 @@ pub(super) fn answered_again(parent: &ConversationId, at: Sequence, number: u32)
     branch_id(&format!("{parent}/{at}/answer {number}"))
 }
 
+/// The branch that begins anew what stands on `branch` up to `at`.
+pub(super) fn begun_anew(branch: &ConversationId, at: Sequence) -> ConversationId {
+    branch_id(&format!("{branch}/{at}/anew"))
+}
+
 fn branch_id(of: &str) -> ConversationId {
     let hash = blake3::hash(of.as_bytes()).to_hex();
     let id = format!("branch-{}", hash.get(..32).unwrap_or_default());
@@ -43,6 +48,9 @@ mod tests {
             edited(&a, 1, &[2; 16]),
             answered_again(&a, 1, 0),
             answered_again(&a, 1, 1),
+            begun_anew(&a, 1),
+            begun_anew(&a, 2),
+            begun_anew(&b, 1),
         ];
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());

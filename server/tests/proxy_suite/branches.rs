@@ -1,0 +1,94 @@
+//! Clients that leave a branch with every turn: nothing is refused, and the answer's
+//! header says where it stands.
+
+use throughline::proxy::Dialect;
+use throughline_memory::engine::Limits;
+
+use crate::{
+    bad_input::{BOTH, says},
+    client::{Setup, WithJson as _, body},
+};
+
+/// Forks of forks that the engine allows here.
+const DEPTH: u64 = 3;
+
+/// A client of one conversation.
+struct Talk<'a> {
+    setup: &'a Setup,
+    dialect: Dialect,
+    id: String,
+    said: Vec<String>,
+}
+
+impl Talk<'_> {
+    /// Asks with all that was said; gives the conversation of the answer.
+    async fn ask(&self, answer: &str) -> String {
+        let json = body(self.dialect, &self.said, false);
+        let request = self.setup.post(self.dialect, &says(answer)).json(&json);
+        let request = request.header("x-throughline-conversation", &self.id);
+        let response = request.send().await.unwrap();
+        let (status, stood) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        assert_eq!(status, 200, "{} messages: {text}", self.said.len());
+        stood["x-throughline-conversation"].to_str().unwrap().to_owned()
+    }
+
+    fn say(&mut self, words: String) {
+        self.said.push(words);
+    }
+}
+
+async fn shallow() -> Setup {
+    let limits = Limits { fork_depth: DEPTH, ..Limits::default() };
+    Setup::with_limits(|_| (), 64, limits).await
+}
+
+#[tokio::test]
+async fn a_client_that_rewrites_every_answer_is_not_refused_one_day() {
+    let setup = shallow().await;
+    for dialect in BOTH {
+        let before = setup.conversations().await;
+        let id = format!("rewritten-{dialect:?}").to_lowercase();
+        let mut talk = Talk { setup: &setup, dialect, id, said: Vec::new() };
+        let mut stands = String::new();
+        for turn in 1..=14 {
+            talk.say(format!("u:question {turn}"));
+            stands = talk.ask(&format!("Answer {turn}")).await;
+            talk.say(format!("a:ANSWER {turn}"));
+            // One branch for each answer that was rewritten, never two.
+            assert_eq!(setup.conversations().await - before, turn, "{dialect:?}");
+        }
+        talk.said.pop();
+        let mut expected = talk.said.clone();
+        expected.push("a:Answer 14".to_owned());
+        assert_eq!(setup.stored(&stands).await, expected, "{dialect:?}");
+        // The answer as it came is no edit: the same branch goes on.
+        talk.said.clone_from(&expected);
+        talk.say("u:and now?".to_owned());
+        assert_eq!(talk.ask("nothing").await, stands, "{dialect:?}");
+        expected.extend(["u:and now?".to_owned(), "a:nothing".to_owned()]);
+        assert_eq!(setup.stored(&stands).await, expected, "{dialect:?}");
+        assert_eq!(setup.conversations().await - before, 14, "{dialect:?}");
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_regenerates_every_answer_is_not_refused_one_day() {
+    let setup = shallow().await;
+    for dialect in BOTH {
+        let before = setup.conversations().await;
+        let id = format!("regenerated-{dialect:?}").to_lowercase();
+        let mut talk = Talk { setup: &setup, dialect, id, said: Vec::new() };
+        let mut stands = String::new();
+        for turn in 1..=10 {
+            talk.say(format!("u:question {turn}"));
+            talk.ask("so").await;
+            stands = talk.ask(&format!("answer {turn}")).await;
+            talk.say(format!("a:answer {turn}"));
+            assert_eq!(setup.conversations().await - before, turn + 1, "{dialect:?}");
+        }
+        assert_eq!(setup.stored(&stands).await, talk.said, "{dialect:?}");
+    }
+    setup.server.stop().await;
+}
