@@ -22,6 +22,7 @@ mod chat;
 mod dialect;
 mod error;
 pub mod headers;
+mod held;
 mod models;
 mod naming;
 mod openai;

@@ -1,9 +1,10 @@
 //! Passes an answer on while it comes, and reads along.
 //!
-//! Invariants: the client gets the upstream's bytes, all of them and no others, as
-//! soon as they are here; what came is stored, whether the answer ended, broke off,
-//! the client went or took nothing for too long; the end of a stream is passed on
-//! when the answer is durable.
+//! Invariants: the client gets the upstream's bytes, all of them and no others, each
+//! event of a stream as soon as it is complete; of a stream that breaks off the last
+//! event that is not complete is left out, so that the error behind it can be read;
+//! what came is stored, whether the answer ended, broke off, the client went or took
+//! nothing for too long; the end of a stream is passed on when the answer is durable.
 
 use std::{
     io,
@@ -19,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     answer::Answer, answering::Exchange, answering::Stored, dialect::Dialect, error::ProxyError,
-    sse::EventReader, upstream::cause,
+    held::Held, sse::EventReader, upstream::cause,
 };
 
 /// Chunks that wait for a slow client; then the upstream waits.
@@ -66,7 +67,7 @@ impl Relay {
     async fn pass(self, mut response: Response, sender: mpsc::Sender<io::Result<Bytes>>) {
         let answer = Answer::new(self.dialect, self.most);
         let mut reader = EventReader::new(self.dialect, answer);
-        let mut stored = None;
+        let (mut held, mut stored) = (Held::default(), None);
         let end = loop {
             let chunk = tokio::select! {
                 chunk = tokio::time::timeout(self.idle, response.chunk()) => chunk,
@@ -83,15 +84,18 @@ impl Relay {
                 Err(_) => break End::Broke("nothing came for too long"),
             };
             let (now, last) = match reader.feed(&chunk) {
-                Some(at) if stored.is_none() => (chunk.slice(..at), chunk.slice(at..)),
-                _ => (chunk, Bytes::new()),
+                // Nothing is behind the end that could break off.
+                _ if stored.is_some() => (chunk, Bytes::new()),
+                Some(at) => (held.take(chunk.slice(..at)), chunk.slice(at..)),
+                None => (held.take(chunk), Bytes::new()),
             };
             if let Err(end) = self.give(&sender, now).await {
                 break end;
             }
             if !last.is_empty() {
                 stored = Some(self.store(&reader.answer).await);
-                if let Err(end) = self.give(&sender, last).await {
+                let last = [held.rest(), last].concat();
+                if let Err(end) = self.give(&sender, last.into()).await {
                     break end;
                 }
             }
@@ -103,11 +107,13 @@ impl Relay {
             Some(stored) => stored,
             None => self.store(&reader.answer).await,
         };
-        if let Some(error) = left_open(end, &reader.answer, self.exchange.is_some()) {
-            let event = self.dialect.error_event(&error);
-            // The client may have gone meanwhile.
-            let _ = self.give(&sender, event.into()).await;
-        }
+        let behind = match left_open(end, &reader.answer, self.exchange.is_some()) {
+            Some(error) => self.dialect.error_event(&error).into(),
+            None if end == End::Closed => held.rest(),
+            None => Bytes::new(),
+        };
+        // The client may have gone meanwhile.
+        let _ = self.give(&sender, behind).await;
         drop(sender);
         drop(self.room);
         if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
