@@ -21,9 +21,10 @@ use super::{
     options::Options,
     placing::{Place, Placing},
     readings::Reader,
+    refusal::Refusal,
     relay::Relay,
     request::Request,
-    upstream::{error_body, secret},
+    upstream::secret,
     window::{self, Built, WindowOptions},
 };
 use crate::auth::Scope;
@@ -205,8 +206,8 @@ pub(super) fn with_query(path: &str, uri: &Uri) -> String {
     format!("{path}{query}")
 }
 
-/// An error of the upstream: in its own words, where they have the shape and are
-/// meant for the caller. Nothing is followed elsewhere, by the caller neither.
+/// An error of the upstream: in its own words, where they are meant for the caller.
+/// Nothing is followed elsewhere, by the caller neither.
 pub(super) async fn refused(
     proxy: &Proxy,
     dialect: Dialect,
@@ -214,9 +215,9 @@ pub(super) async fn refused(
     has_own_key: bool,
 ) -> Result<Response<HttpBody>, ProxyError> {
     let status = response.status();
-    tracing::warn!(status = status.as_u16(), "an upstream refused");
     if !has_own_key && [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         let status = status.as_u16();
+        tracing::warn!(status, "an upstream refused the key");
         return Err(if proxy.upstreams.has_key(dialect) {
             ProxyError::KeyRefused(status)
         } else {
@@ -224,15 +225,28 @@ pub(super) async fn refused(
         });
     }
     if !status.is_client_error() && !status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), "an upstream answered with no error and no answer");
         return Err(ProxyError::Upstream(status.as_u16()));
     }
     let head = headers::downward(response.headers());
-    let Some(body) = error_body(response, proxy.settings.idle_timeout).await else {
-        return Err(ProxyError::Upstream(status.as_u16()));
+    let refusal = Refusal::of(response, proxy.settings.idle_timeout).await;
+    let code = status.as_u16();
+    tracing::warn!(status = code, kind = refusal.kind(), "an upstream refused");
+    let error = match refusal {
+        Refusal::Shaped { body, .. } => {
+            let mut answer = Response::new(HttpBody::from(body));
+            *answer.status_mut() = status;
+            *answer.headers_mut() = head;
+            return Ok(answer);
+        }
+        Refusal::Words(words) => ProxyError::UpstreamSays { status: code, words },
+        Refusal::Silent => ProxyError::Upstream(code),
     };
-    let mut answer = Response::new(HttpBody::from(body));
-    *answer.status_mut() = status;
-    *answer.headers_mut() = head;
+    let mut answer = error.response(dialect);
+    // When it may be tried again, and what it is called at the upstream.
+    for (name, value) in head.iter().filter(|(name, _)| headers::TELLS_OF_ERROR.contains(name)) {
+        answer.headers_mut().insert(name.clone(), value.clone());
+    }
     Ok(answer)
 }
 

@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     client::{KEY, Setup, WithJson as _, body},
-    upstream::{Script, UPSTREAM_KEY, events},
+    upstream::{RETRY_AFTER, Script, UPSTREAM_KEY, events},
 };
 
 pub(crate) const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
@@ -267,6 +267,35 @@ async fn an_upstream_that_fails_loses_nothing() {
         let data = text.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
         check_shape(dialect, data, "too long");
         assert_eq!(setup.stored(&id).await, ["u:hi", "a~:hel"]);
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn errors_of_any_shape_keep_their_words_and_when_to_ask_again() {
+    let setup = Setup::start().await;
+    for dialect in BOTH {
+        for (number, (error, words)) in [
+            (r#"{"error":"model 'm' not found"}"#, "model 'm' not found"),
+            (r#"{"detail":"Not enough memory"}"#, "Not enough memory"),
+            (r#"{"detail":[{"loc":["body","seed"]}]}"#, "seed"),
+            (r#"{"object":"error","message":"too many tokens","code":400}"#, "too many tokens"),
+            ("<html>busy</html>", "status 429"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let error_body = Some(error.to_owned());
+            let script = Script { fails: 429, error_body, ..Script::default() };
+            let id = format!("shape-{number}-{dialect:?}").to_lowercase();
+            let request = setup.post(dialect, &script).json(&body(dialect, &said(&["u:hi"]), true));
+            let request = request.header("x-throughline-conversation", &id);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.headers()["retry-after"], RETRY_AFTER, "{error}");
+            assert_eq!(response.headers()["content-type"], "application/json", "{error}");
+            check(dialect, response, 429, words).await;
+            assert_eq!(setup.stored(&id).await, ["u:hi"], "{error}");
+        }
     }
     setup.server.stop().await;
 }

@@ -209,6 +209,39 @@ async fn recent_messages_pass_as_they_came() {
 }
 
 #[tokio::test]
+async fn parts_that_are_not_known_here_pass_and_are_recognised() {
+    let setup = Setup::start().await;
+    for (number, (dialect, part, kind)) in [
+        (Dialect::OpenAi, r#"{"type":"image_url","image_url": "https://x.org/a.png"}"#, "image/*"),
+        (Dialect::OpenAi, r#"{"type":"video_url","video_url": {"url":"x"}}"#, "video_url"),
+        (Dialect::OpenAi, r#"{"type":"input_audio","input_audio": "AQ=="}"#, "input_audio"),
+        (Dialect::Anthropic, r#"{"type":"search_result", "source":"s","content":[]}"#, "search_result"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("part-{number}");
+        let first = format!(r#"{{"role":"user","content":[{part}]}}"#);
+        let ask = async |messages: &str, answer: &str| {
+            let request = setup.post(dialect, &says(answer));
+            let body = format!(r#"{{"model":"m","max_tokens":9,"messages":[{messages}]}}"#);
+            let request = request.header("x-throughline-conversation", &id).body(body);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 200, "{part}: {:?}", response.text().await);
+            setup.upstream.last().await
+        };
+        let up = ask(&first, "nice").await;
+        assert!(std::str::from_utf8(&up.body).unwrap().contains(&first), "{up:?}");
+        let more = r#"{"role":"assistant","content":"nice"},{"role":"user","content":"why?"}"#;
+        ask(&format!("{first},{more}"), "so").await;
+        let opaque = format!("opaque:{kind}");
+        assert_eq!(setup.stored(&id).await, [opaque.as_str(), "a:nice", "u:why?", "a:so"], "{part}");
+    }
+    assert_eq!(setup.conversations().await, 4);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_set_headers_names_the_conversation_in_the_metadata() {
     let setup = Setup::start().await;
     let mut json = body(Dialect::OpenAi, &["u:hi".to_owned()], false);
