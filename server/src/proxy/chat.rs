@@ -22,7 +22,7 @@ use super::{
     placing::{Place, Placing},
     readings::Reader,
     refusal::Refusal,
-    relay::Relay,
+    relay::{Relay, Whole},
     request::Request,
     upstream::secret,
     window::{self, Built, WindowOptions},
@@ -71,13 +71,13 @@ pub(super) async fn answer(
             return Err(ProxyError::Unavailable("the server is shutting down"));
         }
     };
-    let place = relay.exchange.as_ref().map(|exchange| exchange.place.clone());
-    let mut answer = if response.status().is_success() {
+    let place = relay.exchange.as_ref().map(|exchange| exchange.place.conversation.clone());
+    let (mut answer, stands) = if response.status().is_success() {
         passed_on(proxy, relay, response).await?
     } else {
-        refused(proxy, dialect, response, has_own_key).await?
+        (refused(proxy, dialect, response, has_own_key).await?, None)
     };
-    note(answer.headers_mut(), place.as_ref(), built.as_ref());
+    note(answer.headers_mut(), stands.or(place).as_ref(), built.as_ref());
     Ok(answer)
 }
 
@@ -181,23 +181,25 @@ pub(super) fn relay(
     }
 }
 
-/// A success: streamed or whole, as the upstream sends it.
+/// A success: streamed or whole, as the upstream sends it. Of a whole one also the
+/// conversation that it is stored in.
 async fn passed_on(
     proxy: &Proxy,
     relay: Relay,
     response: Answered,
-) -> Result<Response<HttpBody>, ProxyError> {
+) -> Result<(Response<HttpBody>, Option<ConversationId>), ProxyError> {
     let (status, head) = (response.status(), headers::downward(response.headers()));
     let kind = headers::text(&head, &CONTENT_TYPE).unwrap_or_default();
-    let body = if kind.starts_with("text/event-stream") {
-        relay.stream(&proxy.tracker, response)
+    let (body, stands) = if kind.starts_with("text/event-stream") {
+        (relay.stream(&proxy.tracker, response), None)
     } else {
-        HttpBody::from(relay.whole(&proxy.tracker, response).await?)
+        let Whole { body, stands } = relay.whole(&proxy.tracker, response).await?;
+        (HttpBody::from(body), stands)
     };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     *answer.headers_mut() = head;
-    Ok(answer)
+    Ok((answer, stands))
 }
 
 /// A path with what of the request stands behind `?`.
@@ -265,11 +267,11 @@ pub(super) fn own_key(
     })
 }
 
-fn note(headers: &mut HeaderMap, place: Option<&Place>, built: Option<&Built>) {
-    let memory = if place.is_some() { "on" } else { "off" };
+fn note(headers: &mut HeaderMap, stands: Option<&ConversationId>, built: Option<&Built>) {
+    let memory = if stands.is_some() { "on" } else { "off" };
     headers.insert(MEMORY, HeaderValue::from_static(memory));
-    if let Some(place) = place
-        && let Ok(id) = HeaderValue::from_str(place.conversation.as_str())
+    if let Some(stands) = stands
+        && let Ok(id) = HeaderValue::from_str(stands.as_str())
     {
         headers.insert(CONVERSATION, id);
     }

@@ -51,6 +51,9 @@ pub enum ProxyError {
     /// The body paused for too long. Caller.
     #[error("nothing of the body came for {0} seconds")]
     SlowBody(u64),
+    /// The body came too slowly. Caller.
+    #[error("the body did not come whole within {0} seconds")]
+    LateBody(u64),
     /// No usable key. Caller.
     #[error(transparent)]
     Key(#[from] AuthError),
@@ -142,7 +145,7 @@ impl ProxyError {
                 told(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "request_too_large")
             }
             Self::BrokenBody => told(StatusCode::BAD_REQUEST, invalid, "body_broke_off"),
-            Self::SlowBody(_) => {
+            Self::SlowBody(_) | Self::LateBody(_) => {
                 told(StatusCode::REQUEST_TIMEOUT, "timeout_error", "body_too_slow")
             }
             Self::Key(_) => {

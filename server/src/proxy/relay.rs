@@ -14,6 +14,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use reqwest::Response;
+use throughline_memory::turn::ConversationId;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -43,6 +44,13 @@ pub(super) struct Relay {
     pub(super) cut: CancellationToken,
     /// Room among the requests in flight, given back at the end.
     pub(super) room: OwnedSemaphorePermit,
+}
+
+/// An answer that is not streamed.
+pub(super) struct Whole {
+    pub(super) body: Bytes,
+    /// The conversation that it is stored in, if it is.
+    pub(super) stands: Option<ConversationId>,
 }
 
 /// How a stream ended.
@@ -116,9 +124,7 @@ impl Relay {
         let _ = self.give(&sender, behind).await;
         drop(sender);
         drop(self.room);
-        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
-            && reader.answer.is_finished()
-        {
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored) {
             exchange.record(&stored, &reader.answer, took).await;
         }
     }
@@ -156,7 +162,7 @@ impl Relay {
         self,
         tracker: &TaskTracker,
         response: Response,
-    ) -> Result<Bytes, ProxyError> {
+    ) -> Result<Whole, ProxyError> {
         let (given, taken) = oneshot::channel();
         tracker.spawn(self.read_whole(response, given));
         taken.await.unwrap_or(Err(ProxyError::BrokeOff("it could not be read")))
@@ -165,7 +171,7 @@ impl Relay {
     async fn read_whole(
         self,
         mut response: Response,
-        mut given: oneshot::Sender<Result<Bytes, ProxyError>>,
+        mut given: oneshot::Sender<Result<Whole, ProxyError>>,
     ) {
         let read = tokio::select! {
             read = self.read_to_end(&mut response) => read,
@@ -179,12 +185,11 @@ impl Relay {
             self.dialect.read_answer(json, &mut answer);
         }
         let stored = self.store(&answer).await;
+        let stands = stored.as_ref().map(|stored| stored.conversation.clone());
         // The client may have gone.
-        let _ = given.send(read);
+        let _ = given.send(read.map(|body| Whole { body, stands }));
         drop(self.room);
-        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
-            && answer.is_finished()
-        {
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored) {
             exchange.record(&stored, &answer, took).await;
         }
     }

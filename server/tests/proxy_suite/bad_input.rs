@@ -144,6 +144,15 @@ async fn what_cannot_be_read_or_stand_so_stores_nothing() {
             check(dialect, post(json).await.unwrap(), 400, told).await;
         }
     }
+    // What names the conversation is text: another value would turn the memory off.
+    for dialect in BOTH {
+        let mut json = body(dialect, &said(&["u:hi"]), false);
+        json["metadata"] = json!({ "throughline_conversation": 7, "k": "v" });
+        let refused = setup.post(dialect, &says("hello")).json(&json).send().await.unwrap();
+        let error = check(dialect, refused, 400, "metadata.throughline_conversation").await;
+        let is_openai = dialect == Dialect::OpenAi;
+        assert_eq!(error["error"]["param"] == "metadata.throughline_conversation", is_openai);
+    }
     assert_eq!((setup.upstream.seen(), setup.conversations().await), (0, 0));
     // On a conversation that exists nothing is added either.
     setup.say("there", &["u:hi"], &says("hello"), false).await;

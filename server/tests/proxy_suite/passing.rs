@@ -286,6 +286,52 @@ async fn outcomes_are_recorded_with_latency_model_and_prompt() {
     setup.server.stop().await;
 }
 
+#[tokio::test]
+async fn an_answer_that_broke_off_has_an_outcome_too() {
+    let setup = Setup::start().await;
+    let script = Script { cut: true, ..says("hel") };
+    setup.say("cut", &["u:hi"], &script, true).await.text().await.unwrap();
+    let outcome = wait_outcome(&setup, "cut").await;
+    assert_eq!((outcome.model.as_str(), outcome.turn.as_str()), ("m-1", "conversations/cut/turns/2"));
+    // How long it took; not a verdict.
+    assert!(outcome.latency.is_some());
+    assert_eq!((outcome.task_success, outcome.judge_score, outcome.thumbs_up), (None, None, None));
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_whole_answer_says_where_it_stands() {
+    let setup = Setup::start().await;
+    for (dialect, first, second) in [(Dialect::OpenAi, 1, 2), (Dialect::Anthropic, 3, 4)] {
+        let id = format!("twice-{first}");
+        let ask = |answer: &str, gate: u64| {
+            let script = Script { gate, ..says(answer) };
+            let json = body(dialect, &["u:hi".to_owned()], false);
+            let request = setup.post(dialect, &script).json(&json);
+            request.header("x-throughline-conversation", &id).send()
+        };
+        let mut one = Box::pin(ask("hello", first));
+        tokio::select! {
+            _ = &mut one => panic!("answered"),
+            () = setup.upstream.wait_seen(first) => {}
+        }
+        let mut other = Box::pin(ask("hey", second));
+        tokio::select! {
+            _ = &mut other => panic!("answered"),
+            () = setup.upstream.wait_seen(second) => {}
+        }
+        setup.upstream.let_go(first);
+        assert_eq!(conversation_of(&one.await.unwrap()), id);
+        setup.upstream.let_go(second);
+        // There was an answer already: this one is a branch.
+        let branch = conversation_of(&other.await.unwrap());
+        assert_ne!(branch, id);
+        assert_eq!(setup.stored(&id).await, ["u:hi", "a:hello"]);
+        assert_eq!(setup.stored(&branch).await, ["u:hi", "a:hey"]);
+    }
+    setup.server.stop().await;
+}
+
 async fn wait_outcome(setup: &Setup, id: &str) -> pb::Outcome {
     for _ in 0..500 {
         let request = pb::GetDegradationRequest {
