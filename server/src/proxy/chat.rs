@@ -227,7 +227,10 @@ pub(super) async fn refused(
         });
     }
     if !status.is_client_error() && !status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), "an upstream answered with no error and no answer");
+        tracing::warn!(
+            status = status.as_u16(),
+            "an upstream answered with no error and no answer"
+        );
         return Err(ProxyError::Upstream(status.as_u16()));
     }
     let head = headers::downward(response.headers());

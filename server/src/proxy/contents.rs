@@ -7,10 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use throughline_memory::turn::Role;
 
-use super::{
-    print::unknown,
-    said::Piece,
-};
+use super::{print::unknown, said::Piece};
 
 /// The parts of a content.
 #[derive(Default)]

@@ -113,8 +113,10 @@ mod tests {
     /// What passes of chunks, and what waits at the end.
     fn check(chunks: &[&str], passed: &[&str], waits: &str) {
         let mut held = Held::default();
-        let got: Vec<Bytes> =
-            chunks.iter().map(|chunk| held.take(Bytes::copy_from_slice(chunk.as_bytes()))).collect();
+        let got: Vec<Bytes> = chunks
+            .iter()
+            .map(|chunk| held.take(Bytes::copy_from_slice(chunk.as_bytes())))
+            .collect();
         assert_eq!(got, passed, "{chunks:?}");
         assert_eq!(held.rest(), waits, "{chunks:?}");
     }
@@ -143,10 +145,6 @@ mod tests {
     fn what_is_too_long_passes_until_the_next_event() {
         let (head, long) = ("data: ", "x".repeat(MAX_HELD_BYTES));
         let whole = format!("{head}{long}");
-        check(
-            &[head, &long, "y", "z\n\ndata: ", "b"],
-            &["", &whole, "y", "z\n\n", ""],
-            "data: b",
-        );
+        check(&[head, &long, "y", "z\n\ndata: ", "b"], &["", &whole, "y", "z\n\n", ""], "data: b");
     }
 }

@@ -193,7 +193,9 @@ impl Placing<'_> {
             };
             return match made {
                 Ok((id, last)) => Ok(Found::open(id, known, places, last)),
-                Err(ProxyError::Engine(EngineError::LimitReached { limit: FORK_DEPTH, .. })) => {
+                Err(ProxyError::Engine(EngineError::LimitReached {
+                    limit: FORK_DEPTH, ..
+                })) => {
                     let id = begun_anew(&branch.id, at);
                     self.fork(root, 0, &id).await?;
                     Ok(Found::open(id, 0, Vec::new(), 0))

@@ -93,7 +93,10 @@ mod tests {
         for (json, expected) in [
             (r#"{"error":"model not found"}"#, words("model not found")),
             (r#"{"detail":"Not Found"}"#, words("Not Found")),
-            (r#"{"detail":[{"loc":["body"],"msg":"bad"}]}"#, words(r#"[{"loc":["body"],"msg":"bad"}]"#)),
+            (
+                r#"{"detail":[{"loc":["body"],"msg":"bad"}]}"#,
+                words(r#"[{"loc":["body"],"msg":"bad"}]"#),
+            ),
             (r#"{"object":"error","message":"too long","code":400}"#, words("too long")),
             (r#"{"error":""}"#, Refusal::Silent),
             (r#"{"error":null}"#, Refusal::Silent),

@@ -27,7 +27,10 @@ impl Placing<'_> {
     }
 
     /// Stores the messages that are new. Gives the sequences of all, and the newest.
-    pub(super) async fn store(&self, found: &Found) -> Result<(Vec<Sequence>, Sequence), EngineError> {
+    pub(super) async fn store(
+        &self,
+        found: &Found,
+    ) -> Result<(Vec<Sequence>, Sequence), EngineError> {
         let said = &self.request.said;
         let mut places = found.places.clone();
         places.resize(said.len(), 0);

@@ -143,4 +143,3 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
     }
     last.map_or_else(|| what.to_owned(), |last| format!("{what} ({last})"))
 }
-

@@ -362,7 +362,8 @@ async fn an_upstream_that_breaks_off_within_an_event_leaves_only_events_that_can
         let came = events(dialect, "hel", false).concat();
         // Behind the first piece of the answer, at every kind of place within an event.
         let next = &whole[came.matches("\n\n").count()];
-        for (number, length) in [1, 5, 9, next.len() / 2, next.len() - 2, next.len() - 1].iter().enumerate()
+        for (number, length) in
+            [1, 5, 9, next.len() / 2, next.len() - 2, next.len() - 1].iter().enumerate()
         {
             for (cut, name) in [(true, "cut"), (false, "closed")] {
                 let bytes = Some(format!("{came}{}", &next[..*length]));

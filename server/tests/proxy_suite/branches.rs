@@ -1,12 +1,14 @@
-//! Clients that leave a branch with every turn: nothing is refused, and the answer's
-//! header says where it stands.
+//! Clients that leave a branch with every turn, and bodies that say the same again and
+//! again: nothing is refused or stored twice.
+
+use std::time::Duration;
 
 use throughline::proxy::Dialect;
 use throughline_memory::engine::Limits;
 
 use crate::{
     bad_input::{BOTH, says},
-    client::{Setup, WithJson as _, body},
+    client::{Setup, WithJson as _, body, conversation_of},
 };
 
 /// Forks of forks that the engine allows here.
@@ -90,5 +92,37 @@ async fn a_client_that_regenerates_every_answer_is_not_refused_one_day() {
         }
         assert_eq!(setup.stored(&stands).await, talk.said, "{dialect:?}");
     }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_of_equal_messages_is_answered_and_stored_once() {
+    const MESSAGES: usize = 50_000;
+    let setup = Setup::start().await;
+    let equal = ["u:x".to_owned(), "a:x".to_owned()];
+    let said: Vec<String> = equal.iter().cycle().take(MESSAGES + 1).cloned().collect();
+    let ask = async |said: &[String], retry: &str| {
+        let json = body(Dialect::OpenAi, said, false);
+        let request = setup.post(Dialect::OpenAi, &says("y")).json(&json);
+        let request = request.header("x-throughline-conversation", "equal");
+        let sent = request.header("x-stainless-retry-count", retry).send();
+        let response = tokio::time::timeout(Duration::from_secs(300), sent).await.unwrap().unwrap();
+        assert_eq!(response.status(), 200);
+        conversation_of(&response)
+    };
+    assert_eq!(ask(&said, "0").await, "equal");
+    let expected = [&said[..], &["a:y".to_owned()]].concat();
+    assert!(setup.stored("equal").await == expected);
+    // Sent again it is known, whole and without its newest part.
+    assert_eq!(ask(&said, "1").await, "equal");
+    let more = [&expected[..], &["u:z".to_owned()]].concat();
+    assert_eq!(ask(&more, "0").await, "equal");
+    let stored = setup.stored("equal").await;
+    assert!(stored == [&more[..], &["a:y".to_owned()]].concat(), "{} turns", stored.len());
+    assert_eq!(setup.conversations().await, 1);
+    let edited = [&said[..MESSAGES / 2], &["u:edited".to_owned()]].concat();
+    let branch = ask(&edited, "0").await;
+    assert_eq!(setup.stored(&branch).await.len(), MESSAGES / 2 + 2);
+    assert_eq!(setup.conversations().await, 2);
     setup.server.stop().await;
 }

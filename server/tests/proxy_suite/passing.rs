@@ -215,7 +215,11 @@ async fn parts_that_are_not_known_here_pass_and_are_recognised() {
         (Dialect::OpenAi, r#"{"type":"image_url","image_url": "https://x.org/a.png"}"#, "image/*"),
         (Dialect::OpenAi, r#"{"type":"video_url","video_url": {"url":"x"}}"#, "video_url"),
         (Dialect::OpenAi, r#"{"type":"input_audio","input_audio": "AQ=="}"#, "input_audio"),
-        (Dialect::Anthropic, r#"{"type":"search_result", "source":"s","content":[]}"#, "search_result"),
+        (
+            Dialect::Anthropic,
+            r#"{"type":"search_result", "source":"s","content":[]}"#,
+            "search_result",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -235,7 +239,11 @@ async fn parts_that_are_not_known_here_pass_and_are_recognised() {
         let more = r#"{"role":"assistant","content":"nice"},{"role":"user","content":"why?"}"#;
         ask(&format!("{first},{more}"), "so").await;
         let opaque = format!("opaque:{kind}");
-        assert_eq!(setup.stored(&id).await, [opaque.as_str(), "a:nice", "u:why?", "a:so"], "{part}");
+        assert_eq!(
+            setup.stored(&id).await,
+            [opaque.as_str(), "a:nice", "u:why?", "a:so"],
+            "{part}"
+        );
     }
     assert_eq!(setup.conversations().await, 4);
     setup.server.stop().await;
@@ -292,7 +300,10 @@ async fn an_answer_that_broke_off_has_an_outcome_too() {
     let script = Script { cut: true, ..says("hel") };
     setup.say("cut", &["u:hi"], &script, true).await.text().await.unwrap();
     let outcome = wait_outcome(&setup, "cut").await;
-    assert_eq!((outcome.model.as_str(), outcome.turn.as_str()), ("m-1", "conversations/cut/turns/2"));
+    assert_eq!(
+        (outcome.model.as_str(), outcome.turn.as_str()),
+        ("m-1", "conversations/cut/turns/2")
+    );
     // How long it took; not a verdict.
     assert!(outcome.latency.is_some());
     assert_eq!((outcome.task_success, outcome.judge_score, outcome.thumbs_up), (None, None, None));

@@ -37,7 +37,8 @@ async fn a_body_that_pauses_for_too_long_gives_its_room_back() {
 
 #[tokio::test]
 async fn a_body_that_trickles_gives_its_room_back() {
-    let setup = Setup::with_room(|settings| settings.answer_timeout = Duration::from_secs(1), 1).await;
+    let setup =
+        Setup::with_room(|settings| settings.answer_timeout = Duration::from_secs(1), 1).await;
     for dialect in BOTH {
         let trickle = stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -86,14 +86,16 @@ mod tests {
 
     #[test]
     fn a_call_without_arguments_has_an_empty_object() {
-        let block = |input: Value| json!({"type": "tool_use", "id": "t", "name": "f", "input": input});
+        let block =
+            |input: Value| json!({"type": "tool_use", "id": "t", "name": "f", "input": input});
         for (given, expected) in
             [(json!({}), "{}"), (Value::Null, "{}"), (json!({"a": 1}), "{\"a\":1}")]
         {
             let mut whole = Answer::new(Dialect::Anthropic, 99);
             read_answer(&json!({ "content": [block(given.clone())] }), &mut whole);
             let mut streamed = Answer::new(Dialect::Anthropic, 99);
-            let start = json!({"type": "content_block_start", "index": 0, "content_block": block(given)});
+            let start =
+                json!({"type": "content_block_start", "index": 0, "content_block": block(given)});
             let delta = json!({"type": "content_block_delta", "index": 0,
                 "delta": {"type": "input_json_delta", "partial_json": ""}});
             for event in [start, delta] {

@@ -264,7 +264,8 @@ mod tests {
             request.check_order(0, &Default::default()).unwrap();
             request.said[0].clone()
         };
-        let plain = of_content(r#"[{"type":"image_url","image_url":"https://example.org/\u0061.png"}]"#);
+        let plain =
+            of_content(r#"[{"type":"image_url","image_url":"https://example.org/\u0061.png"}]"#);
         let named =
             of_content(r#"[{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}]"#);
         assert_eq!((plain.print, plain.parts()), (named.print, named.parts()));
@@ -274,8 +275,11 @@ mod tests {
             r#"[{"type":"image_url","image_url":7}]"#,
         ] {
             let said = of_content(content);
-            assert!(matches!(said.parts(), [Part::Opaque { media_type, .. }]
-                if content.contains(media_type.as_str())), "{content}");
+            assert!(
+                matches!(said.parts(), [Part::Opaque { media_type, .. }]
+                if content.contains(media_type.as_str())),
+                "{content}"
+            );
         }
         // Beside others they are not stored.
         let beside = of_content(r#"[{"type":"text","text":"look"},{"type":"video_url"}]"#);
