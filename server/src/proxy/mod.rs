@@ -13,6 +13,7 @@
 //! key and no text stands in a log.
 
 mod admit;
+mod anew;
 mod answer;
 mod answering;
 mod anthropic;

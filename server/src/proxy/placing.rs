@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{
     branch::{Branch, Branches},
     error::ProxyError,
-    naming::{answered_again, begun_anew, edited},
+    naming::{answered_again, edited},
     options::Options,
     recognise::{Mark, Recognised, begins_with, habit, recognise},
     request::Request,
@@ -28,9 +28,7 @@ use super::{
 
 /// How often a request is placed anew when another writer was faster.
 const ATTEMPTS: usize = 4;
-/// The engine's limit on forks of forks. Beyond it a branch is begun anew: forked from
-/// the very beginning, with the messages of the request. So a client that rewrites
-/// every answer is not refused one day.
+/// The engine's limit on forks of forks. Beyond it a branch is begun anew.
 const FORK_DEPTH: &str = "fork_depth";
 /// Branches that are followed beyond one for each message.
 const MAX_SPARE: usize = 64;
@@ -154,7 +152,7 @@ impl Placing<'_> {
         Err(ProxyError::Contended)
     }
 
-    async fn read(&self, id: &ConversationId) -> Result<Option<Branch>, EngineError> {
+    pub(super) async fn read(&self, id: &ConversationId) -> Result<Option<Branch>, EngineError> {
         self.places.branches.read(self.engine, self.tenant, id).await
     }
 
@@ -196,8 +194,7 @@ impl Placing<'_> {
                 Err(ProxyError::Engine(EngineError::LimitReached {
                     limit: FORK_DEPTH, ..
                 })) => {
-                    let id = begun_anew(&branch.id, at);
-                    self.fork(root, 0, &id).await?;
+                    let id = self.begin_anew(root, &branch, at).await?;
                     Ok(Found::open(id, 0, Vec::new(), 0))
                 }
                 Err(error) => Err(error),
@@ -259,12 +256,11 @@ impl Placing<'_> {
         known: usize,
         at: Sequence,
     ) -> Result<Option<Branch>, ProxyError> {
-        let anew = begun_anew(&branch.id, at);
-        let Some(said) = self.request.said.get(known) else { return Ok(self.read(&anew).await?) };
-        for id in [edited(&branch.id, at, &said.print), anew] {
-            if let Some(found) = self.read(&id).await? {
-                return Ok(Some(found));
-            }
+        let anew = self.known_anew(branch, at).await?;
+        let said = self.request.said.get(known);
+        let (None, Some(said)) = (&anew, said) else { return Ok(anew) };
+        if let Some(found) = self.read(&edited(&branch.id, at, &said.print)).await? {
+            return Ok(Some(found));
         }
         let answered = usize::try_from(at).unwrap_or(usize::MAX);
         for number in 0..MAX_ANSWERS {

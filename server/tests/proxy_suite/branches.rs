@@ -52,7 +52,11 @@ async fn a_client_that_rewrites_every_answer_is_not_refused_one_day() {
         let before = setup.conversations().await;
         let id = format!("rewritten-{dialect:?}").to_lowercase();
         let mut talk = Talk { setup: &setup, dialect, id, said: Vec::new() };
-        let mut stands = String::new();
+        talk.say("u:hi".to_owned());
+        let mut stands = talk.ask("hello").await;
+        talk.say("a:hello".to_owned());
+        let name = format!("conversations/{stands}");
+        setup.client().pin(&name, "The user is allergic to nuts.").await;
         for turn in 1..=14 {
             talk.say(format!("u:question {turn}"));
             stands = talk.ask(&format!("Answer {turn}")).await;
@@ -71,6 +75,8 @@ async fn a_client_that_rewrites_every_answer_is_not_refused_one_day() {
         expected.extend(["u:and now?".to_owned(), "a:nothing".to_owned()]);
         assert_eq!(setup.stored(&stands).await, expected, "{dialect:?}");
         assert_eq!(setup.conversations().await - before, 14, "{dialect:?}");
+        let asked = setup.upstream.last().await.json().to_string();
+        assert!(asked.contains("allergic to nuts"), "{asked}");
     }
     setup.server.stop().await;
 }
