@@ -48,11 +48,12 @@ pub(super) fn admit(
     Ok(Admitted { engine: Arc::clone(&opened.engine), tenant: caller.tenant, room })
 }
 
-/// The body, of the size and with the pauses that the settings allow.
+/// The body, of the size, with the pauses and in the time that the settings allow: a
+/// client that sends a byte now and then would keep its room.
 ///
 /// # Errors
 /// [`ProxyError::TooLarge`], [`ProxyError::BrokenBody`], [`ProxyError::SlowBody`],
-/// [`ProxyError::Unavailable`].
+/// [`ProxyError::LateBody`], [`ProxyError::Unavailable`].
 pub(super) async fn read_body(
     proxy: &Proxy,
     headers: &HeaderMap,
@@ -65,9 +66,13 @@ pub(super) async fn read_body(
     }
     let mut read = BytesMut::with_capacity(told.unwrap_or(0).min(limit));
     let mut chunks = body.into_data_stream();
+    let whole = proxy.settings.answer_timeout;
+    let late = tokio::time::sleep(whole);
+    tokio::pin!(late);
     loop {
         let chunk = tokio::select! {
             chunk = tokio::time::timeout(idle, chunks.next()) => chunk,
+            () = &mut late => return Err(ProxyError::LateBody(whole.as_secs())),
             () = proxy.cut.cancelled() => {
                 return Err(ProxyError::Unavailable("the server is shutting down"));
             }

@@ -18,6 +18,8 @@ pub(super) struct Call {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    /// What they are if none come in pieces.
+    given: String,
 }
 
 /// An answer as it grows; of several choices the first.
@@ -83,6 +85,13 @@ impl Answer {
         }
         call.name.push_str(name);
         call.arguments.push_str(arguments);
+    }
+
+    /// The arguments of the tool call with this index, if they do not come in pieces.
+    pub(super) fn give_arguments(&mut self, index: u64, arguments: &str) {
+        if self.calls.contains_key(&index) && self.takes(arguments.len()) {
+            self.calls.entry(index).or_default().given.push_str(arguments);
+        }
     }
 
     /// How it ended.
@@ -157,11 +166,10 @@ impl Answer {
             }
             let call_id =
                 if call.id.is_empty() { format!("call_{index}") } else { call.id.clone() };
-            parts.push(Part::ToolCall {
-                call_id,
-                name: call.name.clone(),
-                arguments_json: call.arguments.clone(),
-            });
+            let Call { name, arguments, given, .. } = call;
+            let arguments = if arguments.is_empty() { given } else { arguments };
+            let (name, arguments_json) = (name.clone(), arguments.clone());
+            parts.push(Part::ToolCall { call_id, name, arguments_json });
         }
         parts
     }

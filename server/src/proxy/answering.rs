@@ -98,7 +98,8 @@ impl Exchange {
         Err(EngineError::SequenceMismatch { expected: asked, actual: asked })
     }
 
-    /// Records how long the model took.
+    /// Records how long the model took, to the end of its answer or to where that broke
+    /// off. That it did is no verdict on the context: the turn says so, not the outcome.
     pub(super) async fn record(&self, stored: &Stored, answer: &Answer, latency: Duration) {
         let outcome = Outcome {
             id: OUTCOME_ID.to_owned(),

@@ -67,20 +67,24 @@ impl Body {
     /// Takes the texts under `metadata` whose name begins with `prefix` out; gives
     /// them without it. Metadata that are empty then go too: some upstreams know of
     /// none.
-    pub(super) fn take_metadata(&mut self, prefix: &str) -> Vec<(String, String)> {
-        let Some(at) = self.fields.iter().position(|(name, _)| name == "metadata") else {
-            return Vec::new();
-        };
-        let Some((_, value)) = self.fields.get(at) else { return Vec::new() };
-        let Ok(mut inner) = Self::read(value) else { return Vec::new() };
+    ///
+    /// # Errors
+    /// [`ProxyError::Malformed`] if one of them is no text.
+    pub(super) fn take_metadata(
+        &mut self,
+        prefix: &str,
+    ) -> Result<Vec<(String, String)>, ProxyError> {
+        let place = self.fields.iter().position(|(name, _)| name == "metadata");
+        let given = place.and_then(|at| Some((at, Self::read(&self.fields.get(at)?.1).ok()?)));
+        let Some((at, mut inner)) = given else { return Ok(Vec::new()) };
         let mut taken = Vec::new();
-        inner.fields.retain(|(name, value)| {
-            let Some(own) = name.strip_prefix(prefix) else { return true };
-            if let Ok(value) = serde_json::from_slice::<String>(value) {
-                taken.push((own.to_owned(), value));
-            }
-            false
-        });
+        for (name, value) in &inner.fields {
+            let Some(own) = name.strip_prefix(prefix) else { continue };
+            let text = serde_json::from_slice::<String>(value)
+                .map_err(|_| ProxyError::malformed(format!("metadata.{name}"), "must be text"))?;
+            taken.push((own.to_owned(), text));
+        }
+        inner.fields.retain(|(name, _)| !name.starts_with(prefix));
         if inner.fields.is_empty() && !taken.is_empty() {
             self.fields.remove(at);
         } else if !taken.is_empty()
@@ -88,7 +92,7 @@ impl Body {
         {
             *value = inner.write();
         }
-        taken
+        Ok(taken)
     }
 
     /// As JSON.
@@ -205,17 +209,22 @@ mod tests {
     fn own_metadata_are_taken_out() {
         let mut body = read(r#"{"metadata":{"throughline_conversation":"c","k":"v"}}"#).unwrap();
         assert_eq!(
-            body.take_metadata("throughline_"),
+            body.take_metadata("throughline_").unwrap(),
             [("conversation".to_owned(), "c".to_owned())]
         );
         assert_eq!(body.write(), r#"{"metadata":{"k":"v"}}"#);
         let mut body = read(r#"{"a":1,"metadata":{"throughline_user":"c"}}"#).unwrap();
-        body.take_metadata("throughline_");
+        body.take_metadata("throughline_").unwrap();
         assert_eq!(body.write(), r#"{"a":1}"#);
         for untouched in [r#"{"metadata":{}}"#, r#"{"metadata":7}"#, r#"{"metadata":{"k":1}}"#] {
             let mut body = read(untouched).unwrap();
-            assert!(body.take_metadata("throughline_").is_empty());
+            assert!(body.take_metadata("throughline_").unwrap().is_empty());
             assert_eq!(body.write(), untouched);
+        }
+        for value in ["7", "null", "true", "[\"c\"]"] {
+            let json = format!(r#"{{"metadata":{{"throughline_conversation":{value}}}}}"#);
+            let error = read(&json).unwrap().take_metadata("throughline_").unwrap_err().to_string();
+            assert_eq!(error, "metadata.throughline_conversation must be text");
         }
     }
 

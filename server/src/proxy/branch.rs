@@ -14,6 +14,7 @@ use throughline_memory::{
 };
 
 use super::{
+    print::spoken,
     recognise::{Kind, Mark},
     said::{print_of, text_of},
 };
@@ -137,7 +138,8 @@ async fn with_texts(
         if let Some(turn) = page.turns.first() {
             *known = mark(id, turn)?;
             if let Kind::CutOff(_, text) = &mut known.kind {
-                *text = Some(text_of(&turn.parts).into());
+                let said = text_of(&turn.parts);
+                *text = Some(spoken(turn.role, &said).into());
             }
         }
     }

@@ -21,9 +21,10 @@ use super::{
     options::Options,
     placing::{Place, Placing},
     readings::Reader,
-    relay::Relay,
+    refusal::Refusal,
+    relay::{Relay, Whole},
     request::Request,
-    upstream::{error_body, secret},
+    upstream::secret,
     window::{self, Built, WindowOptions},
 };
 use crate::auth::Scope;
@@ -70,13 +71,13 @@ pub(super) async fn answer(
             return Err(ProxyError::Unavailable("the server is shutting down"));
         }
     };
-    let place = relay.exchange.as_ref().map(|exchange| exchange.place.clone());
-    let mut answer = if response.status().is_success() {
+    let place = relay.exchange.as_ref().map(|exchange| exchange.place.conversation.clone());
+    let (mut answer, stands) = if response.status().is_success() {
         passed_on(proxy, relay, response).await?
     } else {
-        refused(proxy, dialect, response, has_own_key).await?
+        (refused(proxy, dialect, response, has_own_key).await?, None)
     };
-    note(answer.headers_mut(), place.as_ref(), built.as_ref());
+    note(answer.headers_mut(), stands.or(place).as_ref(), built.as_ref());
     Ok(answer)
 }
 
@@ -180,23 +181,25 @@ pub(super) fn relay(
     }
 }
 
-/// A success: streamed or whole, as the upstream sends it.
+/// A success: streamed or whole, as the upstream sends it. Of a whole one also the
+/// conversation that it is stored in.
 async fn passed_on(
     proxy: &Proxy,
     relay: Relay,
     response: Answered,
-) -> Result<Response<HttpBody>, ProxyError> {
+) -> Result<(Response<HttpBody>, Option<ConversationId>), ProxyError> {
     let (status, head) = (response.status(), headers::downward(response.headers()));
     let kind = headers::text(&head, &CONTENT_TYPE).unwrap_or_default();
-    let body = if kind.starts_with("text/event-stream") {
-        relay.stream(&proxy.tracker, response)
+    let (body, stands) = if kind.starts_with("text/event-stream") {
+        (relay.stream(&proxy.tracker, response), None)
     } else {
-        HttpBody::from(relay.whole(&proxy.tracker, response).await?)
+        let Whole { body, stands } = relay.whole(&proxy.tracker, response).await?;
+        (HttpBody::from(body), stands)
     };
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     *answer.headers_mut() = head;
-    Ok(answer)
+    Ok((answer, stands))
 }
 
 /// A path with what of the request stands behind `?`.
@@ -205,8 +208,8 @@ pub(super) fn with_query(path: &str, uri: &Uri) -> String {
     format!("{path}{query}")
 }
 
-/// An error of the upstream: in its own words, where they have the shape and are
-/// meant for the caller. Nothing is followed elsewhere, by the caller neither.
+/// An error of the upstream: in its own words, where they are meant for the caller.
+/// Nothing is followed elsewhere, by the caller neither.
 pub(super) async fn refused(
     proxy: &Proxy,
     dialect: Dialect,
@@ -214,9 +217,9 @@ pub(super) async fn refused(
     has_own_key: bool,
 ) -> Result<Response<HttpBody>, ProxyError> {
     let status = response.status();
-    tracing::warn!(status = status.as_u16(), "an upstream refused");
     if !has_own_key && [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         let status = status.as_u16();
+        tracing::warn!(status, "an upstream refused the key");
         return Err(if proxy.upstreams.has_key(dialect) {
             ProxyError::KeyRefused(status)
         } else {
@@ -224,15 +227,31 @@ pub(super) async fn refused(
         });
     }
     if !status.is_client_error() && !status.is_server_error() {
+        tracing::warn!(
+            status = status.as_u16(),
+            "an upstream answered with no error and no answer"
+        );
         return Err(ProxyError::Upstream(status.as_u16()));
     }
     let head = headers::downward(response.headers());
-    let Some(body) = error_body(response, proxy.settings.idle_timeout).await else {
-        return Err(ProxyError::Upstream(status.as_u16()));
+    let refusal = Refusal::of(response, proxy.settings.idle_timeout).await;
+    let code = status.as_u16();
+    tracing::warn!(status = code, kind = refusal.kind(), "an upstream refused");
+    let error = match refusal {
+        Refusal::Shaped { body, .. } => {
+            let mut answer = Response::new(HttpBody::from(body));
+            *answer.status_mut() = status;
+            *answer.headers_mut() = head;
+            return Ok(answer);
+        }
+        Refusal::Words(words) => ProxyError::UpstreamSays { status: code, words },
+        Refusal::Silent => ProxyError::Upstream(code),
     };
-    let mut answer = Response::new(HttpBody::from(body));
-    *answer.status_mut() = status;
-    *answer.headers_mut() = head;
+    let mut answer = error.response(dialect);
+    // When it may be tried again, and what it is called at the upstream.
+    for (name, value) in head.iter().filter(|(name, _)| headers::TELLS_OF_ERROR.contains(name)) {
+        answer.headers_mut().insert(name.clone(), value.clone());
+    }
     Ok(answer)
 }
 
@@ -251,11 +270,11 @@ pub(super) fn own_key(
     })
 }
 
-fn note(headers: &mut HeaderMap, place: Option<&Place>, built: Option<&Built>) {
-    let memory = if place.is_some() { "on" } else { "off" };
+fn note(headers: &mut HeaderMap, stands: Option<&ConversationId>, built: Option<&Built>) {
+    let memory = if stands.is_some() { "on" } else { "off" };
     headers.insert(MEMORY, HeaderValue::from_static(memory));
-    if let Some(place) = place
-        && let Ok(id) = HeaderValue::from_str(place.conversation.as_str())
+    if let Some(stands) = stands
+        && let Ok(id) = HeaderValue::from_str(stands.as_str())
     {
         headers.insert(CONVERSATION, id);
     }

@@ -121,7 +121,8 @@ impl Dialect {
         }
     }
 
-    /// An error as an event of a stream, behind whatever was sent.
+    /// An error as an event of a stream, also behind half a line of an event that was
+    /// too long to wait for its end.
     pub(super) fn error_event(self, error: &ProxyError) -> String {
         let shaped = error.shaped(self);
         match self {

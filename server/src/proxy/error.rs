@@ -2,7 +2,8 @@
 //! variant says who must act; [`ProxyError::response`] gives it the shape of the
 //! API that was called.
 //!
-//! Invariant: no message holds a key, a header or a text of a conversation.
+//! Invariant: no message holds a key, a header or a text of a conversation, but for the
+//! words of an upstream, which are the caller's to read and are not logged.
 
 use axum::{
     body::Body,
@@ -50,6 +51,9 @@ pub enum ProxyError {
     /// The body paused for too long. Caller.
     #[error("nothing of the body came for {0} seconds")]
     SlowBody(u64),
+    /// The body came too slowly. Caller.
+    #[error("the body did not come whole within {0} seconds")]
+    LateBody(u64),
     /// No usable key. Caller.
     #[error(transparent)]
     Key(#[from] AuthError),
@@ -96,9 +100,17 @@ pub enum ProxyError {
         /// Where the key is set.
         setting: &'static str,
     },
-    /// The upstream answered with an error that the API has no shape for.
+    /// The upstream answered with an error that says nothing.
     #[error("the upstream answered with status {0}")]
     Upstream(u16),
+    /// The upstream answered with an error in another shape than the API's.
+    #[error("the upstream answered with status {status}: {words}")]
+    UpstreamSays {
+        /// The upstream's.
+        status: u16,
+        /// The upstream's.
+        words: String,
+    },
     /// The upstream's answer broke off. Caller: again.
     #[error("the upstream's answer broke off: {0}")]
     BrokeOff(&'static str),
@@ -133,7 +145,7 @@ impl ProxyError {
                 told(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", "request_too_large")
             }
             Self::BrokenBody => told(StatusCode::BAD_REQUEST, invalid, "body_broke_off"),
-            Self::SlowBody(_) => {
+            Self::SlowBody(_) | Self::LateBody(_) => {
                 told(StatusCode::REQUEST_TIMEOUT, "timeout_error", "body_too_slow")
             }
             Self::Key(_) => {
@@ -162,7 +174,7 @@ impl ProxyError {
             Self::KeyMissing { .. } => {
                 told(StatusCode::BAD_GATEWAY, "api_error", "upstream_key_missing")
             }
-            Self::Upstream(status) => {
+            Self::Upstream(status) | Self::UpstreamSays { status, .. } => {
                 let is_error =
                     |status: &StatusCode| status.is_client_error() || status.is_server_error();
                 let status = StatusCode::from_u16(*status).ok().filter(is_error);

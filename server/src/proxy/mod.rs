@@ -2,36 +2,43 @@
 //! OpenAI and the messages of Anthropic, with a memory behind them (`docs/proxy.md`).
 //!
 //! A request passes [`admit`] (key, scope, room, size), is read as what it says
-//! ([`readings`], [`said`], [`request`], `openai/`, `anthropic/`), is recognised on what is stored
-//! ([`recognise`]) and stored as far as it is new ([`placing`]); its history gives
-//! way to the window ([`window`]); the answer of the upstream ([`upstream`]) passes
-//! through ([`relay`], [`sse`]) and is stored ([`answering`]).
+//! ([`readings`], [`said`], [`print`], [`request`], `openai/`, `anthropic/`), is
+//! recognised on what is stored ([`placing`], [`recognise`]) and stored as far as it is
+//! new ([`storing`]); its history gives way to the window ([`window`]); the answer of the
+//! upstream ([`upstream`]) passes through ([`relay`], [`held`], [`sse`]) and is stored
+//! ([`answering`]).
 //!
 //! Invariants: what is not about the history goes through byte for byte, up and
 //! down; the engine is asked as the services ask it, for the tenant of the key; no
 //! key and no text stands in a log.
 
 mod admit;
+mod anew;
 mod answer;
 mod answering;
 mod anthropic;
 mod body;
 mod branch;
 mod chat;
+mod contents;
 mod dialect;
 mod error;
 pub mod headers;
+mod held;
 mod models;
 mod naming;
 mod openai;
 mod options;
 mod placing;
+mod print;
 mod readings;
 mod recognise;
+mod refusal;
 mod relay;
 mod request;
 mod said;
 mod sse;
+mod storing;
 mod upstream;
 mod window;
 

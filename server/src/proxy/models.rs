@@ -26,8 +26,8 @@ pub(super) async fn answer(
     }
     let head = headers::downward(response.headers());
     let relay = chat::relay(proxy, dialect, None, admitted.room);
-    let body = relay.whole(&proxy.tracker, response).await?;
-    let mut answer = Response::new(Body::from(body));
+    let whole = relay.whole(&proxy.tracker, response).await?;
+    let mut answer = Response::new(Body::from(whole.body));
     *answer.headers_mut() = head;
     Ok(answer)
 }

@@ -4,7 +4,7 @@
 
 use throughline_memory::turn::{ConversationId, Sequence};
 
-use super::said::Print;
+use super::print::Print;
 
 /// The branch behind `at` that begins with a message of this print.
 pub(super) fn edited(parent: &ConversationId, at: Sequence, print: &Print) -> ConversationId {
@@ -14,6 +14,11 @@ pub(super) fn edited(parent: &ConversationId, at: Sequence, print: &Print) -> Co
 /// The branch behind `at` for another answer to it.
 pub(super) fn answered_again(parent: &ConversationId, at: Sequence, number: u32) -> ConversationId {
     branch_id(&format!("{parent}/{at}/answer {number}"))
+}
+
+/// The branch that begins anew what stands on `branch` up to `at`.
+pub(super) fn begun_anew(branch: &ConversationId, at: Sequence) -> ConversationId {
+    branch_id(&format!("{branch}/{at}/anew"))
 }
 
 fn branch_id(of: &str) -> ConversationId {
@@ -43,6 +48,9 @@ mod tests {
             edited(&a, 1, &[2; 16]),
             answered_again(&a, 1, 0),
             answered_again(&a, 1, 1),
+            begun_anew(&a, 1),
+            begun_anew(&a, 2),
+            begun_anew(&b, 1),
         ];
         let distinct: std::collections::HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());

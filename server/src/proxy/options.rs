@@ -39,9 +39,10 @@ impl Options {
     /// Reads headers, then metadata, which are taken out of the body.
     ///
     /// # Errors
-    /// [`ProxyError::Header`] for a value that cannot be used.
+    /// [`ProxyError::Header`] for a value that cannot be used, [`ProxyError::Malformed`]
+    /// for metadata that are no text.
     pub(super) fn read(headers: &HeaderMap, body: &mut Body) -> Result<Self, ProxyError> {
-        let metadata = body.take_metadata(METADATA_PREFIX);
+        let metadata = body.take_metadata(METADATA_PREFIX)?;
         let given = |name: &HeaderName, key: &str| {
             let of_metadata = || metadata.iter().find(|(known, _)| known == key);
             match headers.get(name) {

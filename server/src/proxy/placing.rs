@@ -5,35 +5,35 @@
 //! conversations is stored.
 //!
 //! Invariants: one request at a time is placed in a conversation; what is stored is
-//! stored before the model is asked; a request that is refused stores nothing.
+//! stored before the model is asked; a request that cannot be read or stand so stores
+//! nothing. Where storing itself fails midway, what stands is whole messages in their
+//! order, and the same request goes on behind them.
 
 use std::{collections::HashSet, sync::Arc};
 
 use throughline_memory::{
-    engine::{Engine, EngineError, Limits, ListTurns, NewConversation},
-    turn::{ConversationId, NewTurn, Part, Role, Sequence, TenantId},
+    engine::{Engine, EngineError, ListTurns, NewConversation},
+    turn::{ConversationId, Part, Sequence, TenantId},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
-    branch::{Branch, Branches, HISTORY, truth},
+    branch::{Branch, Branches},
     error::ProxyError,
-    naming::{answered_again, edited, turn_id},
+    naming::{answered_again, edited},
     options::Options,
     recognise::{Mark, Recognised, begins_with, habit, recognise},
     request::Request,
-    said::Said,
 };
-use crate::wire::{Violations, encode_metadata};
 
 /// How often a request is placed anew when another writer was faster.
 const ATTEMPTS: usize = 4;
-/// Branches of branches that are followed.
-const MAX_DEPTH: usize = 64;
+/// The engine's limit on forks of forks. Beyond it a branch is begun anew.
+const FORK_DEPTH: &str = "fork_depth";
+/// Branches that are followed beyond one for each message.
+const MAX_SPARE: usize = 64;
 /// Other answers to one turn that are looked through.
 const MAX_ANSWERS: u32 = 64;
-/// Bytes of the turns of one append.
-const MAX_APPEND_BYTES: usize = 4 << 20;
 /// Turns that are searched for the call of a tool's result.
 const CALLS_WITHIN: usize = 100;
 /// Two conversations wait for each other with this probability at most: 1 in 256.
@@ -94,11 +94,11 @@ pub(super) struct Placing<'a> {
 }
 
 /// Where the new messages go, before they are stored.
-struct Found {
-    branch: ConversationId,
-    known: usize,
-    places: Vec<Sequence>,
-    last: Sequence,
+pub(super) struct Found {
+    pub(super) branch: ConversationId,
+    pub(super) known: usize,
+    pub(super) places: Vec<Sequence>,
+    pub(super) last: Sequence,
     is_answered: bool,
 }
 
@@ -110,12 +110,23 @@ impl Found {
 }
 
 impl Placing<'_> {
-    /// Finds the place and stores what is new.
+    /// Finds the place and stores what is new. Meanwhile the question is embedded, for
+    /// which nobody else waits.
     ///
     /// # Errors
     /// [`ProxyError::Malformed`] for an order that cannot be, [`ProxyError::Contended`],
     /// those of the engine.
     pub(super) async fn place(&self, root: &ConversationId) -> Result<Place, ProxyError> {
+        let ahead = async {
+            self.embed_ahead().await;
+            Ok::<_, ProxyError>(())
+        };
+        // The first begins first: the second looks through the conversation.
+        let ((), place) = tokio::try_join!(ahead, self.place_locked(root))?;
+        Ok(place)
+    }
+
+    async fn place_locked(&self, root: &ConversationId) -> Result<Place, ProxyError> {
         for _ in 0..ATTEMPTS {
             let _lock = self.places.lock(self.tenant, root).await;
             let found = match self.find(root).await {
@@ -123,12 +134,8 @@ impl Placing<'_> {
                 Err(ProxyError::Contended) => continue,
                 found => found?,
             };
-            let ahead = async {
-                self.embed_ahead(&found).await;
-                Ok(())
-            };
-            match tokio::try_join!(self.store(&found), ahead) {
-                Ok(((places, last), ())) => {
+            match self.store(&found).await {
+                Ok((places, last)) => {
                     let user = places.get(self.request.user).copied().unwrap_or_default();
                     let Found { branch: conversation, is_answered, .. } = found;
                     let root = root.clone();
@@ -145,7 +152,7 @@ impl Placing<'_> {
         Err(ProxyError::Contended)
     }
 
-    async fn read(&self, id: &ConversationId) -> Result<Option<Branch>, EngineError> {
+    pub(super) async fn read(&self, id: &ConversationId) -> Result<Option<Branch>, EngineError> {
         self.places.branches.read(self.engine, self.tenant, id).await
     }
 
@@ -155,47 +162,65 @@ impl Placing<'_> {
             Some(branch) => branch,
             None => return self.begin(root).await,
         };
-        for _ in 0..MAX_DEPTH {
-            let said = &self.request.said;
+        let said = &self.request.said;
+        // Each branch has a message more of the request than the one before.
+        for _ in 0..=said.len() + MAX_SPARE {
             let habit = self.options.habit.unwrap_or_else(|| habit(&branch.marks));
-            match recognise(&branch.marks, said, habit, self.options.retry) {
+            let recognised = recognise(&branch.marks, said, habit, self.options.retry);
+            let (known, at, places, again) = match recognised {
                 Recognised::GoesOn { known, places } => {
                     self.check(&branch, known).await?;
                     let last = branch.last();
                     return Ok(Found::open(branch.id, known, places, last));
                 }
-                Recognised::Parts { known, at, places } => {
-                    match self.known_branch(&branch, known, at).await? {
-                        Some(next) => branch = next,
-                        None => {
-                            self.check(&branch, known).await?;
-                            let print = said.get(known).map(|said| said.print);
-                            let id = edited(&branch.id, at, &print.unwrap_or_default());
-                            self.fork(&branch.id, at, &id).await?;
-                            return Ok(Found::open(id, known, places, at));
-                        }
-                    }
+                Recognised::AnswerAgain { at, places } if self.options.retry => {
+                    // Whether the answer will be another one is not known yet.
+                    let open = Found::open(branch.id, said.len(), places, at);
+                    return Ok(Found { is_answered: true, ..open });
                 }
-                Recognised::AnswerAgain { at, places } => {
-                    let known = said.len();
-                    if self.options.retry {
-                        // Whether the answer will be another one is not known yet.
-                        let open = Found::open(branch.id, known, places, at);
-                        return Ok(Found { is_answered: true, ..open });
-                    }
-                    let id = self.unanswered(&branch.id, at).await?;
-                    let last = self.read(&id).await?.map_or(at, |branch| branch.last());
-                    return Ok(Found::open(id, known, places, last));
-                }
+                Recognised::Parts { known, at, places } => (known, at, places, false),
+                Recognised::AnswerAgain { at, places } => (said.len(), at, places, true),
+            };
+            if let Some(next) = self.known_branch(&branch, known, at).await? {
+                branch = next;
+                continue;
             }
+            let made = match again {
+                true => self.unanswered(&branch.id, at).await,
+                false => self.part(&branch, known, at).await.map(|id| (id, at)),
+            };
+            return match made {
+                Ok((id, last)) => Ok(Found::open(id, known, places, last)),
+                Err(ProxyError::Engine(EngineError::LimitReached {
+                    limit: FORK_DEPTH, ..
+                })) => {
+                    let id = self.begin_anew(root, &branch, at).await?;
+                    Ok(Found::open(id, 0, Vec::new(), 0))
+                }
+                Err(error) => Err(error),
+            };
         }
         Err(EngineError::LimitReached {
             limit: "branch_depth",
-            max: MAX_DEPTH as u64,
+            max: (said.len() + MAX_SPARE) as u64,
             detail: format!("conversations/{root} has so many branches of branches"),
             retry: false,
         }
         .into())
+    }
+
+    /// A new branch behind `at` that goes on with the message `known`.
+    async fn part(
+        &self,
+        branch: &Branch,
+        known: usize,
+        at: Sequence,
+    ) -> Result<ConversationId, ProxyError> {
+        self.check(branch, known).await?;
+        let print = self.request.said.get(known).map(|said| said.print);
+        let id = edited(&branch.id, at, &print.unwrap_or_default());
+        self.fork(&branch.id, at, &id).await?;
+        Ok(id)
     }
 
     /// A conversation that does not exist.
@@ -223,14 +248,17 @@ impl Placing<'_> {
         Ok(Found::open(root.clone(), known, places, last))
     }
 
-    /// The branch of `branch` behind `at` that goes on with the message `known`.
+    /// The branch of `branch` behind `at` that goes on with the message `known`, or in
+    /// which what stands there was begun anew.
     async fn known_branch(
         &self,
         branch: &Branch,
         known: usize,
         at: Sequence,
     ) -> Result<Option<Branch>, ProxyError> {
-        let Some(said) = self.request.said.get(known) else { return Ok(None) };
+        let anew = self.known_anew(branch, at).await?;
+        let said = self.request.said.get(known);
+        let (None, Some(said)) = (&anew, said) else { return Ok(anew) };
         if let Some(found) = self.read(&edited(&branch.id, at, &said.print)).await? {
             return Ok(Some(found));
         }
@@ -246,23 +274,23 @@ impl Placing<'_> {
         Ok(None)
     }
 
-    /// A branch for another answer to turn `at`: one whose answer never came, or a new
-    /// one.
+    /// A branch for another answer to turn `at`, and its newest turn: one whose answer
+    /// never came, or a new one.
     async fn unanswered(
         &self,
         parent: &ConversationId,
         at: Sequence,
-    ) -> Result<ConversationId, ProxyError> {
+    ) -> Result<(ConversationId, Sequence), ProxyError> {
         let answered = usize::try_from(at).unwrap_or(usize::MAX);
         for number in 0..MAX_ANSWERS {
             let id = answered_again(parent, at, number);
             let Some(found) = self.read(&id).await? else {
                 self.fork(parent, at, &id).await?;
-                return Ok(id);
+                return Ok((id, at));
             };
             let mut rest = found.marks.iter().skip(answered);
             if rest.all(Mark::is_cut_off) {
-                return Ok(id);
+                return Ok((id, found.last()));
             }
         }
         Err(EngineError::LimitReached {
@@ -298,84 +326,6 @@ impl Placing<'_> {
         self.request.check_sizes(known, self.engine.limits())?;
         self.request.check_order(known, &stored)
     }
-
-    /// The window will be for the user's newest message.
-    async fn embed_ahead(&self, found: &Found) {
-        let newest = self.request.said.get(self.request.user);
-        if let Some(said) = newest.filter(|_| found.known <= self.request.user) {
-            self.engine.embed_ahead(self.tenant, said.speaker(), said.parts()).await;
-        }
-    }
-
-    /// Stores the messages that are new. Gives the sequences of all, and the newest.
-    async fn store(&self, found: &Found) -> Result<(Vec<Sequence>, Sequence), EngineError> {
-        let said = &self.request.said;
-        let mut places = found.places.clone();
-        places.resize(said.len(), 0);
-        let mut last = found.last;
-        let has_history = said.iter().any(|said| said.role == Role::Assistant);
-        let new: Vec<(usize, &Said)> =
-            // An assistant that said nothing that is stored leaves no turn.
-            said.iter().enumerate().skip(found.known).filter(|(_, said)| !said.is_empty()).collect();
-        for batch in batches(&new, self.engine.limits()) {
-            let turns: Result<Vec<NewTurn>, EngineError> = (last + 1..)
-                .zip(batch)
-                .map(|(sequence, (at, said))| {
-                    let is_user = *at == self.request.user;
-                    self.turn(said, sequence, is_user.then_some(has_history))
-                })
-                .collect();
-            let appended =
-                self.engine.append_turns(self.tenant, &found.branch, turns?, Some(last)).await?;
-            for ((at, _), turn) in batch.iter().zip(&appended.turns) {
-                if let Some(place) = places.get_mut(*at) {
-                    *place = turn.sequence;
-                }
-                last = turn.sequence;
-            }
-        }
-        Ok((places, last))
-    }
-
-    fn turn(
-        &self,
-        said: &Said,
-        sequence: Sequence,
-        has_history: Option<bool>,
-    ) -> Result<NewTurn, EngineError> {
-        let metadata = has_history.map(|has_history| prost_types::Struct {
-            fields: [(HISTORY.to_owned(), truth(has_history))].into(),
-        });
-        let mut violations = Violations::new();
-        let limits = self.engine.limits();
-        let encoded = encode_metadata(metadata.as_ref(), "turn", limits, &mut violations);
-        Ok(NewTurn {
-            role: said.role,
-            speaker: said.speaker().to_owned(),
-            parts: said.parts().to_vec(),
-            said_at: None,
-            client_turn_id: Some(turn_id(sequence, &said.print)),
-            metadata: violations.finish(Some(encoded))?,
-        })
-    }
-}
-
-/// Turns in appends that are not too large, in order.
-fn batches<'a, 'b>(new: &'a [(usize, &'b Said)], limits: &Limits) -> Vec<&'a [(usize, &'b Said)]> {
-    let most = usize::try_from(limits.turns_per_append).unwrap_or(usize::MAX);
-    let (mut batches, mut rest) = (Vec::new(), new);
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fits = rest.iter().take(most).take_while(|(_, said)| {
-            bytes += said.bytes();
-            bytes <= MAX_APPEND_BYTES
-        });
-        // One always goes: its own limit is checked before.
-        let (batch, after) = rest.split_at(fits.count().max(1).min(rest.len()));
-        batches.push(batch);
-        rest = after;
-    }
-    batches
 }
 
 /// Forks; a branch that exists already is the same one.

@@ -22,7 +22,15 @@ use std::sync::Arc;
 
 use throughline_memory::turn::{Role, Sequence};
 
-use super::said::{Print, Said};
+use super::{
+    print::{Print, spoken},
+    said::Said,
+};
+
+/// Comparisons of one search at most. Where messages repeat each other a request could
+/// need as many as it has messages, times the turns that are stored: what is found until
+/// then stands.
+const MAX_COMPARED: usize = 4_000_000;
 
 /// What is known of a stored turn; its sequence is its place, from 1.
 #[derive(Clone, Debug)]
@@ -110,7 +118,7 @@ pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: boo
         };
     }
     let best = middle(stored, said, first);
-    match best.filter(|run| run.met > 0) {
+    match Some(best).filter(|run| run.met > 0) {
         Some(run) if run.ended(said) => {
             Recognised::AnswerAgain { at: run.turn as Sequence, places: run.places }
         }
@@ -134,17 +142,28 @@ pub(super) fn begins_with(stored: &[Mark], said: &Said) -> bool {
 fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
     let is_answer = |mark: &Mark| mark.role == Role::Assistant && !mark.is_cut_off();
     let open = stored.iter().rposition(is_answer).map_or(0, |at| at + 1);
+    let mut left = MAX_COMPARED;
     for from in open..stored.len() {
-        let run = Run::forward(stored, said, from);
-        if run.ended(said) || (run.met > 0 && run.reached(stored)) {
-            return run.goes_on();
+        let span = Span::forward(stored, said, from, |_| ());
+        if span.met == said.len() || (span.met > 0 && reached(stored, span.turn)) {
+            return Run::forward(stored, said, from).goes_on();
+        }
+        left = left.saturating_sub(span.compared);
+        if left == 0 {
+            break;
         }
     }
     if retry && let Some(answer) = open.checked_sub(1) {
+        let mut left = MAX_COMPARED;
         for from in (answer.saturating_sub(said.len())..answer).rev() {
-            let run = Run::forward(stored, said, from);
-            if run.ended(said) && run.turn == answer {
-                return Recognised::AnswerAgain { at: answer as Sequence, places: run.places };
+            let span = Span::forward(stored, said, from, |_| ());
+            if span.met == said.len() && span.turn == answer {
+                let places = Run::forward(stored, said, from).places;
+                return Recognised::AnswerAgain { at: answer as Sequence, places };
+            }
+            left = left.saturating_sub(span.compared);
+            if left == 0 {
+                break;
             }
         }
     }
@@ -153,13 +172,15 @@ fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
 
 /// The newest stored exchange among the messages.
 fn tail(stored: &[Mark], said: &[Said]) -> Option<Run> {
-    (1..=said.len()).rev().find_map(|until| {
-        let run = Run::backward(stored, said, until);
-        let answered = |place: &usize| said.get(*place).is_some_and(is_assistant);
-        let has_answer = (run.message..until).any(|at| answered(&at));
-        let enough = has_answer && (run.met > 1 || run.message == 0);
-        enough.then_some(run)
-    })
+    let mut left = MAX_COMPARED;
+    for until in (1..=said.len()).rev() {
+        let span = Span::backward(stored, said, until, |_| ());
+        if span.has_answer && (span.met > 1 || span.met == until) {
+            return Some(Run::backward(stored, said, until));
+        }
+        left = left.checked_sub(span.compared)?;
+    }
+    None
 }
 
 /// Where a message before the newest exchange was edited: what stands before that one.
@@ -186,12 +207,28 @@ fn edited(stored: &[Mark], said: &[Said], exchange: &Run) -> Option<Run> {
 }
 
 /// The longest run that begins with the first message, `first` or a later one.
-fn middle(stored: &[Mark], said: &[Said], first: Run) -> Option<Run> {
-    let later = (1..stored.len())
-        .map(|from| Run::forward(stored, said, from))
-        .filter(|run| run.met > 1 && said.iter().take(run.message).any(is_assistant));
+fn middle(stored: &[Mark], said: &[Said], first: Run) -> Run {
+    if first.ended(said) {
+        return first;
+    }
+    let (mut best, mut longest, mut left) = (None, first.met.max(1), MAX_COMPARED);
     // The later of two that are as long, but the very beginning before all.
-    later.chain([first]).max_by_key(|run| run.met)
+    for from in (1..stored.len()).rev() {
+        let span = Span::forward(stored, said, from, |_| ());
+        if span.met > longest && span.has_answer {
+            (best, longest) = (Some(from), span.met);
+        }
+        left = left.saturating_sub(span.compared);
+        if left == 0 {
+            break;
+        }
+    }
+    best.map_or(first, |from| Run::forward(stored, said, from))
+}
+
+/// Whether nothing stands behind `turn` but what may be missing.
+fn reached(stored: &[Mark], turn: usize) -> bool {
+    stored.get(turn..).unwrap_or_default().iter().all(Mark::is_cut_off)
 }
 
 fn is_assistant(said: &Said) -> bool {
@@ -214,11 +251,66 @@ impl Mark {
                 *print == said.print
                     || text.as_ref().is_some_and(|text| {
                         let had = said.text();
-                        !had.is_empty() && text.starts_with(&had)
+                        let had = spoken(said.role, &had);
+                        !had.is_empty() && text.starts_with(had)
                     })
             }
             Kind::Forgotten => true,
         }
+    }
+}
+
+/// How far messages stand on a branch one after another.
+struct Span {
+    /// How many.
+    met: usize,
+    /// The turns up to the last one, those that may be missing behind it included.
+    turn: usize,
+    /// One of them is the assistant's.
+    has_answer: bool,
+    /// Turns that were looked at.
+    compared: usize,
+}
+
+impl Span {
+    /// From turn `from` (as an index) and the first message on; `at` is told each turn.
+    fn forward(stored: &[Mark], said: &[Said], from: usize, mut at: impl FnMut(usize)) -> Self {
+        let (mut met, mut turn, mut has_answer) = (0, from, false);
+        while let (Some(mark), Some(next)) = (stored.get(turn), said.get(met)) {
+            if mark.is(next) {
+                at(turn);
+                has_answer |= is_assistant(next);
+                met += 1;
+            } else if !mark.is_cut_off() {
+                break;
+            }
+            turn += 1;
+        }
+        if met == said.len() {
+            while stored.get(turn).is_some_and(Mark::is_cut_off) {
+                turn += 1;
+            }
+        }
+        Self { met, turn, has_answer, compared: turn - from + 1 }
+    }
+
+    /// From the end of the branch and message `until` (not included) back.
+    fn backward(stored: &[Mark], said: &[Said], until: usize, mut at: impl FnMut(usize)) -> Self {
+        let (mut met, mut turn, mut has_answer) = (0, stored.len(), false);
+        while let (Some(mark), Some(before)) = (
+            turn.checked_sub(1).and_then(|at| stored.get(at)),
+            until.checked_sub(met + 1).and_then(|at| said.get(at)),
+        ) {
+            if mark.is(before) {
+                at(turn - 1);
+                has_answer |= is_assistant(before);
+                met += 1;
+            } else if !mark.is_cut_off() {
+                break;
+            }
+            turn -= 1;
+        }
+        Self { met, turn, has_answer, compared: stored.len() - turn + 1 }
     }
 }
 
@@ -236,45 +328,20 @@ struct Run {
 }
 
 impl Run {
-    /// From turn `from` (as an index) and the first message on.
+    /// As [`Span::forward`].
     fn forward(stored: &[Mark], said: &[Said], from: usize) -> Self {
-        let (mut message, mut turn, mut places) = (0, from, Vec::new());
-        while let (Some(mark), Some(next)) = (stored.get(turn), said.get(message)) {
-            if mark.is(next) {
-                places.push(turn as Sequence + 1);
-                message += 1;
-            } else if !mark.is_cut_off() {
-                break;
-            }
-            turn += 1;
-        }
-        if message == said.len() {
-            while stored.get(turn).is_some_and(Mark::is_cut_off) {
-                turn += 1;
-            }
-        }
-        Self { met: message, message, turn, places }
+        let mut places = Vec::new();
+        let span = Span::forward(stored, said, from, |turn| places.push(turn as Sequence + 1));
+        Self { met: span.met, message: span.met, turn: span.turn, places }
     }
 
-    /// From the end of the branch and message `until` (not included) back.
+    /// As [`Span::backward`].
     fn backward(stored: &[Mark], said: &[Said], until: usize) -> Self {
-        let (mut message, mut turn, mut places) = (until, stored.len(), Vec::new());
-        while let (Some(mark), Some(before)) = (
-            turn.checked_sub(1).and_then(|at| stored.get(at)),
-            message.checked_sub(1).and_then(|at| said.get(at)),
-        ) {
-            if mark.is(before) {
-                places.push(turn as Sequence);
-                message -= 1;
-            } else if !mark.is_cut_off() {
-                break;
-            }
-            turn -= 1;
-        }
-        let met = places.len();
+        let mut places = Vec::new();
+        let span = Span::backward(stored, said, until, |turn| places.push(turn as Sequence + 1));
         places.resize(until, 0);
         places.reverse();
-        Self { met, message, turn, places }
+        Self { met: span.met, message: until - span.met, turn: span.turn, places }
     }
 
     /// Every message stands on the branch.
@@ -284,7 +351,7 @@ impl Run {
 
     /// It comes to the end of the branch.
     fn reached(&self, stored: &[Mark]) -> bool {
-        stored.get(self.turn..).unwrap_or_default().iter().all(Mark::is_cut_off)
+        reached(stored, self.turn)
     }
 
     fn goes_on(self) -> Recognised {

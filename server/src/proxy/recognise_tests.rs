@@ -122,3 +122,31 @@ fn equal_answers_mislead_nobody() {
     check(&branch, &["u:one", "a:ok", "u:two"], Habit::History, "again at 3 [1, 2, 3]");
     check(&branch, &["u:one", "a:ok", "u:zwei"], Habit::History, "parts 2 at 2 [1, 2]");
 }
+
+#[test]
+fn messages_that_repeat_each_other_are_compared_for_so_long_only() {
+    // The second search would need over five hundred million comparisons.
+    let turns = |count: usize| ["u:x", "a:x"].into_iter().cycle().take(count);
+    let branch: Vec<&str> = turns(50_000).chain(["u:x", "a:y"]).collect();
+    let (stored, history) = (stored(&branch), Habit::History);
+    let recognise =
+        |words: Vec<&str>, habit, retry| recognise(&stored, &said(&words), habit, retry);
+    let all = (1..=50_001).collect();
+    let again = recognise(turns(50_001).collect(), history, false);
+    assert_eq!(again, Recognised::AnswerAgain { at: 50_001, places: all });
+    let edited = recognise(turns(40_000).chain(["u:z"]).collect(), history, false);
+    let places = (1..=40_000).collect();
+    assert_eq!(edited, Recognised::Parts { known: 40_000, at: 40_000, places });
+    let alone = vec!["u:x"; 50_000];
+    let newest = recognise(alone, Habit::Newest, true);
+    assert_eq!(newest, Recognised::GoesOn { known: 0, places: Vec::new() });
+}
+
+#[test]
+fn equal_messages_without_an_answer_are_compared_for_so_long_only() {
+    let branch: Vec<&str> = std::iter::repeat_n("u:x", 30_000).chain(["u:w"]).collect();
+    let stored = stored(&branch);
+    let words: Vec<&str> = std::iter::repeat_n("u:x", 20_000).chain(["u:z"]).collect();
+    let found = recognise(&stored, &said(&words), Habit::Newest, false);
+    assert_eq!(found, Recognised::GoesOn { known: 0, places: Vec::new() });
+}

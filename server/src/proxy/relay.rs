@@ -1,9 +1,10 @@
 //! Passes an answer on while it comes, and reads along.
 //!
-//! Invariants: the client gets the upstream's bytes, all of them and no others, as
-//! soon as they are here; what came is stored, whether the answer ended, broke off,
-//! the client went or took nothing for too long; the end of a stream is passed on
-//! when the answer is durable.
+//! Invariants: the client gets the upstream's bytes, all of them and no others, each
+//! event of a stream as soon as it is complete; of a stream that breaks off the last
+//! event that is not complete is left out, so that the error behind it can be read;
+//! what came is stored, whether the answer ended, broke off, the client went or took
+//! nothing for too long; the end of a stream is passed on when the answer is durable.
 
 use std::{
     io,
@@ -13,13 +14,14 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use reqwest::Response;
+use throughline_memory::turn::ConversationId;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     answer::Answer, answering::Exchange, answering::Stored, dialect::Dialect, error::ProxyError,
-    sse::EventReader, upstream::cause,
+    held::Held, sse::EventReader, upstream::cause,
 };
 
 /// Chunks that wait for a slow client; then the upstream waits.
@@ -44,6 +46,13 @@ pub(super) struct Relay {
     pub(super) room: OwnedSemaphorePermit,
 }
 
+/// An answer that is not streamed.
+pub(super) struct Whole {
+    pub(super) body: Bytes,
+    /// The conversation that it is stored in, if it is.
+    pub(super) stands: Option<ConversationId>,
+}
+
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -66,7 +75,7 @@ impl Relay {
     async fn pass(self, mut response: Response, sender: mpsc::Sender<io::Result<Bytes>>) {
         let answer = Answer::new(self.dialect, self.most);
         let mut reader = EventReader::new(self.dialect, answer);
-        let mut stored = None;
+        let (mut held, mut stored) = (Held::default(), None);
         let end = loop {
             let chunk = tokio::select! {
                 chunk = tokio::time::timeout(self.idle, response.chunk()) => chunk,
@@ -83,15 +92,18 @@ impl Relay {
                 Err(_) => break End::Broke("nothing came for too long"),
             };
             let (now, last) = match reader.feed(&chunk) {
-                Some(at) if stored.is_none() => (chunk.slice(..at), chunk.slice(at..)),
-                _ => (chunk, Bytes::new()),
+                // Nothing is behind the end that could break off.
+                _ if stored.is_some() => (chunk, Bytes::new()),
+                Some(at) => (held.take(chunk.slice(..at)), chunk.slice(at..)),
+                None => (held.take(chunk), Bytes::new()),
             };
             if let Err(end) = self.give(&sender, now).await {
                 break end;
             }
             if !last.is_empty() {
                 stored = Some(self.store(&reader.answer).await);
-                if let Err(end) = self.give(&sender, last).await {
+                let last = [held.rest(), last].concat();
+                if let Err(end) = self.give(&sender, last.into()).await {
                     break end;
                 }
             }
@@ -103,16 +115,16 @@ impl Relay {
             Some(stored) => stored,
             None => self.store(&reader.answer).await,
         };
-        if let Some(error) = left_open(end, &reader.answer, self.exchange.is_some()) {
-            let event = self.dialect.error_event(&error);
-            // The client may have gone meanwhile.
-            let _ = self.give(&sender, event.into()).await;
-        }
+        let behind = match left_open(end, &reader.answer, self.exchange.is_some()) {
+            Some(error) => self.dialect.error_event(&error).into(),
+            None if end == End::Closed => held.rest(),
+            None => Bytes::new(),
+        };
+        // The client may have gone meanwhile.
+        let _ = self.give(&sender, behind).await;
         drop(sender);
         drop(self.room);
-        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
-            && reader.answer.is_finished()
-        {
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored) {
             exchange.record(&stored, &reader.answer, took).await;
         }
     }
@@ -150,7 +162,7 @@ impl Relay {
         self,
         tracker: &TaskTracker,
         response: Response,
-    ) -> Result<Bytes, ProxyError> {
+    ) -> Result<Whole, ProxyError> {
         let (given, taken) = oneshot::channel();
         tracker.spawn(self.read_whole(response, given));
         taken.await.unwrap_or(Err(ProxyError::BrokeOff("it could not be read")))
@@ -159,7 +171,7 @@ impl Relay {
     async fn read_whole(
         self,
         mut response: Response,
-        mut given: oneshot::Sender<Result<Bytes, ProxyError>>,
+        mut given: oneshot::Sender<Result<Whole, ProxyError>>,
     ) {
         let read = tokio::select! {
             read = self.read_to_end(&mut response) => read,
@@ -173,12 +185,11 @@ impl Relay {
             self.dialect.read_answer(json, &mut answer);
         }
         let stored = self.store(&answer).await;
+        let stands = stored.as_ref().map(|stored| stored.conversation.clone());
         // The client may have gone.
-        let _ = given.send(read);
+        let _ = given.send(read.map(|body| Whole { body, stands }));
         drop(self.room);
-        if let (Some(exchange), Some(stored)) = (&self.exchange, stored)
-            && answer.is_finished()
-        {
+        if let (Some(exchange), Some(stored)) = (&self.exchange, stored) {
             exchange.record(&stored, &answer, took).await;
         }
     }

@@ -1,9 +1,5 @@
-//! What a message of a request says, whatever its format: a role and pieces, and
-//! the print by which it is recognised when it is sent again.
-//!
-//! Invariants: a print is a function of role and content alone. White space
-//! around texts, the form of a content (text or parts), ids of tool calls, names
-//! and the spelling of JSON do not change it.
+//! What a message of a request says, whatever its format: a role and pieces, with
+//! the print by which it is recognised when it is sent again ([`super::print`]).
 
 use std::{borrow::Cow, sync::OnceLock};
 
@@ -11,7 +7,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use throughline_memory::turn::{OpaqueSource, Part, Role, Turn};
 
-use super::error::ProxyError;
+use super::{
+    error::ProxyError,
+    print::{Print, hash_urn, print},
+};
 
 /// Tokens that an image or another attachment costs in a window: what an image of
 /// a million pixels costs at the hosted models.
@@ -21,12 +20,6 @@ const MAX_KEPT_MEDIA: usize = 256 << 10;
 /// Attachments of one message that are stored themselves, in bytes: with texts they
 /// stay far below the usual limit of a turn.
 const MAX_KEPT_OF_TURN: usize = 512 << 10;
-/// Begins the address of what is not stored itself.
-const HASH_URN: &str = "urn:blake3:";
-
-/// Half of a BLAKE3 hash: what a message says.
-pub(super) type Print = [u8; 16];
-
 /// A piece of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
@@ -114,7 +107,7 @@ impl Said {
         })
     }
 
-    /// Its text, as it is compared.
+    /// Its text.
     pub(super) fn text(&self) -> String {
         text_of(self.parts())
     }
@@ -195,55 +188,6 @@ fn piece_of(part: &Part) -> Piece<'_> {
 /// A `data:` URL of bytes.
 pub(super) fn data_url(media_type: &str, data: &[u8]) -> String {
     format!("data:{media_type};base64,{}", STANDARD.encode(data))
-}
-
-/// Whether an address stands for bytes that are not kept here.
-pub(super) fn is_hash(url: &str) -> bool {
-    url.starts_with(HASH_URN)
-}
-
-fn print(role: Role, pieces: &[Piece<'_>]) -> Print {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |kind: &str, content: &[u8]| {
-        hasher.update(kind.as_bytes());
-        hasher.update(&(content.len() as u64).to_le_bytes());
-        hasher.update(content);
-    };
-    add("role", role.as_str().as_bytes());
-    // Empty ones are not stored.
-    let texts = pieces.iter().filter_map(|piece| match piece {
-        Piece::Text(text) if !text.is_empty() => Some(text.as_ref()),
-        _ => None,
-    });
-    let text = texts.collect::<Vec<_>>().join("\n");
-    add("text", text.trim().as_bytes());
-    for piece in pieces {
-        match piece {
-            Piece::Text(_) => {}
-            Piece::Call { name, arguments, .. } => {
-                add("call", name.as_bytes());
-                add("arguments", canonical(arguments).as_bytes());
-            }
-            Piece::Result { content, .. } => add("result", content.trim().as_bytes()),
-            Piece::Media { url, .. } => add("media", hash_urn(url).as_bytes()),
-        }
-    }
-    let mut print = Print::default();
-    hasher.finalize_xof().fill(&mut print);
-    print
-}
-
-/// JSON in one spelling; what is no JSON as it is.
-fn canonical(json: &str) -> Cow<'_, str> {
-    let value = serde_json::from_str::<serde_json::Value>(json);
-    value.map_or(Cow::Borrowed(json.trim()), |value| Cow::Owned(value.to_string()))
-}
-
-fn hash_urn(url: &str) -> String {
-    if is_hash(url) {
-        return url.to_owned();
-    }
-    format!("{HASH_URN}{}", blake3::hash(url.as_bytes()).to_hex())
 }
 
 fn parts(pieces: &[Piece<'_>]) -> Vec<Part> {

@@ -12,9 +12,6 @@ use reqwest::{Client, Response, redirect::Policy};
 use super::{dialect::Dialect, error::ProxyError};
 use crate::config::{ProxySettings, UpstreamSettings};
 
-/// Longest error of an upstream that is passed on, in bytes.
-const MAX_ERROR_BYTES: usize = 64 << 10;
-
 /// One upstream.
 struct Upstream {
     base: String,
@@ -145,18 +142,4 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
         source = inner.source();
     }
     last.map_or_else(|| what.to_owned(), |last| format!("{what} ({last})"))
-}
-
-/// The error that an upstream answered with, as it is passed on: its own words where
-/// they have the API's shape.
-pub(super) async fn error_body(mut response: Response, idle: Duration) -> Option<Bytes> {
-    let mut body = Vec::new();
-    while let Ok(Ok(Some(chunk))) = tokio::time::timeout(idle, response.chunk()).await {
-        if body.len() + chunk.len() > MAX_ERROR_BYTES {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let value: serde_json::Value = serde_json::from_slice(&body).ok()?;
-    value["error"].is_object().then(|| body.into())
 }

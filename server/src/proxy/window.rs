@@ -5,10 +5,10 @@ use bytes::Bytes;
 use throughline_memory::{
     context::{Item, Message, Section},
     engine::{ContextOutcome, Engine, EngineError, Shortfall},
-    turn::{Part, Sequence, TenantId},
+    turn::{Part, Role, Sequence, TenantId},
 };
 
-use super::{placing::Place, request::Request, said::Said};
+use super::{placing::Place, print::spoken, request::Request, said::Said};
 use crate::{
     pb,
     wire::{ContextFields, Violations, context_request},
@@ -140,18 +140,21 @@ fn messages(outcome: &ContextOutcome, place: &Place, request: &Request) -> Vec<P
 }
 
 /// Whether a message of the window says what a message of the request does: a mark on
-/// it must not get lost.
+/// it must not get lost. What the model thought is left out if the client left it out.
 fn says(said: &Said, message: &Message) -> bool {
     let texts = said.parts().iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
         _ => None,
     });
-    texts.collect::<Vec<_>>().join("\n") == message.content
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let is_answer = said.role == Role::Assistant;
+    text == message.content
+        || is_answer && spoken(said.role, &text) == spoken(said.role, &message.content)
 }
 
 #[cfg(test)]
 mod tests {
-    use throughline_memory::turn::{ConversationId, Role};
+    use throughline_memory::turn::ConversationId;
 
     use super::*;
 

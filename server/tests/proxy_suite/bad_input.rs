@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     client::{KEY, Setup, WithJson as _, body},
-    upstream::{Script, UPSTREAM_KEY},
+    upstream::{RETRY_AFTER, Script, UPSTREAM_KEY, events},
 };
 
 pub(crate) const BOTH: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
@@ -144,6 +144,15 @@ async fn what_cannot_be_read_or_stand_so_stores_nothing() {
             check(dialect, post(json).await.unwrap(), 400, told).await;
         }
     }
+    // What names the conversation is text: another value would turn the memory off.
+    for dialect in BOTH {
+        let mut json = body(dialect, &said(&["u:hi"]), false);
+        json["metadata"] = json!({ "throughline_conversation": 7, "k": "v" });
+        let refused = setup.post(dialect, &says("hello")).json(&json).send().await.unwrap();
+        let error = check(dialect, refused, 400, "metadata.throughline_conversation").await;
+        let is_openai = dialect == Dialect::OpenAi;
+        assert_eq!(error["error"]["param"] == "metadata.throughline_conversation", is_openai);
+    }
     assert_eq!((setup.upstream.seen(), setup.conversations().await), (0, 0));
     // On a conversation that exists nothing is added either.
     setup.say("there", &["u:hi"], &says("hello"), false).await;
@@ -272,18 +281,49 @@ async fn an_upstream_that_fails_loses_nothing() {
 }
 
 #[tokio::test]
+async fn errors_of_any_shape_keep_their_words_and_when_to_ask_again() {
+    let setup = Setup::start().await;
+    for dialect in BOTH {
+        for (number, (error, words)) in [
+            (r#"{"error":"model 'm' not found"}"#, "model 'm' not found"),
+            (r#"{"detail":"Not enough memory"}"#, "Not enough memory"),
+            (r#"{"detail":[{"loc":["body","seed"]}]}"#, "seed"),
+            (r#"{"object":"error","message":"too many tokens","code":400}"#, "too many tokens"),
+            ("<html>busy</html>", "status 429"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let error_body = Some(error.to_owned());
+            let script = Script { fails: 429, error_body, ..Script::default() };
+            let id = format!("shape-{number}-{dialect:?}").to_lowercase();
+            let request = setup.post(dialect, &script).json(&body(dialect, &said(&["u:hi"]), true));
+            let request = request.header("x-throughline-conversation", &id);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.headers()["retry-after"], RETRY_AFTER, "{error}");
+            assert_eq!(response.headers()["content-type"], "application/json", "{error}");
+            check(dialect, response, 429, words).await;
+            assert_eq!(setup.stored(&id).await, ["u:hi"], "{error}");
+        }
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn streams_that_are_none_pass_as_they_are() {
     let setup = Setup::start().await;
-    for (number, (bytes, stored)) in [
-        ("data: {not json\n\n", &["u:hi"][..]),
-        ("garbage", &["u:hi"]),
-        ("", &["u:hi"]),
+    for (number, (bytes, half, stored)) in [
+        ("data: {not json\n\n", "", &["u:hi"][..]),
+        ("", "garbage", &["u:hi"]),
+        ("", "", &["u:hi"]),
         (
-            "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\ndata: {\"cho",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n",
+            "data: {\"cho",
             &["u:hi", "a~:hel"],
         ),
         (
             "data: {\"choices\":7}\n\ndata: [1]\n\ndata: {\"choices\":[{\"delta\":7}]}\n\n",
+            "",
             &["u:hi"],
         ),
     ]
@@ -291,21 +331,58 @@ async fn streams_that_are_none_pass_as_they_are() {
     .enumerate()
     {
         let id = format!("sse-{number}");
-        let script = Script { bytes: Some(bytes.to_owned()), ..Script::default() };
+        let script = Script { bytes: Some(format!("{bytes}{half}")), ..Script::default() };
         let response = setup.say(&id, &["u:hi"], &script, true).await;
         assert_eq!(response.status(), 200);
         let got = response.text().await.unwrap();
+        // Events as they are; half a one would make the error one that cannot be read.
         assert!(got.starts_with(bytes), "{got}");
         let behind = got[bytes.len()..].trim();
         check_shape(Dialect::OpenAi, behind.strip_prefix("data: ").unwrap(), "no end");
         assert_eq!(setup.stored(&id).await, stored, "{bytes}");
     }
-    // Some upstreams end without a reason.
-    let bytes = "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\ndata: [DONE]\n\n";
-    let script = Script { bytes: Some(bytes.to_owned()), ..Script::default() };
-    let response = setup.say("ended", &["u:hi"], &script, true).await;
-    assert_eq!(response.text().await.unwrap(), bytes);
-    assert_eq!(setup.stored("ended").await, ["u:hi", "a:hel"]);
+    // Some upstreams end without a reason, some without a blank line.
+    let said = "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n";
+    for (number, end) in ["data: [DONE]\n\n", "data: [DONE]\n", "data: [DONE]"].iter().enumerate() {
+        let bytes = format!("{said}{end}");
+        let script = Script { bytes: Some(bytes.clone()), ..Script::default() };
+        let id = format!("ended-{number}");
+        let response = setup.say(&id, &["u:hi"], &script, true).await;
+        assert_eq!(response.text().await.unwrap(), bytes);
+        assert_eq!(setup.stored(&id).await, ["u:hi", "a:hel"]);
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_breaks_off_within_an_event_leaves_only_events_that_can_be_read() {
+    let setup = Setup::start().await;
+    for dialect in BOTH {
+        let whole = events(dialect, "hello", true);
+        let came = events(dialect, "hel", false).concat();
+        // Behind the first piece of the answer, at every kind of place within an event.
+        let next = &whole[came.matches("\n\n").count()];
+        for (number, length) in
+            [1, 5, 9, next.len() / 2, next.len() - 2, next.len() - 1].iter().enumerate()
+        {
+            for (cut, name) in [(true, "cut"), (false, "closed")] {
+                let bytes = Some(format!("{came}{}", &next[..*length]));
+                let script = Script { bytes, cut, ..Script::default() };
+                let id = format!("within-{number}-{name}-{dialect:?}").to_lowercase();
+                let request = setup.post(dialect, &script);
+                let request = request.json(&body(dialect, &said(&["u:hi"]), true));
+                let request = request.header("x-throughline-conversation", &id);
+                let got = request.send().await.unwrap().text().await.unwrap();
+                let behind = got.strip_prefix(&came).unwrap();
+                let data: Vec<&str> =
+                    behind.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+                assert_eq!(data.len(), 1, "{got}");
+                check_shape(dialect, data[0], "broke off");
+                let stored = setup.stored(&id).await;
+                assert!(stored[1].starts_with("a~:hel"), "{stored:?}");
+            }
+        }
+    }
     setup.server.stop().await;
 }
 

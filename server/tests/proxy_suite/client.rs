@@ -63,6 +63,14 @@ impl Setup {
         change: impl FnOnce(&mut ProxySettings),
         max_in_flight: usize,
     ) -> Self {
+        Self::with_limits(change, max_in_flight, Limits::default()).await
+    }
+
+    pub(crate) async fn with_limits(
+        change: impl FnOnce(&mut ProxySettings),
+        max_in_flight: usize,
+        limits: Limits,
+    ) -> Self {
         let upstream = Upstream::start().await;
         let mut settings = settings(&upstream);
         change(&mut settings);
@@ -70,7 +78,7 @@ impl Setup {
         let listeners = bind(&[settings.listen], PROXY).await.unwrap();
         let auth = harness::auth();
         server.server.take_chats(listeners, auth, &settings, max_in_flight).unwrap();
-        let opened = harness::opened(server.data.path(), Limits::default()).await;
+        let opened = harness::opened(server.data.path(), limits).await;
         server.server.open(opened).await;
         let base = format!("http://{}", server.server.proxy_addresses()[0]);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

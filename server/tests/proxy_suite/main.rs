@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod bad_input;
+mod branches;
 mod cases;
 mod client;
 #[allow(dead_code, reason = "shared with the tests of the services")]

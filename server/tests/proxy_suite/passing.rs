@@ -209,6 +209,47 @@ async fn recent_messages_pass_as_they_came() {
 }
 
 #[tokio::test]
+async fn parts_that_are_not_known_here_pass_and_are_recognised() {
+    let setup = Setup::start().await;
+    for (number, (dialect, part, kind)) in [
+        (Dialect::OpenAi, r#"{"type":"image_url","image_url": "https://x.org/a.png"}"#, "image/*"),
+        (Dialect::OpenAi, r#"{"type":"video_url","video_url": {"url":"x"}}"#, "video_url"),
+        (Dialect::OpenAi, r#"{"type":"input_audio","input_audio": "AQ=="}"#, "input_audio"),
+        (
+            Dialect::Anthropic,
+            r#"{"type":"search_result", "source":"s","content":[]}"#,
+            "search_result",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("part-{number}");
+        let first = format!(r#"{{"role":"user","content":[{part}]}}"#);
+        let ask = async |messages: &str, answer: &str| {
+            let request = setup.post(dialect, &says(answer));
+            let body = format!(r#"{{"model":"m","max_tokens":9,"messages":[{messages}]}}"#);
+            let request = request.header("x-throughline-conversation", &id).body(body);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 200, "{part}: {:?}", response.text().await);
+            setup.upstream.last().await
+        };
+        let up = ask(&first, "nice").await;
+        assert!(std::str::from_utf8(&up.body).unwrap().contains(&first), "{up:?}");
+        let more = r#"{"role":"assistant","content":"nice"},{"role":"user","content":"why?"}"#;
+        ask(&format!("{first},{more}"), "so").await;
+        let opaque = format!("opaque:{kind}");
+        assert_eq!(
+            setup.stored(&id).await,
+            [opaque.as_str(), "a:nice", "u:why?", "a:so"],
+            "{part}"
+        );
+    }
+    assert_eq!(setup.conversations().await, 4);
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_set_headers_names_the_conversation_in_the_metadata() {
     let setup = Setup::start().await;
     let mut json = body(Dialect::OpenAi, &["u:hi".to_owned()], false);
@@ -249,6 +290,55 @@ async fn outcomes_are_recorded_with_latency_model_and_prompt() {
         assert_eq!((outcome.model.as_str(), outcome.prompt_version.as_str()), ("m-1", "p7"));
         assert!(outcome.latency.is_some());
         assert_eq!(outcome.turn, format!("conversations/{id}/turns/2"));
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_has_an_outcome_too() {
+    let setup = Setup::start().await;
+    let script = Script { cut: true, ..says("hel") };
+    setup.say("cut", &["u:hi"], &script, true).await.text().await.unwrap();
+    let outcome = wait_outcome(&setup, "cut").await;
+    assert_eq!(
+        (outcome.model.as_str(), outcome.turn.as_str()),
+        ("m-1", "conversations/cut/turns/2")
+    );
+    // How long it took; not a verdict.
+    assert!(outcome.latency.is_some());
+    assert_eq!((outcome.task_success, outcome.judge_score, outcome.thumbs_up), (None, None, None));
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_whole_answer_says_where_it_stands() {
+    let setup = Setup::start().await;
+    for (dialect, first, second) in [(Dialect::OpenAi, 1, 2), (Dialect::Anthropic, 3, 4)] {
+        let id = format!("twice-{first}");
+        let ask = |answer: &str, gate: u64| {
+            let script = Script { gate, ..says(answer) };
+            let json = body(dialect, &["u:hi".to_owned()], false);
+            let request = setup.post(dialect, &script).json(&json);
+            request.header("x-throughline-conversation", &id).send()
+        };
+        let mut one = Box::pin(ask("hello", first));
+        tokio::select! {
+            _ = &mut one => panic!("answered"),
+            () = setup.upstream.wait_seen(first) => {}
+        }
+        let mut other = Box::pin(ask("hey", second));
+        tokio::select! {
+            _ = &mut other => panic!("answered"),
+            () = setup.upstream.wait_seen(second) => {}
+        }
+        setup.upstream.let_go(first);
+        assert_eq!(conversation_of(&one.await.unwrap()), id);
+        setup.upstream.let_go(second);
+        // There was an answer already: this one is a branch.
+        let branch = conversation_of(&other.await.unwrap());
+        assert_ne!(branch, id);
+        assert_eq!(setup.stored(&id).await, ["u:hi", "a:hello"]);
+        assert_eq!(setup.stored(&branch).await, ["u:hi", "a:hey"]);
     }
     setup.server.stop().await;
 }

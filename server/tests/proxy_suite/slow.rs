@@ -36,6 +36,26 @@ async fn a_body_that_pauses_for_too_long_gives_its_room_back() {
 }
 
 #[tokio::test]
+async fn a_body_that_trickles_gives_its_room_back() {
+    let setup =
+        Setup::with_room(|settings| settings.answer_timeout = Duration::from_secs(1), 1).await;
+    for dialect in BOTH {
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Some((Ok::<_, io::Error>(b" ".to_vec()), ()))
+        });
+        let request = setup.post(dialect, &says("x")).body(reqwest::Body::wrap_stream(trickle));
+        let refused = tokio::time::timeout(Duration::from_secs(10), request.send()).await.unwrap();
+        check(dialect, refused.unwrap(), 408, "whole within 1 seconds").await;
+        let json = body(dialect, &said(&["u:hi"]), false);
+        let next = setup.post(dialect, &says("hello")).json(&json).send().await.unwrap();
+        assert_eq!(next.status(), 200, "{dialect:?}");
+        next.text().await.unwrap();
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up_and_what_came_is_stored() {
     let setup =
         Setup::with_room(|settings| settings.idle_timeout = Duration::from_secs(1), 1).await;

@@ -20,6 +20,9 @@ use crate::words::{blocks, three};
 /// The key that the proxy has at the upstream.
 pub(crate) const UPSTREAM_KEY: &str = "sk-of-the-server-4711";
 
+/// When it may be asked again, in seconds.
+pub(crate) const RETRY_AFTER: &str = "17";
+
 /// What the upstream does.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -200,6 +203,7 @@ fn paced(
 fn respond(status: u16, kind: &str, body: Body) -> Response<Body> {
     let response = Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
+        .header("retry-after", RETRY_AFTER)
         .header("content-type", kind)
         .header("location", "http://127.0.0.1:9/elsewhere")
         .header("x-request-id", "up-1")
@@ -311,7 +315,10 @@ fn anthropic_events(answer: &str, ends: bool) -> Vec<String> {
             finish = "tool_use";
             let delta = |json: String| json!({ "type": "input_json_delta", "partial_json": json });
             let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
-            vec![(block, pieces(arguments).into_iter().map(delta).collect())]
+            // The first piece is empty, and the only one of a call without arguments.
+            let arguments = if arguments == "{}" { Vec::new() } else { pieces(arguments) };
+            let deltas = [String::new()].into_iter().chain(arguments).map(delta);
+            vec![(block, deltas.collect())]
         }
         None => answer.split("|a:").map(text_block).collect(),
     };

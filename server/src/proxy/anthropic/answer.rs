@@ -12,9 +12,6 @@ pub(in crate::proxy) fn read_answer(value: &Value, answer: &mut Answer) {
     let blocks = value["content"].as_array().map(Vec::as_slice).unwrap_or_default();
     for (index, block) in (0_u64..).zip(blocks) {
         begin(index, block, answer);
-        if block["type"] == "tool_use" {
-            answer.add_call(index, "", "", &block["input"].to_string());
-        }
     }
     if let Some(reason) = value["stop_reason"].as_str() {
         answer.finish(reason);
@@ -55,8 +52,19 @@ fn begin(index: u64, block: &Value, answer: &mut Answer) {
     let text = |name: &str| block[name].as_str().unwrap_or_default();
     match text("type") {
         "text" => answer.add_text(index, text("text")),
-        "tool_use" => answer.add_call(index, text("id"), text("name"), ""),
+        "tool_use" => {
+            answer.add_call(index, text("id"), text("name"), "");
+            answer.give_arguments(index, &input(block));
+        }
         _ => {}
+    }
+}
+
+/// The arguments of a call. In a stream they follow in pieces, if there are any.
+fn input(block: &Value) -> String {
+    match &block["input"] {
+        Value::Null => "{}".to_owned(),
+        given => given.to_string(),
     }
 }
 
@@ -74,6 +82,31 @@ mod tests {
             Part::Text("hello".to_owned()),
             Part::ToolCall { call_id: "t".to_owned(), name: "f".to_owned(), arguments_json },
         ]
+    }
+
+    #[test]
+    fn a_call_without_arguments_has_an_empty_object() {
+        let block =
+            |input: Value| json!({"type": "tool_use", "id": "t", "name": "f", "input": input});
+        for (given, expected) in
+            [(json!({}), "{}"), (Value::Null, "{}"), (json!({"a": 1}), "{\"a\":1}")]
+        {
+            let mut whole = Answer::new(Dialect::Anthropic, 99);
+            read_answer(&json!({ "content": [block(given.clone())] }), &mut whole);
+            let mut streamed = Answer::new(Dialect::Anthropic, 99);
+            let start =
+                json!({"type": "content_block_start", "index": 0, "content_block": block(given)});
+            let delta = json!({"type": "content_block_delta", "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": ""}});
+            for event in [start, delta] {
+                read_event(&event, &mut streamed);
+            }
+            for answer in [whole, streamed] {
+                let parts = answer.parts("");
+                let [Part::ToolCall { arguments_json, .. }] = &parts[..] else { panic!() };
+                assert_eq!(arguments_json, expected);
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use throughline_memory::turn::Role;
 
 use crate::proxy::{
     body::Body,
+    contents::{Contents, unreadable},
     dialect::Dialect,
     error::ProxyError,
     readings::Reader,
@@ -54,7 +55,7 @@ enum Block<'a> {
         #[serde(default)]
         content: serde_json::Value,
     },
-    /// Goes on untouched, and is not stored.
+    /// Goes on untouched, and is stored only where nothing else is.
     #[serde(other)]
     Unknown,
 }
@@ -90,8 +91,8 @@ fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
         |field: &str, why: String| ProxyError::malformed(format!("messages[{at}]{field}"), why);
     let message: Message<'_> =
         serde_json::from_slice(raw).map_err(|error| bad("", format!("cannot be read: {error}")))?;
-    let pieces = contents(message.content.get()).map_err(|why| bad(".content", why))?;
-    let has_results = pieces.iter().any(|piece| matches!(piece, Piece::Result { .. }));
+    let contents = contents(message.content.get()).map_err(|why| bad(".content", why))?;
+    let has_results = contents.known().any(|piece| matches!(piece, Piece::Result { .. }));
     let role = match message.role.as_ref() {
         "user" if has_results => Role::Tool,
         "user" => Role::User,
@@ -101,17 +102,16 @@ fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
             return Err(bad(".role", format!("is {shown:?}, must be user or assistant")));
         }
     };
-    Ok(Said::new(raw.clone(), role, String::new(), &pieces))
+    Ok(Said::new(raw.clone(), role, String::new(), &contents.pieces(role)))
 }
 
-fn contents(content: &str) -> Result<Vec<Piece<'_>>, String> {
-    let error = |error: serde_json::Error| format!("cannot be read: {error}");
+fn contents(content: &str) -> Result<Contents<'_>, String> {
     if content.starts_with('[') {
-        let blocks: Vec<Block<'_>> = serde_json::from_str(content).map_err(error)?;
-        return Ok(blocks.into_iter().filter_map(piece).collect());
+        let media = |kind: &str| ["image", "document"].contains(&kind);
+        return Contents::read(content, piece, media);
     }
-    let Text(text) = serde_json::from_str(content).map_err(error)?;
-    Ok(vec![Piece::Text(text)])
+    let Text(text) = serde_json::from_str(content).map_err(unreadable)?;
+    Ok(Contents::of(Some(Piece::Text(text))))
 }
 
 /// Text that is borrowed where JSON allows it.
@@ -124,7 +124,8 @@ fn piece(block: Block<'_>) -> Option<Piece<'_>> {
         Block::Image { source } => media(source, "image/*"),
         Block::Document { source } => media(source, "application/*"),
         Block::ToolUse { id, name, input } => {
-            Piece::Call { id, name, arguments: input.to_string().into() }
+            let arguments = if input.is_null() { "{}".into() } else { input.to_string().into() };
+            Piece::Call { id, name, arguments }
         }
         Block::ToolResult { tool_use_id, content } => {
             Piece::Result { id: tool_use_id, content: result(content).into() }
@@ -188,6 +189,23 @@ mod tests {
             matches!(request.said[2].parts(), [Part::ToolResult { content, .. }, Part::Text(_)]
             if content == "ok\n[image]")
         );
+    }
+
+    #[test]
+    fn blocks_of_other_types_pass() {
+        let request = of(r#"{"messages":[{"role":"user","content":[
+            {"type":"search_result","source":"s","title":"t","content":[]}]}]}"#)
+        .unwrap();
+        request.check_order(0, &Default::default()).unwrap();
+        assert!(matches!(request.said[0].parts(), [Part::Opaque { media_type, .. }]
+            if media_type == "search_result"));
+        // What the model thought is no answer.
+        let thought = r#"{"role":"assistant","content":[{"type":"thinking","thinking":"hm"}]}"#;
+        let request = of(&format!(
+            r#"{{"messages":[{{"role":"user","content":"hi"}},{thought},{{"role":"user","content":"so"}}]}}"#
+        ))
+        .unwrap();
+        assert!(request.said[1].is_empty());
     }
 
     #[test]

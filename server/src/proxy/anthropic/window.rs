@@ -12,7 +12,7 @@ use throughline_memory::{
 use crate::proxy::{
     body::{Body, joined, list, to_json},
     error::ProxyError,
-    said::is_hash,
+    print::is_hash,
     window::Placed,
 };
 
@@ -103,8 +103,7 @@ fn block(part: &Part, role: &str) -> Option<Value> {
     match part {
         Part::Text(_) => None,
         Part::ToolCall { call_id, name, arguments_json } => {
-            let input: Value = serde_json::from_str(arguments_json).unwrap_or_default();
-            let input = if input.is_object() { input } else { json!({}) };
+            let input = input(arguments_json);
             Some(json!({ "type": "tool_use", "id": call_id, "name": name, "input": input }))
         }
         Part::ToolResult { call_id, content } => {
@@ -113,6 +112,16 @@ fn block(part: &Part, role: &str) -> Option<Value> {
         Part::Opaque { media_type, source, .. } => {
             (role == "user").then(|| attachment(media_type, source))
         }
+    }
+}
+
+/// Arguments as the API takes them. What is no object came through OpenAI's API, from a
+/// custom tool, or broke off.
+fn input(arguments: &str) -> Value {
+    match serde_json::from_str(arguments) {
+        Ok(Value::Object(input)) => Value::Object(input),
+        _ if arguments.trim().is_empty() => json!({}),
+        _ => json!({ "input": arguments }),
     }
 }
 
@@ -171,6 +180,13 @@ mod tests {
         let untouched =
             written(r#"{"system":7,"messages":[]}"#, vec![remembered(Role::User, "hi")]);
         assert_eq!(untouched.unwrap()["system"], 7);
+    }
+
+    #[test]
+    fn arguments_are_an_object() {
+        assert_eq!(input(r#"{"a":1}"#), json!({ "a": 1 }));
+        assert_eq!((input(""), input("{}")), (json!({}), json!({})));
+        assert_eq!(input("print(7)"), json!({ "input": "print(7)" }));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub(in crate::proxy) fn read_answer(value: &Value, answer: &mut Answer) {
     if let Some(model) = value["model"].as_str() {
         answer.set_model(model);
     }
-    if value["error"].is_object() {
+    // Some upstreams have a shape of their own for it.
+    if value["error"].is_object() || value["error"].is_string() || value["object"] == "error" {
         answer.fail();
     }
     let choices = value["choices"].as_array().map(Vec::as_slice).unwrap_or_default();

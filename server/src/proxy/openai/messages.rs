@@ -10,6 +10,7 @@ use throughline_memory::turn::Role;
 use super::answer::FUNCTION_CALL;
 use crate::proxy::{
     body::Body,
+    contents::{Contents, unreadable},
     dialect::Dialect,
     error::ProxyError,
     readings::Reader,
@@ -74,7 +75,7 @@ enum Content<'a> {
     },
     ImageUrl {
         #[serde(borrow)]
-        image_url: Address<'a>,
+        image_url: Image<'a>,
     },
     InputAudio {
         #[serde(borrow)]
@@ -84,7 +85,7 @@ enum Content<'a> {
         #[serde(borrow)]
         file: File<'a>,
     },
-    /// Goes on untouched, and is not stored.
+    /// Goes on untouched, and is stored only where nothing else is.
     #[serde(other)]
     Unknown,
 }
@@ -93,6 +94,16 @@ enum Content<'a> {
 struct Address<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
+}
+
+/// An image: its address by name, or alone, as Mistral has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Image<'a> {
+    #[serde(borrow)]
+    Named(Address<'a>),
+    #[serde(borrow)]
+    Plain(Text<'a>),
 }
 
 #[derive(Deserialize)]
@@ -149,7 +160,8 @@ fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
             return Err(bad(".role", format!("is {shown:?}, must be one of {known}")));
         }
     };
-    let mut pieces = contents(message.content).map_err(|why| bad(".content", why))?;
+    let contents = contents(message.content).map_err(|why| bad(".content", why))?;
+    let mut pieces = contents.pieces(role);
     if role == Role::Tool {
         let id = match (message.role.as_ref(), message.tool_call_id) {
             ("function", _) => FUNCTION_CALL.into(),
@@ -181,15 +193,13 @@ fn message(raw: &Bytes, at: usize) -> Result<Said, ProxyError> {
     Ok(Said::new(raw.clone(), role, speaker.unwrap_or_default().into_owned(), &pieces))
 }
 
-fn contents(content: Option<&RawValue>) -> Result<Vec<Piece<'_>>, String> {
-    let Some(content) = content.map(RawValue::get) else { return Ok(Vec::new()) };
-    let error = |error: serde_json::Error| format!("cannot be read: {error}");
+fn contents(content: Option<&RawValue>) -> Result<Contents<'_>, String> {
+    let Some(content) = content.map(RawValue::get) else { return Ok(Contents::default()) };
     if content.starts_with('[') {
-        let parts: Vec<Content<'_>> = serde_json::from_str(content).map_err(error)?;
-        return Ok(parts.into_iter().filter_map(piece).collect());
+        return Contents::read(content, piece, |kind| !["text", "refusal"].contains(&kind));
     }
-    let text: Option<Text<'_>> = serde_json::from_str(content).map_err(error)?;
-    Ok(text.map(|Text(text)| Piece::Text(text)).into_iter().collect())
+    let text: Option<Text<'_>> = serde_json::from_str(content).map_err(unreadable)?;
+    Ok(Contents::of(text.map(|Text(text)| Piece::Text(text))))
 }
 
 /// Text that is borrowed where JSON allows it.
@@ -200,7 +210,9 @@ fn piece(content: Content<'_>) -> Option<Piece<'_>> {
     let media = |media_type: &'static str, url| Piece::Media { media_type: media_type.into(), url };
     Some(match content {
         Content::Text { text } | Content::Refusal { refusal: text } => Piece::Text(text),
-        Content::ImageUrl { image_url } => media("image/*", image_url.url),
+        Content::ImageUrl {
+            image_url: Image::Named(Address { url }) | Image::Plain(Text(url)),
+        } => media("image/*", url),
         Content::InputAudio { input_audio: Audio { data, format } } => Piece::Media {
             media_type: format!("audio/{format}").into(),
             url: format!("data:audio/{format};base64,{data}").into(),
@@ -245,6 +257,36 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_other_forms_pass() {
+        let of_content = |content: &str| {
+            let json = format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#);
+            let request = of(&json).unwrap();
+            request.check_order(0, &Default::default()).unwrap();
+            request.said[0].clone()
+        };
+        let plain =
+            of_content(r#"[{"type":"image_url","image_url":"https://example.org/\u0061.png"}]"#);
+        let named =
+            of_content(r#"[{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}]"#);
+        assert_eq!((plain.print, plain.parts()), (named.print, named.parts()));
+        for content in [
+            r#"[{"type":"video_url","video_url":{"url":"https://example.org/a.mp4"}}]"#,
+            r#"[{"type":"input_audio","input_audio":"AQ=="}]"#,
+            r#"[{"type":"image_url","image_url":7}]"#,
+        ] {
+            let said = of_content(content);
+            assert!(
+                matches!(said.parts(), [Part::Opaque { media_type, .. }]
+                if content.contains(media_type.as_str())),
+                "{content}"
+            );
+        }
+        // Beside others they are not stored.
+        let beside = of_content(r#"[{"type":"text","text":"look"},{"type":"video_url"}]"#);
+        assert_eq!(beside.print, of_content("\"look\"").print);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         for (json, words) in [
             (r#"{"messages":7}"#, "messages"),
@@ -255,6 +297,10 @@ mod tests {
             (r#"{"messages":[{"role":"robot"}]}"#, "messages[0].role is \"robot\""),
             (r#"{"messages":[{"role":"user","content":7}]}"#, "messages[0].content"),
             (r#"{"messages":[{"role":"user","content":[{"text":"x"}]}]}"#, "messages[0].content"),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"text","text":7}]}]}"#,
+                "messages[0].content",
+            ),
             (r#"{"messages":[{"role":"tool","content":"x"}]}"#, "messages[0].tool_call_id"),
             (r#"{"n":2,"messages":[]}"#, "n must be 1"),
         ] {

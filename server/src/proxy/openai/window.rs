@@ -11,7 +11,8 @@ use throughline_memory::{
 
 use crate::proxy::{
     body::{Body, joined, to_json},
-    said::{data_url, is_hash},
+    print::is_hash,
+    said::data_url,
     window::Placed,
 };
 
