@@ -84,8 +84,8 @@ use tokio::{
 pub use api::*;
 pub use degradation::{
     Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
-    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, HealthWatch, MAX_COHORT, RecordCounts,
-    TurnDegradation,
+    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, Handover, HealthWatch, MAX_COHORT,
+    RecordCounts, TurnDegradation,
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};

@@ -12,6 +12,7 @@ mod fact_news;
 mod facts;
 mod fixture;
 mod forks;
+mod handover;
 mod items;
 mod marks;
 mod pins;
