@@ -21,7 +21,7 @@ pub(crate) mod catalog;
 mod commit;
 mod conversations;
 mod current;
-mod degradation;
+pub(crate) mod degradation;
 mod delete;
 mod detected;
 mod detected_edges;

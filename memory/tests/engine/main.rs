@@ -5,6 +5,7 @@
 
 mod ages;
 mod append;
+mod cohort_digests;
 mod cohorts;
 mod degradation;
 mod erasure;
