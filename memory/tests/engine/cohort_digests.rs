@@ -211,7 +211,7 @@ async fn cohorts_have_the_numbers_of_a_scan_whatever_happens() {
         }
     }
     talks.check(300).await;
-    assert!(talks.told > 20, "{} answers with values", talks.told);
+    assert!(talks.told > 10, "{} answers with values", talks.told);
 }
 
 #[tokio::test]
