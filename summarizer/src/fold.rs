@@ -36,6 +36,25 @@ impl Folder {
         Self { composer: Arc::new(composer), model }
     }
 
+    /// The same without a language model.
+    fn extractive(&self) -> Self {
+        Self { composer: Arc::clone(&self.composer), model: None }
+    }
+
+    /// Folds on a thread of its own.
+    async fn folded(self, source: FoldSource) -> Result<Draft, SummarizeError> {
+        let work = async move {
+            background::give_way();
+            self.fold(&source).await
+        };
+        let failed = |error: &dyn std::fmt::Display| SummarizeError(error.to_string());
+        match background::spawn("summarize", work).map_err(|error| failed(&error))?.await {
+            Ok(Some(draft)) => draft.map_err(|error| failed(&error)),
+            Ok(None) => Err(failed(&"the thread panicked")),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
     async fn fold(&self, source: &FoldSource) -> Result<Draft, ComposeError> {
         let turns: Vec<SourceTurn> = source
             .turns
@@ -80,17 +99,11 @@ impl Summarize for Folder {
     }
 
     async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {
-        let (folder, source) = (self.clone(), source.clone());
-        let work = async move {
-            background::give_way();
-            folder.fold(&source).await
-        };
-        let failed = |error: &dyn std::fmt::Display| SummarizeError(error.to_string());
-        match background::spawn("summarize", work).map_err(|error| failed(&error))?.await {
-            Ok(Some(draft)) => draft.map_err(|error| failed(&error)),
-            Ok(None) => Err(failed(&"the thread panicked")),
-            Err(error) => Err(failed(&error)),
-        }
+        self.clone().folded(source.clone()).await
+    }
+
+    async fn extract(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {
+        self.extractive().folded(source.clone()).await
     }
 }
 

@@ -47,6 +47,10 @@ pub struct OutcomeTotals {
     pub thumbs_up: u64,
     /// Thumbs down.
     pub thumbs_down: u64,
+    /// Tasks of which it was said whether they were done, and those that were.
+    pub tasks: Found,
+    /// How long the application's model took, in seconds.
+    pub latency: Summed,
 }
 
 /// Upper ends of the classes of [`Latencies`], in seconds; longer ones stand in a class of
@@ -174,6 +178,11 @@ impl Tally {
             Some(false) => kept.thumbs_down += 1,
             None => {}
         }
+        if let Some(done) = outcome.task_success {
+            kept.tasks.measured += 1;
+            kept.tasks.present += u64::from(done);
+        }
+        kept.latency.add(outcome.latency.map(|latency| latency.as_secs_f32()));
     }
 
     pub(crate) fn built(&self, tenant: &TenantId, took: Duration) {
@@ -211,27 +220,32 @@ mod tests {
     fn outcomes_and_latencies_are_counted() {
         let tally = Tally::default();
         let tenant = TenantId::new("one").unwrap();
-        let outcome = |judge_score, thumbs_up| Outcome {
+        let outcome = |judge_score, thumbs_up, task_success| Outcome {
             id: "a".into(),
             sequence: 2,
             judge_score,
             thumbs_up,
-            task_success: None,
+            task_success,
             latency: Some(Duration::from_secs(1)),
             model: String::new(),
             prompt_version: String::new(),
             recorded_at: jiff::Timestamp::UNIX_EPOCH,
         };
         for (score, thumb) in [(Some(0.5), None), (None, Some(true)), (None, Some(false))] {
-            tally.outcome(&tenant, &outcome(score, thumb));
+            tally.outcome(&tenant, &outcome(score, thumb, None));
         }
-        tally.outcome(&tenant, &outcome(None, None));
+        tally.outcome(&tenant, &outcome(None, None, None));
+        for done in [true, true, false] {
+            tally.outcome(&tenant, &outcome(None, None, Some(done)));
+        }
         for micros in [900, 1_000, 1_001, 40_000, 9_000_000] {
             tally.built(&tenant, Duration::from_micros(micros));
         }
         let SignalTotals { outcomes, latencies, .. } = tally.totals().tenants[&tenant];
-        assert_eq!((outcomes.recorded, outcomes.thumbs_up, outcomes.thumbs_down), (4, 1, 1));
-        assert_eq!(outcomes.quality, Summed { measured: 3, sum: 1.5 });
+        assert_eq!((outcomes.recorded, outcomes.thumbs_up, outcomes.thumbs_down), (7, 1, 1));
+        assert_eq!(outcomes.quality, Summed { measured: 6, sum: 3.5 });
+        assert_eq!(outcomes.tasks, Found { measured: 3, present: 2 });
+        assert_eq!(outcomes.latency, Summed { measured: 7, sum: 7.0 });
         assert_eq!(latencies.counts, [2, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
         assert_eq!(latencies.count(), 5);
         assert!((latencies.sum - 9.042_901).abs() < 1e-9, "{latencies:?}");

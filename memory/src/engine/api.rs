@@ -322,6 +322,8 @@ pub enum Shortfall {
     ItemsNotIndexed(u64),
     /// There are more items than a search looks at; how many were looked at.
     ItemsLeftOut(u64),
+    /// Of these turns, first and last, a hand-over tells nothing.
+    TurnsLeftOut(Vec<(Sequence, Sequence)>),
 }
 
 /// Whether pins are restated right before the query.

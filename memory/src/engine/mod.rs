@@ -23,7 +23,7 @@ pub(crate) mod catalog;
 mod commit;
 mod conversations;
 mod current;
-mod degradation;
+pub(crate) mod degradation;
 mod delete;
 mod detected;
 mod detected_edges;
@@ -87,8 +87,8 @@ use tokio::{
 pub use api::*;
 pub use degradation::{
     Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
-    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, HealthWatch, MAX_COHORT, RecordCounts,
-    TurnDegradation,
+    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, Handover, HealthWatch, MAX_COHORT,
+    RecordCounts, TurnDegradation,
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};

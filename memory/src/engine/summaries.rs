@@ -112,7 +112,15 @@ impl Engine {
 
     /// The rolling summary as of a scope's last turn, for its windows.
     pub(super) fn summary_units(&self, scope: &Scope) -> Result<Vec<SummaryUnit>, EngineError> {
-        let folded = self.folded.of(&self.store, &scope.branch)?;
+        self.units_of(scope, &*self.folded.of(&self.store, &scope.branch)?)
+    }
+
+    /// The same of summaries that were read.
+    pub(super) fn units_of(
+        &self,
+        scope: &Scope,
+        folded: &Folded,
+    ) -> Result<Vec<SummaryUnit>, EngineError> {
         if folded.summaries().is_empty() {
             return Ok(Vec::new());
         }
@@ -339,7 +347,7 @@ impl Engine {
 }
 
 /// A turn with something to say.
-fn source_turn(turn: &Turn) -> Option<SourceTurn> {
+pub(super) fn source_turn(turn: &Turn) -> Option<SourceTurn> {
     let text = turn.searchable_text();
     (!text.trim().is_empty()).then(|| SourceTurn {
         sequence: turn.sequence,

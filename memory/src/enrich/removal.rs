@@ -77,6 +77,7 @@ impl Deriver {
         from: Sequence,
     ) -> Result<(), StoreError> {
         for kind in [
+            Kind::Cohort,
             Kind::Derived,
             Kind::Events,
             Kind::Probes,

@@ -8,7 +8,10 @@ use std::ops::ControlFlow;
 
 use crate::{
     degradation::{PROBES_VERSION, ProbeRound, SIGNALS_VERSION, TurnSignals},
-    engine::records::{decode, decode_of, encode},
+    engine::{
+        degradation::touch,
+        records::{decode, decode_of, encode},
+    },
     staleness::{Event, TurnEvents},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
     summary::{Summary, generations::strike_generations},
@@ -90,13 +93,16 @@ pub(crate) fn strike_degradation(
     conversation: &ConversationId,
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
+    let before = batch.len();
     for sequence in erased {
         for kind in [Kind::Outcome, Kind::Window] {
             store.delete_below(batch, &keys::at_sequence(tenant, conversation, kind, *sequence))?;
         }
     }
     strike_signals(store, batch, tenant, conversation, erased)?;
-    strike_probes(store, batch, tenant, conversation, erased)
+    strike_probes(store, batch, tenant, conversation, erased)?;
+    // Of a conversation that has gone nothing is left to strike, and no mark is to be.
+    if batch.len() > before { touch(batch, tenant, conversation) } else { Ok(()) }
 }
 
 /// What was measured of later turns must not name an erased one as its cause. What

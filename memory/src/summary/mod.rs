@@ -147,4 +147,10 @@ pub trait Summarize: Send + Sync {
     /// # Errors
     /// [`SummarizeError`] when model or embedder do not answer.
     async fn summarize(&self, source: &FoldSource) -> Result<Draft, SummarizeError>;
+
+    /// The same without a language model, for what cannot wait for one.
+    ///
+    /// # Errors
+    /// [`SummarizeError`] when the embedder does not answer.
+    async fn extract(&self, source: &FoldSource) -> Result<Draft, SummarizeError>;
 }

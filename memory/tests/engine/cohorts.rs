@@ -178,6 +178,10 @@ async fn the_time_of_quality_is_that_of_its_outcomes() {
     assert_eq!(mean(Some(day(2)), None).await, Some((2, 0.25)), "of an old one what is new");
     assert_eq!(mean(None, Some(day(2))).await, Some((1, 1.0)));
     assert_eq!(mean(Some(day(2)), Some(day(3))).await, Some((1, 0.5)));
+    // A copy has outcomes from before it was made.
+    let time = |second| jiff::Timestamp::from_second(second).expect("a time");
+    rate(&world, &b, 2, "copied", 1.0, time(1_600_000_000)).await;
+    assert_eq!(mean(None, Some(time(1_600_000_001))).await, Some((1, 1.0)));
 }
 
 #[tokio::test]

@@ -487,7 +487,8 @@ async fn a_probed_conversation_asks_its_own_windows_for_what_was_said() {
     });
     assert_eq!(counted.await, Ok((1, 1)));
     let request = CohortRequest { metric: CohortMetric::Recall, ..CohortRequest::default() };
-    let cohort = world.engine.cohort_degradation(&tenant(), request).await.expect("measured");
+    let cohort = world.engine.cohort_degradation(&tenant(), request.clone()).await;
+    let cohort = cohort.expect("measured");
     let by_distance = cohort.cohort.by_distance.iter();
     let by_distance: Vec<_> = by_distance.map(|point| (point.from, point.level.mean)).collect();
     assert_eq!(by_distance, [(2, 1.0)]);
@@ -498,6 +499,8 @@ async fn a_probed_conversation_asks_its_own_windows_for_what_was_said() {
     world.engine.forget_turns(&tenant(), &c, &[2]).await.expect("forgotten");
     world.drain().await;
     assert_eq!(known(&world, &c).await.turns[&4].probes, []);
+    let cohort = world.engine.cohort_degradation(&tenant(), request).await.expect("measured");
+    assert_eq!(cohort.cohort.conversations, 0);
 }
 
 #[tokio::test]

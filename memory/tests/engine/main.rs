@@ -5,6 +5,7 @@
 
 mod ages;
 mod append;
+mod cohort_digests;
 mod cohorts;
 mod degradation;
 mod erasure;
@@ -12,6 +13,7 @@ mod fact_news;
 mod facts;
 mod fixture;
 mod forks;
+mod handover;
 mod items;
 mod marks;
 mod pins;

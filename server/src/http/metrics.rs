@@ -187,10 +187,14 @@ impl Means {
 
 fn outcomes_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) {
     let (recorded, thumbs) = (Amounts::default(), Amounts::default());
-    let quality = Means::default();
+    let (tasks, done) = (Amounts::default(), Amounts::default());
+    let (quality, latency) = (Means::default(), Means::default());
     for (tenant, SignalTotals { outcomes, .. }) in rows {
         recorded.get_or_create(tenant).inc_by(outcomes.recorded);
         quality.add(tenant, outcomes.quality);
+        latency.add(tenant, outcomes.latency);
+        tasks.get_or_create(tenant).inc_by(outcomes.tasks.measured);
+        done.get_or_create(tenant).inc_by(outcomes.tasks.present);
         for (thumb, count) in [("up", outcomes.thumbs_up), ("down", outcomes.thumbs_down)] {
             let labels = [tenant.clone(), vec![("thumb", thumb.to_owned())]].concat();
             thumbs.get_or_create(&labels).inc_by(count);
@@ -200,6 +204,11 @@ fn outcomes_by_tenant(registry: &mut Registry, rows: &[(Labels, SignalTotals)]) 
     registry.register("outcomes_rated", "Those with a judge, a thumb or a task", quality.measured);
     registry.register("outcome_quality_sum", "Sum of the quality over these", quality.sum);
     registry.register("outcome_thumbs", "Thumbs among the outcomes", thumbs);
+    registry.register("outcome_tasks", "Outcomes that say whether the task was done", tasks);
+    registry.register("outcome_tasks_done", "Those that say that it was", done);
+    registry.register("outcomes_timed", "Outcomes with a latency", latency.measured);
+    let help = "Sum of the latencies of the application's model over these";
+    registry.register("outcome_latency_seconds_sum", help, latency.sum);
 }
 
 fn of_server(registry: &mut Registry, engine: &Engine) {

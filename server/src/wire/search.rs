@@ -1,8 +1,11 @@
 //! Searches: scope, filter and method on the way in; hits, scores and
 //! shortfalls on the way out.
 
-use throughline_memory::engine::{
-    EngineError, FieldViolation, SearchHit, SearchMethod, SearchScope, Shortfall, TurnFilter,
+use throughline_memory::{
+    engine::{
+        EngineError, FieldViolation, SearchHit, SearchMethod, SearchScope, Shortfall, TurnFilter,
+    },
+    turn::Sequence,
 };
 
 use super::{
@@ -14,6 +17,8 @@ use crate::pb;
 
 /// Roles that a filter may list; there are four.
 const MAX_ROLES: usize = 16;
+/// Ranges of turns that a shortfall names.
+const MAX_NAMED_RANGES: usize = 8;
 
 /// Checks where to look.
 pub fn search_scope(
@@ -135,6 +140,11 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
             *items,
             format!("only the first {items} items were looked at; search a narrower namespace"),
         ),
+        Shortfall::TurnsLeftOut(ranges) => (
+            Reason::TurnsLeftOut,
+            ranges.iter().map(|(from, until)| until.saturating_sub(*from) + 1).sum(),
+            turns_left_out(ranges),
+        ),
         Shortfall::IndexUnavailable(cause) => (
             Reason::IndexUnavailable,
             0,
@@ -171,9 +181,32 @@ pub fn shortfall_to_proto(shortfall: &Shortfall) -> pb::Shortfall {
     pb::Shortfall { reason: reason.into(), detail, count, facts }
 }
 
+/// Names the turns that a hand-over tells nothing of.
+fn turns_left_out(ranges: &[(Sequence, Sequence)]) -> String {
+    let range = |(from, until): &(Sequence, Sequence)| {
+        if from == until { from.to_string() } else { format!("{from} to {until}") }
+    };
+    let named: Vec<String> = ranges.iter().take(MAX_NAMED_RANGES).map(range).collect();
+    let more = match ranges.len().saturating_sub(MAX_NAMED_RANGES) {
+        0 => String::new(),
+        more => format!(" and {more} ranges more"),
+    };
+    format!("no room for turns {}{more}, nor for a summary of them; read them", named.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn turns_that_were_left_out_are_named() {
+        let shown = shortfall_to_proto(&Shortfall::TurnsLeftOut(vec![(1, 9), (12, 12)]));
+        assert_eq!((shown.reason(), shown.count), (pb::ShortfallReason::TurnsLeftOut, 10));
+        assert!(shown.detail.contains("turns 1 to 9, 12, nor"), "{}", shown.detail);
+        let many = (1..=20).map(|n| (2 * n, 2 * n)).collect();
+        let shown = shortfall_to_proto(&Shortfall::TurnsLeftOut(many));
+        assert!(shown.detail.contains(", 16 and 12 ranges more"), "{}", shown.detail);
+    }
 
     fn check(filter: pb::TurnFilter, scope: &SearchScope, expected: &[&str]) {
         let mut violations = Violations::new();

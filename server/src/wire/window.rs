@@ -1,8 +1,8 @@
 //! Assembled windows on the way out.
 
 use throughline_memory::{
-    context::{Item, Message, Section, Window},
-    engine::{ContextOutcome, ContextRequest},
+    context::{Item, Message, Section},
+    engine::{ContextOutcome, ContextRequest, Handover},
     turn::ConversationId,
 };
 
@@ -52,11 +52,13 @@ pub fn window_to_proto(
 }
 
 /// Renders a hand-over window of `conversation`.
-pub fn handover_to_proto(conversation: &ConversationId, window: &Window) -> pb::Handover {
+pub fn handover_to_proto(conversation: &ConversationId, handover: &Handover) -> pb::Handover {
+    let window = &handover.window;
     pb::Handover {
         messages: window.messages.iter().map(message_to_proto).collect(),
         items: window.items.iter().map(|item| item_to_proto(conversation, item)).collect(),
         total_tokens: window.total_tokens,
+        shortfalls: handover.shortfalls.iter().map(shortfall_to_proto).collect(),
     }
 }
 

@@ -267,11 +267,44 @@ async fn health_falls_is_watched_and_pins_are_restated() {
     let handover = answer.handover.unwrap();
     let words: String = handover.messages.iter().map(|message| &*message.content).collect();
     assert!(words.contains("Answer in verse.") && handover.total_tokens > 0, "{words}");
+    // What is not folded yet is handed over as it was said.
+    assert!(words.contains("Tell me of Rome.") && words.contains("about topic 5."), "{words}");
+    assert_eq!(handover.messages.last().unwrap().content, "I told you already.");
+    assert_eq!(handover.shortfalls, []);
     let request = pb::DeleteConversationRequest { name: c.clone() };
     acme.conversations().delete_conversation(request).await.unwrap();
     while let Some(message) = watch.next().await {
         message.unwrap();
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_hand_over_of_a_long_talk_keeps_its_budget_and_names_what_it_leaves_out() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let c = acme.create("c").await;
+    let exchange = |n: usize| {
+        let told = format!(
+            "The {n}th parcel went to the warehouse in Rotterdam, was weighed by the night shift \
+             and left again on the truck of the second carrier before the harbour closed at {n}."
+        );
+        [user(&told), assistant(&format!("Parcel {n} is on its way then."))]
+    };
+    acme.append(&c, (1..=60).flat_map(exchange).collect()).await.unwrap();
+    acme.append(&c, complaints(10)).await.unwrap();
+    let answer = degradation(&acme, &c).await;
+    assert_eq!(answer.health.unwrap().action(), HealthAction::Reset);
+    let handover = answer.handover.unwrap();
+    assert!((1..=2_048).contains(&handover.total_tokens), "{}", handover.total_tokens);
+    assert_eq!(handover.messages.last().unwrap().content, "I told you already.");
+    let told = handover.items.iter().map(|item| match item.section() {
+        pb::Section::Summary => item.summary_until_sequence + 1 - item.summary_from_sequence,
+        _ => 1,
+    });
+    let left_out: u64 = handover.shortfalls.iter().map(|shortfall| shortfall.count).sum();
+    let told: u64 = told.sum();
+    assert!(told > 20 && told + left_out <= 140, "{told} told, {left_out} named: none twice");
     server.stop().await;
 }
 

@@ -95,6 +95,7 @@ async fn metrics_tell_amounts_by_tenant_and_no_content() {
             outcome_id: "thumb".to_owned(),
             thumbs_up: Some(thumbs_up),
             judge_score: (at == 2).then_some(0.5),
+            latency: Some(prost_types::Duration { seconds: 1, nanos: 500_000_000 }),
             model: "secret-model".to_owned(),
             ..Default::default()
         };
@@ -134,6 +135,9 @@ async fn metrics_tell_amounts_by_tenant_and_no_content() {
         "throughline_outcome_quality_sum_total{tenant=\"acme\"} 0.75",
         "throughline_outcome_thumbs_total{tenant=\"acme\",thumb=\"up\"} 1",
         "throughline_outcome_thumbs_total{tenant=\"acme\",thumb=\"down\"} 2",
+        "throughline_outcome_tasks_total{tenant=\"acme\"} 0",
+        "throughline_outcomes_timed_total{tenant=\"acme\"} 3",
+        "throughline_outcome_latency_seconds_sum_total{tenant=\"acme\"} 4.5",
         "# TYPE throughline_build_context_seconds histogram",
         "throughline_build_context_seconds_bucket{le=\"+Inf\",tenant=\"acme\"} 1",
         "throughline_build_context_seconds_count{tenant=\"acme\"} 1",

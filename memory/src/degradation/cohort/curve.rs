@@ -1,9 +1,15 @@
 //! Curves: the level of a cohort over an axis, with how sure and how reliable it is.
 
-use super::{Histogram, Interval, bootstrap_mean, wilson};
+use super::{Histogram, Interval, Places, bootstrap_mean, wilson};
 
 /// Buckets of an axis: each twice as wide as the one before.
 const BUCKETS: usize = 24;
+
+/// The bucket of a place on an axis from 1 on.
+pub(super) fn bucket(place: u64) -> u8 {
+    // 24 at most.
+    place.max(1).ilog2().min(BUCKETS as u32 - 1) as u8
+}
 
 /// A level with its spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,20 +72,13 @@ impl Default for Curve {
 }
 
 impl Curve {
-    /// Takes the values of a conversation in, each with its place; what is no number is
-    /// left out.
-    pub fn add_conversation(&mut self, values: impl IntoIterator<Item = (u64, f64)>) {
-        let mut own = [(0.0_f64, 0.0_f64); BUCKETS];
-        for (place, value) in values {
-            let bucket = (place.max(1).ilog2() as usize).min(BUCKETS - 1);
-            if let Some((sum, count)) = own.get_mut(bucket).filter(|_| !value.is_nan()) {
-                *sum += value;
-                *count += 1.0;
-            }
-        }
-        for (bucket, (sum, count)) in self.buckets.iter_mut().zip(own) {
-            if count > 0.0 {
-                bucket.add(sum / count);
+    /// Takes what a conversation has in: in each bucket one value, its mean.
+    pub fn add_conversation(&mut self, places: &Places) {
+        for (bucket, sum) in places {
+            if let (Some(values), Some(mean)) =
+                (self.buckets.get_mut(usize::from(*bucket)), sum.mean())
+            {
+                values.add(mean);
             }
         }
     }
@@ -99,27 +98,36 @@ impl Curve {
 mod tests {
     use super::*;
 
+    fn places(values: &[(u64, f64)]) -> Places {
+        let mut places = Places::new();
+        for (place, value) in values {
+            places.entry(bucket(*place)).or_default().add(*value);
+        }
+        places
+    }
+
     #[test]
     fn values_stand_in_the_bucket_of_their_place() {
         let mut curve = Curve::default();
         for (place, value) in [(0, 1.0), (1, 0.0), (2, 0.5), (3, 0.7), (900, 0.2), (u64::MAX, 0.1)]
         {
-            curve.add_conversation([(place, value)]);
+            curve.add_conversation(&places(&[(place, value)]));
         }
         let points = curve.points();
-        let places: Vec<_> = points.iter().map(|point| (point.from, point.until)).collect();
-        assert_eq!(places, [(1, 1), (2, 3), (512, 1_023), (1 << 23, u64::MAX)]);
+        let ranges: Vec<_> = points.iter().map(|point| (point.from, point.until)).collect();
+        assert_eq!(ranges, [(1, 1), (2, 3), (512, 1_023), (1 << 23, u64::MAX)]);
         assert_eq!(points[0].level.count, 2);
-        assert!((points[1].level.mean - 0.6).abs() < 1e-12);
+        assert!((points[1].level.mean - 0.6).abs() < 1e-9);
         assert!((points[1].level.gap - 0.2).abs() < 1e-12);
     }
 
     #[test]
     fn a_conversation_counts_once_in_each_bucket() {
         let mut curve = Curve::default();
-        curve.add_conversation([(4, 1.0), (5, 1.0), (6, 0.0), (7, f64::NAN), (8, 0.5)]);
-        curve.add_conversation([(7, 0.0)]);
-        curve.add_conversation([]);
+        let values = [(4, 1.0), (5, 1.0), (6, 0.0), (7, f64::NAN), (8, 0.5)];
+        curve.add_conversation(&places(&values));
+        curve.add_conversation(&places(&[(7, 0.0)]));
+        curve.add_conversation(&places(&[]));
         let points: Vec<_> = curve.points().into_iter().map(|one| (one.from, one.level)).collect();
         assert_eq!(points.iter().map(|(from, _)| *from).collect::<Vec<_>>(), [4, 8]);
         assert_eq!(points.iter().map(|(_, level)| level.count).collect::<Vec<_>>(), [2, 1]);
@@ -127,8 +135,9 @@ mod tests {
         // However many turns say the same, they are one conversation.
         let (mut one, mut many) = (Curve::default(), Curve::default());
         for good in [1.0, 1.0, 0.0] {
-            one.add_conversation([(4, good)]);
-            many.add_conversation([(4, good), (5, good), (6, good), (7, good)]);
+            one.add_conversation(&places(&[(4, good)]));
+            let values = [4, 5, 6, 7].map(|place| (place, good));
+            many.add_conversation(&places(&values));
         }
         assert_eq!(one.points(), many.points());
         assert_eq!(Some(many.points()[0].level.interval), wilson(2, 3));

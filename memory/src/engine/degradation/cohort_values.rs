@@ -1,27 +1,70 @@
-//! The values that a conversation brings to a cohort.
+//! The values that a conversation brings to a cohort, read from its records.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use super::cohorts::CohortMetric;
-use crate::{
-    degradation::{Outcome, ProbeRound, TurnSignals, WindowSignals},
-    turn::Sequence,
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
 };
 
-/// A value of a turn.
-pub(super) struct Value {
-    pub(super) turn: Sequence,
-    pub(super) value: f64,
-    /// Turns between it and its evidence, where there is some.
-    pub(super) distance: Option<u64>,
-}
+use super::{cohorts::CohortMetric, read::read_signals};
+use crate::{
+    degradation::{
+        Outcome, ProbeRound, TurnSignals, WindowSignals,
+        cohort::{Rated, Reading},
+    },
+    engine::Engine,
+    store::{Direction, StoreError, keys, keys::Kind},
+    turn::{ConversationId, Sequence, TenantId},
+};
 
-/// What an outcome says by a metric; nothing of one that takes no outcomes.
-pub(super) fn said_by(metric: CohortMetric, outcome: &Outcome) -> Option<f64> {
-    match metric {
-        CohortMetric::Quality => outcome.quality().map(f64::from),
-        CohortMetric::Success => outcome.task_success.map(as_number),
-        CohortMetric::Friction | CohortMetric::Recall => None,
+impl Engine {
+    /// All values of a conversation by a metric, whatever is chosen of them.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn cohort_readings(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        metric: CohortMetric,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let (from, until) = (1, Sequence::MAX);
+        let outcomes = self.outcomes(tenant, id, from, until)?;
+        let is_of_outcomes = metric.is_of_outcomes();
+        if outcomes.is_empty() && is_of_outcomes {
+            return Ok(Vec::new());
+        }
+        let signals = self.own_signals(tenant, id)?;
+        let mut readings = match metric {
+            CohortMetric::Quality | CohortMetric::Success => of_outcomes(metric, &outcomes),
+            CohortMetric::Friction => frictions(&signals),
+            CohortMetric::Recall => recalls(&self.rounds_of(tenant, id, from, until)?),
+        };
+        if metric != CohortMetric::Recall {
+            with_distances(&mut readings, &self.windows_of(tenant, id, from, until)?);
+        }
+        if !is_of_outcomes {
+            with_raters(&mut readings, &outcomes);
+        }
+        for reading in &mut readings {
+            reading.history = signals.get(&reading.turn).map(|turn| turn.history_tokens);
+        }
+        Ok(readings)
+    }
+
+    /// The signals of the turns that a conversation stores itself: those that forks
+    /// share count once.
+    fn own_signals(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+    ) -> Result<BTreeMap<Sequence, TurnSignals>, StoreError> {
+        let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Signals));
+        let mut signals = BTreeMap::new();
+        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+            signals.extend(read_signals(key, &value)?.map(|one| (one.sequence, one)));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(signals)
     }
 }
 
@@ -29,65 +72,78 @@ fn as_number(yes: bool) -> f64 {
     if yes { 1.0 } else { 0.0 }
 }
 
-/// The values of a conversation, by turn.
-pub(super) fn values(
-    metric: CohortMetric,
-    outcomes: &[&Outcome],
-    signals: &BTreeMap<Sequence, TurnSignals>,
-) -> Vec<(Sequence, f64)> {
-    match metric {
-        CohortMetric::Quality | CohortMetric::Success => outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.sequence, said_by(metric, outcome)?)))
-            .collect(),
-        CohortMetric::Friction => signals
-            .values()
-            .filter_map(|one| {
-                let said = [one.user_repeats.value(), one.user_corrects.value()];
-                let worst = said.into_iter().flatten().reduce(f32::max)?;
-                Some((one.sequence, f64::from(worst)))
-            })
-            .collect(),
-        // Its values are of probes: see `recalls`.
-        CohortMetric::Recall => Vec::new(),
-    }
+fn reading(turn: Sequence, value: f64) -> Reading {
+    Reading { turn, value, history: None, distance: None, at: None, rated: Vec::new() }
 }
 
-/// The values of probes.
-pub(super) fn recalls(rounds: &[ProbeRound]) -> Vec<Value> {
+fn rated_by(outcome: &Outcome) -> Rated {
+    Rated { model: outcome.model.clone(), prompt_version: outcome.prompt_version.clone() }
+}
+
+/// What outcomes say; nothing by a metric that takes none.
+fn of_outcomes(metric: CohortMetric, outcomes: &[Outcome]) -> Vec<Reading> {
+    let said = |outcome: &Outcome| {
+        let value = match metric {
+            CohortMetric::Quality => outcome.quality().map(f64::from),
+            CohortMetric::Success => outcome.task_success.map(as_number),
+            CohortMetric::Friction | CohortMetric::Recall => None,
+        };
+        let (at, rated) = (Some(outcome.recorded_at), vec![rated_by(outcome)]);
+        value.map(|value| Reading { at, rated, ..reading(outcome.sequence, value) })
+    };
+    outcomes.iter().filter_map(said).collect()
+}
+
+/// Whether the user repeats or corrects.
+fn frictions(signals: &BTreeMap<Sequence, TurnSignals>) -> Vec<Reading> {
+    let of_turn = |one: &TurnSignals| {
+        let said = [one.user_repeats.value(), one.user_corrects.value()];
+        let worst = said.into_iter().flatten().reduce(f32::max)?;
+        Some(reading(one.sequence, f64::from(worst)))
+    };
+    signals.values().filter_map(of_turn).collect()
+}
+
+/// What probes found.
+fn recalls(rounds: &[ProbeRound]) -> Vec<Reading> {
     let of_round = |round: &ProbeRound| {
         let turn = round.at;
-        let value = |(distance, recalled): (Sequence, bool)| Value {
-            turn,
-            value: as_number(recalled),
+        let of_probe = move |(distance, recalled): (Sequence, bool)| Reading {
             distance: Some(distance),
+            ..reading(turn, as_number(recalled))
         };
-        round.by_distance().map(value).collect::<Vec<_>>()
+        round.by_distance().map(of_probe).collect::<Vec<_>>()
     };
     rounds.iter().flat_map(of_round).collect()
 }
 
-/// Keeps the values of turns that have one of these outcomes, or follow an answer that
-/// has: what a user says is of the answer before.
-pub(super) fn keep_rated(values: &mut Vec<Value>, outcomes: &[&Outcome]) {
-    let rated: HashSet<Sequence> = outcomes.iter().map(|outcome| outcome.sequence).collect();
-    values.retain(|one| rated.contains(&one.turn) || rated.contains(&(one.turn - 1)));
-}
-
-/// Values with the distance of the evidence in the turn's window. An answer has the
-/// window of the turn before it.
-pub(super) fn with_distances(
-    values: Vec<(Sequence, f64)>,
-    windows: &[WindowSignals],
-) -> Vec<Value> {
+/// The distance of the evidence in the turn's window. An answer has the window of the
+/// turn before it.
+fn with_distances(readings: &mut [Reading], windows: &[WindowSignals]) {
     let distances: HashMap<Sequence, f32> = windows
         .iter()
         .filter(|window| window.in_chat)
         .filter_map(|window| Some((window.at, window.evidence_distance?)))
         .collect();
-    let with_distance = |(turn, value)| {
-        let distance = distances.get(&turn).or_else(|| distances.get(&(turn - 1)));
-        Value { turn, value, distance: distance.map(|distance| *distance as u64) }
-    };
-    values.into_iter().map(with_distance).collect()
+    for reading in readings {
+        let before = reading.turn.saturating_sub(1);
+        let distance = distances.get(&reading.turn).or_else(|| distances.get(&before));
+        reading.distance = distance.map(|distance| *distance as u64);
+    }
+}
+
+/// Who is rated by the outcomes of a turn, or of the answer before it: what a user says
+/// is of that.
+fn with_raters(readings: &mut [Reading], outcomes: &[Outcome]) {
+    let mut of_turns: HashMap<Sequence, Vec<Rated>> = HashMap::new();
+    for outcome in outcomes {
+        of_turns.entry(outcome.sequence).or_default().push(rated_by(outcome));
+    }
+    for reading in readings {
+        let turns = [Some(reading.turn), reading.turn.checked_sub(1)];
+        let of_turn = |turn| of_turns.get(&turn).into_iter().flatten().cloned();
+        reading.rated = turns.into_iter().flatten().flat_map(of_turn).collect();
+        reading.rated.sort_unstable();
+        reading.rated.dedup();
+    }
 }

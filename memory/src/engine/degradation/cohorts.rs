@@ -1,7 +1,8 @@
-//! Many conversations of a tenant together: read in one pass over what is stored, so
-//! that what was erased is in no curve, into histograms of a fixed size.
+//! Many conversations of a tenant together: the digest of each, in one pass, into
+//! histograms of a fixed size. What was erased is in no curve.
 //!
-//! Invariants: at most `cohort_scans` are gathered at a time, one more is refused at
+//! Invariants: records are read of those conversations alone that changed since they
+//! were last looked at, or of which a digest cannot tell what is chosen; at most `cohort_scans` are gathered at a time, one more is refused at
 //! once; what nobody waits for any more ends at the next conversation, and counts until
 //! it has ended.
 
@@ -16,24 +17,19 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    cohort_values::{Value, keep_rated, recalls, said_by, values, with_distances},
-    read::read_signals,
-};
+use super::cohort_digests::Made;
 use crate::{
-    degradation::{
-        Outcome, TurnSignals,
-        cohort::{
-            Change, ChangeDetector, Comparison, Curve, CurvePoint, Histogram, Level, compare,
-        },
+    degradation::cohort::{
+        Change, ChangeDetector, Choice, Comparison, Curve, CurvePoint, Histogram, Level, Spread,
+        compare,
     },
     engine::{
         Engine, EngineError,
         conversations::id_at_end,
         records::{Head, decode},
     },
-    store::{Direction, StoreError, keys, keys::Kind},
-    turn::{ConversationId, Sequence, TenantId},
+    store::{Direction, StoreError, keys},
+    turn::{ConversationId, TenantId},
 };
 
 /// Conversations that one answer looks at, the newest.
@@ -42,7 +38,7 @@ pub const MAX_COHORT: usize = 20_000;
 /// What is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CohortMetric {
-    /// [`Outcome::quality`] of the turns that have outcomes.
+    /// [`Outcome::quality`](crate::degradation::Outcome::quality) of the turns that have outcomes.
     #[default]
     Quality,
     /// Whether the task was done, of the turns of which that was said.
@@ -56,8 +52,18 @@ pub enum CohortMetric {
 
 impl CohortMetric {
     /// Its values are of outcomes, and have the time of these.
-    fn is_of_outcomes(self) -> bool {
+    pub(super) fn is_of_outcomes(self) -> bool {
         matches!(self, Self::Quality | Self::Success)
+    }
+
+    /// Where its digests stand, from 1 on.
+    pub(super) fn place(self) -> u8 {
+        match self {
+            Self::Quality => 1,
+            Self::Success => 2,
+            Self::Friction => 3,
+            Self::Recall => 4,
+        }
     }
 }
 
@@ -103,7 +109,7 @@ pub struct CohortChange {
 }
 
 /// What came of a cohort.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cohort {
     /// Conversations with at least one value.
     pub conversations: u64,
@@ -122,7 +128,7 @@ pub struct Cohort {
 }
 
 /// A cohort beside its baseline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CohortOutcome {
     /// The cohort.
     pub cohort: Cohort,
@@ -136,10 +142,11 @@ pub struct CohortOutcome {
 
 /// A conversation that is looked at.
 struct Member {
+    /// Of more than are looked at it goes last: it was there at the time asked for.
+    was_there: bool,
     created_at: Timestamp,
     id: ConversationId,
     labels: BTreeMap<String, String>,
-    last: Sequence,
 }
 
 /// A cohort as it is gathered.
@@ -221,14 +228,7 @@ impl Engine {
                 cut |= keep_newest(&mut members);
             }
             let (id, head) = (id_at_end(key, prefix.len())?, decode::<Head>(key, &value)?);
-            if is_member(&head, request) {
-                members.push(Member {
-                    created_at: head.created_at,
-                    id,
-                    labels: head.labels,
-                    last: head.last_sequence,
-                });
-            }
+            members.extend(Member::of(id, head, request));
             Ok(ControlFlow::Continue(()))
         })?;
         cut |= keep_newest(&mut members);
@@ -242,57 +242,27 @@ impl Engine {
         (request, filter): (&CohortRequest, &CohortFilter),
         ends: &AtomicBool,
     ) -> Result<Gathering, EngineError> {
-        let mut gathering = Gathering::default();
+        let (mut gathering, mut made) = (Gathering::default(), Made::default());
         let metric = request.metric;
-        let by_outcome = !filter.model.is_empty() || !filter.prompt_version.is_empty();
+        let choice = Choice {
+            model: &filter.model,
+            prompt_version: &filter.prompt_version,
+            from: request.from_time,
+            until: request.until_time,
+        };
         let has_labels =
             |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
-        let counts = |outcome: &&Outcome| {
-            is_of(outcome, filter)
-                && (!metric.is_of_outcomes() || is_in_time(outcome.recorded_at, request))
-        };
         for member in members.iter().filter(has_labels) {
             if ends.load(Ordering::Relaxed) {
                 return Err(EngineError::Closed);
             }
-            let outcomes = self.outcomes(tenant, &member.id, 1, member.last)?;
-            let fits: Vec<&Outcome> = outcomes.iter().filter(counts).collect();
-            if fits.is_empty() && (by_outcome || metric.is_of_outcomes()) {
-                continue;
-            }
-            let signals = self.own_signals(tenant, &member.id)?;
-            let mut values = if metric == CohortMetric::Recall {
-                recalls(&self.rounds_of(tenant, &member.id, 1, member.last)?)
-            } else {
-                let windows = self.windows_of(tenant, &member.id, 1, member.last)?;
-                with_distances(values(metric, &fits, &signals), &windows)
-            };
-            if by_outcome && !metric.is_of_outcomes() {
-                keep_rated(&mut values, &fits);
-            }
-            let said = fits.iter().filter(|outcome| said_by(metric, outcome).is_some());
-            let time = said.map(|outcome| outcome.recorded_at).max().unwrap_or(member.created_at);
-            if !values.is_empty() {
-                gathering.take_in((time, &member.id), metric, &values, &signals);
-            }
+            let taken = self.taken((tenant, &member.id), metric, choice, &mut made)?;
+            self.keep_digests(tenant, &mut made, false);
+            let time = taken.newest.unwrap_or(member.created_at);
+            gathering.take_in((time, &member.id), metric, &taken.spread);
         }
+        self.keep_digests(tenant, &mut made, true);
         Ok(gathering)
-    }
-
-    /// The signals of the turns that a conversation stores itself: those that forks
-    /// share count once.
-    fn own_signals(
-        &self,
-        tenant: &TenantId,
-        id: &ConversationId,
-    ) -> Result<BTreeMap<Sequence, TurnSignals>, StoreError> {
-        let (start, end) = keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Signals));
-        let mut signals = BTreeMap::new();
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            signals.extend(read_signals(key, &value)?.map(|one| (one.sequence, one)));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(signals)
     }
 }
 
@@ -306,23 +276,28 @@ impl Drop for Awaited {
     }
 }
 
-/// Keeps the newest conversations, oldest first; whether others went.
+/// Keeps the newest conversations of those that were there, oldest first; whether others
+/// went.
 fn keep_newest(members: &mut Vec<Member>) -> bool {
-    members.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    let place = |one: &Member| (one.was_there, one.created_at);
+    members.sort_by(|a, b| (place(a), &a.id).cmp(&(place(b), &b.id)));
     let surplus = members.len().saturating_sub(MAX_COHORT);
     members.drain(..surplus);
     surplus > 0
 }
 
-/// Whether a conversation can have values of the time that is asked for.
-fn is_member(head: &Head, request: &CohortRequest) -> bool {
-    let is_in_time = if request.metric.is_of_outcomes() {
-        // An old one may have new outcomes.
-        request.until_time.is_none_or(|until| head.created_at < until)
-    } else {
-        is_in_time(head.created_at, request)
-    };
-    !head.deleted && is_in_time
+impl Member {
+    /// A conversation that may have values of the time that is asked for.
+    fn of(id: ConversationId, head: Head, request: &CohortRequest) -> Option<Self> {
+        let Head { created_at, labels, deleted, .. } = head;
+        let (is_in_time, was_there) = if request.metric.is_of_outcomes() {
+            // An old one may have new outcomes, and a copy outcomes from before it was made.
+            (true, request.until_time.is_none_or(|until| created_at < until))
+        } else {
+            (is_in_time(created_at, request), true)
+        };
+        (!deleted && is_in_time).then_some(Self { was_there, created_at, id, labels })
+    }
 }
 
 fn is_in_time(time: Timestamp, request: &CohortRequest) -> bool {
@@ -330,26 +305,18 @@ fn is_in_time(time: Timestamp, request: &CohortRequest) -> bool {
         && request.until_time.is_none_or(|until| time < until)
 }
 
-fn is_of(outcome: &Outcome, filter: &CohortFilter) -> bool {
-    (filter.model.is_empty() || outcome.model == filter.model)
-        && (filter.prompt_version.is_empty() || outcome.prompt_version == filter.prompt_version)
-}
-
 impl Gathering {
+    /// Takes what is chosen of a conversation's values in, if there are any.
     fn take_in(
         &mut self,
         (time, id): (Timestamp, &ConversationId),
         metric: CohortMetric,
-        values: &[Value],
-        signals: &BTreeMap<Sequence, TurnSignals>,
+        spread: &Spread,
     ) {
-        let history = |one: &Value| Some((signals.get(&one.turn)?.history_tokens, one.value));
-        self.by_turn.add_conversation(values.iter().map(|one| (one.turn, one.value)));
-        self.by_history.add_conversation(values.iter().filter_map(history));
-        let distances = values.iter().filter_map(|one| Some((one.distance?, one.value)));
-        self.by_distance.add_conversation(distances);
-        let sum: f64 = values.iter().map(|one| one.value).sum();
-        let mean = sum / values.len() as f64;
+        let Some(mean) = spread.all.mean() else { return };
+        self.by_turn.add_conversation(&spread.by_turn);
+        self.by_history.add_conversation(&spread.by_history);
+        self.by_distance.add_conversation(&spread.by_distance);
         self.means.add(mean);
         // Of friction more is worse.
         let score = if metric == CohortMetric::Friction { 1.0 - mean } else { mean };

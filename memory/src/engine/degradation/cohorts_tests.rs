@@ -8,8 +8,9 @@ fn a_change_is_looked_for_in_the_order_of_time() {
     let id = |n: i64| ConversationId::new(&format!("c{n}")).unwrap();
     let mut gathering = Gathering::default();
     let mut take_in = |n: i64, second: i64, value: f64| {
-        let values = [Value { turn: 2, value, distance: None }];
-        gathering.take_in((time(second), &id(n)), CohortMetric::Quality, &values, &BTreeMap::new());
+        let mut spread = Spread::default();
+        spread.all.add(value);
+        gathering.take_in((time(second), &id(n)), CohortMetric::Quality, &spread);
     };
     // The oldest conversations are those that became worse last.
     (0..50).for_each(|n| take_in(n, 10_000 + n, 0.2));

@@ -9,7 +9,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::read::kept_at;
+use super::{cohort_digests::touch, read::kept_at};
 use crate::{
     context::{Query, Window},
     degradation::{Cloze, PROBES_VERSION, ProbeRound, Probed, probe_distances},
@@ -144,6 +144,7 @@ impl Engine {
         }
         let mut batch = Batch::new();
         batch.put(keys::at_sequence(tenant, id, Kind::Probes, round.at), encode(&round)?);
+        touch(&mut batch, tenant, id)?;
         self.store.commit(batch).await?;
         self.healths.recorded(&cell, round.at);
         self.tally.probes(tenant, &round);

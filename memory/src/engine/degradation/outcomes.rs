@@ -4,7 +4,7 @@
 //! Invariant: outcomes are data and not derived; they go only with their turn or
 //! conversation.
 
-use super::read::kept_at;
+use super::{cohort_digests::touch, read::kept_at};
 use crate::{
     degradation::{MAX_OUTCOMES, Outcome},
     engine::{
@@ -63,6 +63,7 @@ impl Engine {
         }
         let mut batch = Batch::new();
         batch.put(key, encode(&outcome)?);
+        touch(&mut batch, tenant, id)?;
         // Health that looked at the turn before has to look again.
         let publish = Publish::Recorded(self.healths.clone(), sequence);
         self.commit(writer, batch, Vec::new(), publish).await?;

@@ -17,7 +17,10 @@ use std::{
 use futures::future::join_all;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::queue::{Built, RecordCounts, Recorder};
+use super::{
+    cohort_digests::touch,
+    queue::{Built, RecordCounts, Recorder},
+};
 use crate::{
     background,
     degradation::window_signals,
@@ -180,6 +183,9 @@ impl Engine {
         }
         if batch.is_empty() {
             return Ok(true);
+        }
+        if !built.is_empty() {
+            touch(&mut batch, tenant, id)?;
         }
         // No window is made of records, so that none that is known is outdated.
         self.store.commit(batch).await?;

@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use super::cohort_digests::touch;
 use crate::{
     degradation::{
         SIGNALS_VERSION, Signal, TurnSignals,
@@ -60,6 +61,9 @@ impl Engine {
         for signals in &measured {
             let key = keys::at_sequence(tenant, id, Kind::Signals, signals.sequence);
             batch.put(key, encode(signals)?);
+        }
+        if !measured.is_empty() {
+            touch(&mut batch, tenant, id)?;
         }
         Ok((batch, measured))
     }

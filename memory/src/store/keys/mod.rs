@@ -17,6 +17,8 @@
 //! len tenant 'D' len conv kind ...       everything of one conversation:
 //!     'A' seq:u64                        what probes found when a turn was the newest
 //!     'B'                                what the conversation used
+//!     'C' ff 0                           mark of what cohorts are made of
+//!     'C' ff metric:u8                   digest for cohorts, from 1 on
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
@@ -60,6 +62,8 @@ pub enum Kind {
     Probes = b'A',
     /// What the conversation used.
     Usage = b'B',
+    /// What the conversation brings to cohorts.
+    Cohort = b'C',
     /// Staleness events that a turn brought.
     Events = b'E',
     /// A fact.
@@ -291,6 +295,19 @@ pub fn window(
 ) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Window, sequence);
     key.extend_from_slice(&micros.to_be_bytes());
+    key
+}
+
+/// The mark that changes with what cohorts are made of. Behind every sequence, so that
+/// it goes with the turns of a conversation that is dropped.
+pub fn cohort_mark(of: &TenantId, conversation: &ConversationId) -> Key {
+    cohort_digest(of, conversation, 0)
+}
+
+/// What a conversation brings to cohorts by a metric, from 1 on.
+pub fn cohort_digest(of: &TenantId, conversation: &ConversationId, metric: u8) -> Key {
+    let mut key = kind_prefix(of, conversation, Kind::Cohort);
+    key.extend_from_slice(&[u8::MAX, metric]);
     key
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn handle(
     Ok(pb::GetDegradationResponse {
         turns,
         next_page_token: next.map(|at| pages.seal(&scope, &at.to_string())).unwrap_or_default(),
-        handover: handover(&call, &id, &health)?,
+        handover: handover(&call, &id, &health).await?,
         health: Some(health_to_proto(&id, &health)),
         measured_sequence: page.measured_until,
         revision: page.revision,

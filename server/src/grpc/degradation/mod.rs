@@ -66,7 +66,7 @@ impl DegradationService for DegradationApi {
 }
 
 /// The hand-over window that goes with a reset.
-fn handover(
+async fn handover(
     call: &Call,
     id: &ConversationId,
     health: &Health,
@@ -74,12 +74,12 @@ fn handover(
     if health.action != Action::Reset {
         return Ok(None);
     }
-    let window = match call.engine.handover(&call.tenant, id) {
-        Ok(window) => window,
+    let handover = match call.engine.handover(&call.tenant, id).await {
+        Ok(handover) => handover,
         // Required pins are too large for it, or it was deleted meanwhile: the health
         // is told without.
         Err(EngineError::Assemble(_) | EngineError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    Ok(Some(handover_to_proto(id, &window)))
+    Ok(Some(handover_to_proto(id, &handover)))
 }

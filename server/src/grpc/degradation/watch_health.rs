@@ -27,7 +27,7 @@ pub(super) async fn handle(
     let messages = stream::try_unfold((call.clone(), watch), |(call, mut watch)| async move {
         let Some(health) = watch.next().await? else { return Ok::<_, ApiError>(None) };
         let id = watch.conversation();
-        let handover = handover(&call, id, &health)?;
+        let handover = handover(&call, id, &health).await?;
         let message =
             pb::WatchHealthResponse { health: Some(health_to_proto(id, &health)), handover };
         Ok(Some((message, (call, watch))))

@@ -1,0 +1,127 @@
+//! Digests of conversations for cohorts: made of a conversation's records when it is
+//! first looked at, kept beside them, and read instead of them until one of them
+//! changes.
+//!
+//! Invariants: every batch that writes or erases a record that a digest is made of
+//! writes another mark ([`touch`]), so that a digest and what it is made of are known to
+//! belong together by what stands in the store, also after a crash; the mark is read
+//! before the records; a digest that could not be kept is made again.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use super::cohorts::CohortMetric;
+use crate::{
+    degradation::{
+        PROBES_VERSION, SIGNALS_VERSION,
+        cohort::{Choice, Digest, Taken},
+    },
+    engine::{
+        Engine, EngineError,
+        records::{decode_of, encode},
+    },
+    store::{Batch, StoreError, keys},
+    turn::{ConversationId, TenantId},
+};
+
+/// Version of the digest, and of the records that it is made of: of those that were
+/// measured by another version there are none.
+const VERSION: u32 = (1 << 24) | (SIGNALS_VERSION << 12) | PROBES_VERSION;
+/// Digests that are kept at a time.
+const AT_A_TIME: usize = 64;
+/// How long a digest waits for the writer of its conversation; it can be made again.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Tells that what digests of a conversation are made of changes with this batch. To be
+/// called behind all that it writes.
+///
+/// # Errors
+/// What encoding reports.
+pub(crate) fn touch(
+    batch: &mut Batch,
+    tenant: &TenantId,
+    id: &ConversationId,
+) -> Result<(), StoreError> {
+    let mark = uuid::Uuid::now_v7().into_bytes();
+    batch.put(keys::cohort_mark(tenant, id), encode(&mark)?);
+    Ok(())
+}
+
+/// A digest as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    version: u32,
+    /// The mark when it was made, as it is stored; empty for none.
+    mark: Vec<u8>,
+    digest: Digest,
+}
+
+/// Digests that were made and are to be kept.
+#[derive(Default)]
+pub(super) struct Made(Vec<(ConversationId, keys::Key, Vec<u8>)>);
+
+impl Engine {
+    /// What is chosen of a conversation's values.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn taken(
+        &self,
+        (tenant, id): (&TenantId, &ConversationId),
+        metric: CohortMetric,
+        choice: Choice<'_>,
+        made: &mut Made,
+    ) -> Result<Taken, EngineError> {
+        let mark = self.store.get(&keys::cohort_mark(tenant, id))?.unwrap_or_default();
+        let key = keys::cohort_digest(tenant, id, metric.place());
+        let bytes = self.store.get(&key)?;
+        let kept = bytes.map(|bytes| decode_of::<Kept>(&key, &bytes, VERSION)).transpose()?;
+        let kept = kept.flatten().filter(|kept| kept.mark == mark);
+        if let Some(taken) = kept.as_ref().and_then(|kept| kept.digest.take(choice)) {
+            return Ok(taken);
+        }
+        let readings = self.cohort_readings(tenant, id, metric)?;
+        if kept.is_none() {
+            let digest = Digest::of(&readings);
+            let kept = encode(&Kept { version: VERSION, mark, digest })?;
+            made.0.push((id.clone(), key, kept));
+        }
+        Ok(Taken::of(&readings, choice))
+    }
+
+    /// Keeps digests, once there are enough of them, or all that are left. Blocking, and
+    /// within the runtime.
+    pub(super) fn keep_digests(&self, tenant: &TenantId, made: &mut Made, all: bool) {
+        let least = if all { 1 } else { AT_A_TIME };
+        if made.0.len() < least {
+            return;
+        }
+        let writes = std::mem::take(&mut made.0).into_iter().map(|one| self.keep(tenant, one));
+        tokio::runtime::Handle::current().block_on(join_all(writes));
+    }
+
+    /// Keeps a digest, unless the conversation has gone or is being written for long.
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        (id, key, bytes): (ConversationId, keys::Key, Vec<u8>),
+    ) {
+        let work = async {
+            let cell = self.heads.cell(tenant, &id)?;
+            // Who erases waits for it.
+            let _aside = cell.write().await.aside().await;
+            cell.head()?;
+            let mut batch = Batch::new();
+            batch.put(key, bytes);
+            // What a crash takes back is made again.
+            self.store.commit_soon(batch).await?;
+            Ok::<_, EngineError>(())
+        };
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(Ok(()) | Err(EngineError::NotFound { .. })) | Err(_) => {}
+            Ok(Err(error)) => tracing::debug!(%error, conversation = %id, "a digest is not kept"),
+        }
+    }
+}
