@@ -29,7 +29,8 @@ pub struct Timeline {
     incoming: HashMap<Sequence, Vec<At>>,
     /// Edges that are acted on: replacements by the earlier turn,
     /// contradictions by either.
-    acting: HashMap<Sequence, Vec<At>>,
+    /// By the turn's sequence: a window asks of hundreds of turns, most without.
+    acting: Vec<Vec<At>>,
     /// Mentions by the earlier turn.
     mentions: HashMap<Sequence, Vec<At>>,
     /// Turns that expire, in order.
@@ -46,14 +47,17 @@ impl Timeline {
     /// Takes in the next record.
     pub fn push(&mut self, record: TurnEvents) {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        // Edges lead to turns before their own.
+        let known = usize::try_from(record.sequence).map_or(0, |sequence| sequence + 1);
+        self.acting.resize(self.acting.len().max(known), Vec::new());
         for (at, event) in (0..).zip(&record.events) {
             match event {
                 Event::Edge(edge) | Event::Echo { edge, .. } => {
                     self.incoming.entry(edge.earlier).or_default().push((row, at));
                     if edge.confidence >= SHOWN_CONFIDENCE {
-                        self.acting.entry(edge.earlier).or_default().push((row, at));
+                        self.acts(edge.earlier, (row, at));
                         if edge.kind == EdgeKind::Contradicts {
-                            self.acting.entry(record.sequence).or_default().push((row, at));
+                            self.acts(record.sequence, (row, at));
                         }
                     }
                 }
@@ -131,7 +135,7 @@ impl Timeline {
         earlier: Sequence,
         as_of: Sequence,
     ) -> impl Iterator<Item = (Sequence, &Edge)> {
-        self.known(self.incoming.get(&earlier), as_of)
+        self.known(self.incoming.get(&earlier).map_or(&[], Vec::as_slice), as_of)
     }
 
     /// Edges that a turn brought.
@@ -170,24 +174,25 @@ impl Timeline {
 
     /// The turns up to `as_of` that were stale by then, in no order, each once.
     pub fn stale_turns(&self, as_of: Sequence) -> impl Iterator<Item = Sequence> {
-        let expiring = self.expiring.iter().filter(|at| !self.acting.contains_key(at));
-        let may_be = self.acting.keys().chain(expiring).copied();
+        let expiring = self.expiring.iter().copied().filter(|at| self.acting_at(*at).is_empty());
+        let acting = (0..).zip(&self.acting).filter(|(_, edges)| !edges.is_empty());
+        let may_be = acting.map(|(at, _)| at).chain(expiring);
         may_be.filter(move |at| *at <= as_of && self.is_stale(*at, as_of))
     }
 
     /// Edges of a turn that are acted on, with their later turns, in order of
     /// these.
     fn acting(&self, of: Sequence, as_of: Sequence) -> impl Iterator<Item = (Sequence, &Edge)> {
-        self.known(self.acting.get(&of), as_of)
+        self.known(self.acting_at(of), as_of)
     }
 
     /// Edges at some places that stand and were known after `as_of`.
     fn known<'a>(
         &'a self,
-        at: Option<&'a Vec<At>>,
+        at: &'a [At],
         as_of: Sequence,
     ) -> impl Iterator<Item = (Sequence, &'a Edge)> {
-        at.into_iter().flatten().filter_map(move |at| {
+        at.iter().filter_map(move |at| {
             let (later, event) = self.event(*at)?;
             let edge = event.edge()?;
             (later <= as_of && self.stands(later, event)).then_some((later, edge))
@@ -359,6 +364,19 @@ impl Timeline {
         // In order of the turn that mentions.
         let last = mentions.find(|(later, _)| *later <= as_of);
         last.map_or(sequence, |(later, _)| later)
+    }
+
+    /// Notes an edge of a turn that is acted on.
+    fn acts(&mut self, of: Sequence, edge: At) {
+        if let Some(edges) = usize::try_from(of).ok().and_then(|of| self.acting.get_mut(of)) {
+            edges.push(edge);
+        }
+    }
+
+    /// Where the edges of a turn stand that are acted on.
+    fn acting_at(&self, of: Sequence) -> &[At] {
+        let place = usize::try_from(of).unwrap_or(usize::MAX);
+        self.acting.get(place).map_or(&[], Vec::as_slice)
     }
 
     fn event(&self, (row, at): At) -> Option<(Sequence, &Event)> {
