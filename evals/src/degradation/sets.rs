@@ -16,7 +16,7 @@ use super::{
     gold::{self, Gold},
     live,
     reading::{self, Scores},
-    rival::Rival,
+    rival::{Own, Rival},
     shown::{Shown, Wanted},
     strategy::{Sources, Strategy, Turn},
     tally::{Axis, Look, Tally},
@@ -69,6 +69,9 @@ struct Seen {
     millis: Option<f64>,
     /// What adding a turn took, with the first question after it.
     add_ms: Option<f64>,
+    /// Where a rival assembled the window itself.
+    #[serde(default)]
+    own: Option<Own>,
     scores: Scores,
 }
 
@@ -185,10 +188,12 @@ impl Played {
             let mut add_ms = Some(millis / said.len().max(1) as f64);
             for (at, question, key) in left {
                 let budget = run.args.budget() as usize;
-                let (shown, took) = rival.window(&conversation.id, &question.text, budget).await?;
-                let mut seen = seen(&rival.name, conversation, question, &shown, Some(took));
-                seen.scores = read(run, &shown, question, self.golds.get(&question.id)).await?;
+                let answered = rival.window(&conversation.id, &question.text, budget).await?;
+                let (shown, took) = (&answered.shown, Some(answered.millis));
+                let mut seen = seen(&rival.name, conversation, question, shown, took);
+                seen.scores = read(run, shown, question, self.golds.get(&question.id)).await?;
                 seen.add_ms = add_ms.take();
+                seen.own = answered.own;
                 run.checkpoint.put(&key, &seen)?;
                 push(&mut self.seen, at, seen);
                 progress.question();
@@ -386,7 +391,7 @@ fn seen(
     });
     let looks = looks.collect();
     let (strategy, tokens) = (strategy.to_owned(), shown.tokens);
-    Seen { strategy, looks, tokens, millis, add_ms: None, scores: Scores::new() }
+    Seen { strategy, looks, tokens, millis, add_ms: None, own: None, scores: Scores::new() }
 }
 
 fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u32) {
@@ -397,6 +402,9 @@ fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u
     if all > 0 {
         add(&format!("question_coverage@{budget}"), whole as f64 / all as f64);
         add(&format!("all_evidence@{budget}"), truth(whole == all));
+    }
+    if let Some(own) = seen.own {
+        own.record(tally, &seen.strategy, (item, group), budget);
     }
     for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
         if let Some(millis) = millis {

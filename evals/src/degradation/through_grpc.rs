@@ -227,8 +227,7 @@ async fn conversations_are_recorded_turn_by_turn() {
 
 #[tokio::test]
 async fn a_rival_plays_every_data_set() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(adapter) = rival::tests::adapter(dir.path()).await else { return };
+    let Some(adapter) = rival::tests::adapter("list_memory.py").await else { return };
     let mut found = Vec::new();
     for (flags, _) in RUNS {
         let flags = format!("{flags} --rival {}", adapter.replace(' ', "%20"));
@@ -248,6 +247,26 @@ async fn a_rival_plays_every_data_set() {
     assert_eq!(value(&found[2], "list 1", "coverage@100/32"), 1.0);
     assert_eq!(value(&found[2], "list 1", "coverage@100/1"), 0.0);
     assert!(value(&found[2], "list 1", "window_ms") > 0.0);
+}
+
+#[tokio::test]
+async fn a_rival_with_windows_of_its_own_keeps_the_budget() {
+    // Its own count is a word a token: too low for these turns at these budgets.
+    for (how, over) in [("window", None), ("boundless", Some(1.0))] {
+        let Some(adapter) = rival::tests::adapter("list_memory.py").await else { return };
+        let adapter = format!("{adapter}%20{how}").replace(' ', "%20");
+        for (flags, _) in RUNS {
+            let json = measure(&Double::default(), &format!("{flags} --rival {adapter}")).await;
+            let budget = &json["config"]["budget"];
+            let figure = value(&json, "list 1", &format!("over_budget@{budget}"));
+            // In the sweep a distance is 0: there everything fits.
+            let least = if flags.contains("sweep") { 0.5 } else { 1.0 };
+            assert!(over.is_none_or(|over| figure >= over * least), "{flags}: {figure}");
+            assert!(value(&json, "list 1", "claimed_tokens") > 0.0, "{flags}");
+            let tokens = value(&json, "list 1", "window_tokens");
+            assert!(tokens <= budget.as_f64().unwrap(), "{flags}: {tokens}");
+        }
+    }
 }
 
 /// An endpoint whose model says again all that it is told; returns its address.

@@ -49,7 +49,7 @@ const MORE: &str = "
 
 /// Of these less is better.
 const LESS: &str = "
-    over_budget@2000 over_budget@4096 window_tokens window_tokens@2000 window_tokens/400
+    over_budget@2000 over_budget@4096 claimed_tokens window_tokens window_tokens@2000 window_tokens/400
     named_but_cut@2000
     ece ece_with_partly wrongly_retired wrongly_retired@0.8 resurrected
     contradiction_taken_for_update forbidden_unmarked forbidden_unmarked_fabricated
