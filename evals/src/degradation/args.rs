@@ -30,6 +30,9 @@ pub(crate) enum DegradationSet {
     /// Conversations that end where models fail; without evidence labels, so
     /// every earlier turn of the user counts as evidence.
     Multichallenge,
+    /// A coding assistant over 25 sessions; sessions are labelled, so every turn of
+    /// them counts as evidence. With a reader also questions without an answer.
+    Devmembench,
     /// Turns labelled by hand: does the user repeat, or correct?
     Signals,
 }

@@ -92,7 +92,8 @@ impl Played {
             DegradationSet::Locomo
             | DegradationSet::Longmemeval
             | DegradationSet::Beam
-            | DegradationSet::Multichallenge => Self::Sets(sets::Played::read(args)?),
+            | DegradationSet::Multichallenge
+            | DegradationSet::Devmembench => Self::Sets(sets::Played::read(args)?),
             DegradationSet::Signals => bail!("signals are of turns, not of windows"),
         })
     }

@@ -89,12 +89,15 @@ impl Played {
             seed: args.seed,
         };
         let mut dataset = pass::read(&data)?;
-        let all = dataset.questions.len();
-        dataset.retain(|question| !question.evidence.is_empty());
+        dataset.label_turns_of_sessions();
         let golds = match args.reader.is_asked() {
             true => gold::read(args.dataset, &args.data, &dataset)?,
             false => HashMap::new(),
         };
+        let all = dataset.questions.len();
+        // Without evidence there is a reply at most that a rule can score.
+        let ruled = |id: &str| golds.get(id).is_some_and(|gold: &Gold| gold.rule.is_some());
+        dataset.retain(|question| !question.evidence.is_empty() || ruled(&question.id));
         let traced = traced(&dataset, args.traced());
         let n = dataset.questions.len();
         let seen = (0..n).map(|_| Vec::new()).collect();
@@ -297,6 +300,7 @@ fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
         DegradationSet::Longmemeval => DatasetName::Longmemeval,
         DegradationSet::Beam => DatasetName::Beam,
         DegradationSet::Multichallenge => DatasetName::Multichallenge,
+        DegradationSet::Devmembench => DatasetName::Devmembench,
         DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {
             bail!("{set:?} has no labelled questions")
         }
