@@ -361,6 +361,7 @@ mod tests {
             "degradation --dataset locomo --data d --rival a --rival b --traced 0 --fresh",
             "degradation --dataset sweep --data d --reader http://h/v1 --judge u --judge-model m",
             "degradation --dataset sweep --data d --judge u --judge-model m --judge-key-file k",
+            "degradation --dataset sweep --data d --summary-by reader --reader local",
             "degradation --dataset beam --data d --folds 5 --fold-weights w --pin-fold-weights p",
         ];
         let wrong = [
@@ -381,6 +382,7 @@ mod tests {
             "load --recording",
             "degradation --dataset qmsum --data d",
             "degradation --dataset sweep --data d --judge-key-file k",
+            "degradation --dataset sweep --data d --summary-key-file k",
             "degradation --dataset sweep --data d --folds 5",
             "degradation --dataset sweep --data d --folds 5 --fold-weights w --server a:1",
         ];

@@ -19,7 +19,7 @@ use tokio::process::Command;
 use crate::{
     cli::Cli,
     page::{self, ReportArgs},
-    reader::ReaderArgs,
+    reader::{ReaderArgs, writer::SummaryArgs},
     report::print,
 };
 
@@ -72,6 +72,8 @@ pub(crate) struct AllArgs {
     // For each `degradation`.
     #[command(flatten)]
     pub(crate) reader: ReaderArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
 }
 
 /// Runs what has no result yet, then writes the report; `false` if something
@@ -173,7 +175,8 @@ fn line(args: &AllArgs, run: &Run, result: &Path) -> Vec<String> {
     }
     if !run.command.ends_with(SIGNALS) {
         given.extend(args.rival.iter().map(|rival| ("rival", Some(rival.clone()))));
-        given.extend(reading(&args.reader).into_iter().map(|(id, value)| (id, Some(value))));
+        let models = reading(&args.reader).into_iter().chain(writing(&args.summary));
+        given.extend(models.map(|(id, value)| (id, Some(value))));
     }
     for (id, value) in given {
         if let (Some(value), Some(_)) = (value, flag(run.command, id)) {
@@ -213,6 +216,16 @@ fn reading(reader: &ReaderArgs) -> Vec<(&'static str, String)> {
         ("judge_key_file", reader.judge_key_file.as_ref().map(path)),
     ];
     all.into_iter().filter_map(|(id, value)| Some((id, value?))).collect()
+}
+
+/// The flags of the model that writes summaries; none where nobody does.
+fn writing(summary: &SummaryArgs) -> Vec<(&'static str, String)> {
+    let Some(by) = &summary.summary_by else { return Vec::new() };
+    let mut flags =
+        vec![("summary_by", by.clone()), ("summary_model", summary.summary_model.clone())];
+    let key = summary.summary_key_file.as_ref();
+    flags.extend(key.map(|path| ("summary_key_file", path.to_string_lossy().into_owned())));
+    flags
 }
 
 /// Runs one command as a process of its own: what it leaves in memory goes with

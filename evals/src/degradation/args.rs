@@ -9,7 +9,7 @@ use super::strategy::Strategy;
 use crate::{
     cli::{OutArgs, ServerArgs},
     folds::FoldArgs,
-    reader::ReaderArgs,
+    reader::{ReaderArgs, writer::SummaryArgs},
 };
 
 /// What is measured on.
@@ -68,7 +68,8 @@ pub(crate) struct DegradationArgs {
     /// `lost_in_conversation` and 2,000 for the others if absent.
     #[arg(long)]
     pub(crate) budget: Option<u32>,
-    /// Who assembles windows; all strategies if absent.
+    /// Who assembles windows; all strategies if absent, `last_n_model_summary` only with
+    /// `--summary-by`.
     #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
     pub(crate) strategy: Vec<Strategy>,
     /// Command of an adapter to another memory (`docs/evaluation.md`); may be
@@ -91,6 +92,8 @@ pub(crate) struct DegradationArgs {
     #[command(flatten)]
     pub(crate) reader: ReaderArgs,
     #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
+    #[command(flatten)]
     pub(crate) out: OutArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -109,10 +112,13 @@ impl DegradationArgs {
         if self.strategies().contains(&Strategy::Throughline) { self.traced } else { 0 }
     }
 
-    /// The strategies asked for, or all.
+    /// The strategies asked for, or all that there is a model for.
     pub(crate) fn strategies(&self) -> Vec<Strategy> {
         if self.strategy.is_empty() {
-            return Strategy::value_variants().to_vec();
+            let mut all = Strategy::value_variants().to_vec();
+            let writes = self.summary.summary_by.is_some();
+            all.retain(|strategy| writes || *strategy != Strategy::LastNModelSummary);
+            return all;
         }
         let mut strategies = self.strategy.clone();
         strategies.sort_unstable();

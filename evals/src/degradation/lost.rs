@@ -203,13 +203,15 @@ async fn play_one(
     };
     // The last shard itself is nearest, and stands in every window.
     let nearest: Vec<usize> = nearest.into_iter().filter(|&at| at < counted.len()).collect();
-    let sources = Sources {
+    let mut sources = Sources {
         turns: &counted,
         nearest: &nearest,
         evidence: &places,
         question: last,
         budget: args.budget() as usize,
+        written: String::new(),
     };
+    run.write_summary(&mut sources).await?;
     let mut seen = Vec::new();
     for strategy in strategies {
         let (shown, millis) = match sources.window(strategy) {

@@ -336,13 +336,15 @@ async fn look(
         }
         false => Vec::new(),
     };
-    let sources = Sources {
+    let mut sources = Sources {
         turns,
         nearest: &nearest,
         evidence: &question.evidence,
         question: &question.text,
         budget: args.budget() as usize,
+        written: String::new(),
     };
+    run.write_summary(&mut sources).await?;
     let mut all = Vec::new();
     for strategy in strategies {
         let (shown, millis) = match sources.window(strategy) {

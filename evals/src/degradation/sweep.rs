@@ -219,13 +219,15 @@ impl Sweep<'_> {
                 false => Vec::new(),
             };
             let held = turns.get(..planted.len() + until).unwrap_or(&turns);
-            let sources = Sources {
+            let mut sources = Sources {
                 turns: held,
                 nearest: &nearest,
                 evidence: &BTreeSet::from([said]),
                 question: &case.question,
                 budget: args.budget() as usize,
+                written: String::new(),
             };
+            self.run.write_summary(&mut sources).await?;
             let asked = Asked { case, distance, ago: held.len() - said };
             for &strategy in &self.strategies {
                 let seen = match sources.window(strategy) {

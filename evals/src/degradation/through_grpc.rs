@@ -1,7 +1,15 @@
 //! The command as it runs, against the double of the server, whose windows are
 //! the newest turns at ten tokens each.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use clap::Parser as _;
 use serde_json::{Value, json};
@@ -302,6 +310,83 @@ async fn replies_to_the_sweep_are_judged_by_rules() {
     assert_eq!(json["details"]["notes"]["with_a_rule_for_replies"], 1);
 }
 
+/// An endpoint that keeps of what it is told the lines about boats and docks, and counts
+/// how often it is asked; returns its address.
+async fn scribe(asked: Arc<AtomicUsize>) -> String {
+    let say = move |body: String| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let ask: Value = serde_json::from_str(&body).unwrap();
+            let told = ask["messages"][0]["content"].as_str().unwrap();
+            let (_, talk) = told.split_once("Summary so far:").unwrap();
+            let mut kept: Vec<&str> = Vec::new();
+            for line in talk.lines().filter(|line| line.contains("boat") || line.contains("dock")) {
+                let line = line.strip_prefix("user: ").unwrap_or(line);
+                if !kept.contains(&line) {
+                    kept.push(line);
+                }
+            }
+            let message = json!({ "content": kept.join("\n") });
+            let answer = json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+            ([("content-type", "application/json")], answer.to_string())
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(say));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_model_writes_the_summary_once() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = scribe(Arc::clone(&asked)).await;
+    let flags = format!("{} --summary-by {url} --summary-model m", RUNS[0].0);
+    let double = Double::default();
+    let json = attempt(&double, dir.path(), &flags).await.unwrap();
+    let row = "last_n_model_summary";
+    assert_eq!(value(&json, row, "coverage@100/8"), 1.0);
+    assert_eq!(value(&json, "last_n", "coverage@100/8"), 0.0);
+    assert!(value(&json, row, "window_tokens/8") <= 100.0);
+    assert_eq!(json["config"]["summaries_by"]["name"], "m");
+    // Two cases at two distances, less the one that fits whole.
+    let once = asked.load(Ordering::Relaxed);
+    assert_eq!(once, 3);
+    // What was written is there for a run that begins anew.
+    let again = attempt(&double, dir.path(), &format!("{flags} --fresh")).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), once);
+    assert_eq!(again["breakdown"][row]["coverage@100/8"], json["breakdown"][row]["coverage@100/8"]);
+    // Nobody writes: the row is not there, and cannot be asked for.
+    let without = attempt(&double, dir.path(), RUNS[0].0).await.unwrap();
+    assert!(without["breakdown"].get(row).is_none());
+    assert!(without["breakdown"].get("last_n_summary").is_some());
+    let alone = format!("{} --strategy {row}", RUNS[0].0);
+    let error = attempt(&double, dir.path(), &alone).await.unwrap_err().to_string();
+    assert_eq!(error, "last_n_model_summary needs --summary-by");
+    let by_reader = format!("{} --summary-by reader", RUNS[0].0);
+    let error = attempt(&double, dir.path(), &by_reader).await.unwrap_err().to_string();
+    assert_eq!(error, "--summary-by reader needs a --reader");
+}
+
+#[tokio::test]
+async fn summaries_are_written_for_every_data_set() {
+    let url = parrot().await;
+    for (flags, _) in [RUNS[1], RUNS[2]] {
+        let flags = format!("{flags} --strategy oracle,last_n_model_summary --summary-by {url}");
+        let json = measure(&Double::default(), &flags).await;
+        let budget = json["config"]["budget"].as_f64().unwrap();
+        assert!(value(&json, "last_n_model_summary", "window_tokens") <= budget, "{flags}");
+    }
+    let flags = format!("{} --reader {url} --summary-by reader", RUNS[2].0);
+    let json = measure(&Double::default(), &flags).await;
+    let name = &json["config"]["reader"]["name"];
+    assert_eq!(&json["config"]["summaries_by"]["name"], name);
+}
+
 /// An endpoint that answers YES to who has the key alone; returns its address.
 async fn guarded(key: &'static str) -> String {
     let say = move |headers: axum::http::HeaderMap, _: String| async move {
@@ -369,7 +454,7 @@ async fn each_fold_is_asked_about_its_own_conversations() {
     };
     let api = Api::connect(&address, None).await.unwrap();
     let checkpoint = Checkpoint::open(None, false).unwrap();
-    let run = Run { args: &args, api: &api, readers: None, checkpoint: &checkpoint };
+    let run = Run { args: &args, api: &api, readers: None, writer: None, checkpoint: &checkpoint };
     let mut played = Played::read(&args, &folds).unwrap();
     let parts = played.parts(folds);
     let mut asked = Vec::new();
