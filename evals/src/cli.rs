@@ -356,6 +356,7 @@ mod tests {
             "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
             "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
             "degradation --dataset signals --data d --limit 5",
+            "degradation --dataset change_point --limit 5 --seed 2",
             "degradation --dataset devmembench --data d --reader http://h/v1",
             "retrieval --dataset devmembench --data d --method bm25-reference",
             "degradation --dataset locomo --data d --rival a --rival b --traced 0 --fresh",

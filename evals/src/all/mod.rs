@@ -25,9 +25,9 @@ use crate::{
 
 use runs::{RUNS, Run};
 
-/// The end of the command that takes neither a rival nor a reader: its figures are of
-/// turns.
-const SIGNALS: &str = "--dataset signals";
+/// The ends of the commands that take neither a rival nor a reader: their figures are of
+/// turns and of cohorts.
+const WINDOWLESS: [&str; 2] = ["--dataset signals", "--dataset change_point"];
 /// Folds of the weights that are shipped.
 const FOLDS: &str = "5";
 /// The flag of each kind of weights, and its folder below `--weights`.
@@ -173,7 +173,7 @@ fn line(args: &AllArgs, run: &Run, result: &Path) -> Vec<String> {
     if run.learnt {
         given.extend(folds(args).into_iter().map(|(id, value)| (id, Some(value))));
     }
-    if !run.command.ends_with(SIGNALS) {
+    if !WINDOWLESS.iter().any(|end| run.command.ends_with(end)) {
         given.extend(args.rival.iter().map(|rival| ("rival", Some(rival.clone()))));
         let models = reading(&args.reader).into_iter().chain(writing(&args.summary));
         given.extend(models.map(|(id, value)| (id, Some(value))));

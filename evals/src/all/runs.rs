@@ -24,7 +24,7 @@ const fn unseen(name: &'static str, folder: &'static str, command: &'static str)
 }
 
 /// Everything that is measured.
-pub(super) static RUNS: [Run; 41] = [
+pub(super) static RUNS: [Run; 42] = [
     unseen("sweep", "beam", "degradation --dataset sweep"),
     unseen("lost", "lost_in_conversation", "degradation --dataset lost_in_conversation"),
     of("distance-locomo", "locomo", "degradation --dataset locomo"),
@@ -34,6 +34,7 @@ pub(super) static RUNS: [Run; 41] = [
     of("distance-multichallenge", "multichallenge", "degradation --dataset multichallenge"),
     of("distance-devmembench", "devmembench", "degradation --dataset devmembench"),
     of("signals", "longmemeval", "degradation --dataset signals"),
+    of("change-point", "", "degradation --dataset change_point"),
     of("retrieval-locomo", "locomo", "retrieval --dataset locomo"),
     unseen("retrieval-beam", "beam", "retrieval --dataset beam"),
     unseen("retrieval-longmemeval", "longmemeval", "retrieval --dataset longmemeval"),

@@ -113,7 +113,7 @@ fn degradation_gets_rivals_and_models() {
                   --summary-by local --summary-model qwen2.5-1.5b-instruct \
                   --summary-key-file s";
     assert!(line("sweep").ends_with(passed), "{}", line("sweep"));
-    for name in ["signals", "retrieval-beam", "staleness-beam", "crash"] {
+    for name in ["signals", "change-point", "retrieval-beam", "staleness-beam", "crash"] {
         let line = line(name);
         let passed = ["--rival", "--reader", "--summary-by"];
         assert!(!passed.iter().any(|flag| line.contains(flag)), "{line}");

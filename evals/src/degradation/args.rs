@@ -35,6 +35,9 @@ pub(crate) enum DegradationSet {
     Devmembench,
     /// Turns labelled by hand: does the user repeat, or correct?
     Signals,
+    /// Simulated cohorts, half of which become worse: is that found, and when? Needs no
+    /// `--data`.
+    ChangePoint,
 }
 
 /// Arguments of `degradation`.
@@ -44,14 +47,19 @@ pub(crate) struct DegradationArgs {
     #[arg(long, value_enum)]
     pub(crate) dataset: DegradationSet,
     /// Folder that holds the data sets' folders.
-    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA", default_value = ".", hide_default_value = true,
+        required_if_eq_any([
+            ("dataset", "sweep"), ("dataset", "lost_in_conversation"), ("dataset", "locomo"),
+            ("dataset", "longmemeval"), ("dataset", "beam"), ("dataset", "multichallenge"),
+            ("dataset", "devmembench"), ("dataset", "signals"),
+        ]))]
     pub(crate) data: PathBuf,
     /// Part or setting of the data set, as for `retrieval`; for
     /// `lost_in_conversation` the stem of a file.
     #[arg(long)]
     pub(crate) split: Option<String>,
     /// Only the first N questions or items; of the sweep N cases of each kind, of
-    /// the signals N conversations.
+    /// the signals N conversations, of change_point N cohorts of each kind (100).
     #[arg(long)]
     pub(crate) limit: Option<usize>,
     /// Other cases for the sweep, or other labels for the signals: JSON lines, see
@@ -84,7 +92,7 @@ pub(crate) struct DegradationArgs {
     /// broke off (beside `--out`, with the ending `.checkpoint.jsonl`).
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Seed of the bootstrap.
+    /// Seed of the bootstrap, and of what is simulated.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
@@ -124,5 +132,26 @@ impl DegradationArgs {
         strategies.sort_unstable();
         strategies.dedup();
         strategies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    #[test]
+    fn only_what_is_simulated_needs_no_data() {
+        // The environment may say where the data is.
+        if std::env::var_os("THROUGHLINE_EVAL_DATA").is_some() {
+            return;
+        }
+        for set in DegradationSet::value_variants() {
+            let name = set.to_possible_value().unwrap();
+            let line = ["x", "degradation", "--dataset", name.get_name()];
+            let simulated = *set == DegradationSet::ChangePoint;
+            assert_eq!(Cli::try_parse_from(line).is_ok(), simulated, "{set:?}");
+        }
     }
 }

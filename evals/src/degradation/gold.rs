@@ -150,7 +150,10 @@ pub(super) fn read(
                 golds.insert(one.question_id, gold);
             }
         }
-        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {}
+        DegradationSet::Sweep
+        | DegradationSet::LostInConversation
+        | DegradationSet::Signals
+        | DegradationSet::ChangePoint => {}
     }
     Ok(golds)
 }

@@ -5,11 +5,13 @@
 //! Flow: `cases`, `shards` and the data sets say what is played; `live` plays it
 //! to the server, `rival` to another memory; `strategy` makes the plain strategies'
 //! windows; `shown` is any window; `reading` is what a reader makes of it; `tally`
-//! makes the figures. `checkpoint` keeps what is finished. `signals` stands apart: it
-//! looks at what the service records of turns, not at windows.
+//! makes the figures. `checkpoint` keeps what is finished. `signals` and `change_point`
+//! stand apart: they look at what the service records of turns and says of cohorts, not
+//! at windows.
 
 pub(crate) mod args;
 mod cases;
+mod change_point;
 mod checkpoint;
 mod filler;
 mod gold;
@@ -110,7 +112,9 @@ impl Played {
             | DegradationSet::Beam
             | DegradationSet::Multichallenge
             | DegradationSet::Devmembench => Self::Sets(sets::Played::read(args)?),
-            DegradationSet::Signals => bail!("signals are of turns, not of windows"),
+            DegradationSet::Signals | DegradationSet::ChangePoint => {
+                bail!("{:?} is not of windows", args.dataset)
+            }
         })
     }
 
@@ -161,11 +165,16 @@ impl Played {
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
+    let of_windows = !args.rival.is_empty() || args.reader.is_asked();
     if args.dataset == DegradationSet::Signals {
-        let of_windows = !args.rival.is_empty() || args.reader.is_asked();
         ensure!(!of_windows, "signals are of turns, not of windows: no --rival, no --reader");
         ensure!(args.folds.folds.is_none(), "the weights of signals have no folds");
         return signals::run(args).await;
+    }
+    if args.dataset == DegradationSet::ChangePoint {
+        ensure!(!of_windows, "change_point is of cohorts, not of windows: no --rival, no --reader");
+        ensure!(args.folds.folds.is_none(), "change_point asks no weights: no --folds");
+        return change_point::run(args).await;
     }
     let out = args.out.out.as_deref();
     let readers = args.reader.open(out, args.server.models_dir.as_deref())?;

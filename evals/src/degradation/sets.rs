@@ -301,7 +301,10 @@ fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
         DegradationSet::Beam => DatasetName::Beam,
         DegradationSet::Multichallenge => DatasetName::Multichallenge,
         DegradationSet::Devmembench => DatasetName::Devmembench,
-        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {
+        DegradationSet::Sweep
+        | DegradationSet::LostInConversation
+        | DegradationSet::Signals
+        | DegradationSet::ChangePoint => {
             bail!("{set:?} has no labelled questions")
         }
     })
