@@ -5,16 +5,23 @@ import json
 import sys
 import traceback
 
+CALLS = ("add", "search", "window", "forget")
+
 
 def serve(memory, name, version):
-    """Answers until the input ends. `memory` has add(id, turns), search(id,
-    query, limit) -> texts, best first, and forget(id)."""
+    """Answers until the input ends. `memory` has add(id, turns), forget(id), and one
+    of these, or both:
+
+    search(id, query, limit) -> texts, best first: the runner makes the window;
+    window(id, query, budget, tokenizer) -> (messages, tokens): the memory makes it,
+    each message with role and content, `tokens` by its own count or None."""
     # What a library prints must not end up among the answers.
     answers, sys.stdout = sys.stdout, sys.stderr
+    calls = [call for call in CALLS if callable(getattr(memory, call, None))]
+    greeting = {"name": name, "version": version, "calls": calls}
     for line in sys.stdin:
         try:
-            ask = json.loads(line)
-            answer = _answer(memory, ask, name, version)
+            answer = _answer(memory, json.loads(line), greeting)
         except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
@@ -22,17 +29,21 @@ def serve(memory, name, version):
         answers.flush()
 
 
-def _answer(memory, ask, name, version):
+def _answer(memory, ask, greeting):
     operation = ask["op"]
     if operation == "hello":
-        return {"name": name, "version": version}
+        return greeting
+    if operation not in greeting["calls"]:
+        raise ValueError(f"unknown operation {operation!r}")
     conversation = ask["conversation"]
     if operation == "add":
         memory.add(conversation, ask["turns"])
         return {}
     if operation == "search":
         return {"items": memory.search(conversation, ask["query"], ask["limit"])}
-    if operation == "forget":
-        memory.forget(conversation)
-        return {}
-    raise ValueError(f"unknown operation {operation!r}")
+    if operation == "window":
+        asked = ask["query"], ask["budget"], ask["tokenizer"]
+        messages, tokens = memory.window(conversation, *asked)
+        return {"messages": messages, "tokens": tokens}
+    memory.forget(conversation)
+    return {}

@@ -361,9 +361,13 @@ mod tests {
             "degradation --dataset sweep --data d --distance 0,8 --strategy last_n,vector",
             "degradation --dataset lost_in_conversation --data d --split gsm8k_sharded --gap 5",
             "degradation --dataset signals --data d --limit 5",
+            "degradation --dataset change_point --limit 5 --seed 2",
+            "degradation --dataset devmembench --data d --reader http://h/v1",
+            "retrieval --dataset devmembench --data d --method bm25-reference",
             "degradation --dataset locomo --data d --rival a --rival b --traced 0 --fresh",
             "degradation --dataset sweep --data d --reader http://h/v1 --judge u --judge-model m",
             "degradation --dataset sweep --data d --judge u --judge-model m --judge-key-file k",
+            "degradation --dataset sweep --data d --summary-by reader --reader local",
             "degradation --dataset beam --data d --folds 5 --fold-weights w --pin-fold-weights p",
         ];
         let wrong = [
@@ -381,6 +385,7 @@ mod tests {
             "load --recording",
             "degradation --dataset qmsum --data d",
             "degradation --dataset sweep --data d --judge-key-file k",
+            "degradation --dataset sweep --data d --summary-key-file k",
             "degradation --dataset sweep --data d --folds 5 --fold-weights w --server a:1",
         ];
         for (lines, expected) in [(&ok[..], true), (&wrong[..], false)] {

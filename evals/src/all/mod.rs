@@ -19,15 +19,15 @@ use tokio::process::Command;
 use crate::{
     cli::Cli,
     page::{self, ReportArgs},
-    reader::ReaderArgs,
+    reader::{ReaderArgs, writer::SummaryArgs},
     report::print,
 };
 
 use runs::{RUNS, Run};
 
-/// The end of the command that takes neither a rival nor a reader: its figures are of
-/// turns.
-const SIGNALS: &str = "--dataset signals";
+/// The ends of the commands that take neither a rival nor a reader: their figures are of
+/// turns and of cohorts.
+const WINDOWLESS: [&str; 2] = ["--dataset signals", "--dataset change_point"];
 /// Folds of the weights that are shipped.
 const FOLDS: &str = "5";
 /// The flag of each kind of weights, and its folder below `--weights`.
@@ -72,6 +72,8 @@ pub(crate) struct AllArgs {
     // For each `degradation`.
     #[command(flatten)]
     pub(crate) reader: ReaderArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
 }
 
 /// Runs what has no result yet, then writes the report; `false` if something
@@ -171,9 +173,10 @@ fn line(args: &AllArgs, run: &Run, result: &Path) -> Vec<String> {
     if run.learnt {
         given.extend(folds(args).into_iter().map(|(id, value)| (id, Some(value))));
     }
-    if !run.command.ends_with(SIGNALS) {
+    if !WINDOWLESS.iter().any(|end| run.command.ends_with(end)) {
         given.extend(args.rival.iter().map(|rival| ("rival", Some(rival.clone()))));
-        given.extend(reading(&args.reader).into_iter().map(|(id, value)| (id, Some(value))));
+        let models = reading(&args.reader).into_iter().chain(writing(&args.summary));
+        given.extend(models.map(|(id, value)| (id, Some(value))));
     }
     for (id, value) in given {
         if let (Some(value), Some(_)) = (value, flag(run.command, id)) {
@@ -213,6 +216,16 @@ fn reading(reader: &ReaderArgs) -> Vec<(&'static str, String)> {
         ("judge_key_file", reader.judge_key_file.as_ref().map(path)),
     ];
     all.into_iter().filter_map(|(id, value)| Some((id, value?))).collect()
+}
+
+/// The flags of the model that writes summaries; none where nobody does.
+fn writing(summary: &SummaryArgs) -> Vec<(&'static str, String)> {
+    let Some(by) = &summary.summary_by else { return Vec::new() };
+    let mut flags =
+        vec![("summary_by", by.clone()), ("summary_model", summary.summary_model.clone())];
+    let key = summary.summary_key_file.as_ref();
+    flags.extend(key.map(|path| ("summary_key_file", path.to_string_lossy().into_owned())));
+    flags
 }
 
 /// Runs one command as a process of its own: what it leaves in memory goes with

@@ -24,7 +24,7 @@ const fn unseen(name: &'static str, folder: &'static str, command: &'static str)
 }
 
 /// Everything that is measured.
-pub(super) static RUNS: [Run; 38] = [
+pub(super) static RUNS: [Run; 42] = [
     unseen("sweep", "beam", "degradation --dataset sweep"),
     unseen("lost", "lost_in_conversation", "degradation --dataset lost_in_conversation"),
     of("distance-locomo", "locomo", "degradation --dataset locomo"),
@@ -32,12 +32,16 @@ pub(super) static RUNS: [Run; 38] = [
     unseen("distance-beam-500K", "beam", "degradation --dataset beam --split 500K"),
     unseen("distance-longmemeval", "longmemeval", "degradation --dataset longmemeval"),
     of("distance-multichallenge", "multichallenge", "degradation --dataset multichallenge"),
+    of("distance-devmembench", "devmembench", "degradation --dataset devmembench"),
     of("signals", "longmemeval", "degradation --dataset signals"),
+    of("change-point", "", "degradation --dataset change_point"),
     of("retrieval-locomo", "locomo", "retrieval --dataset locomo"),
     unseen("retrieval-beam", "beam", "retrieval --dataset beam"),
     unseen("retrieval-longmemeval", "longmemeval", "retrieval --dataset longmemeval"),
+    of("retrieval-devmembench", "devmembench", "retrieval --dataset devmembench"),
     of("context-locomo", "locomo", "context --dataset locomo"),
     unseen("context-beam", "beam", "context --dataset beam"),
+    of("context-devmembench", "devmembench", "context --dataset devmembench"),
     unseen("prefix-beam", "beam", "prefix --dataset beam"),
     of("staleness-sgd", "sgd_updates", "staleness --dataset sgd_updates"),
     of("staleness-statebench", "statebench", "staleness --dataset statebench"),

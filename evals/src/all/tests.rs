@@ -26,6 +26,8 @@ fn whole(weights: &Path) -> AllArgs {
     args.reader.reader_key_file = Some("k".into());
     (args.reader.judge, args.reader.judge_model) = (Some("u".into()), Some("j".into()));
     args.reader.judge_key_file = Some("l".into());
+    args.summary.summary_by = Some("local".to_owned());
+    args.summary.summary_key_file = Some("s".into());
     args
 }
 
@@ -107,11 +109,14 @@ fn degradation_gets_rivals_and_models() {
     let line = |name: &str| line(&args, of(name), Path::new("r")).join(" ");
     let passed = "--rival python a.py --rival b --reader http://h/v1 \
                   --reader-model qwen2.5-1.5b-instruct --reader-key-file k \
-                  --reader-tokens 512 --runs 1 --judge u --judge-model j --judge-key-file l";
+                  --reader-tokens 512 --runs 1 --judge u --judge-model j --judge-key-file l \
+                  --summary-by local --summary-model qwen2.5-1.5b-instruct \
+                  --summary-key-file s";
     assert!(line("sweep").ends_with(passed), "{}", line("sweep"));
-    for name in ["signals", "retrieval-beam", "staleness-beam", "crash"] {
+    for name in ["signals", "change-point", "retrieval-beam", "staleness-beam", "crash"] {
         let line = line(name);
-        assert!(!line.contains("--rival") && !line.contains("--reader"), "{line}");
+        let passed = ["--rival", "--reader", "--summary-by"];
+        assert!(!passed.iter().any(|flag| line.contains(flag)), "{line}");
     }
     let mut silent = args.clone();
     silent.reader.reader = "none".to_owned();

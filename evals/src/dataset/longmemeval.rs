@@ -232,7 +232,7 @@ fn question(instance: &Instance, conversation: usize, places: &Places) -> Questi
     dated.sort();
     let pair = match (instance.question_type.as_str(), dated.as_slice()) {
         ("knowledge-update", &[(_, earlier), (_, later)]) => {
-            Some(Pair::LaterSession { earlier, later })
+            Some(Pair::LaterSession { earlier: vec![earlier], later })
         }
         _ => None,
     };
@@ -294,7 +294,7 @@ mod tests {
             assert_eq!(texts, ["hello", "then Paris", "filler", "now Rome", "fine"], "{split}");
             assert_eq!(question.evidence, BTreeSet::from([1, 3]));
             assert_eq!(question.evidence_sessions, BTreeSet::from([0, 2]));
-            assert_eq!(question.pair, Some(Pair::LaterSession { earlier: 0, later: 2 }));
+            assert_eq!(question.pair, Some(Pair::LaterSession { earlier: vec![0], later: 2 }));
         }
     }
 

@@ -8,6 +8,7 @@
 //! set has it, but for markers that its README says to strip.
 
 mod beam;
+mod devmembench;
 mod locomo;
 mod longmemeval;
 mod multichallenge;
@@ -159,7 +160,7 @@ pub(crate) enum Pair {
     /// Positions: both were said and do not agree.
     Contradiction { first: Vec<usize>, second: Vec<usize> },
     /// Session indexes: the later session holds the value of today.
-    LaterSession { earlier: usize, later: usize },
+    LaterSession { earlier: Vec<usize>, later: usize },
 }
 
 /// A question with its labels.
@@ -188,10 +189,14 @@ pub(crate) struct Question {
 pub(crate) struct Scoring {
     /// Sessions are labelled: `session_*` figures.
     pub(crate) sessions: bool,
+    /// No turns are: windows are scored by every turn of the labelled sessions.
+    pub(crate) sessions_alone: bool,
     /// Evidence is a span: `precision@k`.
     pub(crate) precision: bool,
     /// Sessions are exchanges of which one is linked: `link_first`.
     pub(crate) link: bool,
+    /// The BM25 of its README counts every word of a question as often as it is said.
+    pub(crate) every_word: bool,
     /// A group that is also left out in a row of its own, `all but GROUP`.
     pub(crate) left_out: Option<&'static str>,
 }
@@ -227,6 +232,8 @@ pub(crate) enum DatasetName {
     Qmsum,
     /// Conversations that end where models fail; every turn of the user.
     Multichallenge,
+    /// A coding assistant over many sessions; evidence sessions.
+    Devmembench,
 }
 
 impl DatasetName {
@@ -239,6 +246,7 @@ impl DatasetName {
             Self::Structflow => "structflow",
             Self::Qmsum => "qmsum",
             Self::Multichallenge => "multichallenge",
+            Self::Devmembench => "devmembench",
         }
     }
 
@@ -250,7 +258,7 @@ impl DatasetName {
             Self::Beam => "100K",
             Self::Structflow => "conversations",
             Self::Qmsum => "val",
-            Self::Multichallenge => "questions",
+            Self::Multichallenge | Self::Devmembench => "questions",
         }
     }
 }
@@ -274,6 +282,23 @@ impl Dataset {
             DatasetName::Structflow => structflow::read(&folder, split),
             DatasetName::Qmsum => qmsum::read(&folder, split),
             DatasetName::Multichallenge => multichallenge::read(&folder, split),
+            DatasetName::Devmembench => devmembench::read(&folder, split),
+        }
+    }
+
+    /// Takes every turn of a question's labelled sessions for its evidence, where a
+    /// window is looked at and only sessions are labelled; does nothing elsewhere.
+    pub(crate) fn label_turns_of_sessions(&mut self) {
+        if !self.scoring.sessions_alone {
+            return;
+        }
+        for question in &mut self.questions {
+            let Some(conversation) = self.conversations.get(question.conversation) else {
+                continue;
+            };
+            let turns = conversation.turns();
+            let labelled = turns.filter(|turn| question.evidence_sessions.contains(&turn.session));
+            question.evidence = labelled.map(|turn| turn.position).collect();
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn read(folder: &Path, split: &str) -> Result<Dataset, DataError> {
         split: split.to_owned(),
         conversations: Vec::new(),
         questions: Vec::new(),
-        scoring: Scoring { precision: true, ..Scoring::default() },
+        scoring: Scoring { precision: true, every_word: true, ..Scoring::default() },
     };
     for meeting in read::items::<Meeting>(&path)? {
         let index = dataset.conversations.len();

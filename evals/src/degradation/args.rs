@@ -9,7 +9,7 @@ use super::strategy::Strategy;
 use crate::{
     cli::{OutArgs, ServerArgs},
     folds::FoldArgs,
-    reader::ReaderArgs,
+    reader::{ReaderArgs, writer::SummaryArgs},
 };
 
 /// What is measured on.
@@ -30,8 +30,14 @@ pub(crate) enum DegradationSet {
     /// Conversations that end where models fail; without evidence labels, so
     /// every earlier turn of the user counts as evidence.
     Multichallenge,
+    /// A coding assistant over 25 sessions; sessions are labelled, so every turn of
+    /// them counts as evidence. With a reader also questions without an answer.
+    Devmembench,
     /// Turns labelled by hand: does the user repeat, or correct?
     Signals,
+    /// Simulated cohorts, half of which become worse: is that found, and when? Needs no
+    /// `--data`.
+    ChangePoint,
 }
 
 impl DegradationSet {
@@ -55,14 +61,19 @@ pub(crate) struct DegradationArgs {
     #[arg(long, value_enum)]
     pub(crate) dataset: DegradationSet,
     /// Folder that holds the data sets' folders.
-    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA", default_value = ".", hide_default_value = true,
+        required_if_eq_any([
+            ("dataset", "sweep"), ("dataset", "lost_in_conversation"), ("dataset", "locomo"),
+            ("dataset", "longmemeval"), ("dataset", "beam"), ("dataset", "multichallenge"),
+            ("dataset", "devmembench"), ("dataset", "signals"),
+        ]))]
     pub(crate) data: PathBuf,
     /// Part or setting of the data set, as for `retrieval`; for
     /// `lost_in_conversation` the stem of a file.
     #[arg(long)]
     pub(crate) split: Option<String>,
     /// Only the first N questions or items; of the sweep N cases of each kind, of
-    /// the signals N conversations.
+    /// the signals N conversations, of change_point N cohorts of each kind (100).
     #[arg(long)]
     pub(crate) limit: Option<usize>,
     /// Other cases for the sweep, or other labels for the signals: JSON lines, see
@@ -79,7 +90,8 @@ pub(crate) struct DegradationArgs {
     /// `lost_in_conversation` and 2,000 for the others if absent.
     #[arg(long)]
     pub(crate) budget: Option<u32>,
-    /// Who assembles windows; all strategies if absent.
+    /// Who assembles windows; all strategies if absent, `last_n_model_summary` only with
+    /// `--summary-by`.
     #[arg(long, value_enum, num_args = 1.., value_delimiter = ',')]
     pub(crate) strategy: Vec<Strategy>,
     /// Command of an adapter to another memory (`docs/evaluation.md`); may be
@@ -94,13 +106,15 @@ pub(crate) struct DegradationArgs {
     /// broke off (beside `--out`, with the ending `.checkpoint.jsonl`).
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Seed of the bootstrap.
+    /// Seed of the bootstrap, and of what is simulated.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) folds: FoldArgs,
     #[command(flatten)]
     pub(crate) reader: ReaderArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) out: OutArgs,
     #[command(flatten)]
@@ -120,14 +134,38 @@ impl DegradationArgs {
         if self.strategies().contains(&Strategy::Throughline) { self.traced } else { 0 }
     }
 
-    /// The strategies asked for, or all.
+    /// The strategies asked for, or all that there is a model for.
     pub(crate) fn strategies(&self) -> Vec<Strategy> {
         if self.strategy.is_empty() {
-            return Strategy::value_variants().to_vec();
+            let mut all = Strategy::value_variants().to_vec();
+            let writes = self.summary.summary_by.is_some();
+            all.retain(|strategy| writes || *strategy != Strategy::LastNModelSummary);
+            return all;
         }
         let mut strategies = self.strategy.clone();
         strategies.sort_unstable();
         strategies.dedup();
         strategies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    #[test]
+    fn only_what_is_simulated_needs_no_data() {
+        // The environment may say where the data is.
+        if std::env::var_os("THROUGHLINE_EVAL_DATA").is_some() {
+            return;
+        }
+        for set in DegradationSet::value_variants() {
+            let name = set.to_possible_value().unwrap();
+            let line = ["x", "degradation", "--dataset", name.get_name()];
+            let simulated = *set == DegradationSet::ChangePoint;
+            assert_eq!(Cli::try_parse_from(line).is_ok(), simulated, "{set:?}");
+        }
     }
 }

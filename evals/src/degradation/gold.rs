@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -68,6 +69,23 @@ struct MultiChallenge {
     target: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DevMemBench {
+    question_id: String,
+    ground_truth: String,
+    haystack_session_ids: Vec<String>,
+}
+
+/// How replies say that something was never said.
+const UNSAID: [&str; 5] = [
+    r"\bnot (?:been )?(?:mentioned|stated|said|specified|discussed|provided|given|shared|known)\b",
+    r"\b(?:isn't|wasn't|hasn't been|never) (?:mentioned|stated|said|specified|discussed|shared)\b",
+    r"\bno (?:mention|information|record)\b",
+    r"\b(?:does not|doesn't|do not|don't|did not|didn't) (?:know|say|mention|specify|state)\b",
+    r"\bunknown\b",
+];
+
 /// Reads what the questions of a data set are judged by.
 ///
 /// # Errors
@@ -120,7 +138,22 @@ pub(super) fn read(
                 put(one.id, None, vec![one.target]);
             }
         }
-        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {}
+        DegradationSet::Devmembench => {
+            let unsaid = Rule::new(&UNSAID.map(str::to_owned), &[]).context("replies")?;
+            let path = read::find_file(&folder, &dataset.split)?;
+            for one in read::items::<DevMemBench>(&path)? {
+                // Where nothing was said there are no words to compare with.
+                let gold = match one.haystack_session_ids.is_empty() {
+                    true => Gold { rule: Some(unsaid.clone()), ..Gold::default() },
+                    false => Gold { answer: Some(one.ground_truth), ..Gold::default() },
+                };
+                golds.insert(one.question_id, gold);
+            }
+        }
+        DegradationSet::Sweep
+        | DegradationSet::LostInConversation
+        | DegradationSet::Signals
+        | DegradationSet::ChangePoint => {}
     }
     Ok(golds)
 }
@@ -131,5 +164,26 @@ fn words(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_says_that_it_was_not_said() {
+        let unsaid = Rule::new(&UNSAID.map(str::to_owned), &[]).unwrap();
+        for (reply, expected) in [
+            ("Not mentioned.", true),
+            ("The conversation does not say.", true),
+            ("That was never discussed", true),
+            ("There is no information about a cloud provider.", true),
+            ("AWS", false),
+            ("It is not React", false),
+            ("", false),
+        ] {
+            assert_eq!(unsaid.accepts(reply), expected, "{reply}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     filler::{self, Filler},
     live::Live,
     pace::those_left,
-    rival::Rival,
+    rival::{Own, Rival},
     shards::{Item, least, read_items, turns},
     shown::{Shown, Wanted},
     strategy::{Sources, Turn},
@@ -65,6 +65,9 @@ struct Seen {
     millis: Option<f64>,
     /// What adding a turn took, where that is timed.
     add_ms: Option<f64>,
+    /// Where a rival assembled the window itself.
+    #[serde(default)]
+    own: Option<Own>,
 }
 
 impl Played {
@@ -200,13 +203,15 @@ async fn play_one(
     };
     // The last shard itself is nearest, and stands in every window.
     let nearest: Vec<usize> = nearest.into_iter().filter(|&at| at < counted.len()).collect();
-    let sources = Sources {
+    let mut sources = Sources {
         turns: &counted,
         nearest: &nearest,
         evidence: &places,
         question: last,
         budget: args.budget() as usize,
+        written: String::new(),
     };
+    run.write_summary(&mut sources).await?;
     let mut seen = Vec::new();
     for strategy in strategies {
         let (shown, millis) = match sources.window(strategy) {
@@ -239,9 +244,11 @@ async fn play_to(
     let (said, places) = turns(item, filler, args.gap as usize);
     let last = item.shards.last().context("an item without shards")?;
     let millis = rival.add(&item.id, &said).await?;
-    let (shown, took) = rival.window(&item.id, last, args.budget() as usize).await?;
+    let answered = rival.window(&item.id, last, args.budget() as usize).await?;
     rival.forget(&item.id).await?;
-    let mut seen = look(&rival.name, item, &shown, &places, said.len(), Some(took));
+    let took = Some(answered.millis);
+    let mut seen = look(&rival.name, item, &answered.shown, &places, said.len(), took);
+    seen.own = answered.own;
     seen.add_ms = Some(millis / said.len().max(1) as f64);
     Ok(Play { seen: vec![seen], grids: Vec::new() })
 }
@@ -269,7 +276,7 @@ fn look(
     let asked = item.shards.last().is_some_and(|last| shown.asked_holds(last));
     let whole = looks.iter().filter(|look| look.place.is_some()).count() + usize::from(asked);
     let strategy = strategy.to_owned();
-    Seen { strategy, looks, whole, tokens: shown.tokens, millis, add_ms: None }
+    Seen { strategy, looks, whole, tokens: shown.tokens, millis, add_ms: None, own: None }
 }
 
 fn record(tally: &mut Tally, item: &Item, seen: &Seen, budget: u32, fits: bool) {
@@ -285,6 +292,9 @@ fn record(tally: &mut Tally, item: &Item, seen: &Seen, budget: u32, fits: bool) 
         add(&format!("shard_coverage@{budget}_too_long"), share);
     }
     add("window_tokens", seen.tokens as f64);
+    if let Some(own) = seen.own {
+        own.record(tally, &seen.strategy, (&item.id, &item.task), budget);
+    }
     for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
         if let Some(millis) = millis {
             tally.add_time(&seen.strategy, name, &item.id, millis);

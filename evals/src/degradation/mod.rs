@@ -5,11 +5,13 @@
 //! Flow: `cases`, `shards` and the data sets say what is played; `live` plays it
 //! to the server, `rival` to another memory; `strategy` makes the plain strategies'
 //! windows; `shown` is any window; `reading` is what a reader makes of it; `tally`
-//! makes the figures. `checkpoint` keeps what is finished. `signals` stands apart: it
-//! looks at what the service records of turns, not at windows.
+//! makes the figures. `checkpoint` keeps what is finished. `signals` and `change_point`
+//! stand apart: they look at what the service records of turns and says of cohorts, not
+//! at windows.
 
 pub(crate) mod args;
 mod cases;
+mod change_point;
 mod checkpoint;
 mod filler;
 mod gold;
@@ -17,6 +19,7 @@ mod judge;
 mod live;
 mod lost;
 mod material;
+mod model_summary;
 mod pace;
 mod reading;
 mod rival;
@@ -42,7 +45,7 @@ use crate::{
     folds::{Fold, Kind},
     metrics::{Figures, bootstrap::Bootstrap},
     plot::Grid,
-    reader::Readers,
+    reader::{Reader, Readers},
     report::Report,
     runner::{pass::Opened, window::TOKENIZER},
 };
@@ -50,7 +53,7 @@ use crate::{
 use args::{DegradationArgs, DegradationSet};
 use checkpoint::Checkpoint;
 use rival::Rival;
-use strategy::Strategy;
+use strategy::{Sources, Strategy, summary_room};
 use tally::Tally;
 
 /// What a run has at hand.
@@ -58,7 +61,22 @@ struct Run<'a> {
     args: &'a DegradationArgs,
     api: &'a Api,
     readers: Option<&'a Readers>,
+    /// Who writes summaries, if a model does.
+    writer: Option<&'a Reader>,
     checkpoint: &'a Checkpoint,
+}
+
+impl Run<'_> {
+    /// Has a model write what the window of [`Strategy::LastNModelSummary`] begins with,
+    /// if that is asked for.
+    async fn write_summary(&self, sources: &mut Sources<'_>) -> anyhow::Result<()> {
+        let asked = self.args.strategies().contains(&Strategy::LastNModelSummary);
+        if let Some(writer) = self.writer.filter(|_| asked) {
+            let room = summary_room(sources.budget);
+            sources.written = model_summary::write(writer, sources.earlier(), room).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What a run came to.
@@ -92,8 +110,11 @@ impl Played {
             DegradationSet::Locomo
             | DegradationSet::Longmemeval
             | DegradationSet::Beam
-            | DegradationSet::Multichallenge => Self::Sets(sets::Played::read(args)?),
-            DegradationSet::Signals => bail!("signals are of turns, not of windows"),
+            | DegradationSet::Multichallenge
+            | DegradationSet::Devmembench => Self::Sets(sets::Played::read(args)?),
+            DegradationSet::Signals | DegradationSet::ChangePoint => {
+                bail!("{:?} is not of windows", args.dataset)
+            }
         })
     }
 
@@ -144,15 +165,22 @@ impl Played {
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
+    let of_windows = !args.rival.is_empty() || args.reader.is_asked();
     if args.dataset == DegradationSet::Signals {
-        let of_windows = !args.rival.is_empty() || args.reader.is_asked();
         ensure!(!of_windows, "signals are of turns, not of windows: no --rival, no --reader");
         ensure!(args.folds.folds.is_none(), "the weights of signals have no folds");
         return signals::run(args).await;
     }
+    if args.dataset == DegradationSet::ChangePoint {
+        ensure!(!of_windows, "change_point is of cohorts, not of windows: no --rival, no --reader");
+        ensure!(args.folds.folds.is_none(), "change_point asks no weights: no --folds");
+        return change_point::run(args).await;
+    }
     let out = args.out.out.as_deref();
     let readers = args.reader.open(out, args.server.models_dir.as_deref())?;
     let readers = readers.as_ref();
+    let writer = writer(args, readers)?;
+    let writer = writer.as_ref();
     let folds = args.folds.open(Kind::Ranking)?;
     args.folds.warn_of_seen(Kind::Ranking, args.dataset.talk());
     let mut played = Played::read(args, &folds)?;
@@ -164,17 +192,17 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
         }
         let opened = Opened::for_fold(&args.server, fold.as_ref()).await?;
         let server = opened.describe(fold.as_ref(), "items", items);
-        let of_server = decided(args, std::slice::from_ref(&server), readers);
+        let of_server = decided(args, std::slice::from_ref(&server), readers, writer);
         checkpoint.decided_by(&identity(args, &of_server));
         servers.push(server);
-        let run = Run { args, api: &opened.api, readers, checkpoint: &checkpoint };
+        let run = Run { args, api: &opened.api, readers, writer, checkpoint: &checkpoint };
         played.play(&run, fold.as_ref()).await?;
         asked = Some(opened);
     }
     let opened = asked.context("there is nothing to play")?;
-    let mut config = decided(args, &servers, readers);
+    let mut config = decided(args, &servers, readers, writer);
     checkpoint.decided_by(&identity(args, &config));
-    let run = Run { args, api: &opened.api, readers, checkpoint: &checkpoint };
+    let run = Run { args, api: &opened.api, readers, writer, checkpoint: &checkpoint };
     let (mut rivals, mut peaks) = (Vec::new(), Vec::new());
     for command in &args.rival {
         let mut rival = Rival::start(command).await?;
@@ -216,9 +244,25 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
     checkpoint.done()
 }
 
+/// Who writes the summaries of [`Strategy::LastNModelSummary`].
+fn writer(args: &DegradationArgs, readers: Option<&Readers>) -> anyhow::Result<Option<Reader>> {
+    let (out, models_dir) = (args.out.out.as_deref(), args.server.models_dir.as_deref());
+    // Room for a model that counts tokens otherwise: what is too long is cut here.
+    let tokens = 2 * summary_room(args.budget() as usize);
+    let writer = args.summary.open(readers, out, models_dir, tokens.max(1))?;
+    let asked = args.strategies().contains(&Strategy::LastNModelSummary);
+    ensure!(writer.is_some() || !asked, "last_n_model_summary needs --summary-by");
+    Ok(writer)
+}
+
 /// What decides what an item comes to, beside the item: what a checkpoint is known
 /// by, and a part of the result.
-fn decided(args: &DegradationArgs, servers: &[Value], readers: Option<&Readers>) -> Value {
+fn decided(
+    args: &DegradationArgs,
+    servers: &[Value],
+    readers: Option<&Readers>,
+    writer: Option<&Reader>,
+) -> Value {
     json!({
         "budget": args.budget(),
         "tokenizer": TOKENIZER,
@@ -227,6 +271,7 @@ fn decided(args: &DegradationArgs, servers: &[Value], readers: Option<&Readers>)
         "strategies": args.strategies(),
         "reader": readers.map(|readers| readers.reader.describe()),
         "judge": readers.and_then(|readers| Some(readers.judge.as_ref()?.describe())),
+        "summaries_by": writer.map(Reader::describe),
         "server_flags": args.server.server_flags,
         "servers": servers,
     })

@@ -16,7 +16,7 @@ use super::{
     gold::{self, Gold},
     live,
     reading::{self, Scores},
-    rival::Rival,
+    rival::{Own, Rival},
     shown::{Shown, Wanted},
     strategy::{Sources, Strategy, Turn},
     tally::{Axis, Look, Tally},
@@ -69,6 +69,9 @@ struct Seen {
     millis: Option<f64>,
     /// What adding a turn took, with the first question after it.
     add_ms: Option<f64>,
+    /// Where a rival assembled the window itself.
+    #[serde(default)]
+    own: Option<Own>,
     scores: Scores,
 }
 
@@ -86,12 +89,15 @@ impl Played {
             seed: args.seed,
         };
         let mut dataset = pass::read(&data)?;
-        let all = dataset.questions.len();
-        dataset.retain(|question| !question.evidence.is_empty());
+        dataset.label_turns_of_sessions();
         let golds = match args.reader.is_asked() {
             true => gold::read(args.dataset, &args.data, &dataset)?,
             false => HashMap::new(),
         };
+        let all = dataset.questions.len();
+        // Without evidence there is a reply at most that a rule can score.
+        let ruled = |id: &str| golds.get(id).is_some_and(|gold: &Gold| gold.rule.is_some());
+        dataset.retain(|question| !question.evidence.is_empty() || ruled(&question.id));
         let traced = traced(&dataset, args.traced());
         let n = dataset.questions.len();
         let seen = (0..n).map(|_| Vec::new()).collect();
@@ -185,10 +191,12 @@ impl Played {
             let mut add_ms = Some(millis / said.len().max(1) as f64);
             for (at, question, key) in left {
                 let budget = run.args.budget() as usize;
-                let (shown, took) = rival.window(&conversation.id, &question.text, budget).await?;
-                let mut seen = seen(&rival.name, conversation, question, &shown, Some(took));
-                seen.scores = read(run, &shown, question, self.golds.get(&question.id)).await?;
+                let answered = rival.window(&conversation.id, &question.text, budget).await?;
+                let (shown, took) = (&answered.shown, Some(answered.millis));
+                let mut seen = seen(&rival.name, conversation, question, shown, took);
+                seen.scores = read(run, shown, question, self.golds.get(&question.id)).await?;
                 seen.add_ms = add_ms.take();
+                seen.own = answered.own;
                 run.checkpoint.put(&key, &seen)?;
                 push(&mut self.seen, at, seen);
                 progress.question();
@@ -292,7 +300,11 @@ fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
         DegradationSet::Longmemeval => DatasetName::Longmemeval,
         DegradationSet::Beam => DatasetName::Beam,
         DegradationSet::Multichallenge => DatasetName::Multichallenge,
-        DegradationSet::Sweep | DegradationSet::LostInConversation | DegradationSet::Signals => {
+        DegradationSet::Devmembench => DatasetName::Devmembench,
+        DegradationSet::Sweep
+        | DegradationSet::LostInConversation
+        | DegradationSet::Signals
+        | DegradationSet::ChangePoint => {
             bail!("{set:?} has no labelled questions")
         }
     })
@@ -327,13 +339,15 @@ async fn look(
         }
         false => Vec::new(),
     };
-    let sources = Sources {
+    let mut sources = Sources {
         turns,
         nearest: &nearest,
         evidence: &question.evidence,
         question: &question.text,
         budget: args.budget() as usize,
+        written: String::new(),
     };
+    run.write_summary(&mut sources).await?;
     let mut all = Vec::new();
     for strategy in strategies {
         let (shown, millis) = match sources.window(strategy) {
@@ -386,7 +400,7 @@ fn seen(
     });
     let looks = looks.collect();
     let (strategy, tokens) = (strategy.to_owned(), shown.tokens);
-    Seen { strategy, looks, tokens, millis, add_ms: None, scores: Scores::new() }
+    Seen { strategy, looks, tokens, millis, add_ms: None, own: None, scores: Scores::new() }
 }
 
 fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u32) {
@@ -397,6 +411,9 @@ fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u
     if all > 0 {
         add(&format!("question_coverage@{budget}"), whole as f64 / all as f64);
         add(&format!("all_evidence@{budget}"), truth(whole == all));
+    }
+    if let Some(own) = seen.own {
+        own.record(tally, &seen.strategy, (item, group), budget);
     }
     for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
         if let Some(millis) = millis {

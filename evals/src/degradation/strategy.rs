@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{
+    model_summary::cut,
     shown::{Line, Shown},
     sum_basic,
 };
@@ -33,6 +34,8 @@ pub(crate) enum Strategy {
     /// The last turns in three quarters of the budget, behind a summary
     /// (SumBasic) of all before them in the rest.
     LastNSummary,
+    /// The same with a summary that a language model writes: only with `--summary-by`.
+    LastNModelSummary,
     /// The turns nearest to the question by the server's embedding.
     Vector,
     /// Half of the budget for the last turns, half for the nearest.
@@ -49,6 +52,7 @@ impl Strategy {
             Self::FullHistory => "full_history",
             Self::LastN => "last_n",
             Self::LastNSummary => "last_n_summary",
+            Self::LastNModelSummary => "last_n_model_summary",
             Self::Vector => "vector",
             Self::HalfVector => "half_vector",
             Self::Oracle => "oracle",
@@ -77,6 +81,21 @@ impl Turn {
         Self { role: message.role, text: text.trim().into(), tokens }
     }
 
+    /// `user` or `assistant`.
+    pub(super) fn role(&self) -> &'static str {
+        self.role.as_str()
+    }
+
+    /// What is said.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it costs, the template's share included.
+    pub(super) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
     fn line(&self) -> Line {
         Line { role: self.role.as_str(), text: self.text.to_string(), tokens: self.tokens }
     }
@@ -94,6 +113,14 @@ pub(crate) struct Sources<'a> {
     pub(crate) question: &'a str,
     /// Tokens that the window may cost.
     pub(crate) budget: usize,
+    /// What a language model wrote of [`Self::earlier`]; empty if none did.
+    pub(crate) written: String,
+}
+
+/// Tokens of a summary that a language model writes for windows of a budget, whatever
+/// the question: what [`SUMMARY_SHARE`] leaves it where the question costs nothing.
+pub(super) fn summary_room(budget: usize) -> usize {
+    ((budget as f64 * SUMMARY_SHARE) as usize).saturating_sub(PER_MESSAGE)
 }
 
 impl Sources<'_> {
@@ -108,10 +135,13 @@ impl Sources<'_> {
             Strategy::Throughline => return None,
             Strategy::FullHistory => taken.extend(0..self.turns.len()),
             Strategy::LastN => self.take_last(room, &mut taken),
-            Strategy::LastNSummary => {
+            Strategy::LastNSummary | Strategy::LastNModelSummary => {
                 let share = (room as f64 * SUMMARY_SHARE) as usize;
                 self.take_last(room - share, &mut taken);
-                summary = self.summary(share, &taken);
+                summary = match strategy {
+                    Strategy::LastNModelSummary => self.written(share),
+                    _ => self.summary(share, &taken),
+                };
             }
             Strategy::Vector => self.take(self.nearest, room, &mut taken),
             Strategy::HalfVector => {
@@ -129,6 +159,16 @@ impl Sources<'_> {
         let tokens = lines.iter().map(|line| line.tokens).sum::<usize>() + asked + PER_PROMPT;
         let asked = Line { role: "user", text: self.question.to_owned(), tokens: asked };
         Some(Shown { lines, asked: Some(asked), tokens })
+    }
+
+    /// The turns that the summary of a window stands for: all before its last ones.
+    pub(super) fn earlier(&self) -> &[Turn] {
+        let asked = count(self.question) + PER_MESSAGE;
+        let room = self.budget.saturating_sub(asked + PER_PROMPT);
+        let mut taken = BTreeSet::new();
+        self.take_last(room - (room as f64 * SUMMARY_SHARE) as usize, &mut taken);
+        let first = taken.first().copied().unwrap_or(self.turns.len());
+        self.turns.get(..first).unwrap_or_default()
     }
 
     fn cost(&self, taken: &BTreeSet<usize>) -> usize {
@@ -159,10 +199,18 @@ impl Sources<'_> {
         let first = taken.first().copied().unwrap_or(self.turns.len());
         let earlier: Vec<&str> =
             self.turns.get(..first)?.iter().map(|turn| turn.text.as_ref()).collect();
-        let text = sum_basic::summarize(&earlier, room.saturating_sub(PER_MESSAGE));
-        let tokens = count(&text) + PER_MESSAGE;
-        (!text.is_empty()).then_some(Line { role: "system", text, tokens })
+        summary_line(sum_basic::summarize(&earlier, room.saturating_sub(PER_MESSAGE)))
     }
+
+    /// What a model wrote, as far as it fits.
+    fn written(&self, room: usize) -> Option<Line> {
+        summary_line(cut(&self.written, room.saturating_sub(PER_MESSAGE)).to_owned())
+    }
+}
+
+fn summary_line(text: String) -> Option<Line> {
+    let tokens = count(&text) + PER_MESSAGE;
+    (!text.is_empty()).then_some(Line { role: "system", text, tokens })
 }
 
 #[cfg(test)]
@@ -188,6 +236,7 @@ mod tests {
             evidence: &evidence,
             question: "q",
             budget,
+            written: String::new(),
         };
         let shown = sources.window(strategy).unwrap();
         let texts: Vec<&str> = shown.lines.iter().map(|line| line.text.as_str()).collect();
@@ -220,11 +269,39 @@ mod tests {
             evidence: &evidence,
             question: "q",
             budget: 8 + 100,
+            written: String::new(),
         };
         let shown = sources.window(Strategy::LastNSummary).unwrap();
         let roles: Vec<&str> = shown.lines.iter().map(|line| line.role).collect();
         assert_eq!((roles[0], roles.len()), ("system", 7), "{shown:?}");
         assert!(shown.tokens <= 108 && shown.lines[0].text.starts_with(said), "{shown:?}");
         assert!(sources.window(Strategy::Throughline).is_none());
+    }
+
+    #[test]
+    fn what_a_model_wrote_stands_before_the_same_last_turns() {
+        let said = "The ferry leaves at nine today.";
+        let turns = vec![Turn::new(&Message::chat(Speaker::User, said.to_owned())); 12];
+        let evidence = BTreeSet::new();
+        let sources = |written: &str| Sources {
+            turns: &turns,
+            nearest: &[],
+            evidence: &evidence,
+            question: "q",
+            budget: 8 + 100,
+            written: written.to_owned(),
+        };
+        // Six of twelve stand there; a quarter of a hundred is for what was before.
+        assert_eq!(sources("").earlier().len(), 6);
+        let window = |written: &str| sources(written).window(Strategy::LastNModelSummary).unwrap();
+        let shown = window("It is blue. It is cheap.");
+        assert_eq!((shown.lines[0].role, shown.lines.len()), ("system", 7), "{shown:?}");
+        assert_eq!(shown.lines[0].text, "It is blue. It is cheap.");
+        // More than fits is cut, and without one there are the last turns alone.
+        let long = window(&"It is blue. ".repeat(20));
+        assert!(long.tokens <= 108 && long.lines[0].text.ends_with("blue."), "{long:?}");
+        assert!(long.lines[0].tokens <= 25 && long.lines[0].tokens > 15, "{long:?}");
+        assert_eq!(window("").lines.len(), 6);
+        assert_eq!((summary_room(2_000), summary_room(1)), (496, 0));
     }
 }

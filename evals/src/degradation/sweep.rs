@@ -15,7 +15,7 @@ use super::{
     material::Material,
     pace::those_left,
     reading::{self, Scores},
-    rival::Rival,
+    rival::{Own, Rival},
     shown::Shown,
     strategy::{Sources, Strategy, Turn},
     tally::{Axis, Look, Tally},
@@ -56,6 +56,9 @@ struct Seen {
     /// Whether the service had pinned the turn when it built the window.
     #[serde(default)]
     pinned: Option<bool>,
+    /// Where a rival assembled the window itself.
+    #[serde(default)]
+    own: Option<Own>,
     millis: Option<f64>,
     scores: Scores,
 }
@@ -170,6 +173,10 @@ impl Played {
             for play in seen() {
                 for seen in &play.seen {
                     record(&mut tally, case, seen, oracle.get(&seen.look.x).copied());
+                    if let Some(own) = seen.own {
+                        let whose = (case.id.as_str(), case.kind.as_str());
+                        own.record(&mut tally, &seen.look.strategy, whose, run.args.budget());
+                    }
                 }
                 if let (Some(millis), Some(seen)) = (play.add_ms, play.seen.first()) {
                     tally.add_time(&seen.look.strategy, "add_ms_per_turn", &case.id, millis);
@@ -212,13 +219,15 @@ impl Sweep<'_> {
                 false => Vec::new(),
             };
             let held = turns.get(..planted.len() + until).unwrap_or(&turns);
-            let sources = Sources {
+            let mut sources = Sources {
                 turns: held,
                 nearest: &nearest,
                 evidence: &BTreeSet::from([said]),
                 question: &case.question,
                 budget: args.budget() as usize,
+                written: String::new(),
             };
+            self.run.write_summary(&mut sources).await?;
             let asked = Asked { case, distance, ago: held.len() - said };
             for &strategy in &self.strategies {
                 let seen = match sources.window(strategy) {
@@ -269,9 +278,11 @@ async fn play_to(
             rival.add(&case.id, material.filler.get(filled..until).unwrap_or_default()).await?;
         (held, filled) = (planted.len() + until, until);
         let budget = run.args.budget() as usize;
-        let (shown, took) = rival.window(&case.id, &case.question, budget).await?;
+        let answered = rival.window(&case.id, &case.question, budget).await?;
         let asked = Asked { case, distance, ago: held - said };
-        seen.push(asked.see(run, &rival.name, &shown, Some(took)).await?);
+        let millis = Some(answered.millis);
+        let one = asked.see(run, &rival.name, &answered.shown, millis).await?;
+        seen.push(Seen { own: answered.own, ..one });
     }
     rival.forget(&case.id).await?;
     Ok(Play { seen, grids: Vec::new(), add_ms: Some(millis / held as f64) })
@@ -304,7 +315,8 @@ impl Asked<'_> {
             Some(readers) => reading::read(readers, shown, &case.question, &case.gold()).await?,
             None => Scores::new(),
         };
-        Ok(Seen { look, tokens: shown.tokens, stale_alone, pinned: None, millis, scores })
+        let (tokens, pinned, own) = (shown.tokens, None, None);
+        Ok(Seen { look, tokens, stale_alone, pinned, own, millis, scores })
     }
 }
 

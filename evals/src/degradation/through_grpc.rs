@@ -1,7 +1,15 @@
 //! The command as it runs, against the double of the server, whose windows are
 //! the newest turns at ten tokens each.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use clap::Parser as _;
 use serde_json::{Value, json};
@@ -227,8 +235,7 @@ async fn conversations_are_recorded_turn_by_turn() {
 
 #[tokio::test]
 async fn a_rival_plays_every_data_set() {
-    let dir = tempfile::tempdir().unwrap();
-    let Some(adapter) = rival::tests::adapter(dir.path()).await else { return };
+    let Some(adapter) = rival::tests::adapter("list_memory.py").await else { return };
     let mut found = Vec::new();
     for (flags, _) in RUNS {
         let flags = format!("{flags} --rival {}", adapter.replace(' ', "%20"));
@@ -248,6 +255,26 @@ async fn a_rival_plays_every_data_set() {
     assert_eq!(value(&found[2], "list 1", "coverage@100/32"), 1.0);
     assert_eq!(value(&found[2], "list 1", "coverage@100/1"), 0.0);
     assert!(value(&found[2], "list 1", "window_ms") > 0.0);
+}
+
+#[tokio::test]
+async fn a_rival_with_windows_of_its_own_keeps_the_budget() {
+    // Its own count is a word a token: too low for these turns at these budgets.
+    for (how, over) in [("window", None), ("boundless", Some(1.0))] {
+        let Some(adapter) = rival::tests::adapter("list_memory.py").await else { return };
+        let adapter = format!("{adapter}%20{how}").replace(' ', "%20");
+        for (flags, _) in RUNS {
+            let json = measure(&Double::default(), &format!("{flags} --rival {adapter}")).await;
+            let budget = &json["config"]["budget"];
+            let figure = value(&json, "list 1", &format!("over_budget@{budget}"));
+            // In the sweep a distance is 0: there everything fits.
+            let least = if flags.contains("sweep") { 0.5 } else { 1.0 };
+            assert!(over.is_none_or(|over| figure >= over * least), "{flags}: {figure}");
+            assert!(value(&json, "list 1", "claimed_tokens") > 0.0, "{flags}");
+            let tokens = value(&json, "list 1", "window_tokens");
+            assert!(tokens <= budget.as_f64().unwrap(), "{flags}: {tokens}");
+        }
+    }
 }
 
 /// An endpoint whose model says again all that it is told; returns its address.
@@ -281,6 +308,83 @@ async fn replies_to_the_sweep_are_judged_by_rules() {
     assert_eq!(value(&json, "throughline", "answered_memory_loss"), 0.5);
     assert_eq!(value(&json, "throughline", "answered_model_loss"), 0.0);
     assert_eq!(json["details"]["notes"]["with_a_rule_for_replies"], 1);
+}
+
+/// An endpoint that keeps of what it is told the lines about boats and docks, and counts
+/// how often it is asked; returns its address.
+async fn scribe(asked: Arc<AtomicUsize>) -> String {
+    let say = move |body: String| {
+        let asked = Arc::clone(&asked);
+        async move {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let ask: Value = serde_json::from_str(&body).unwrap();
+            let told = ask["messages"][0]["content"].as_str().unwrap();
+            let (_, talk) = told.split_once("Summary so far:").unwrap();
+            let mut kept: Vec<&str> = Vec::new();
+            for line in talk.lines().filter(|line| line.contains("boat") || line.contains("dock")) {
+                let line = line.strip_prefix("user: ").unwrap_or(line);
+                if !kept.contains(&line) {
+                    kept.push(line);
+                }
+            }
+            let message = json!({ "content": kept.join("\n") });
+            let answer = json!({ "choices": [{ "message": message, "finish_reason": "stop" }] });
+            ([("content-type", "application/json")], answer.to_string())
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(say));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_model_writes_the_summary_once() {
+    let dir = tempfile::tempdir().unwrap();
+    data(dir.path());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let url = scribe(Arc::clone(&asked)).await;
+    let flags = format!("{} --summary-by {url} --summary-model m", RUNS[0].0);
+    let double = Double::default();
+    let json = attempt(&double, dir.path(), &flags).await.unwrap();
+    let row = "last_n_model_summary";
+    assert_eq!(value(&json, row, "coverage@100/8"), 1.0);
+    assert_eq!(value(&json, "last_n", "coverage@100/8"), 0.0);
+    assert!(value(&json, row, "window_tokens/8") <= 100.0);
+    assert_eq!(json["config"]["summaries_by"]["name"], "m");
+    // Two cases at two distances, less the one that fits whole.
+    let once = asked.load(Ordering::Relaxed);
+    assert_eq!(once, 3);
+    // What was written is there for a run that begins anew.
+    let again = attempt(&double, dir.path(), &format!("{flags} --fresh")).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), once);
+    assert_eq!(again["breakdown"][row]["coverage@100/8"], json["breakdown"][row]["coverage@100/8"]);
+    // Nobody writes: the row is not there, and cannot be asked for.
+    let without = attempt(&double, dir.path(), RUNS[0].0).await.unwrap();
+    assert!(without["breakdown"].get(row).is_none());
+    assert!(without["breakdown"].get("last_n_summary").is_some());
+    let alone = format!("{} --strategy {row}", RUNS[0].0);
+    let error = attempt(&double, dir.path(), &alone).await.unwrap_err().to_string();
+    assert_eq!(error, "last_n_model_summary needs --summary-by");
+    let by_reader = format!("{} --summary-by reader", RUNS[0].0);
+    let error = attempt(&double, dir.path(), &by_reader).await.unwrap_err().to_string();
+    assert_eq!(error, "--summary-by reader needs a --reader");
+}
+
+#[tokio::test]
+async fn summaries_are_written_for_every_data_set() {
+    let url = parrot().await;
+    for (flags, _) in [RUNS[1], RUNS[2]] {
+        let flags = format!("{flags} --strategy oracle,last_n_model_summary --summary-by {url}");
+        let json = measure(&Double::default(), &flags).await;
+        let budget = json["config"]["budget"].as_f64().unwrap();
+        assert!(value(&json, "last_n_model_summary", "window_tokens") <= budget, "{flags}");
+    }
+    let flags = format!("{} --reader {url} --summary-by reader", RUNS[2].0);
+    let json = measure(&Double::default(), &flags).await;
+    let name = &json["config"]["reader"]["name"];
+    assert_eq!(&json["config"]["summaries_by"]["name"], name);
 }
 
 /// An endpoint that answers YES to who has the key alone; returns its address.
@@ -350,7 +454,7 @@ async fn each_fold_is_asked_about_its_own_conversations() {
     };
     let api = Api::connect(&address, None).await.unwrap();
     let checkpoint = Checkpoint::open(None, false).unwrap();
-    let run = Run { args: &args, api: &api, readers: None, checkpoint: &checkpoint };
+    let run = Run { args: &args, api: &api, readers: None, writer: None, checkpoint: &checkpoint };
     let mut played = Played::read(&args, &folds).unwrap();
     let parts = played.parts(folds);
     let mut asked = Vec::new();

@@ -1,6 +1,8 @@
 //! The double's signals: a user repeats who says "again", and corrects who says
-//! "wrong". Nothing is measured of the first turn.
+//! "wrong". Nothing is measured of the first turn. Cohorts are told apart by the version
+//! of the prompt alone, and watched by the library's detector.
 
+use throughline_memory::degradation::cohort::ChangeDetector;
 use throughline_proto::v1::{
     self as wire, Role, TurnSignalKind, degradation_service_server::DegradationService,
 };
@@ -58,16 +60,50 @@ impl DegradationService for Double {
 
     async fn record_outcome(
         &self,
-        _: Request<wire::RecordOutcomeRequest>,
+        request: Request<wire::RecordOutcomeRequest>,
     ) -> Result<Response<wire::RecordOutcomeResponse>, Status> {
-        Err(Status::unimplemented("double"))
+        let request = request.into_inner();
+        let (name, _) = request.turn.split_once("/turns/").unwrap();
+        let known = self.with(name, |held| held.turns.iter().any(|one| one.name == request.turn));
+        let outcome = request.outcome.unwrap();
+        if !known? {
+            return Err(Status::not_found(request.turn));
+        }
+        self.recorded.lock().unwrap().push((name.to_owned(), outcome.clone()));
+        let outcome = Some(outcome);
+        Ok(Response::new(wire::RecordOutcomeResponse { outcome, repeated_record: false }))
     }
 
     async fn get_cohort_degradation(
         &self,
-        _: Request<wire::GetCohortDegradationRequest>,
+        request: Request<wire::GetCohortDegradationRequest>,
     ) -> Result<Response<wire::GetCohortDegradationResponse>, Status> {
-        Err(Status::unimplemented("double"))
+        let version = request.into_inner().cohort.unwrap_or_default().prompt_version;
+        let recorded = self.recorded.lock().unwrap();
+        let members: Vec<_> =
+            recorded.iter().filter(|(_, outcome)| outcome.prompt_version == version).collect();
+        let mut detector = ChangeDetector::default();
+        for (_, outcome) in &members {
+            detector.add(f64::from(outcome.judge_score()));
+        }
+        let change = detector.found().map(|change| {
+            let name = |place: u64| members[usize::try_from(place).unwrap()].0.clone();
+            wire::CohortChange {
+                since_conversation: name(change.since),
+                alarm_conversation: name(change.alarm_at),
+                ..wire::CohortChange::default()
+            }
+        });
+        let cohort = wire::Cohort {
+            conversations: members.len() as u64,
+            change,
+            change_measurable: detector.is_ready(),
+            ..wire::Cohort::default()
+        };
+        Ok(Response::new(wire::GetCohortDegradationResponse {
+            cohort: Some(cohort),
+            ..wire::GetCohortDegradationResponse::default()
+        }))
     }
 
     type WatchHealthStream = tokio_stream::Empty<Result<wire::WatchHealthResponse, Status>>;

@@ -15,7 +15,7 @@ use std::{
 };
 
 use throughline_proto::v1::{
-    Conversation, EmbeddingModelInfo, Fact, GetServerInfoRequest, GetServerInfoResponse,
+    Conversation, EmbeddingModelInfo, Fact, GetServerInfoRequest, GetServerInfoResponse, Outcome,
     RankingInfo, Turn,
     context_service_server::ContextServiceServer,
     conversation_service_server::ConversationServiceServer,
@@ -55,6 +55,8 @@ pub(crate) struct Double {
     pub(crate) held: Arc<Mutex<BTreeMap<String, Held>>>,
     /// Conversations that were ever created.
     pub(crate) created: Arc<Mutex<Vec<Conversation>>>,
+    /// Outcomes in the order in which they were recorded, with their conversations.
+    pub(crate) recorded: Arc<Mutex<Vec<(String, Outcome)>>>,
     pub(crate) fault: Fault,
 }
 

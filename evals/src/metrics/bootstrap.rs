@@ -54,6 +54,8 @@ pub(crate) enum Statistic {
     Mean,
     /// Middle value; the mean of the two middle ones of an even number.
     Median,
+    /// Nearest rank.
+    NinetiethPercentile,
 }
 
 impl Statistic {
@@ -67,6 +69,7 @@ impl Statistic {
                 values.sort_by(f64::total_cmp);
                 (quantile(values, 0.5, f64::floor) + quantile(values, 0.5, f64::ceil)) / 2.0
             }
+            Self::NinetiethPercentile => percentile(values, 0.9),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod question;
 pub(crate) mod ranking;
+pub(crate) mod share;
 
 use std::collections::BTreeMap;
 

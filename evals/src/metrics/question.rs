@@ -77,7 +77,7 @@ fn session_figures(prefix: &str, question: &Question, sessions: &[usize], named:
         named.push((format!("{prefix}_ndcg@{k}"), ndcg(sessions, gold, k)));
     }
     if let Some(Pair::LaterSession { earlier, later }) = &question.pair {
-        let above = ranks_above(sessions, &[*later], &[*earlier]);
+        let above = ranks_above(sessions, &[*later], earlier);
         let name = match prefix {
             "session" => "later_above_earlier".to_owned(),
             other => format!("{other}_later_above_earlier"),
@@ -147,7 +147,7 @@ mod tests {
             &["session_any@1", "link_first", "precision@5", "both_sides@10"],
         );
         check(
-            Some(Pair::LaterSession { earlier: 0, later: 2 }),
+            Some(Pair::LaterSession { earlier: vec![0], later: 2 }),
             sessions,
             &[
                 ("session_all@5", 1.0),

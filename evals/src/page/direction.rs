@@ -15,7 +15,7 @@ pub(super) enum Direction {
 
 /// Parts of names in a row, and what they say; the first that stands in a name
 /// decides.
-const RULES: [(&str, Direction); 42] = [
+const RULES: [(&str, Direction); 44] = [
     // Over what the disk itself can do.
     ("ratio_to_bare", Direction::More),
     ("bare", Direction::Neither),
@@ -56,6 +56,8 @@ const RULES: [(&str, Direction); 42] = [
     ("taken_for_update", Direction::Less),
     ("false_positive_rate", Direction::Less),
     ("false_alarms", Direction::Less),
+    ("early_alarms", Direction::Less),
+    ("delay", Direction::Less),
     ("unsupported", Direction::Less),
     ("ece", Direction::Less),
     ("pk", Direction::Less),

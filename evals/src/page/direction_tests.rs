@@ -28,7 +28,7 @@ const MORE: &str = "
     balanced_accuracy_with_superseded balanced_accuracy_with_superseded_locutions
     f1_hi precision_hi recall_hi accuracy_hi f1_hi_contradicts_alone f1_hi_best_threshold
     f1_shift precision_shift recall_shift found contradicts_found contradicted_stale
-    facts_superseded replacing_contradicted
+    facts_superseded replacing_contradicted found@200
     precision@10pins recall@10pins coverage@4096_pinned coverage_span@4096
     explicit_in_window@28 implicit_in_window@96 final_pinned final_in_window@400
     coverage@2000/400 instruction_kept@400 fact_kept@8 update_kept@0 preference_kept@96
@@ -49,7 +49,7 @@ const MORE: &str = "
 
 /// Of these less is better.
 const LESS: &str = "
-    over_budget@2000 over_budget@4096 window_tokens window_tokens@2000 window_tokens/400
+    over_budget@2000 over_budget@4096 claimed_tokens window_tokens window_tokens@2000 window_tokens/400
     named_but_cut@2000
     ece ece_with_partly wrongly_retired wrongly_retired@0.8 resurrected
     contradiction_taken_for_update forbidden_unmarked forbidden_unmarked_fabricated
@@ -62,7 +62,7 @@ const LESS: &str = "
     p_bar_memory_loss p_bar_model_loss unreliability
     window_ms window_ms/400 add_ms_per_turn peak_memory_bytes
     user_repeats_false_alarms user_corrects_false_alarms
-    false_alarms false_alarms_hard unsupported unsupported_hard
+    false_alarms false_alarms_hard early_alarms delay_p50 delay_p90 unsupported unsupported_hard
     refused backlog_end backlog_max append_p50_ms append_p90_ms append_p99_ms append_max_ms
     extrapolated_lag_s searchable_lag_p50_s searchable_lag_max_s unsearchable_samples
     unsearchable_oldest_s

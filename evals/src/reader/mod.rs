@@ -5,6 +5,7 @@
 
 pub(crate) mod sandbox;
 pub(crate) mod score;
+pub(crate) mod writer;
 
 use std::{
     fs::{self, File},

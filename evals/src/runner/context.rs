@@ -36,7 +36,8 @@ const FILL_DEPTH: usize = 400;
 /// # Errors
 /// The data cannot be read, or the server does not start or answer.
 pub(crate) async fn run(args: &ContextArgs) -> anyhow::Result<()> {
-    let dataset = read(&args.data)?;
+    let mut dataset = read(&args.data)?;
+    dataset.label_turns_of_sessions();
     let mut samples = Samples::default();
     let mut report = Report::new("context", Value::Null);
     let mut servers = Vec::new();

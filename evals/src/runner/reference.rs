@@ -20,8 +20,7 @@ pub(crate) struct Reference {
 impl Reference {
     /// Indexes every turn; and every session, where sessions are scored.
     pub(crate) fn new(conversation: &Conversation, scoring: Scoring) -> Self {
-        // Spans are scored by precision in QMSum alone.
-        let variant = if scoring.precision { Variant::Meetings } else { Variant::Defined };
+        let variant = if scoring.every_word { Variant::EveryWord } else { Variant::Defined };
         let documents = conversation.turns().map(|turn| turn.message.document());
         let turns = Bm25::new(documents, variant);
         let sessions = &conversation.sessions;

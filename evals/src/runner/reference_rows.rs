@@ -179,3 +179,18 @@ fn qmsum_spans() {
         check(DatasetName::Qmsum, split, &[("", n, &row)]);
     }
 }
+
+#[test]
+fn devmembench_sessions() {
+    // 86 and 70 of 87; of the updates with several sessions 6 of 7.
+    let all = [("session_any@5", 98.9), ("session_all@5", 80.5)];
+    check(
+        DatasetName::Devmembench,
+        "questions",
+        &[
+            ("", 87, &all),
+            ("cross-session-synthesis", 13, &[("session_all@5", 7.7)]),
+            ("knowledge-update", 7, &[("later_above_earlier", 85.7)]),
+        ],
+    );
+}

@@ -65,11 +65,12 @@ fn update(question: &Question, session_of: &[usize]) -> Option<(Vec<usize>, Vec<
     match &question.pair {
         Some(Pair::Update { older, newer }) => Some((older.clone(), newer.clone())),
         Some(Pair::LaterSession { earlier, later }) => {
-            let of = |session: &usize| -> Vec<usize> {
+            let of = |sessions: &[usize]| -> Vec<usize> {
                 let evidence = question.evidence.iter().copied();
-                evidence.filter(|&at| session_of.get(at) == Some(session)).collect()
+                let stands = |at: &usize| session_of.get(*at).is_some_and(|s| sessions.contains(s));
+                evidence.filter(stands).collect()
             };
-            let (older, newer) = (of(earlier), of(later));
+            let (older, newer) = (of(earlier), of(&[*later]));
             (!older.is_empty() && !newer.is_empty()).then_some((older, newer))
         }
         Some(Pair::Contradiction { .. }) | None => None,
@@ -258,7 +259,7 @@ mod tests {
                 group: "knowledge-update".into(),
                 evidence: BTreeSet::from_iter(evidence.clone()),
                 evidence_sessions: BTreeSet::new(),
-                pair: Some(Pair::LaterSession { earlier: 0, later: 1 }),
+                pair: Some(Pair::LaterSession { earlier: vec![0], later: 1 }),
             };
             assert_eq!(update(&question, &session_of), expected, "{evidence:?}");
         }
