@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from throughline.v1 import context_service_pb2 as throughline_dot_v1_dot_context__service__pb2
+from throughline.v1 import memory_service_pb2 as throughline_dot_v1_dot_memory__service__pb2
 from throughline.v1 import resources_pb2 as throughline_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(throughline/v1/degradation_service.proto\x12\x0ethroughline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$throughline/v1/context_service.proto\x1a\x1ethroughline/v1/resources.proto\"j\n\x15GetDegradationRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\"\xe2\x01\n\x16GetDegradationResponse\x12.\n\x05turns\x18\x01 \x03(\x0b\x32\x1f.throughline.v1.TurnDegradation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12&\n\x06health\x18\x03 \x01(\x0b\x32\x16.throughline.v1.Health\x12*\n\x08handover\x18\x04 \x01(\x0b\x32\x18.throughline.v1.Handover\x12\x19\n\x11measured_sequence\x18\x05 \x01(\x04\x12\x10\n\x08revision\x18\x06 \x01(\x04\"\xcc\x02\n\x0fTurnDegradation\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\"\n\x04role\x18\x02 \x01(\x0e\x32\x14.throughline.v1.Role\x12\x16\n\x0ehistory_tokens\x18\x03 \x01(\x04\x12 \n\x13stale_history_share\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12+\n\x07signals\x18\x05 \x03(\x0b\x32\x1a.throughline.v1.TurnSignal\x12\x32\n\x07windows\x18\x06 \x03(\x0b\x32!.throughline.v1.WindowDegradation\x12)\n\x08outcomes\x18\x07 \x03(\x0b\x32\x17.throughline.v1.Outcome\x12)\n\x06probes\x18\x08 \x03(\x0b\x32\x19.throughline.v1.LiveProbeB\x16\n\x14_stale_history_share\"=\n\tLiveProbe\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x04\x12\x10\n\x08recalled\x18\x03 \x01(\x08\"\x81\x01\n\nTurnSignal\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.throughline.v1.TurnSignalKind\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\"\x9e\x05\n\x11WindowDegradation\x12.\n\nbuild_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07in_chat\x18\x02 \x01(\x08\x12\x14\n\x0ctoken_budget\x18\x03 \x01(\r\x12\x14\n\x0ctotal_tokens\x18\x04 \x01(\r\x12\x0c\n\x04\x66ill\x18\x05 \x01(\x02\x12\x1b\n\x13\x66ull_history_tokens\x18\x06 \x01(\x04\x12\x14\n\x0csaved_tokens\x18\x07 \x01(\x04\x12\x18\n\x0bstale_share\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x0cmiddle_share\x18\t \x01(\x02H\x01\x88\x01\x01\x12\x1f\n\x12\x64istractor_density\x18\n \x01(\x02H\x02\x88\x01\x01\x12\x19\n\x0cpin_coverage\x18\x0b \x01(\x02H\x03\x88\x01\x01\x12\x1d\n\x10retrieval_margin\x18\x0c \x01(\x02H\x04\x88\x01\x01\x12\x1e\n\x11\x65vidence_distance\x18\r \x01(\x02H\x05\x88\x01\x01\x12 \n\x13\x63\x61\x63hed_prefix_share\x18\x0e \x01(\x02H\x06\x88\x01\x01\x12\x1a\n\x12superseded_dropped\x18\x0f \x01(\r\x12\x1e\n\x11summary_age_turns\x18\x10 \x01(\x04H\x07\x88\x01\x01\x12\x17\n\x0f\x61ssembly_micros\x18\x11 \x01(\x04\x12\x12\n\nreanchored\x18\x12 \x01(\x08\x42\x0e\n\x0c_stale_shareB\x0f\n\r_middle_shareB\x15\n\x13_distractor_densityB\x0f\n\r_pin_coverageB\x13\n\x11_retrieval_marginB\x14\n\x12_evidence_distanceB\x16\n\x14_cached_prefix_shareB\x14\n\x12_summary_age_turns\"\x8c\x01\n\x06Health\x12\r\n\x05score\x18\x01 \x01(\x02\x12,\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1c.throughline.v1.HealthAction\x12-\n\x07reasons\x18\x03 \x03(\x0b\x32\x1c.throughline.v1.HealthReason\x12\x16\n\x0e\x61s_of_sequence\x18\x04 \x01(\x04\"L\n\x0cHealthReason\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0c\n\x04turn\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\"~\n\x08Handover\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.throughline.v1.ContextMessage\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x1b.throughline.v1.ContextItem\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\"N\n\x14RecordOutcomeRequest\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12(\n\x07outcome\x18\x02 \x01(\x0b\x32\x17.throughline.v1.Outcome\"Z\n\x15RecordOutcomeResponse\x12(\n\x07outcome\x18\x01 \x01(\x0b\x32\x17.throughline.v1.Outcome\x12\x17\n\x0frepeated_record\x18\x02 \x01(\x08\"*\n\x12WatchHealthRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\"i\n\x13WatchHealthResponse\x12&\n\x06health\x18\x01 \x01(\x0b\x32\x16.throughline.v1.Health\x12*\n\x08handover\x18\x02 \x01(\x0b\x32\x18.throughline.v1.Handover\"\x9e\x01\n\x0c\x43ohortFilter\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\x0eprompt_version\x18\x02 \x01(\t\x12\x38\n\x06labels\x18\x03 \x03(\x0b\x32(.throughline.v1.CohortFilter.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x02\n\x1bGetCohortDegradationRequest\x12,\n\x06metric\x18\x01 \x01(\x0e\x32\x1c.throughline.v1.CohortMetric\x12,\n\x06\x63ohort\x18\x02 \x01(\x0b\x32\x1c.throughline.v1.CohortFilter\x12.\n\x08\x62\x61seline\x18\x03 \x01(\x0b\x32\x1c.throughline.v1.CohortFilter\x12-\n\tfrom_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x01\n\x1cGetCohortDegradationResponse\x12&\n\x06\x63ohort\x18\x01 \x01(\x0b\x32\x16.throughline.v1.Cohort\x12(\n\x08\x62\x61seline\x18\x02 \x01(\x0b\x32\x16.throughline.v1.Cohort\x12\x34\n\ncomparison\x18\x03 \x01(\x0b\x32 .throughline.v1.CohortComparison\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\"\xa9\x02\n\x06\x43ohort\x12\x15\n\rconversations\x18\x01 \x01(\x04\x12*\n\x05level\x18\x02 \x01(\x0b\x32\x1b.throughline.v1.CohortLevel\x12+\n\x07\x62y_turn\x18\x03 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12\x35\n\x11\x62y_history_tokens\x18\x04 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12/\n\x0b\x62y_distance\x18\x05 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12,\n\x06\x63hange\x18\x06 \x01(\x0b\x32\x1c.throughline.v1.CohortChange\x12\x19\n\x11\x63hange_measurable\x18\x07 \x01(\x08\"i\n\x0b\x43ohortLevel\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\x12\x15\n\runreliability\x18\x05 \x01(\x01\x12\x0b\n\x03gap\x18\x06 \x01(\x01\"a\n\nCurvePoint\x12\x12\n\nfrom_place\x18\x01 \x01(\x04\x12\x13\n\x0buntil_place\x18\x02 \x01(\x04\x12*\n\x05level\x18\x03 \x01(\x0b\x32\x1b.throughline.v1.CohortLevel\"\x9f\x01\n\x0c\x43ohortChange\x12\x1a\n\x12since_conversation\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x61larm_conversation\x18\x03 \x01(\t\x12\x13\n\x0bmean_before\x18\x04 \x01(\x01\x12\x12\n\nmean_since\x18\x05 \x01(\x01\"M\n\x10\x43ohortComparison\x12\x12\n\ndifference\x18\x01 \x01(\x01\x12\x0f\n\x07p_value\x18\x02 \x01(\x01\x12\x14\n\x0c\x63liffs_delta\x18\x03 \x01(\x01*\xf5\x01\n\x0eTurnSignalKind\x12 \n\x1cTURN_SIGNAL_KIND_UNSPECIFIED\x10\x00\x12!\n\x1dTURN_SIGNAL_KIND_USER_REPEATS\x10\x01\x12\"\n\x1eTURN_SIGNAL_KIND_USER_CORRECTS\x10\x02\x12%\n!TURN_SIGNAL_KIND_ASSISTANT_REASKS\x10\x03\x12*\n&TURN_SIGNAL_KIND_ASSISTANT_CONTRADICTS\x10\x04\x12\'\n#TURN_SIGNAL_KIND_INSTRUCTION_BROKEN\x10\x05*\x95\x01\n\x0cHealthAction\x12\x1d\n\x19HEALTH_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12HEALTH_ACTION_NONE\x10\x01\x12\x1a\n\x16HEALTH_ACTION_REANCHOR\x10\x02\x12\x19\n\x15HEALTH_ACTION_COMPACT\x10\x03\x12\x17\n\x13HEALTH_ACTION_RESET\x10\x04*\x99\x01\n\x0c\x43ohortMetric\x12\x1d\n\x19\x43OHORT_METRIC_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OHORT_METRIC_QUALITY\x10\x01\x12\x19\n\x15\x43OHORT_METRIC_SUCCESS\x10\x02\x12\x1a\n\x16\x43OHORT_METRIC_FRICTION\x10\x03\x12\x18\n\x14\x43OHORT_METRIC_RECALL\x10\x04\x32\xa0\x03\n\x12\x44\x65gradationService\x12_\n\x0eGetDegradation\x12%.throughline.v1.GetDegradationRequest\x1a&.throughline.v1.GetDegradationResponse\x12\\\n\rRecordOutcome\x12$.throughline.v1.RecordOutcomeRequest\x1a%.throughline.v1.RecordOutcomeResponse\x12q\n\x14GetCohortDegradation\x12+.throughline.v1.GetCohortDegradationRequest\x1a,.throughline.v1.GetCohortDegradationResponse\x12X\n\x0bWatchHealth\x12\".throughline.v1.WatchHealthRequest\x1a#.throughline.v1.WatchHealthResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(throughline/v1/degradation_service.proto\x12\x0ethroughline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$throughline/v1/context_service.proto\x1a#throughline/v1/memory_service.proto\x1a\x1ethroughline/v1/resources.proto\"j\n\x15GetDegradationRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\"\xe2\x01\n\x16GetDegradationResponse\x12.\n\x05turns\x18\x01 \x03(\x0b\x32\x1f.throughline.v1.TurnDegradation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12&\n\x06health\x18\x03 \x01(\x0b\x32\x16.throughline.v1.Health\x12*\n\x08handover\x18\x04 \x01(\x0b\x32\x18.throughline.v1.Handover\x12\x19\n\x11measured_sequence\x18\x05 \x01(\x04\x12\x10\n\x08revision\x18\x06 \x01(\x04\"\xcc\x02\n\x0fTurnDegradation\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\"\n\x04role\x18\x02 \x01(\x0e\x32\x14.throughline.v1.Role\x12\x16\n\x0ehistory_tokens\x18\x03 \x01(\x04\x12 \n\x13stale_history_share\x18\x04 \x01(\x02H\x00\x88\x01\x01\x12+\n\x07signals\x18\x05 \x03(\x0b\x32\x1a.throughline.v1.TurnSignal\x12\x32\n\x07windows\x18\x06 \x03(\x0b\x32!.throughline.v1.WindowDegradation\x12)\n\x08outcomes\x18\x07 \x03(\x0b\x32\x17.throughline.v1.Outcome\x12)\n\x06probes\x18\x08 \x03(\x0b\x32\x19.throughline.v1.LiveProbeB\x16\n\x14_stale_history_share\"=\n\tLiveProbe\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x04\x12\x10\n\x08recalled\x18\x03 \x01(\x08\"\x81\x01\n\nTurnSignal\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.throughline.v1.TurnSignalKind\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\x12\n\nconfidence\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\"\x9e\x05\n\x11WindowDegradation\x12.\n\nbuild_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07in_chat\x18\x02 \x01(\x08\x12\x14\n\x0ctoken_budget\x18\x03 \x01(\r\x12\x14\n\x0ctotal_tokens\x18\x04 \x01(\r\x12\x0c\n\x04\x66ill\x18\x05 \x01(\x02\x12\x1b\n\x13\x66ull_history_tokens\x18\x06 \x01(\x04\x12\x14\n\x0csaved_tokens\x18\x07 \x01(\x04\x12\x18\n\x0bstale_share\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x19\n\x0cmiddle_share\x18\t \x01(\x02H\x01\x88\x01\x01\x12\x1f\n\x12\x64istractor_density\x18\n \x01(\x02H\x02\x88\x01\x01\x12\x19\n\x0cpin_coverage\x18\x0b \x01(\x02H\x03\x88\x01\x01\x12\x1d\n\x10retrieval_margin\x18\x0c \x01(\x02H\x04\x88\x01\x01\x12\x1e\n\x11\x65vidence_distance\x18\r \x01(\x02H\x05\x88\x01\x01\x12 \n\x13\x63\x61\x63hed_prefix_share\x18\x0e \x01(\x02H\x06\x88\x01\x01\x12\x1a\n\x12superseded_dropped\x18\x0f \x01(\r\x12\x1e\n\x11summary_age_turns\x18\x10 \x01(\x04H\x07\x88\x01\x01\x12\x17\n\x0f\x61ssembly_micros\x18\x11 \x01(\x04\x12\x12\n\nreanchored\x18\x12 \x01(\x08\x42\x0e\n\x0c_stale_shareB\x0f\n\r_middle_shareB\x15\n\x13_distractor_densityB\x0f\n\r_pin_coverageB\x13\n\x11_retrieval_marginB\x14\n\x12_evidence_distanceB\x16\n\x14_cached_prefix_shareB\x14\n\x12_summary_age_turns\"\x8c\x01\n\x06Health\x12\r\n\x05score\x18\x01 \x01(\x02\x12,\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1c.throughline.v1.HealthAction\x12-\n\x07reasons\x18\x03 \x03(\x0b\x32\x1c.throughline.v1.HealthReason\x12\x16\n\x0e\x61s_of_sequence\x18\x04 \x01(\x04\"L\n\x0cHealthReason\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x0c\n\x04turn\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xad\x01\n\x08Handover\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.throughline.v1.ContextMessage\x12*\n\x05items\x18\x02 \x03(\x0b\x32\x1b.throughline.v1.ContextItem\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\x12-\n\nshortfalls\x18\x04 \x03(\x0b\x32\x19.throughline.v1.Shortfall\"N\n\x14RecordOutcomeRequest\x12\x0c\n\x04turn\x18\x01 \x01(\t\x12(\n\x07outcome\x18\x02 \x01(\x0b\x32\x17.throughline.v1.Outcome\"Z\n\x15RecordOutcomeResponse\x12(\n\x07outcome\x18\x01 \x01(\x0b\x32\x17.throughline.v1.Outcome\x12\x17\n\x0frepeated_record\x18\x02 \x01(\x08\"*\n\x12WatchHealthRequest\x12\x14\n\x0c\x63onversation\x18\x01 \x01(\t\"i\n\x13WatchHealthResponse\x12&\n\x06health\x18\x01 \x01(\x0b\x32\x16.throughline.v1.Health\x12*\n\x08handover\x18\x02 \x01(\x0b\x32\x18.throughline.v1.Handover\"\x9e\x01\n\x0c\x43ohortFilter\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\x0eprompt_version\x18\x02 \x01(\t\x12\x38\n\x06labels\x18\x03 \x03(\x0b\x32(.throughline.v1.CohortFilter.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x02\n\x1bGetCohortDegradationRequest\x12,\n\x06metric\x18\x01 \x01(\x0e\x32\x1c.throughline.v1.CohortMetric\x12,\n\x06\x63ohort\x18\x02 \x01(\x0b\x32\x1c.throughline.v1.CohortFilter\x12.\n\x08\x62\x61seline\x18\x03 \x01(\x0b\x32\x1c.throughline.v1.CohortFilter\x12-\n\tfrom_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nuntil_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x01\n\x1cGetCohortDegradationResponse\x12&\n\x06\x63ohort\x18\x01 \x01(\x0b\x32\x16.throughline.v1.Cohort\x12(\n\x08\x62\x61seline\x18\x02 \x01(\x0b\x32\x16.throughline.v1.Cohort\x12\x34\n\ncomparison\x18\x03 \x01(\x0b\x32 .throughline.v1.CohortComparison\x12\x0b\n\x03\x63ut\x18\x04 \x01(\x08\"\xa9\x02\n\x06\x43ohort\x12\x15\n\rconversations\x18\x01 \x01(\x04\x12*\n\x05level\x18\x02 \x01(\x0b\x32\x1b.throughline.v1.CohortLevel\x12+\n\x07\x62y_turn\x18\x03 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12\x35\n\x11\x62y_history_tokens\x18\x04 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12/\n\x0b\x62y_distance\x18\x05 \x03(\x0b\x32\x1a.throughline.v1.CurvePoint\x12,\n\x06\x63hange\x18\x06 \x01(\x0b\x32\x1c.throughline.v1.CohortChange\x12\x19\n\x11\x63hange_measurable\x18\x07 \x01(\x08\"i\n\x0b\x43ohortLevel\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\x12\x15\n\runreliability\x18\x05 \x01(\x01\x12\x0b\n\x03gap\x18\x06 \x01(\x01\"a\n\nCurvePoint\x12\x12\n\nfrom_place\x18\x01 \x01(\x04\x12\x13\n\x0buntil_place\x18\x02 \x01(\x04\x12*\n\x05level\x18\x03 \x01(\x0b\x32\x1b.throughline.v1.CohortLevel\"\x9f\x01\n\x0c\x43ohortChange\x12\x1a\n\x12since_conversation\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12\x61larm_conversation\x18\x03 \x01(\t\x12\x13\n\x0bmean_before\x18\x04 \x01(\x01\x12\x12\n\nmean_since\x18\x05 \x01(\x01\"M\n\x10\x43ohortComparison\x12\x12\n\ndifference\x18\x01 \x01(\x01\x12\x0f\n\x07p_value\x18\x02 \x01(\x01\x12\x14\n\x0c\x63liffs_delta\x18\x03 \x01(\x01*\xf5\x01\n\x0eTurnSignalKind\x12 \n\x1cTURN_SIGNAL_KIND_UNSPECIFIED\x10\x00\x12!\n\x1dTURN_SIGNAL_KIND_USER_REPEATS\x10\x01\x12\"\n\x1eTURN_SIGNAL_KIND_USER_CORRECTS\x10\x02\x12%\n!TURN_SIGNAL_KIND_ASSISTANT_REASKS\x10\x03\x12*\n&TURN_SIGNAL_KIND_ASSISTANT_CONTRADICTS\x10\x04\x12\'\n#TURN_SIGNAL_KIND_INSTRUCTION_BROKEN\x10\x05*\x95\x01\n\x0cHealthAction\x12\x1d\n\x19HEALTH_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12HEALTH_ACTION_NONE\x10\x01\x12\x1a\n\x16HEALTH_ACTION_REANCHOR\x10\x02\x12\x19\n\x15HEALTH_ACTION_COMPACT\x10\x03\x12\x17\n\x13HEALTH_ACTION_RESET\x10\x04*\x99\x01\n\x0c\x43ohortMetric\x12\x1d\n\x19\x43OHORT_METRIC_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OHORT_METRIC_QUALITY\x10\x01\x12\x19\n\x15\x43OHORT_METRIC_SUCCESS\x10\x02\x12\x1a\n\x16\x43OHORT_METRIC_FRICTION\x10\x03\x12\x18\n\x14\x43OHORT_METRIC_RECALL\x10\x04\x32\xa0\x03\n\x12\x44\x65gradationService\x12_\n\x0eGetDegradation\x12%.throughline.v1.GetDegradationRequest\x1a&.throughline.v1.GetDegradationResponse\x12\\\n\rRecordOutcome\x12$.throughline.v1.RecordOutcomeRequest\x1a%.throughline.v1.RecordOutcomeResponse\x12q\n\x14GetCohortDegradation\x12+.throughline.v1.GetCohortDegradationRequest\x1a,.throughline.v1.GetCohortDegradationResponse\x12X\n\x0bWatchHealth\x12\".throughline.v1.WatchHealthRequest\x1a#.throughline.v1.WatchHealthResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,56 +37,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COHORTFILTER_LABELSENTRY']._loaded_options = None
   _globals['_COHORTFILTER_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_TURNSIGNALKIND']._serialized_start=3733
-  _globals['_TURNSIGNALKIND']._serialized_end=3978
-  _globals['_HEALTHACTION']._serialized_start=3981
-  _globals['_HEALTHACTION']._serialized_end=4130
-  _globals['_COHORTMETRIC']._serialized_start=4133
-  _globals['_COHORTMETRIC']._serialized_end=4286
-  _globals['_GETDEGRADATIONREQUEST']._serialized_start=163
-  _globals['_GETDEGRADATIONREQUEST']._serialized_end=269
-  _globals['_GETDEGRADATIONRESPONSE']._serialized_start=272
-  _globals['_GETDEGRADATIONRESPONSE']._serialized_end=498
-  _globals['_TURNDEGRADATION']._serialized_start=501
-  _globals['_TURNDEGRADATION']._serialized_end=833
-  _globals['_LIVEPROBE']._serialized_start=835
-  _globals['_LIVEPROBE']._serialized_end=896
-  _globals['_TURNSIGNAL']._serialized_start=899
-  _globals['_TURNSIGNAL']._serialized_end=1028
-  _globals['_WINDOWDEGRADATION']._serialized_start=1031
-  _globals['_WINDOWDEGRADATION']._serialized_end=1701
-  _globals['_HEALTH']._serialized_start=1704
-  _globals['_HEALTH']._serialized_end=1844
-  _globals['_HEALTHREASON']._serialized_start=1846
-  _globals['_HEALTHREASON']._serialized_end=1922
-  _globals['_HANDOVER']._serialized_start=1924
-  _globals['_HANDOVER']._serialized_end=2050
-  _globals['_RECORDOUTCOMEREQUEST']._serialized_start=2052
-  _globals['_RECORDOUTCOMEREQUEST']._serialized_end=2130
-  _globals['_RECORDOUTCOMERESPONSE']._serialized_start=2132
-  _globals['_RECORDOUTCOMERESPONSE']._serialized_end=2222
-  _globals['_WATCHHEALTHREQUEST']._serialized_start=2224
-  _globals['_WATCHHEALTHREQUEST']._serialized_end=2266
-  _globals['_WATCHHEALTHRESPONSE']._serialized_start=2268
-  _globals['_WATCHHEALTHRESPONSE']._serialized_end=2373
-  _globals['_COHORTFILTER']._serialized_start=2376
-  _globals['_COHORTFILTER']._serialized_end=2534
-  _globals['_COHORTFILTER_LABELSENTRY']._serialized_start=2489
-  _globals['_COHORTFILTER_LABELSENTRY']._serialized_end=2534
-  _globals['_GETCOHORTDEGRADATIONREQUEST']._serialized_start=2537
-  _globals['_GETCOHORTDEGRADATIONREQUEST']._serialized_end=2801
-  _globals['_GETCOHORTDEGRADATIONRESPONSE']._serialized_start=2804
-  _globals['_GETCOHORTDEGRADATIONRESPONSE']._serialized_end=2983
-  _globals['_COHORT']._serialized_start=2986
-  _globals['_COHORT']._serialized_end=3283
-  _globals['_COHORTLEVEL']._serialized_start=3285
-  _globals['_COHORTLEVEL']._serialized_end=3390
-  _globals['_CURVEPOINT']._serialized_start=3392
-  _globals['_CURVEPOINT']._serialized_end=3489
-  _globals['_COHORTCHANGE']._serialized_start=3492
-  _globals['_COHORTCHANGE']._serialized_end=3651
-  _globals['_COHORTCOMPARISON']._serialized_start=3653
-  _globals['_COHORTCOMPARISON']._serialized_end=3730
-  _globals['_DEGRADATIONSERVICE']._serialized_start=4289
-  _globals['_DEGRADATIONSERVICE']._serialized_end=4705
+  _globals['_TURNSIGNALKIND']._serialized_start=3818
+  _globals['_TURNSIGNALKIND']._serialized_end=4063
+  _globals['_HEALTHACTION']._serialized_start=4066
+  _globals['_HEALTHACTION']._serialized_end=4215
+  _globals['_COHORTMETRIC']._serialized_start=4218
+  _globals['_COHORTMETRIC']._serialized_end=4371
+  _globals['_GETDEGRADATIONREQUEST']._serialized_start=200
+  _globals['_GETDEGRADATIONREQUEST']._serialized_end=306
+  _globals['_GETDEGRADATIONRESPONSE']._serialized_start=309
+  _globals['_GETDEGRADATIONRESPONSE']._serialized_end=535
+  _globals['_TURNDEGRADATION']._serialized_start=538
+  _globals['_TURNDEGRADATION']._serialized_end=870
+  _globals['_LIVEPROBE']._serialized_start=872
+  _globals['_LIVEPROBE']._serialized_end=933
+  _globals['_TURNSIGNAL']._serialized_start=936
+  _globals['_TURNSIGNAL']._serialized_end=1065
+  _globals['_WINDOWDEGRADATION']._serialized_start=1068
+  _globals['_WINDOWDEGRADATION']._serialized_end=1738
+  _globals['_HEALTH']._serialized_start=1741
+  _globals['_HEALTH']._serialized_end=1881
+  _globals['_HEALTHREASON']._serialized_start=1883
+  _globals['_HEALTHREASON']._serialized_end=1959
+  _globals['_HANDOVER']._serialized_start=1962
+  _globals['_HANDOVER']._serialized_end=2135
+  _globals['_RECORDOUTCOMEREQUEST']._serialized_start=2137
+  _globals['_RECORDOUTCOMEREQUEST']._serialized_end=2215
+  _globals['_RECORDOUTCOMERESPONSE']._serialized_start=2217
+  _globals['_RECORDOUTCOMERESPONSE']._serialized_end=2307
+  _globals['_WATCHHEALTHREQUEST']._serialized_start=2309
+  _globals['_WATCHHEALTHREQUEST']._serialized_end=2351
+  _globals['_WATCHHEALTHRESPONSE']._serialized_start=2353
+  _globals['_WATCHHEALTHRESPONSE']._serialized_end=2458
+  _globals['_COHORTFILTER']._serialized_start=2461
+  _globals['_COHORTFILTER']._serialized_end=2619
+  _globals['_COHORTFILTER_LABELSENTRY']._serialized_start=2574
+  _globals['_COHORTFILTER_LABELSENTRY']._serialized_end=2619
+  _globals['_GETCOHORTDEGRADATIONREQUEST']._serialized_start=2622
+  _globals['_GETCOHORTDEGRADATIONREQUEST']._serialized_end=2886
+  _globals['_GETCOHORTDEGRADATIONRESPONSE']._serialized_start=2889
+  _globals['_GETCOHORTDEGRADATIONRESPONSE']._serialized_end=3068
+  _globals['_COHORT']._serialized_start=3071
+  _globals['_COHORT']._serialized_end=3368
+  _globals['_COHORTLEVEL']._serialized_start=3370
+  _globals['_COHORTLEVEL']._serialized_end=3475
+  _globals['_CURVEPOINT']._serialized_start=3477
+  _globals['_CURVEPOINT']._serialized_end=3574
+  _globals['_COHORTCHANGE']._serialized_start=3577
+  _globals['_COHORTCHANGE']._serialized_end=3736
+  _globals['_COHORTCOMPARISON']._serialized_start=3738
+  _globals['_COHORTCOMPARISON']._serialized_end=3815
+  _globals['_DEGRADATIONSERVICE']._serialized_start=4374
+  _globals['_DEGRADATIONSERVICE']._serialized_end=4790
 # @@protoc_insertion_point(module_scope)

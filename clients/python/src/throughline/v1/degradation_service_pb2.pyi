@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from throughline.v1 import context_service_pb2 as _context_service_pb2
+from throughline.v1 import memory_service_pb2 as _memory_service_pb2
 from throughline.v1 import resources_pb2 as _resources_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -190,14 +191,16 @@ class HealthReason(_message.Message):
     def __init__(self, signal: _Optional[str] = ..., turn: _Optional[str] = ..., weight: _Optional[float] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Handover(_message.Message):
-    __slots__ = ("messages", "items", "total_tokens")
+    __slots__ = ("messages", "items", "total_tokens", "shortfalls")
     MESSAGES_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SHORTFALLS_FIELD_NUMBER: _ClassVar[int]
     messages: _containers.RepeatedCompositeFieldContainer[_context_service_pb2.ContextMessage]
     items: _containers.RepeatedCompositeFieldContainer[_context_service_pb2.ContextItem]
     total_tokens: int
-    def __init__(self, messages: _Optional[_Iterable[_Union[_context_service_pb2.ContextMessage, _Mapping]]] = ..., items: _Optional[_Iterable[_Union[_context_service_pb2.ContextItem, _Mapping]]] = ..., total_tokens: _Optional[int] = ...) -> None: ...
+    shortfalls: _containers.RepeatedCompositeFieldContainer[_memory_service_pb2.Shortfall]
+    def __init__(self, messages: _Optional[_Iterable[_Union[_context_service_pb2.ContextMessage, _Mapping]]] = ..., items: _Optional[_Iterable[_Union[_context_service_pb2.ContextItem, _Mapping]]] = ..., total_tokens: _Optional[int] = ..., shortfalls: _Optional[_Iterable[_Union[_memory_service_pb2.Shortfall, _Mapping]]] = ...) -> None: ...
 
 class RecordOutcomeRequest(_message.Message):
     __slots__ = ("turn", "outcome")

@@ -36,6 +36,7 @@ class ShortfallReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_RERANKER_UNAVAILABLE: _ClassVar[ShortfallReason]
     SHORTFALL_REASON_ITEMS_LEFT_OUT: _ClassVar[ShortfallReason]
+    SHORTFALL_REASON_TURNS_LEFT_OUT: _ClassVar[ShortfallReason]
 
 class EdgeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -67,6 +68,7 @@ SHORTFALL_REASON_QUERY_TURN_TOO_LARGE: ShortfallReason
 SHORTFALL_REASON_EMBEDDING_UNAVAILABLE: ShortfallReason
 SHORTFALL_REASON_RERANKER_UNAVAILABLE: ShortfallReason
 SHORTFALL_REASON_ITEMS_LEFT_OUT: ShortfallReason
+SHORTFALL_REASON_TURNS_LEFT_OUT: ShortfallReason
 EDGE_KIND_UNSPECIFIED: EdgeKind
 EDGE_KIND_SUPERSEDES: EdgeKind
 EDGE_KIND_CONTRADICTS: EdgeKind
