@@ -3,6 +3,7 @@ invoked, awaited, and awaited with a client that is not asynchronous."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator
 from typing import Any
@@ -99,6 +100,15 @@ class Agents:
         page = self.memory.list_turns(self.thread)
         return (await page if inspect.isawaitable(page) else page).items
 
+    async def pinned(self) -> None:
+        """Waits for a fact: the service finds it after the turn is acknowledged."""
+        for _ in range(600):
+            page = self.memory.list_facts(self.thread)
+            if (await page if inspect.isawaitable(page) else page).items:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("nothing was pinned")
+
     async def roles(self) -> list[str]:
         return [v1.Role.Name(turn.role).removeprefix("ROLE_") for turn in await self.turns()]
 
@@ -125,6 +135,7 @@ BOTH = pytest.mark.parametrize("made", [with_middleware, with_hooks])
 async def test_the_model_sees_the_window_and_turns_are_stored(agents: Agents, made: Any) -> None:
     agent = made(agents.memory, agents.model(), [])
     await agents.say(agent, "My dog is called Rex.")
+    await agents.pinned()
     assert "Rex" in await agents.say(agent, "What is my dog called?")
     assert await agents.roles() == ["USER", "ASSISTANT", "USER", "ASSISTANT"]
     sent = agents.upstream.asked()[-1]["messages"]
