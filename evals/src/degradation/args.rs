@@ -49,7 +49,9 @@ impl DegradationSet {
             Self::Longmemeval => "longmemeval",
             Self::Locomo => "locomo",
             Self::Multichallenge => "multichallenge",
-            Self::Signals => "signals",
+            Self::Devmembench => "devmembench",
+            // What is simulated is talk of no set.
+            Self::Signals | Self::ChangePoint => "signals",
         }
     }
 }
