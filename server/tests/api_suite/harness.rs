@@ -142,16 +142,22 @@ impl Client {
         Ok(self.conversations().append_turns(request).await?.into_inner())
     }
 
-    /// All turns, in one page.
+    /// All turns, page by page.
     pub(crate) async fn turns(&self, conversation: &str) -> Vec<pb::Turn> {
-        let request = pb::ListTurnsRequest {
+        let mut request = pb::ListTurnsRequest {
             conversation: conversation.to_owned(),
             page_size: 1_000,
             ..pb::ListTurnsRequest::default()
         };
-        let page = self.conversations().list_turns(request).await.unwrap().into_inner();
-        assert_eq!(page.next_page_token, "");
-        page.turns
+        let mut turns = Vec::new();
+        loop {
+            let page = self.conversations().list_turns(request.clone()).await.unwrap().into_inner();
+            turns.extend(page.turns);
+            if page.next_page_token.is_empty() {
+                return turns;
+            }
+            request.page_token = page.next_page_token;
+        }
     }
 
     pub(crate) async fn get(&self, name: &str) -> Result<pb::Conversation, Status> {
