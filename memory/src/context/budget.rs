@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::{
-    cost::TurnCost,
+    cost::{TurnCost, place_of},
     input::{RetrievedTurn, WindowInput},
     options::WindowOptions,
     quote::{self, Block},
@@ -79,6 +79,9 @@ pub(super) fn pack(
     stands: Stands<'_>,
     room: u64,
 ) -> Vec<Pick> {
+    if room == 0 {
+        return Vec::new();
+    }
     let mut packing = Packing { input, stands, taken: HashSet::new(), elsewhere: HashSet::new() };
     stands.quoted.iter().for_each(|pick| packing.take(pick));
     // What the first unit of each message costs beside itself.
@@ -165,7 +168,7 @@ impl Packing<'_> {
         }
         let history = self.input.history;
         // The query turn is not in the history and is not found here.
-        let at = history.binary_search_by_key(&cost.sequence, |turn| turn.sequence).ok()?;
+        let at = place_of(history, cost.sequence)?;
         if history.get(at)?.is_blank() {
             return None;
         }

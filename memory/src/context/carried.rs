@@ -6,7 +6,7 @@
 
 use super::{
     budget::Pick,
-    cost::TurnCost,
+    cost::{TurnCost, place_of},
     input::{RetrievedTurn, WindowInput},
     options::{TemplateOverhead, WindowOptions},
     tools,
@@ -84,8 +84,7 @@ impl Carried {
 /// Whether a pick holds what it would hold if it were chosen now: no turn was
 /// forgotten and no answer has joined its tool call.
 fn is_whole(history: &[TurnCost], before: &[TurnCost], pick: &Pick) -> bool {
-    let place =
-        |turn: &TurnCost| before.binary_search_by_key(&turn.sequence, |known| known.sequence).ok();
+    let place = |turn: &TurnCost| place_of(before, turn.sequence);
     let Some(at) = pick.turns.first().and_then(place) else { return false };
     let unit = tools::unit(history, at).into_iter().filter_map(|member| history.get(member));
     let excerpt = |turn: &TurnCost| (turn.sequence, turn.quoted);

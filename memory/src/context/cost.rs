@@ -129,6 +129,16 @@ impl TurnCost {
     }
 }
 
+/// Where a turn stands in a history, which is in ascending sequence. Most hold every
+/// turn from 1 on: that place is looked at first, for the others of a search are cold.
+pub fn place_of(history: &[TurnCost], sequence: Sequence) -> Option<usize> {
+    let expected = usize::try_from(sequence).ok()?.checked_sub(1)?;
+    if history.get(expected).is_some_and(|turn| turn.sequence == sequence) {
+        return Some(expected);
+    }
+    history.binary_search_by_key(&sequence, |turn| turn.sequence).ok()
+}
+
 /// Counts a turn. The engine keeps the answer for each tokenizer: a turn never
 /// changes but by being forgotten.
 pub fn turn_cost(turn: &Turn, counter: &dyn TokenCounter) -> TurnCost {

@@ -37,7 +37,7 @@ mod window;
 
 pub use budget::MAX_CANDIDATES;
 pub use carried::{Carried, MAX_CARRIED_WINDOWS};
-pub use cost::{HistoryCost, ToolLinks, TurnCost, turn_cost};
+pub use cost::{HistoryCost, ToolLinks, TurnCost, place_of, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
 pub use input::{Pin, PinMark, Query, RetrievedTurn, SummaryUnit, TurnReader, WindowInput};
 pub use marks::{Mark, Marker, Marks, marked_cost, marked_excerpt};

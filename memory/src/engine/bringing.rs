@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::marks::Marked;
 use crate::{
-    context::{RetrievedTurn, TokenCounter, TurnCost},
+    context::{RetrievedTurn, TokenCounter, TurnCost, place_of},
     turn::Sequence,
 };
 
@@ -93,7 +93,7 @@ impl<'a> Bringing<'a> {
         let place = usize::try_from(wanted).ok()?.checked_sub(1)?;
         let cost = state.costs(self.counter.name()).get(place).copied()?;
         // The turn that is asked is not in the history and needs not be found.
-        let known = of.is_some() || history.binary_search_by_key(&wanted, |c| c.sequence).is_ok();
+        let known = of.is_some() || place_of(history, wanted).is_some();
         known.then(|| RetrievedTurn {
             conversation: of.clone(),
             cost,

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     context::{
         Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost,
-        marked_excerpt,
+        marked_excerpt, place_of,
     },
     facts::{Cause, TurnMark},
     retrieval,
@@ -193,9 +193,8 @@ impl<'a> Marking<'a> {
                     found.cost = cost_of(found.cost);
                 }
             }
-            let at = self.history.binary_search_by_key(&sequence, |cost| cost.sequence);
             if one.of.is_none()
-                && let Ok(at) = at
+                && let Some(at) = place_of(&self.history, sequence)
                 && let Some(cost) = self.history.to_mut().get_mut(at)
             {
                 *cost = cost_of(*cost);

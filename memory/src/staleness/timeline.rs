@@ -29,8 +29,10 @@ pub struct Timeline {
     incoming: HashMap<Sequence, Vec<At>>,
     /// Edges that are acted on: replacements by the earlier turn,
     /// contradictions by either.
-    /// By the turn's sequence: a window asks of hundreds of turns, most without.
-    acting: Vec<Vec<At>>,
+    acting: HashMap<Sequence, Vec<At>>,
+    /// By sequence, whether a turn has any of these: windows ask of hundreds of turns,
+    /// most without.
+    is_acted_on: Vec<bool>,
     /// Mentions by the earlier turn.
     mentions: HashMap<Sequence, Vec<At>>,
     /// Turns that expire, in order.
@@ -49,7 +51,7 @@ impl Timeline {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
         // Edges lead to turns before their own.
         let known = usize::try_from(record.sequence).map_or(0, |sequence| sequence + 1);
-        self.acting.resize(self.acting.len().max(known), Vec::new());
+        self.is_acted_on.resize(self.is_acted_on.len().max(known), false);
         for (at, event) in (0..).zip(&record.events) {
             match event {
                 Event::Edge(edge) | Event::Echo { edge, .. } => {
@@ -175,8 +177,7 @@ impl Timeline {
     /// The turns up to `as_of` that were stale by then, in no order, each once.
     pub fn stale_turns(&self, as_of: Sequence) -> impl Iterator<Item = Sequence> {
         let expiring = self.expiring.iter().copied().filter(|at| self.acting_at(*at).is_empty());
-        let acting = (0..).zip(&self.acting).filter(|(_, edges)| !edges.is_empty());
-        let may_be = acting.map(|(at, _)| at).chain(expiring);
+        let may_be = self.acting.keys().copied().chain(expiring);
         may_be.filter(move |at| *at <= as_of && self.is_stale(*at, as_of))
     }
 
@@ -368,15 +369,18 @@ impl Timeline {
 
     /// Notes an edge of a turn that is acted on.
     fn acts(&mut self, of: Sequence, edge: At) {
-        if let Some(edges) = usize::try_from(of).ok().and_then(|of| self.acting.get_mut(of)) {
-            edges.push(edge);
+        let known = usize::try_from(of).ok().and_then(|of| self.is_acted_on.get_mut(of));
+        if let Some(is_acted_on) = known {
+            *is_acted_on = true;
+            self.acting.entry(of).or_default().push(edge);
         }
     }
 
     /// Where the edges of a turn stand that are acted on.
     fn acting_at(&self, of: Sequence) -> &[At] {
-        let place = usize::try_from(of).unwrap_or(usize::MAX);
-        self.acting.get(place).map_or(&[], Vec::as_slice)
+        let known = usize::try_from(of).ok().and_then(|of| self.is_acted_on.get(of));
+        let edges = known.filter(|known| **known).and_then(|_| self.acting.get(&of));
+        edges.map_or(&[], Vec::as_slice)
     }
 
     fn event(&self, (row, at): At) -> Option<(Sequence, &Event)> {
