@@ -27,9 +27,9 @@ pub struct Timeline {
     clocks: Vec<Timestamp>,
     /// Edges by the earlier turn.
     incoming: HashMap<Sequence, Vec<At>>,
-    /// Edges that are acted on: replacements by the earlier turn,
-    /// contradictions by either.
-    /// By the turn's sequence: a window asks of hundreds of turns, most without.
+    /// Edges that are acted on, replacements by the earlier turn and contradictions by
+    /// either. A list with a place for each sequence and no map: a window asks of
+    /// hundreds of turns, most of which have none.
     acting: Vec<Vec<At>>,
     /// Mentions by the earlier turn.
     mentions: HashMap<Sequence, Vec<At>>,
