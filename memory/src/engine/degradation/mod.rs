@@ -3,8 +3,8 @@
 //! the application gives them; [`live_probes`] asks the windows of some conversations
 //! for what was said; [`read`] gives it back, [`health`] says what it comes to,
 //! [`handover`] what a fresh session has to know, of [`unfolded`] turns with an
-//! [`extract`], [`cohorts`] how many conversations are together, each
-//! by its [digest](cohort_digests).
+//! [`extract`]; [`cohorts`] says how many
+//! conversations are together, each by its [digest](cohort_digests).
 //!
 //! Invariants: no window and no append waits for a record; a record that finds
 //! no room is lost and counted; what is measured of a turn goes with the turn.
@@ -31,7 +31,7 @@ pub use health::HealthWatch;
 pub use queue::RecordCounts;
 pub use read::{DegradationOutcome, DegradationRequest, TurnDegradation};
 
-pub(crate) use cohort_digests::touch;
+pub(crate) use cohort_digests::{strike_digests, touch};
 pub(super) use health::Healths;
 pub(super) use queue::{Built, Recorder};
 pub(super) use recorder::spawn;
