@@ -205,6 +205,7 @@ pub struct Engine {
     healths: degradation::Healths,
     /// Turns and windows are measured.
     degradation: bool,
+    drafts: Arc<degradation::Drafts>,
     /// How many cohorts may still be gathered beside those that are.
     cohorts: Arc<Semaphore>,
     probes: ProbeSettings,
