@@ -119,6 +119,7 @@ impl Engine {
         self.turn_cache.invalidate_owner(tenant, id);
         self.ledgers.invalidate_owner(tenant, id);
         self.folded.invalidate(tenant, id);
+        self.drafts.invalidate(tenant, id);
         self.uses.forget(tenant, id);
         self.strike(&queued).await;
         let turns_shared = (shared_until + 1).saturating_sub(own_from);

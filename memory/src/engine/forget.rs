@@ -157,6 +157,7 @@ impl Engine {
         self.turn_cache.invalidate_owner(tenant, owner);
         self.ledgers.invalidate_owner(tenant, owner);
         self.folded.invalidate(tenant, owner);
+        self.drafts.invalidate(tenant, owner);
         self.uses.forget(tenant, owner);
         self.strike(&queued).await;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -1,14 +1,14 @@
 //! The public face of the domain: what the server calls.
 //!
-//! [`start`] opens it and [`about`] says what it is. One file for each step: [`append`], [`conversations`] (create, read, list,
-//! change), [`branches`] (fork, with [`fork_facts`]), [`turns`] and [`imports`]
-//! (read, import), [`forget`] and [`delete`] (erase), [`facts`] (pins, with
-//! [`fact_standing`], [`standing`], [`fact_turns`] and [`fact_records`]; [`detected`]
-//! those of the service), [`search`] and [`window`] over [`scopes`], both with
-//! [`rerank`], and [`items`]. Behind them: [`heads`] orders the writers of a
-//! conversation, [`commit`] ends every write, [`catalog`] knows the turns without
-//! reading them, [`windows`] remembers what was built, [`degradation`] measures turns
-//! and windows, [`rebuild`] derives everything again.
+//! [`start`] opens it and [`about`] says what it is. One file for each step: [`append`],
+//! [`conversations`] (create, read, list, change), [`branches`] (fork, with
+//! [`fork_facts`]), [`turns`] and [`imports`] (read, import), [`forget`] and [`delete`]
+//! (erase), [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
+//! [`fact_records`]; [`detected`] those of the service), [`search`] and [`window`] over
+//! [`scopes`], both with [`rerank`], and [`items`]. Behind them: [`heads`] orders the
+//! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the turns
+//! without reading them, [`windows`] remembers what was built, [`degradation`] measures
+//! turns and windows, [`rebuild`] derives everything again.
 //!
 //! Invariants: every call names its tenant and sees nothing of another; an
 //! answer to a write means fsync; nothing here knows the wire.
@@ -205,6 +205,7 @@ pub struct Engine {
     healths: degradation::Healths,
     /// Turns and windows are measured.
     degradation: bool,
+    drafts: Arc<degradation::Drafts>,
     /// How many cohorts may still be gathered beside those that are.
     cohorts: Arc<Semaphore>,
     probes: ProbeSettings,

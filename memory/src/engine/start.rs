@@ -73,6 +73,7 @@ impl Engine {
             meter: parts.meter,
             healths: degradation::Healths::default(),
             degradation: parts.degradation,
+            drafts: Arc::default(),
             cohorts,
             probes: parts.probes,
             tally: Tally::default(),

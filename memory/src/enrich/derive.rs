@@ -17,6 +17,7 @@ use crate::{
     engine::{
         Engine, EngineError,
         catalog::Catalogs,
+        degradation::touch,
         folded::FoldedCache,
         ledger::Ledgers,
         locks::Locks,
@@ -306,7 +307,10 @@ impl Deriver {
         embedded: &[Embedded],
     ) -> Result<Batch, StoreError> {
         let mut batch = Batch::new();
+        let mut was_measured = false;
         for Embedded { turn, passages } in embedded {
+            let signals = keys::at_sequence(tenant, owner, Kind::Signals, turn.sequence);
+            was_measured |= self.store.get(&signals)?.is_some();
             // Old passages of another split must not survive.
             delete_derived(&self.store, &mut batch, tenant, owner, turn.sequence)?;
             for (number, passage) in passages.iter().enumerate() {
@@ -325,6 +329,10 @@ impl Deriver {
             };
             let key = keys::at_sequence(tenant, owner, Kind::Derived, turn.sequence);
             batch.put(key, encode(&derived)?);
+        }
+        // Until they are measured again cohorts have nothing of these turns.
+        if was_measured {
+            touch(&mut batch, tenant, owner)?;
         }
         Ok(batch)
     }

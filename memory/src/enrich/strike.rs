@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use crate::{
     degradation::{PROBES_VERSION, ProbeRound, SIGNALS_VERSION, TurnSignals},
     engine::{
-        degradation::touch,
+        degradation::{strike_digests, touch},
         records::{decode, decode_of, encode},
     },
     staleness::{Event, TurnEvents},
@@ -81,8 +81,9 @@ pub(crate) fn strike_summaries(
     })
 }
 
-/// Adds to a batch what takes out what was measured of erased turns, of the windows
-/// that were built for them, and what the application said of them.
+/// Adds to a batch what takes out what was measured of erased turns (sorted), of the
+/// windows that were built for them, what the application said of them, and the digests
+/// that may hold any of it.
 ///
 /// # Errors
 /// What the store reports.
@@ -93,6 +94,11 @@ pub(crate) fn strike_degradation(
     conversation: &ConversationId,
     erased: &[Sequence],
 ) -> Result<(), StoreError> {
+    if erased.is_empty() {
+        return Ok(());
+    }
+    // Also where nothing else is left: one may have been kept since that was struck.
+    strike_digests(batch, tenant, conversation);
     let before = batch.len();
     for sequence in erased {
         for kind in [Kind::Outcome, Kind::Window] {

@@ -23,7 +23,8 @@ use crate::turn::Role;
 
 /// Words of an echo; a longer turn says other things too.
 const MAX_WORDS: usize = 40;
-/// Echoes of one new turn, the newest.
+/// Turns at most that are taken to repeat what one new turn replaces; of more, those that
+/// were said last.
 const MAX_ECHOES: usize = 8;
 /// Confidence of an echo that says more than what it repeats: below the one from which
 /// windows leave a turn out (0.9), so that what it says beside stays.

@@ -252,8 +252,83 @@ async fn a_digest_is_read_until_its_conversation_changes() {
     let again = measured(&world, &CohortRequest::default()).await;
     assert_eq!(again.cohort.level.map(|level| level.mean), Some(0.5));
     assert_eq!(world.records(&c, &[Kind::Cohort]), before);
+    // A damaged one is made again.
+    world.overwrite(before[1].0.clone(), vec![1]).await;
+    let again = measured(&world, &CohortRequest::default()).await;
+    assert_eq!(again.cohort.level.map(|level| level.mean), Some(0.5));
+    assert_eq!(world.records(&c, &[Kind::Cohort]), before);
+    // With an erased turn it goes: it holds what was said of it.
+    for metric in METRICS {
+        measured(&world, &CohortRequest { metric, ..CohortRequest::default() }).await;
+    }
+    assert_eq!(world.records(&c, &[Kind::Cohort]).len(), 1 + METRICS.len());
+    world.engine.forget_turns(&tenant(), &c, &[2]).await.expect("forgotten");
+    let left = || world.records(&c, &[Kind::Cohort]);
+    assert_eq!(left().len(), 1, "the mark alone");
+    assert_eq!(left()[0].0, before[0].0);
+    assert_ne!(left()[0].1, before[0].1, "and another one");
+    world.drain().await;
+    assert_eq!(left().len(), 1);
+    assert_eq!(measured(&world, &CohortRequest::default()).await.cohort.conversations, 0);
     world.engine.delete_conversation(&tenant(), &c).await.expect("deleted");
     world.drain().await;
     assert_eq!(world.records(&c, &[Kind::Cohort]), []);
     assert_eq!(measured(&world, &CohortRequest::default()).await.cohort.conversations, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_digest_of_before_an_erasure_is_kept_behind_it() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let (of, request) = (tenant(), CohortRequest::default());
+    for round in 1..=20 {
+        let turns = vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
+        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+        world.drain().await;
+        let rated = outcome("one", 2 * round, 1.0);
+        world.engine.record_outcome(&tenant(), &c, rated).await.expect("recorded");
+        let erased = [2 * round];
+        let (_, forgotten) =
+            tokio::join!(measured(&world, &request), world.engine.forget_turns(&of, &c, &erased),);
+        forgotten.expect("forgotten");
+        world.drain().await;
+        let kept = world.records(&c, &[Kind::Cohort]);
+        let (_, mark) = &kept[0];
+        // Each says which mark it was made with.
+        let is_new = |digest: &[u8]| digest.windows(mark.len()).any(|part| part == mark);
+        assert!(kept[1..].iter().all(|(_, digest)| is_new(digest)), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn while_turns_are_derived_again_nothing_is_told_of_them() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let turns = vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    world.engine.record_outcome(&tenant(), &c, outcome("one", 2, 1.0)).await.expect("recorded");
+    let request = CohortRequest::default();
+    let before = measured(&world, &request).await;
+    assert!(!before.cohort.by_history.is_empty());
+    // The records are written, and the index holds what comes behind them up.
+    *world.controls.index_holds.lock().expect("sound") = "c".to_owned();
+    let told = |_: u64, _: u64| {};
+    let rebuilt = world.engine.rebuild(&told);
+    let halfway = async {
+        let gone = async {
+            while !world.records(&c, &[Kind::Signals]).is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        within("the signals to go", gone).await;
+        let kept = measured(&world, &request).await;
+        assert!(kept.cohort.by_history.is_empty(), "it is known by the signals");
+        assert_eq!(kept, scanned(&world, std::slice::from_ref(&c), &request).await);
+        world.controls.index_holds.lock().expect("sound").clear();
+    };
+    let (rebuilt, ()) = tokio::join!(rebuilt, halfway);
+    rebuilt.expect("rebuilt");
+    world.drain().await;
+    assert_eq!(measured(&world, &request).await, before);
 }

@@ -105,6 +105,86 @@ async fn what_does_not_fit_as_it_was_said_is_extracted_or_named() {
     assert!(words(&handover.window).contains(&format!("note {from} says that")));
     let named = left_out(&handover);
     assert_eq!(named, [(1, from - 1)], "the oldest have no room");
+    // Nothing has changed: it is not made again.
+    let read = || world.controls.summarized.load(Ordering::SeqCst);
+    let before = read();
+    let again = self::handover(&world, &c).await;
+    assert_eq!((words(&again.window), read()), (words(&handover.window), before));
+    world.engine.forget_turns(&tenant(), &c, &[from]).await.expect("forgotten");
+    world.drain().await;
+    let after = self::handover(&world, &c).await;
+    assert!(!words(&after.window).contains(&format!("note {from} says that")));
+    assert!(read() > before);
+}
+
+#[tokio::test]
+async fn turns_under_a_summary_that_shows_nothing_are_told() {
+    let world = World::with_summaries().await;
+    world.controls.cited.store(3, Ordering::SeqCst);
+    let c = world.create("c").await;
+    let notes = ["note one", "note two", "note three", "note four", "note five"];
+    world.say(&c, &notes).await;
+    world.settle(&c).await;
+    assert_eq!(world.engine.summarize(&tenant(), &c).await.expect("folded"), 1);
+    let folded = handover(&world, &c).await;
+    assert_eq!(summarized(&folded.window), [(1, 5)]);
+    assert!(verbatim(&folded.window).is_empty());
+    // It stays as it was made.
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    world.say(&c, &["note six [replaces 3]"]).await;
+    world.settle(&c).await;
+    world.drain().await;
+    let handover = handover(&world, &c).await;
+    assert_eq!(summarized(&handover.window), []);
+    assert_eq!(verbatim(&handover.window), [1, 2, 3, 4, 5, 6]);
+    assert!(words(&handover.window).contains("note three\n[replaced by turn 6 on"));
+    assert_eq!(left_out(&handover), []);
+}
+
+#[tokio::test]
+async fn turns_between_two_summaries_are_named_and_all_stands_in_order() {
+    let world = World::with_summaries().await;
+    let c = world.create("c").await;
+    for notes in [["note one", "note two", "note three"], ["note four", "note five", "note six"]] {
+        world.say(&c, &notes).await;
+        world.settle(&c).await;
+        assert_eq!(world.engine.summarize(&tenant(), &c).await.expect("folded"), 1);
+    }
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    world.engine.forget_turns(&tenant(), &c, &[2]).await.expect("forgotten");
+    talk(&world, &c, 1..=80).await;
+    let handover = handover(&world, &c).await;
+    let [(4, 6), (from, until)] = summarized(&handover.window)[..] else {
+        panic!("a summary and an extract: {:?}", summarized(&handover.window));
+    };
+    let first = verbatim(&handover.window)[0];
+    assert!(from > 6 && until == first - 1, "{from} to {until}, then {first}");
+    assert!(left_out(&handover).starts_with(&[(1, 1), (3, 3)]), "{:?}", left_out(&handover));
+}
+
+#[tokio::test]
+async fn an_extract_does_not_quote_what_a_fact_replaced() {
+    let world = World::with_summaries().await;
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    let c = world.create("c").await;
+    for (turn, text, attribute, value) in [
+        (1, "Launch date: May 3.", "launch date", "May 3"),
+        (2, "The launch date moved to May 17.", "launch_date_v2", "May 17"),
+    ] {
+        world.say(&c, &[text]).await;
+        let fact = NewFact { source: Some(turn), ..about(attribute, value) };
+        world.engine.pin_fact(&tenant(), &c, fact).await.expect("pinned");
+    }
+    talk(&world, &c, 1..=70).await;
+    let facts = world.engine.facts_as_of(&tenant(), &c, 72).expect("there");
+    assert!(facts.turn_marks().get(&1).is_some_and(|mark| !mark.partly));
+    let handover = handover(&world, &c).await;
+    let [(1, until)] = summarized(&handover.window)[..] else { panic!("one extract") };
+    assert!(until > 3);
+    let words = words(&handover.window);
+    assert!(words.contains("The launch date moved") && words.contains("note 1 says that"));
+    assert!(!words.contains("May 3."), "{words}");
+    is_complete(&handover, 72);
 }
 
 #[tokio::test]

@@ -305,6 +305,15 @@ async fn a_hand_over_of_a_long_talk_keeps_its_budget_and_names_what_it_leaves_ou
     let left_out: u64 = handover.shortfalls.iter().map(|shortfall| shortfall.count).sum();
     let told: u64 = told.sum();
     assert!(told > 20 && told + left_out <= 140, "{told} told, {left_out} named: none twice");
+    // It comes with the first page alone.
+    let mut request =
+        pb::GetDegradationRequest { conversation: c.clone(), page_size: 50, ..Default::default() };
+    let first = acme.degradation().get_degradation(request.clone()).await.unwrap().into_inner();
+    assert!(first.handover.is_some());
+    request.page_token = first.next_page_token;
+    let second = acme.degradation().get_degradation(request).await.unwrap().into_inner();
+    assert_eq!(second.health.unwrap().action(), HealthAction::Reset);
+    assert!(second.handover.is_none());
     server.stop().await;
 }
 

@@ -1,10 +1,12 @@
-//! What a conversation brings to cohorts, in about a kilobyte: the sums of its values by
-//! whom they rate and by day, in all and over each axis. Kept beside the conversation,
-//! it is read instead of its records.
+//! What a conversation brings to cohorts: the sums of its values by whom they rate and by
+//! day, in all and over each axis. Kept beside the conversation, it is read instead of
+//! its records. As a rule about a kilobyte.
 //!
 //! Invariants: sums are whole numbers, so that their order does not matter and a digest
 //! says exactly what the readings say; what it cannot say exactly (a time that begins or
-//! ends within a cell) it does not say; its size is bounded.
+//! ends within a cell) it does not say; it has at most 64 cells of 73 sums, under
+//! 128 KiB, and with each cell the names that the outcomes of two turns rate, 128 pairs at
+//! most.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,9 @@
 //! Invariants: every batch that writes or erases a record that a digest is made of
 //! writes another mark ([`touch`]), so that a digest and what it is made of are known to
 //! belong together by what stands in the store, also after a crash; the mark is read
-//! before the records; a digest that could not be kept is made again.
+//! before the records; no digest is kept whose mark has changed meanwhile, and with an
+//! erased turn all digests go ([`strike_digests`]); one that could not be kept, or cannot
+//! be read, is made again.
 
 use std::time::Duration;
 
@@ -49,6 +51,14 @@ pub(crate) fn touch(
     Ok(())
 }
 
+/// Takes the digests of a conversation out with this batch: they hold what was said of
+/// erased turns. One that is being made meanwhile is not kept, see [`Engine::keep`].
+pub(crate) fn strike_digests(batch: &mut Batch, tenant: &TenantId, id: &ConversationId) {
+    for metric in CohortMetric::ALL {
+        batch.delete(keys::cohort_digest(tenant, id, metric.place()));
+    }
+}
+
 /// A digest as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -58,9 +68,28 @@ struct Kept {
     digest: Digest,
 }
 
+impl Kept {
+    /// As it was stored; nothing where that is of another version or damaged.
+    fn read(key: &[u8], bytes: &[u8]) -> Option<Self> {
+        decode_of(key, bytes, VERSION).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a digest cannot be read and is made again");
+            None
+        })
+    }
+}
+
+/// A digest that was made and is to be kept.
+struct New {
+    id: ConversationId,
+    key: keys::Key,
+    /// The mark when it was made.
+    mark: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
 /// Digests that were made and are to be kept.
 #[derive(Default)]
-pub(super) struct Made(Vec<(ConversationId, keys::Key, Vec<u8>)>);
+pub(super) struct Made(Vec<New>);
 
 impl Engine {
     /// What is chosen of a conversation's values.
@@ -76,17 +105,17 @@ impl Engine {
     ) -> Result<Taken, EngineError> {
         let mark = self.store.get(&keys::cohort_mark(tenant, id))?.unwrap_or_default();
         let key = keys::cohort_digest(tenant, id, metric.place());
-        let bytes = self.store.get(&key)?;
-        let kept = bytes.map(|bytes| decode_of::<Kept>(&key, &bytes, VERSION)).transpose()?;
-        let kept = kept.flatten().filter(|kept| kept.mark == mark);
+        let kept = self.store.get(&key)?.and_then(|bytes| Kept::read(&key, &bytes));
+        let kept = kept.filter(|kept| kept.mark == mark);
         if let Some(taken) = kept.as_ref().and_then(|kept| kept.digest.take(choice)) {
             return Ok(taken);
         }
         let readings = self.cohort_readings(tenant, id, metric)?;
         if kept.is_none() {
             let digest = Digest::of(&readings);
-            let kept = encode(&Kept { version: VERSION, mark, digest })?;
-            made.0.push((id.clone(), key, kept));
+            let kept = Kept { version: VERSION, mark, digest };
+            let bytes = encode(&kept)?;
+            made.0.push(New { id: id.clone(), key, mark: kept.mark, bytes });
         }
         Ok(Taken::of(&readings, choice))
     }
@@ -102,26 +131,29 @@ impl Engine {
         tokio::runtime::Handle::current().block_on(join_all(writes));
     }
 
-    /// Keeps a digest, unless the conversation has gone or is being written for long.
-    async fn keep(
-        &self,
-        tenant: &TenantId,
-        (id, key, bytes): (ConversationId, keys::Key, Vec<u8>),
-    ) {
+    /// Keeps a digest, unless the conversation has changed, has gone or is being written
+    /// for long.
+    async fn keep(&self, tenant: &TenantId, new: New) {
+        let New { id, key, mark, bytes } = new;
         let work = async {
             let cell = self.heads.cell(tenant, &id)?;
+            let aside = async { cell.write().await.aside().await };
             // Who erases waits for it.
-            let _aside = cell.write().await.aside().await;
+            let Ok(_aside) = tokio::time::timeout(PATIENCE, aside).await else { return Ok(()) };
             cell.head()?;
+            // Erased since it was made, it would outlive what it holds.
+            if self.store.get(&keys::cohort_mark(tenant, &id))?.unwrap_or_default() != mark {
+                return Ok(());
+            }
             let mut batch = Batch::new();
             batch.put(key, bytes);
             // What a crash takes back is made again.
             self.store.commit_soon(batch).await?;
             Ok::<_, EngineError>(())
         };
-        match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Ok(()) | Err(EngineError::NotFound { .. })) | Err(_) => {}
-            Ok(Err(error)) => tracing::debug!(%error, conversation = %id, "a digest is not kept"),
+        match work.await {
+            Ok(()) | Err(EngineError::NotFound { .. }) => {}
+            Err(error) => tracing::debug!(%error, conversation = %id, "a digest is not kept"),
         }
     }
 }

@@ -2,9 +2,9 @@
 //! histograms of a fixed size. What was erased is in no curve.
 //!
 //! Invariants: records are read of those conversations alone that changed since they
-//! were last looked at, or of which a digest cannot tell what is chosen; at most `cohort_scans` are gathered at a time, one more is refused at
-//! once; what nobody waits for any more ends at the next conversation, and counts until
-//! it has ended.
+//! were last looked at, or of which a digest cannot tell what is chosen; at most
+//! `cohort_scans` are gathered at a time, one more is refused at once; what nobody waits
+//! for any more ends at the next conversation, and counts until it has ended.
 
 use std::{
     collections::BTreeMap,
@@ -51,6 +51,9 @@ pub enum CohortMetric {
 }
 
 impl CohortMetric {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Quality, Self::Success, Self::Friction, Self::Recall];
+
     /// Its values are of outcomes, and have the time of these.
     pub(super) fn is_of_outcomes(self) -> bool {
         matches!(self, Self::Quality | Self::Success)

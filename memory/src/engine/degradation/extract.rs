@@ -1,10 +1,11 @@
 //! An extract of turns that no summary stands for yet, made when it is asked for: the
-//! sentences that say most of the whole, without a language model. It is not kept.
+//! sentences that say most of the whole, without a language model. It is not stored (see
+//! [`drafts`](super::drafts)).
 //!
-//! Invariants: bounded in what it reads and in how long it takes; no turn that was
-//! replaced or erased is quoted.
+//! Invariants: bounded in what it reads and in how long it takes; no turn that was erased,
+//! or replaced by a turn or by a fact, is quoted.
 
-use std::time::Duration;
+use jiff::Timestamp;
 
 use crate::{
     context::SummaryUnit,
@@ -16,8 +17,6 @@ use crate::{
 
 /// Tokens of turns that an extract is made of, about: the newest.
 pub(super) const READ_TOKENS: u64 = 4_096;
-/// How long it may take; it is a fraction of a second where nothing else is embedded.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -26,6 +25,8 @@ pub(super) struct Extract {
     pub(super) unit: SummaryUnit,
     /// The turns that it stands for, in order; those that hold no more among them.
     pub(super) turns: Vec<Sequence>,
+    /// When the turns that it is made of were said, in order.
+    said: Vec<(Sequence, Timestamp)>,
     sentences: Vec<SummarySentence>,
 }
 
@@ -41,6 +42,8 @@ impl Extract {
         let Some(first) = first else { return false };
         self.turns.retain(|turn| *turn >= first);
         self.unit.from = first;
+        let said = self.said.iter().find(|(turn, _)| *turn >= first);
+        self.unit.first_said = said.map_or(self.unit.last_said, |(_, said)| *said);
         self.unit.text = words(&self.sentences);
         true
     }
@@ -64,16 +67,19 @@ impl Engine {
         tokens: u64,
     ) -> Result<Option<Extract>, EngineError> {
         let Some(summarizer) = self.summarizer.clone() else { return Ok(None) };
+        let since = self.drafts.changes();
         let sources = self.sources_of(own, turns)?;
         let (Some(first), Some(last)) = (sources.first(), sources.last()) else { return Ok(None) };
+        let (Some(from), Some(until)) = (turns.first(), turns.last()) else { return Ok(None) };
         let unit = SummaryUnit {
-            from: first.sequence,
-            until: last.sequence,
+            from: *from,
+            until: *until,
             first_said: first.said_at,
             last_said: last.said_at,
             text: String::new(),
             model: String::new(),
         };
+        let said: Vec<_> = sources.iter().map(|turn| (turn.sequence, turn.said_at)).collect();
         let Branch { tenant, conversation, .. } = &own.branch;
         let source = FoldSource {
             tenant: tenant.clone(),
@@ -84,38 +90,37 @@ impl Engine {
             pinned: Vec::new(),
             max_tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
         };
-        let draft = match tokio::time::timeout(WAIT, summarizer.extract(&source)).await {
-            Ok(Ok(draft)) if !draft.sentences.is_empty() => draft,
-            Ok(Ok(_)) => return Ok(None),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "a hand-over has no extract");
-                return Ok(None);
-            }
-            Err(_) => {
-                tracing::warn!("a hand-over has no extract: it took too long");
-                return Ok(None);
-            }
+        let draft = self.drafts.of(summarizer, &own.branch, source, since).await;
+        let Some(draft) = draft.filter(|draft| !draft.sentences.is_empty()) else {
+            return Ok(None);
         };
         // Erased meanwhile, it may be quoted.
-        for source in &source.turns {
-            let turn = self.read_turn(&own.branch, source.sequence)?;
+        for (sequence, _) in &said {
+            let turn = self.read_turn(&own.branch, *sequence)?;
             if turn.is_none_or(|turn| turn.forgotten) {
                 return Ok(None);
             }
         }
         let text = words(&draft.sentences);
         let unit = SummaryUnit { text, model: draft.model, ..unit };
-        Ok(Some(Extract { unit, turns: turns.to_vec(), sentences: draft.sentences }))
+        Ok(Some(Extract { unit, turns: turns.to_vec(), said, sentences: draft.sentences }))
     }
 
     /// The turns with something to say that hold.
     fn sources_of(&self, own: &Scope, turns: &[Sequence]) -> Result<Vec<SourceTurn>, EngineError> {
+        let Branch { tenant, conversation, .. } = &own.branch;
+        let facts = self.facts_as_of(tenant, conversation, own.head.last_sequence)?;
         let scored = self.scored(own)?;
         let ledger = self.ledger(own)?;
         let timeline = ledger.covering(&self.store, scored)?;
+        // What holds of a turn that was replaced partly may be quoted.
+        let is_replaced = |sequence| {
+            timeline.replaced_by(sequence, scored).is_some()
+                || facts.turn_marks().get(&sequence).is_some_and(|mark| !mark.partly)
+        };
         let mut sources = Vec::with_capacity(turns.len());
         for sequence in turns {
-            if timeline.replaced_by(*sequence, scored).is_some() {
+            if is_replaced(*sequence) {
                 continue;
             }
             let turn = self.read_turn(&own.branch, *sequence)?.filter(|turn| !turn.forgotten);
@@ -127,8 +132,6 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     #[test]
@@ -139,18 +142,21 @@ mod tests {
             faithfulness: 1.0,
             verbatim: true,
         };
+        let second = |n: Sequence| Timestamp::from_second(n as i64).unwrap();
         let unit = SummaryUnit {
             from: 3,
             until: 9,
-            first_said: Timestamp::UNIX_EPOCH,
-            last_said: Timestamp::UNIX_EPOCH,
+            first_said: second(3),
+            last_said: second(9),
             text: "Of 4. Of 8.".to_owned(),
             model: "extractive".to_owned(),
         };
         let sentences = vec![sentence(4), sentence(8)];
-        let mut extract = Extract { unit, turns: (3..=9).collect(), sentences };
+        let said = (3..=9).map(|n| (n, second(n))).collect();
+        let mut extract = Extract { unit, turns: (3..=9).collect(), said, sentences };
         assert!(extract.shorten());
         assert_eq!((extract.unit.from, extract.unit.until, &*extract.unit.text), (8, 9, "Of 8."));
+        assert_eq!((extract.unit.first_said, extract.unit.last_said), (second(8), second(9)));
         assert_eq!(extract.turns, [8, 9]);
         assert!(!extract.shorten());
         assert!(!extract.shorten());

@@ -4,7 +4,8 @@
 //! of them in an extract.
 //!
 //! Invariants: never over [`HANDOVER_TOKENS`]; every turn stands in the window, in a
-//! summary or in the extract, or it is named as left out; a turn that was replaced
+//! summary or in the extract, or it is named as left out; all stands in the order in which
+//! it was said, so that turns between two summaries are named; a turn that was replaced
 //! stands marked or not at all.
 
 use std::{collections::HashSet, sync::Arc};
@@ -18,7 +19,7 @@ use crate::{
         self, Marks, Pin, Query, Section, SummaryUnit, TurnCost, TurnReader, Window, WindowInput,
         WindowOptions,
     },
-    engine::{Engine, EngineError, Shortfall, folded::Folded, pins::RetiredPins, scopes::Scope},
+    engine::{Engine, EngineError, Shortfall, pins::RetiredPins, scopes::Scope},
     turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
@@ -44,7 +45,7 @@ pub struct Handover {
 struct Planned {
     /// Those that stand as they were said.
     verbatim: HashSet<Sequence>,
-    /// Those that an extract is made of, in order.
+    /// Those that an extract is made of, in order; none where there is no room for one.
     extracted: Vec<Sequence>,
     /// Tokens that it may have.
     tokens: u64,
@@ -68,29 +69,28 @@ impl Engine {
             self.cover(std::slice::from_ref(&own), &self.counter).await?;
             let folded = self.folded.of(&self.store, &own.branch)?;
             let summaries = self.units_of(&own, &folded)?;
-            let Planned { verbatim, extracted, tokens } =
-                self.plan_handover(&own, &folded, &summaries)?;
+            let Planned { verbatim, extracted, tokens } = self.plan_handover(&own, &summaries)?;
             let is_last = attempts == ATTEMPTS;
             let turns: &[Sequence] = if is_last { &[] } else { &extracted };
             let extract = self.extract(&own, turns, tokens).await?;
             // Folded meanwhile, it is told twice; erased, a summary may quote it.
             let known = self.folded.of(&self.store, &own.branch)?.version();
             if is_last || known == folded.version() {
-                return self.hand_over((&own, &folded), summaries, &verbatim, extract);
+                return self.hand_over(&own, summaries, &verbatim, extract);
             }
             attempts += 1;
         }
     }
 
     /// Divides what the pins leave. Neither the summary nor the newest turns take from
-    /// the other's half what the other needs.
+    /// the other's half what the other needs. Only of turns behind all summaries is there
+    /// an extract, which stands behind these.
     fn plan_handover(
         &self,
         own: &Scope,
-        folded: &Folded,
         summaries: &[SummaryUnit],
     ) -> Result<Planned, EngineError> {
-        let unfolded = self.unfolded(own, folded)?;
+        let unfolded = self.unfolded(own, summaries)?;
         let pins = self.handover_pins(own)?;
         let filling = Filling::new(self, own, &pins, &unfolded.marks);
         let pinned = filling.tokens(&filling.window(&[], 0, &[])?);
@@ -99,8 +99,7 @@ impl Engine {
         let summed = summed.saturating_sub(pinned);
         let tail = unfolded.tail();
         let whole: u64 = tail.iter().map(|turn| filling.cost(turn)).sum();
-        let is_all = unfolded.costs.len() == tail.len() && summed + whole <= room;
-        let is_extracted = !is_all && self.summarizer.is_some();
+        let is_extracted = summed + whole > room && self.summarizer.is_some();
         let tokens = if is_extracted { room / EXTRACT_PART } else { 0 };
         let left = room - tokens;
         let mut fits = (left / 2).max(left.saturating_sub(summed));
@@ -113,20 +112,21 @@ impl Engine {
         let newest = tail.get(tail.len() - newest.count()..).unwrap_or_default();
         // A result whose call is further back does not stand.
         let verbatim = verbatim_turns(&filling.window(&[], 0, newest)?);
-        let others = unfolded.costs.iter().map(|turn| turn.sequence);
-        let extracted = others.filter(|sequence| !verbatim.contains(sequence)).collect();
+        let others = tail.iter().map(|turn| turn.sequence);
+        let others = others.filter(|sequence| tokens > 0 && !verbatim.contains(sequence));
+        let extracted = others.collect();
         Ok(Planned { verbatim, extracted, tokens })
     }
 
     /// The window of what was planned, and what has no place in it.
     fn hand_over(
         &self,
-        (own, folded): (&Scope, &Folded),
+        own: &Scope,
         mut summaries: Vec<SummaryUnit>,
         verbatim: &HashSet<Sequence>,
         extract: Option<Extract>,
     ) -> Result<Handover, EngineError> {
-        let unfolded = self.unfolded(own, folded)?;
+        let unfolded = self.unfolded(own, &summaries)?;
         let pins = self.handover_pins(own)?;
         let filling = Filling::new(self, own, &pins, &unfolded.marks);
         let is_newest = |turn: &&TurnCost| verbatim.contains(&turn.sequence);

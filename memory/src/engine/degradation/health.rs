@@ -303,8 +303,8 @@ impl HealthWatch {
     }
 
     /// The health as it is at first, then whenever it has moved or another action
-    /// is recommended, by a turn, a window, an outcome or probes; nothing when the conversation was deleted. Can be cancelled
-    /// and called again.
+    /// is recommended, by a turn, a window, an outcome or probes; nothing when the
+    /// conversation was deleted. Can be cancelled and called again.
     ///
     /// # Errors
     /// `Closed` when the engine shuts down, `Store`.

@@ -3,8 +3,8 @@
 //! the application gives them; [`live_probes`] asks the windows of some conversations
 //! for what was said; [`read`] gives it back, [`health`] says what it comes to,
 //! [`handover`] what a fresh session has to know, of [`unfolded`] turns with an
-//! [`extract`], [`cohorts`] how many conversations are together, each
-//! by its [digest](cohort_digests).
+//! [`extract`], of which [`drafts`] makes few at a time; [`cohorts`] says how many
+//! conversations are together, each by its [digest](cohort_digests).
 //!
 //! Invariants: no window and no append waits for a record; a record that finds
 //! no room is lost and counted; what is measured of a turn goes with the turn.
@@ -12,6 +12,7 @@
 mod cohort_digests;
 mod cohort_values;
 mod cohorts;
+mod drafts;
 mod extract;
 mod handover;
 mod health;
@@ -31,7 +32,8 @@ pub use health::HealthWatch;
 pub use queue::RecordCounts;
 pub use read::{DegradationOutcome, DegradationRequest, TurnDegradation};
 
-pub(crate) use cohort_digests::touch;
+pub(crate) use cohort_digests::{strike_digests, touch};
+pub(super) use drafts::Drafts;
 pub(super) use health::Healths;
 pub(super) use queue::{Built, Recorder};
 pub(super) use recorder::spawn;

@@ -1,5 +1,5 @@
-//! The turns that no summary stands for: those since the last folding, and those whose
-//! summary went with an erased turn.
+//! The turns that no summary tells: those since the last folding, and those whose summary
+//! went with an erased turn or has nothing to show, since all of it was replaced.
 //!
 //! Invariant: of however many there are, only the newest are looked at one by one.
 
@@ -7,14 +7,12 @@ use std::borrow::Cow;
 
 use super::{extract::READ_TOKENS, handover::HANDOVER_TOKENS};
 use crate::{
-    context::{Marks, TurnCost},
+    context::{Marks, SummaryUnit, TurnCost},
     engine::{
         Engine, EngineError,
-        folded::Folded,
         marks::{Marking, MayShow},
         scopes::Scope,
     },
-    summary::fold::Node,
     turn::Sequence,
 };
 
@@ -42,14 +40,18 @@ impl Unfolded {
 }
 
 impl Engine {
-    /// The turns of a branch that none of its summaries stands for.
+    /// The turns of a branch that none of the summaries that are shown stands for.
     ///
     /// # Errors
     /// `Store`.
-    pub(super) fn unfolded(&self, own: &Scope, folded: &Folded) -> Result<Unfolded, EngineError> {
+    pub(super) fn unfolded(
+        &self,
+        own: &Scope,
+        shown: &[SummaryUnit],
+    ) -> Result<Unfolded, EngineError> {
         let last = own.head.last_sequence;
-        let nodes = folded.nodes().into_iter().filter(|node| node.until <= last).collect();
-        let (unfolded, tail_from) = between(nodes, last);
+        let shown = shown.iter().map(|unit| (unit.from, unit.until)).collect();
+        let (unfolded, tail_from) = between(shown, last);
         let state = own.catalog.covering(&self.store, last, self.counter.as_ref())?;
         let all = state.costs(self.counter.name());
         let mut left = u64::from(HANDOVER_TOKENS) + READ_TOKENS;
@@ -84,16 +86,16 @@ impl Engine {
     }
 }
 
-/// The ranges up to a last turn that no node stands for, in order, and the first turn
-/// behind all nodes.
-fn between(mut nodes: Vec<Node>, last: Sequence) -> (Vec<Range>, Sequence) {
-    nodes.sort_unstable_by_key(|node| (node.from, node.until));
+/// The ranges up to a last turn between those that are told, in order, and the first turn
+/// behind all of these.
+fn between(mut told: Vec<Range>, last: Sequence) -> (Vec<Range>, Sequence) {
+    told.sort_unstable();
     let (mut ranges, mut next) = (Vec::new(), 1);
-    for node in nodes {
-        if next < node.from {
-            ranges.push((next, node.from - 1));
+    for (from, until) in told {
+        if next < from {
+            ranges.push((next, from - 1));
         }
-        next = next.max(node.until + 1);
+        next = next.max(until + 1);
     }
     if next <= last {
         ranges.push((next, last));
@@ -131,13 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_node_stands_for_lies_between_them_and_behind() {
-        let of = |level, from, until| Node { level, from, until };
+    fn what_no_summary_tells_lies_between_them_and_behind() {
         assert_eq!(between(vec![], 0), (vec![], 1));
         assert_eq!(between(vec![], 9), (vec![(1, 9)], 1));
-        let nodes = vec![of(0, 11, 20), of(1, 1, 8), of(0, 5, 8), of(0, 1, 4)];
-        assert_eq!(between(nodes.clone(), 20), (vec![(9, 10)], 21));
-        assert_eq!(between(nodes, 30), (vec![(9, 10), (21, 30)], 21));
+        let told = vec![(11, 20), (1, 8), (5, 8), (1, 4)];
+        assert_eq!(between(told.clone(), 20), (vec![(9, 10)], 21));
+        assert_eq!(between(told, 30), (vec![(9, 10), (21, 30)], 21));
     }
 
     #[test]

@@ -58,8 +58,10 @@ pub(in crate::index) struct LoadedBranch {
     live: BTreeMap<Sequence, u32>,
     /// Those of `live`, by position.
     sequences: Arc<[Sequence]>,
-    /// Grows whenever turns came or went.
+    /// Grows whenever turns came or went, or have other words.
     state: u64,
+    /// That has happened since it last grew.
+    has_changed: bool,
     passages: Passages,
     words: Words,
     near: Neighbourhood,
@@ -88,7 +90,7 @@ impl LoadedBranch {
         let sequences: Vec<Sequence> = self.live.keys().copied().collect();
         let only_grew = sequences.starts_with(&self.sequences);
         self.sequences = sequences.into();
-        self.state += 1;
+        self.state += u64::from(std::mem::take(&mut self.has_changed));
         let places: Vec<Place> = self
             .live
             .values()
@@ -190,6 +192,7 @@ impl LoadedBranch {
     fn add_words(&mut self, turn: &IndexedTurn, fingerprint: u64) -> u32 {
         let language = self.sample.language().of_turn(&turn.text);
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.has_changed = true;
         self.slots.push(Slot { fingerprint, language });
         self.live.insert(turn.sequence, slot);
         *self.languages.entry(language).or_default() += 1;
@@ -199,6 +202,7 @@ impl LoadedBranch {
 
     fn take_out(&mut self, sequence: Sequence) {
         let Some(slot) = self.live.remove(&sequence) else { return };
+        self.has_changed = true;
         self.passages.remove(slot);
         self.words.remove(slot);
         let Some(language) = self.slots.get(slot as usize).map(|slot| slot.language) else {

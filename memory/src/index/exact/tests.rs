@@ -236,6 +236,34 @@ fn a_long_branch_that_grows_comes_to_the_same_as_a_load() {
     }
 }
 
+/// Whether scores by words hold no more after a change, and the turn that has this vector.
+fn after(
+    branch: &mut LoadedBranch,
+    asked: &Vector,
+    change: impl FnOnce(&mut LoadedBranch) -> Standing,
+) -> (bool, Option<Sequence>) {
+    let before = branch.state();
+    change(branch);
+    branch.settle();
+    let scored = matches(branch, &QueryTerms::default(), &Corpus::default(), Some(asked));
+    let near = scored.iter().find(|one| one.dense.is_some_and(|dense| dense > 0.999));
+    (branch.state() != before, near.map(|one| one.sequence))
+}
+
+#[test]
+fn scores_by_words_hold_while_only_vectors_come() {
+    let asked = random_vector(&mut StdRng::seed_from_u64(12));
+    let mut branch = LoadedBranch::build(vec![turn(1, "apple", vec![]), turn(2, "ferry", vec![])]);
+    let embedded = |text: &str| turn(2, text, vec![asked.clone()]);
+    let mut take_in = |turn: IndexedTurn| after(&mut branch, &asked, |one| one.upsert(&turn));
+    assert_eq!(take_in(embedded("ferry")), (false, Some(2)), "it was entered by words");
+    assert_eq!(take_in(turn(2, "ferry", vec![])), (false, None));
+    assert_eq!(take_in(embedded("harbour")), (true, Some(2)), "other words");
+    assert_eq!(take_in(turn(3, "ferry", vec![])), (true, Some(2)), "another turn");
+    assert_eq!(after(&mut branch, &asked, |one| one.remove(|_| false)), (false, Some(2)));
+    assert_eq!(after(&mut branch, &asked, |one| one.remove(|at| at == 3)), (true, Some(2)));
+}
+
 /// The same but for the order in which floats were added up.
 fn alike(one: &Match, other: &Match) -> bool {
     let near = |a: f32, b: f32| (a - b).abs() < 1e-4;

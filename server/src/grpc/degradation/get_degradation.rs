@@ -40,10 +40,15 @@ pub(super) async fn handle(
     turns.truncate(whole);
     let next = cut.flatten().copied().or(page.next_after);
     let health = call.engine.health(&call.tenant, &id).await?;
+    // It is the same beside every page, and takes a while.
+    let handover = match request.page_token.as_str() {
+        "" => handover(&call, &id, &health).await?,
+        _ => None,
+    };
     Ok(pb::GetDegradationResponse {
         turns,
         next_page_token: next.map(|at| pages.seal(&scope, &at.to_string())).unwrap_or_default(),
-        handover: handover(&call, &id, &health).await?,
+        handover,
         health: Some(health_to_proto(&id, &health)),
         measured_sequence: page.measured_until,
         revision: page.revision,

@@ -92,8 +92,8 @@ export type GetDegradationResponse = Message<"throughline.v1.GetDegradationRespo
   /**
    * With the action RESET: what a fresh session has to know, in 2,048 tokens. Pins,
    * open commitments among them; the summary; of the turns since it was made the
-   * newest as they were said, of the others an extract. Unset where the required
-   * pins alone are larger.
+   * newest as they were said, of the others an extract. On the first page alone;
+   * unset where the required pins alone are larger.
    *
    * @generated from field: throughline.v1.Handover handover = 4;
    */
