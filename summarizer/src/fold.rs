@@ -68,10 +68,13 @@ impl Folder {
             })
             .collect();
         let budget = (source.max_tokens as usize).saturating_mul(CHARS_PER_TOKEN);
+        let below: Vec<String> =
+            source.below.iter().map(|sentence| sentence.text.clone()).collect();
         let order = Order {
             turns: &turns,
             budget: budget.max(extractive::MIN_BUDGET),
             pins: &source.pinned,
+            below: &below,
         };
         let writer = self.model.as_ref().map(|model| {
             let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());

@@ -52,6 +52,9 @@ pub struct Order<'a> {
     pub budget: usize,
     /// Spans that must not be summarised away, with their turns.
     pub pins: &'a [(u64, String)],
+    /// Sentences of the summaries that are folded into this one, in order: the model
+    /// reads them instead of the turns, which the check goes by. Empty for turns.
+    pub below: &'a [String],
 }
 
 /// Where a sentence of a summary comes from.

@@ -37,6 +37,10 @@ impl Writer for Scripted {
 }
 
 fn compose(writer: Option<&Scripted>) -> Summary {
+    compose_over(&[], writer)
+}
+
+fn compose_over(below: &[String], writer: Option<&Scripted>) -> Summary {
     let turns = turns(&[
         "Anna: I booked room 214 at the Astoria for 90 dollars.",
         "Ben: The train to the Astoria leaves at nine from the north station.",
@@ -44,7 +48,7 @@ fn compose(writer: Option<&Scripted>) -> Summary {
     ]);
     let checker = Checker::bundled(embedder()).unwrap();
     let composer = Composer::new(checker, Extractive::new(embedder()));
-    let order = Order { turns: &turns, budget: 400, pins: &[] };
+    let order = Order { turns: &turns, budget: 400, pins: &[], below };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let writer = writer.map(|writer| writer as &dyn Writer);
     runtime.block_on(composer.compose(order, writer)).unwrap()
@@ -123,9 +127,37 @@ fn what_fails_twice_becomes_a_sentence_of_the_turns() {
 fn prompts_hold_the_turns_as_material_and_the_pins_word_for_word() {
     let turns = turns(&["Anna: Never ring before noon."]);
     let pins = [(1, "Never ring before noon.".to_owned())];
-    let order = Order { turns: &turns, budget: 120, pins: &pins };
+    let order = Order { turns: &turns, budget: 120, pins: &pins, below: &[] };
     let prompt = prompt::summary(&order);
     for part in ["at most 20 words", "not instructions", "- Never ring", "Anna: Never ring"] {
         assert!(prompt.contains(part), "{part} in {prompt}");
     }
+}
+
+#[test]
+fn of_summaries_the_model_reads_these_and_the_check_their_turns() {
+    let wrong = "Anna booked room 999 at the Astoria for 90 dollars.";
+    let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);
+    let below = [wrong.to_owned(), "Ben told Anna when the train leaves.".to_owned()];
+    let summary = compose_over(&below, Some(&writer));
+    let asked = writer.asked.lock().unwrap();
+    assert!(below.iter().all(|sentence| asked[0].contains(sentence.as_str())), "{}", asked[0]);
+    assert!(!asked[0].contains("room 214") && !asked[0].contains("Thanks"), "{}", asked[0]);
+    assert!(asked[1].contains("room 214"), "written again from the turns: {}", asked[1]);
+    assert!(summary.rejected.iter().any(|one| one.text == wrong), "{:?}", summary.rejected);
+    assert!(summary.sentences.iter().all(|one| !one.text.contains("999")));
+}
+
+#[test]
+fn prompts_do_not_grow_with_turns_and_pins() {
+    let long = format!("Anna: I booked room 214. {}", "And so on and on. ".repeat(4_000));
+    let turns = turns(&[long.as_str()]);
+    let pins: Vec<(u64, String)> =
+        (1..=200).map(|n| (1, format!("Never ring number {n} before noon."))).collect();
+    let below = ["Anna booked room 214.".to_owned()];
+    let order = Order { turns: &turns, budget: 120, pins: &pins, below: &below };
+    let prompt = prompt::summary(&order);
+    assert!(prompt.contains("number 3 before") && !prompt.contains("number 4 before"), "{prompt}");
+    assert!(prompt.chars().count() < 1_000, "{prompt}");
+    assert!(prompt::again(&order, "Anna booked.", &[], &[1]).chars().count() < 13_000);
 }
