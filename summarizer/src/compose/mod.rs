@@ -18,6 +18,7 @@ use async_trait::async_trait;
 
 pub use model::ModelWriter;
 pub use prompt::PROMPT_VERSION;
+use revise::Unwritten;
 
 use crate::{
     check::{CheckError, Checker, Reason},
@@ -160,18 +161,21 @@ impl Composer {
         let Some(writer) = writer else { return self.extract(order, None) };
         match revise::written(self, order, writer).await? {
             Ok(summary) => Ok(summary),
-            Err(WriterError(why)) => self.extract(order, Some(why)),
+            Err(unwritten) => self.extract(order, Some(unwritten)),
         }
     }
 
     fn extract(
         &self,
         order: Order<'_>,
-        writer_error: Option<String>,
+        unwritten: Option<Unwritten>,
     ) -> Result<Summary, ComposeError> {
         let wish = Wish { budget: order.budget, pins: order.pins };
         let extracts = self.extractive.summarise(order.turns, wish)?;
-        let mut rejected = Vec::new();
+        let (why, mut rejected) = match unwritten {
+            Some(Unwritten { why, rejected }) => (Some(why), rejected),
+            None => (None, Vec::new()),
+        };
         let sentences = self.taken(extracts, order.turns, &mut rejected)?;
         Ok(Summary {
             faithful: least(&sentences),
@@ -180,7 +184,7 @@ impl Composer {
             model: MODEL.to_owned(),
             prompt_version: 0,
             check_version: self.checker.version().to_owned(),
-            writer_error,
+            writer_error: why.map(|WriterError(why)| why),
         })
     }
 

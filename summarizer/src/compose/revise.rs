@@ -12,17 +12,25 @@ use crate::{
 /// Sentences of a model's answer that are looked at.
 const MAX_SENTENCES: usize = 64;
 
+/// Why nothing of a model is in a summary.
+pub(super) struct Unwritten {
+    pub(super) why: WriterError,
+    /// What it wrote nevertheless.
+    pub(super) rejected: Vec<Rejected>,
+}
+
 /// Writes, checks, tries again, replaces. The inner error is the writer's, of
-/// the first request; a failed second attempt is replaced like a rejected one.
+/// the first request, or that nothing it wrote could be kept; a failed second attempt
+/// is replaced like a rejected one.
 pub(super) async fn written(
     composer: &Composer,
     order: Order<'_>,
     writer: &dyn Writer,
-) -> Result<Result<Summary, WriterError>, ComposeError> {
+) -> Result<Result<Summary, Unwritten>, ComposeError> {
     let source = composer.checker.read(order.turns)?;
     let answer = match writer.write(&prompt::summary(&order)).await {
         Ok(answer) => answer,
-        Err(error) => return Ok(Err(error)),
+        Err(why) => return Ok(Err(Unwritten { why, rejected: Vec::new() })),
     };
     let mut revision = Revision { composer, order, source, said: Vec::new(), rejected: Vec::new() };
     let mut kept: Vec<Sentence> = Vec::new();
@@ -37,7 +45,8 @@ pub(super) async fn written(
         }
     }
     if kept.is_empty() {
-        return Ok(Err(WriterError("nothing of what it wrote could be used".to_owned())));
+        let why = WriterError("nothing of what it wrote could be used".to_owned());
+        return Ok(Err(Unwritten { why, rejected: revision.rejected }));
     }
     let faithful = least(&kept);
     Ok(Ok(Summary {

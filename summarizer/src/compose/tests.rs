@@ -3,7 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
-use crate::testing::{embedder, turns};
+use crate::{
+    extractive::MIN_BUDGET,
+    testing::{embedder, turns},
+};
 
 /// A double of a model: answers from a list, and keeps what it was asked.
 struct Scripted {
@@ -41,6 +44,10 @@ fn compose(writer: Option<&Scripted>) -> Summary {
 }
 
 fn compose_over(below: &[String], writer: Option<&Scripted>) -> Summary {
+    compose_within(400, below, writer)
+}
+
+fn compose_within(budget: usize, below: &[String], writer: Option<&Scripted>) -> Summary {
     let turns = turns(&[
         "Anna: I booked room 214 at the Astoria for 90 dollars.",
         "Ben: The train to the Astoria leaves at nine from the north station.",
@@ -48,7 +55,7 @@ fn compose_over(below: &[String], writer: Option<&Scripted>) -> Summary {
     ]);
     let checker = Checker::bundled(embedder()).unwrap();
     let composer = Composer::new(checker, Extractive::new(embedder()));
-    let order = Order { turns: &turns, budget: 400, pins: &[], below };
+    let order = Order { turns: &turns, budget, pins: &[], below };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let writer = writer.map(|writer| writer as &dyn Writer);
     runtime.block_on(composer.compose(order, writer)).unwrap()
@@ -160,4 +167,19 @@ fn prompts_do_not_grow_with_turns_and_pins() {
     assert!(prompt.contains("number 3 before") && !prompt.contains("number 4 before"), "{prompt}");
     assert!(prompt.chars().count() < 1_000, "{prompt}");
     assert!(prompt::again(&order, "Anna booked.", &[], &[1]).chars().count() < 13_000);
+}
+
+#[test]
+fn what_a_model_wrote_is_kept_when_nothing_of_it_stands() {
+    // Nothing that could take its place has room either.
+    let wrong = "Quentin paid 777 zlotys to the bank of Zagreb.";
+    let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);
+    let summary = compose_within(MIN_BUDGET, &[], Some(&writer));
+    assert_eq!(summary.model, MODEL);
+    let error = summary.writer_error.as_deref().unwrap();
+    assert!(error.contains("could be used"), "{error}");
+    let again: Vec<bool> =
+        summary.rejected.iter().filter(|one| one.text == wrong).map(|one| one.again).collect();
+    assert_eq!(again, [false, true], "{:?}", summary.rejected);
+    assert!(!summary.rejected[0].reasons.is_empty());
 }
