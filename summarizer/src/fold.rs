@@ -83,13 +83,15 @@ impl Folder {
         let writer = writer.as_ref().map(|writer| -> &dyn Writer { writer });
         let summary = self.composer.compose(order, writer).await?;
         if let Some(error) = &summary.writer_error {
-            tracing::warn!(%error, "the language model did not write: extractive instead");
+            let again = summary.unfinished;
+            tracing::warn!(%error, again, "the language model did not write: extractive instead");
         }
         Ok(Draft {
             sentences: summary.sentences.into_iter().map(sentence).collect(),
             rejected: summary.rejected.into_iter().map(rejected).collect(),
             model: summary.model,
             prompt_version: summary.prompt_version,
+            unfinished: summary.unfinished,
         })
     }
 }

@@ -97,6 +97,7 @@ mod tests {
             made_at: Timestamp::UNIX_EPOCH,
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
+            unfinished: 0,
         }
     }
 

@@ -39,10 +39,23 @@ pub trait Writer: Send + Sync {
     async fn write(&self, prompt: &str) -> Result<String, WriterError>;
 }
 
-/// A model that gave no answer: busy, past its deadline, broken.
+/// A model that gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the model did not write: {0}")]
-pub struct WriterError(pub String);
+pub enum WriterError {
+    /// It was busy, late or away: the same prompt may be answered later.
+    #[error("the model did not write now: {0}")]
+    Passing(String),
+    /// It would not answer this prompt another time either.
+    #[error("the model did not write: {0}")]
+    Lasting(String),
+}
+
+impl WriterError {
+    /// Whether asking again later may help.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Passing(_))
+    }
+}
 
 /// What a summary is composed of.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +127,9 @@ pub struct Summary {
     pub check_version: String,
     /// Why the model did not write, where it should have.
     pub writer_error: Option<String>,
+    /// The model was busy, late or away for some or all of it: composed again later,
+    /// there may be more of the model in it.
+    pub unfinished: bool,
 }
 
 impl Summary {
@@ -184,7 +200,8 @@ impl Composer {
             model: MODEL.to_owned(),
             prompt_version: 0,
             check_version: self.checker.version().to_owned(),
-            writer_error: why.map(|WriterError(why)| why),
+            unfinished: why.as_ref().is_some_and(WriterError::is_passing),
+            writer_error: why.map(|why| why.to_string()),
         })
     }
 

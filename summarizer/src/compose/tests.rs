@@ -17,7 +17,10 @@ struct Scripted {
 impl Scripted {
     fn of(answers: &[Result<&str, &str>]) -> Self {
         let answer = |answer: &Result<&str, &str>| {
-            answer.map(str::to_owned).map_err(|why| WriterError(why.to_owned()))
+            answer.map(str::to_owned).map_err(|why| match why {
+                "busy" => WriterError::Passing(why.to_owned()),
+                _ => WriterError::Lasting(why.to_owned()),
+            })
         };
         Self {
             answers: Mutex::new(answers.iter().rev().map(answer).collect()),
@@ -35,7 +38,7 @@ impl Writer for Scripted {
     async fn write(&self, prompt: &str) -> Result<String, WriterError> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.to_owned());
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.pop().unwrap_or_else(|| Err(WriterError("no more answers".to_owned())))
+        answers.pop().unwrap_or_else(|| Err(WriterError::Lasting("no more answers".to_owned())))
     }
 }
 
@@ -94,10 +97,18 @@ fn what_is_told_wrongly_is_quoted() {
 
 #[test]
 fn a_failing_model_is_replaced_and_named() {
-    let summary = compose(Some(&Scripted::of(&[Err("busy")])));
-    assert_eq!(summary.model, MODEL);
-    assert_eq!(summary.writer_error.as_deref(), Some("busy"));
-    assert!(!summary.sentences.is_empty());
+    for (error, unfinished) in [("busy", true), ("too long", false)] {
+        let summary = compose(Some(&Scripted::of(&[Err(error)])));
+        assert_eq!((summary.model.as_str(), summary.unfinished), (MODEL, unfinished));
+        let told = summary.writer_error.as_deref().unwrap();
+        assert!(told.ends_with(error), "{told}");
+        assert!(!summary.sentences.is_empty());
+    }
+    // Also when it is busy for the second attempt alone.
+    let writer = Scripted::of(&[Ok("The train leaves at 11:45 from Paddington."), Err("busy")]);
+    let summary = compose(Some(&writer));
+    assert!(summary.unfinished && summary.writer_error.is_none(), "{summary:?}");
+    assert!(!compose(None).unfinished);
 }
 
 #[test]
