@@ -37,7 +37,7 @@ const MAX_BELOW: usize = 64;
 pub struct ShownSummary {
     /// As it is stored, without sentences that hold no more.
     pub summary: Summary,
-    /// A turn beneath it was replaced since it was made: it is made again.
+    /// A turn that its sentences stand on was replaced since it was made: it is made again.
     pub stale: bool,
 }
 
