@@ -24,6 +24,9 @@ const READY: &str = "listening on ";
 /// End of the log that an error shows.
 const LOG_TAIL_BYTES: usize = 2_000;
 
+/// What lets a server take a model that is for smoke tests only.
+const FOR_TESTS: &str = "--llm-for-tests";
+
 /// How to start a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
@@ -50,13 +53,17 @@ impl Launch {
     /// Finds the program and lays out the directories below `dir`.
     ///
     /// # Errors
-    /// There is no such program, or the directory cannot be made.
+    /// There is no such program, the directory cannot be made, or the flags let in a model
+    /// that is for smoke tests only.
     pub(crate) fn new(
         program: Option<&Path>,
         dir: &Path,
         models_dir: Option<&Path>,
         flags: &[String],
     ) -> anyhow::Result<Self> {
+        if flags.iter().any(|flag| flag.starts_with(FOR_TESTS)) {
+            bail!("{FOR_TESTS}: no figure may stand on a model that invents facts");
+        }
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
         Ok(Self {
             program: find_program(program)?,
@@ -77,6 +84,8 @@ impl Launch {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(&self.data_dir);
+        // Neither the environment nor a file lets in what the flags may not.
+        command.env("THROUGHLINE_LLM_FOR_TESTS", "false");
         if let Some(dir) = &self.models_dir {
             command.arg("--models-dir").arg(dir);
         }
@@ -207,6 +216,15 @@ mod tests {
         let error = start("echo 'model missing: run throughline models pull' >&2").await;
         let error = error.unwrap_err();
         assert!(error.contains("ended before") && error.contains("models pull"), "{error}");
+    }
+
+    #[test]
+    fn no_server_is_measured_with_a_model_that_invents() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = script(dir.path(), "");
+        let flags = ["--llm-for-tests=true".to_owned()];
+        let error = Launch::new(Some(&program), dir.path(), None, &flags).unwrap_err().to_string();
+        assert!(error.contains("--llm-for-tests"), "{error}");
     }
 
     #[test]

@@ -68,10 +68,13 @@ impl Folder {
             })
             .collect();
         let budget = (source.max_tokens as usize).saturating_mul(CHARS_PER_TOKEN);
+        let below: Vec<String> =
+            source.below.iter().map(|sentence| sentence.text.clone()).collect();
         let order = Order {
             turns: &turns,
             budget: budget.max(extractive::MIN_BUDGET),
             pins: &source.pinned,
+            below: &below,
         };
         let writer = self.model.as_ref().map(|model| {
             let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());
@@ -80,13 +83,15 @@ impl Folder {
         let writer = writer.as_ref().map(|writer| -> &dyn Writer { writer });
         let summary = self.composer.compose(order, writer).await?;
         if let Some(error) = &summary.writer_error {
-            tracing::warn!(%error, "the language model did not write: extractive instead");
+            let again = summary.unfinished;
+            tracing::warn!(%error, again, "the language model did not write: extractive instead");
         }
         Ok(Draft {
             sentences: summary.sentences.into_iter().map(sentence).collect(),
             rejected: summary.rejected.into_iter().map(rejected).collect(),
             model: summary.model,
             prompt_version: summary.prompt_version,
+            unfinished: summary.unfinished,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! the hash of model, prompt and run, and never asked for twice: a run that
 //! broke off goes on where it was.
 
+mod refused;
 pub(crate) mod sandbox;
 pub(crate) mod score;
 pub(crate) mod writer;
@@ -130,8 +131,9 @@ impl ReaderArgs {
 }
 
 /// The model's file in the models directory: one without slow weights if there
-/// is one.
+/// is one. Models that are for smoke tests only are refused.
 fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
+    refused::check(name)?;
     let dir = models_dir.context("a local reader needs --models-dir")?.join(name);
     let mut files: Vec<PathBuf> = fs::read_dir(&dir)
         .with_context(|| {

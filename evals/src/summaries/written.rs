@@ -50,7 +50,7 @@ pub(super) async fn measure(
             lead.collect::<Vec<_>>().join(" ")
         } else {
             let composer = Composer::new(checker.clone(), Extractive::new(Arc::clone(embedder)));
-            let order = Order { turns: &item.turns, budget, pins: &[] };
+            let order = Order { turns: &item.turns, budget, pins: &[], below: &[] };
             let summary = composer.compose(order, None).await?;
             let source = checker.read(&item.turns)?;
             for sentence in &summary.sentences {

@@ -113,6 +113,9 @@ impl Engine {
         let rejections = self.pin_rejections(&cell, &facts)?;
         let mut of_user = Vec::new();
         for proposal in proposals {
+            // One that was pinned before the service broke off may still have to replace
+            // others elsewhere.
+            of_user.extend(facts.iter().filter(|fact| is_users_of(fact, &proposal)).cloned());
             let known = |fact: &Fact| covers(fact, &proposal) || same_words(fact, &proposal);
             let full = facts.len() as u64 >= self.limits.facts_per_conversation;
             if full || facts.iter().any(known) || self.is_unpinned(&cell, &proposal)? {
@@ -146,11 +149,12 @@ impl Engine {
         let removed =
             delete_facts(&mut batch, &cell, facts, &[], |fact| doomed.contains(&fact.id))?;
         if batch.is_empty() {
-            return Ok(());
+            drop(writer);
+        } else {
+            let next = Head { facts: stored - removed, ..Head::clone(&head) };
+            self.commit_head(writer, next, batch, None).await?;
+            self.windows.forget(tenant, id);
         }
-        let next = Head { facts: stored - removed, ..Head::clone(&head) };
-        self.commit_head(writer, next, batch, None).await?;
-        self.windows.forget(tenant, id);
         of_user.retain(|fact| !doomed.contains(&fact.id));
         self.replace_elsewhere(&cell, &head.user_id, &of_user).await
     }
@@ -351,6 +355,12 @@ impl Engine {
 fn covers(fact: &Fact, proposal: &Proposal) -> bool {
     fact.source == Some(proposal.turn)
         && fact.source_span.is_none_or(|span| overlap(span, proposal.found.span))
+}
+
+/// Whether a fact is the pin of these words of the turn, the user's, and holds.
+fn is_users_of(fact: &Fact, proposal: &Proposal) -> bool {
+    let of_user = fact.owner == Owner::User && fact.origin.is_detector();
+    of_user && covers(fact, proposal) && !is_replaced(fact)
 }
 
 /// Whether a fact that holds says the same.

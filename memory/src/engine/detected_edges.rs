@@ -23,7 +23,8 @@ use crate::{
 const REPLACES: f32 = 0.75;
 
 impl Engine {
-    /// Marks pins of the user's other conversations that new ones replace.
+    /// Marks pins of the user's other conversations that these, of turns that were taken
+    /// in later, replace. Once more, it changes nothing.
     pub(super) async fn replace_elsewhere(
         &self,
         own: &Cell,
@@ -86,7 +87,8 @@ pub(super) fn draw_among(fact: &mut Fact, others: &mut [Fact]) {
 
 /// Whether a fact of another conversation is replaced by one of these.
 fn replaced_by(fact: &mut Fact, new: &[Fact], head: &Head) -> bool {
-    for later in new.iter().filter(|later| later.kind == fact.kind) {
+    let is_later = |later: &&Fact| later.kind == fact.kind && taken_in(later) >= taken_in(fact);
+    for later in new.iter().filter(is_later) {
         // Sequences of two conversations say nothing of each other.
         let mut later = Fact { source: None, edges: Vec::new(), ..later.clone() };
         later.known_turn = head.last_sequence.max(fact.known_turn);
@@ -106,6 +108,14 @@ fn replaced_by(fact: &mut Fact, new: &[Fact], head: &Head) -> bool {
         }
     }
     false
+}
+
+/// When the turn of a pin was taken in: the milliseconds that its id, a UUIDv7, begins
+/// with, as they are spelt.
+fn taken_in(fact: &Fact) -> &str {
+    const SPELT: usize = 13;
+    let id = fact.id.as_str();
+    id.get(..SPELT).unwrap_or(id)
 }
 
 /// Whether a later fact or turn has taken the place of a fact.

@@ -12,7 +12,10 @@ use std::{
     },
 };
 
-use super::{records::decode, summaries::within};
+use super::{
+    records::{decode_with, encode},
+    summaries::within,
+};
 use crate::{
     index::Branch,
     store::{Direction, Store, StoreError, keys, keys::Kind},
@@ -53,7 +56,7 @@ impl Folded {
             let prefix = keys::kind_prefix(&branch.tenant, &segment.conversation, Kind::Summary);
             let (start, end) = keys::prefix_range(&prefix);
             store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                let summary = decode::<Summary>(key, &value)?;
+                let summary = summary_of(key, &value)?;
                 // They are in order of their last turn.
                 if !within(segment, &summary) {
                     return Ok(ControlFlow::Break(()));
@@ -65,6 +68,20 @@ impl Folded {
         let version = version_of(&summaries);
         Ok(Self { branch: branch.clone(), summaries, version })
     }
+}
+
+/// The record of a summary.
+///
+/// # Errors
+/// It cannot be encoded.
+pub(super) fn record_of(summary: &Summary) -> Result<Vec<u8>, StoreError> {
+    encode(&(summary, summary.unfinished))
+}
+
+/// The summary of a record.
+fn summary_of(key: &[u8], record: &[u8]) -> Result<Summary, StoreError> {
+    let (summary, unfinished) = decode_with::<Summary, u32>(key, record)?;
+    Ok(Summary { unfinished, ..summary })
 }
 
 /// First eight bytes of the BLAKE3 hash of what there is and when it was made.
@@ -133,5 +150,35 @@ impl FoldedCache {
                 self.recent.invalidate(&*key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn records_from_before_summaries_could_be_unfinished_are_read() {
+        let summary = Summary {
+            from: 1,
+            until: 9,
+            level: 0,
+            sentences: Vec::new(),
+            rejected: Vec::new(),
+            model: "extractive".to_owned(),
+            prompt_version: 1,
+            known_until: 9,
+            made_at: Timestamp::UNIX_EPOCH,
+            first_said: Timestamp::UNIX_EPOCH,
+            last_said: Timestamp::UNIX_EPOCH,
+            unfinished: 3,
+        };
+        assert_eq!(summary_of(&[], &record_of(&summary).unwrap()).unwrap(), summary);
+        let before = encode(&summary).unwrap();
+        let read = summary_of(&[], &before).unwrap();
+        assert_eq!(read, Summary { unfinished: 0, ..summary });
+        assert!(summary_of(&[], &before[..before.len() - 1]).is_err(), "cut off");
     }
 }

@@ -34,6 +34,7 @@ mod fact_records;
 mod fact_standing;
 mod fact_turns;
 mod facts;
+pub(crate) mod fold_due;
 pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;

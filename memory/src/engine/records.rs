@@ -43,6 +43,26 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T,
     }
 }
 
+/// Decodes the record found under `key`, and what stands behind it; by default what it
+/// is by default, as in records from before there was any.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub(crate) fn decode_with<T: DeserializeOwned, U: DeserializeOwned + Default>(
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<(T, U), StoreError> {
+    let corrupt = |detail: String| StoreError::Corrupt { key: hex(key), detail };
+    let body = bytes.strip_prefix(&[VERSION]);
+    let body = body.ok_or_else(|| corrupt("record version is not known".to_owned()))?;
+    let read = || {
+        let (record, rest) = postcard::take_from_bytes(body)?;
+        let behind = if rest.is_empty() { U::default() } else { postcard::from_bytes(rest)? };
+        Ok((record, behind))
+    };
+    read().map_err(|error: postcard::Error| corrupt(error.to_string()))
+}
+
 /// Decodes a record that begins with the version of what derived it; nothing where
 /// that is another one than `current`, whose fields may be others too.
 ///

@@ -5,8 +5,12 @@
 //! erased turn are gone with it.
 
 use super::{
-    Engine, EngineError, PinnedFact, commit::Publish, folded::Folded, records::encode,
-    scopes::Scope, turns::scan_turns,
+    Engine, EngineError, PinnedFact,
+    commit::Publish,
+    fold_due::{Due, Fold},
+    folded::{Folded, record_of},
+    scopes::Scope,
+    turns::scan_turns,
 };
 use crate::{
     context::SummaryUnit,
@@ -15,7 +19,7 @@ use crate::{
     store::{Batch, Direction, keys},
     summary::{
         FoldSource, SourceTurn, Summary, SummarySentence,
-        fold::{self, FoldRules, Node},
+        fold::{FoldRules, Node},
         generations::strike_generations,
         outline::{self, Standing},
     },
@@ -33,7 +37,7 @@ const MAX_BELOW: usize = 64;
 pub struct ShownSummary {
     /// As it is stored, without sentences that hold no more.
     pub summary: Summary,
-    /// A turn beneath it was replaced since it was made: it is made again.
+    /// A turn that its sentences stand on was replaced since it was made: it is made again.
     pub stale: bool,
 }
 
@@ -164,14 +168,14 @@ impl Engine {
         }
         let mut made = 0;
         for rules in [self.fold_rules, self.fold_rules.to_the_end()] {
-            while self.fold_once(tenant, id, &rules).await? {
+            while self.fold_once(tenant, id, &rules).await? == Fold::Made {
                 made += 1;
             }
         }
         Ok(made)
     }
 
-    /// Folds the next range that is due. Whether there was one.
+    /// Folds the next range that is due.
     ///
     /// # Errors
     /// `NotFound`, `Summarize`, `Store`.
@@ -180,15 +184,16 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
         rules: &FoldRules,
-    ) -> Result<bool, EngineError> {
-        let Some(summarizer) = self.summarizer.clone() else { return Ok(false) };
+    ) -> Result<Fold, EngineError> {
+        let Some(summarizer) = self.summarizer.clone() else { return Ok(Fold::Nothing) };
         let _order = self.folding.lock(&keys::head(tenant, id)).await;
         let scope = self.scope(tenant, id)?;
         let scored = self.scored(&scope)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
-        let (node, known_until) = match self.due(&scope, &folded, scored, rules)? {
-            Some(node) => (node, scored),
-            None => return Ok(false),
+        let (node, attempts) = match self.due(&scope, &folded, scored, rules)? {
+            Due::Range { node, attempts } => (node, attempts),
+            Due::Later(left) => return Ok(Fold::Later(left)),
+            Due::Nothing => return Ok(Fold::Nothing),
         };
         let source = self.fold_source(&scope, &folded, node, scored)?;
         let sources: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
@@ -198,6 +203,7 @@ impl Engine {
                 rejected: Vec::new(),
                 model: summarizer.model(),
                 prompt_version: 0,
+                unfinished: false,
             }
         } else {
             summarizer.summarize(&source).await.map_err(EngineError::Summarize)?
@@ -206,7 +212,7 @@ impl Engine {
             Ok(self.read_turn(&scope.branch, sequence)?.map(|turn| turn.said_at))
         };
         let (Some(first_said), Some(last_said)) = (said(node.from)?, said(node.until)?) else {
-            return Ok(false);
+            return Ok(Fold::Nothing);
         };
         let summary = Summary {
             from: node.from,
@@ -216,14 +222,15 @@ impl Engine {
             rejected: draft.rejected,
             model: draft.model,
             prompt_version: draft.prompt_version,
-            known_until,
+            known_until: scored,
             made_at: (self.clock)(),
             first_said,
             last_said,
+            unfinished: if draft.unfinished { attempts.saturating_add(1) } else { 0 },
         };
-        let kept = self.keep_summary(&scope, &summary, &sources).await?;
+        self.keep_summary(&scope, &summary, &sources).await?;
         self.probe_folded(tenant, id, (node.from, node.until)).await?;
-        Ok(kept)
+        Ok(Fold::Made)
     }
 
     /// Stores a summary, unless a turn that it may quote was erased meanwhile.
@@ -232,7 +239,7 @@ impl Engine {
         scope: &Scope,
         summary: &Summary,
         sources: &[Sequence],
-    ) -> Result<bool, EngineError> {
+    ) -> Result<(), EngineError> {
         let Branch { tenant, conversation: id, .. } = &scope.branch;
         let cell = self.heads.cell(tenant, id)?;
         let writer = cell.write().await;
@@ -245,40 +252,14 @@ impl Engine {
                 let mut batch = Batch::new();
                 strike_generations(&self.store, &mut batch, tenant, id)?;
                 self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
-                return Ok(true);
+                return Ok(());
             }
         }
         let mut batch = Batch::new();
-        batch.put(keys::summary(tenant, id, summary.until, summary.level), encode(summary)?);
+        batch.put(keys::summary(tenant, id, summary.until, summary.level), record_of(summary)?);
         self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
         self.folded.invalidate(tenant, id);
-        Ok(true)
-    }
-
-    /// The next range to fold: one whose summary is stale, or what the rules say.
-    fn due(
-        &self,
-        scope: &Scope,
-        folded: &Folded,
-        scored: Sequence,
-        rules: &FoldRules,
-    ) -> Result<Option<Node>, EngineError> {
-        let ledger = self.ledger(scope)?;
-        let timeline = ledger.covering(&self.store, scored)?;
-        let standing = (&*timeline, scored);
-        let own = |one: &&Summary| one.until >= scope.head.own_from();
-        let stale = folded.summaries().iter().filter(own);
-        let stale = stale.filter(|one| outline::is_stale(one, &standing));
-        // What stands below is made again first.
-        if let Some(stale) = stale.min_by_key(|one| (one.level, one.until)) {
-            return Ok(Some(Node { level: stale.level, from: stale.from, until: stale.until }));
-        }
-        let ends: Vec<Sequence> =
-            timeline.topics(scored).into_iter().map(|(_, last, _)| last).collect();
-        let state = scope.catalog.covering(&self.store, scored, self.counter.as_ref())?;
-        let costs = state.costs(self.counter.name()).iter().take(scored as usize);
-        let tokens: Vec<u64> = costs.map(|cost| u64::from(cost.verbatim)).collect();
-        Ok(fold::next(&folded.nodes(), &tokens, &ends, rules))
+        Ok(())
     }
 
     /// What is to be folded.

@@ -67,6 +67,11 @@ pub struct Summary {
     pub first_said: Timestamp,
     /// When its last turn was said.
     pub last_said: Timestamp,
+    /// Attempts after which its model had still not written all of it, being busy, late or
+    /// away: it is made again a while after, until it is 0 or there were too many. Stored
+    /// behind the others, which are all that there was before.
+    #[serde(skip)]
+    pub unfinished: u32,
 }
 
 impl Summary {
@@ -129,6 +134,9 @@ pub struct Draft {
     pub model: String,
     /// Version of the prompt, or of the extraction.
     pub prompt_version: u32,
+    /// The model was busy, late or away, and what it should have written was taken from
+    /// the turns: it stands for now, and is made again later.
+    pub unfinished: bool,
 }
 
 /// Why there is no summary. The fold is tried again later.

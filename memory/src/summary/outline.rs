@@ -21,7 +21,7 @@ pub struct Shown<'a> {
     pub summary: &'a Summary,
     /// Its sentences that still hold.
     pub sentences: Vec<&'a SummarySentence>,
-    /// A turn beneath it was replaced since it was made.
+    /// A turn that its sentences stand on was replaced since it was made.
     pub stale: bool,
 }
 
@@ -54,8 +54,13 @@ pub fn shown<'a>(summary: &'a Summary, standing: &dyn Standing) -> Shown<'a> {
     }
 }
 
-/// Whether a turn that it stands on was replaced by one that was not known when
+/// Whether a turn that its sentences stand on was replaced by one that was not known when
 /// it was made.
+///
+/// Not any turn of its range: of the others it tells nothing that could hold no more, and
+/// what took their place is told where it was said. Else each replacement would have every
+/// level above made again for nothing, and an appended turn would cost as many summaries as
+/// there are levels.
 pub fn is_stale(summary: &Summary, standing: &dyn Standing) -> bool {
     let sources = summary.sentences.iter().flat_map(|sentence| &sentence.sources);
     let later = sources.filter_map(|source| standing.replaced_by(*source));
@@ -97,6 +102,7 @@ mod tests {
             made_at: Timestamp::UNIX_EPOCH,
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
+            unfinished: 0,
         }
     }
 
@@ -123,6 +129,11 @@ mod tests {
         // Made again when the replacement was known, it is not stale for it.
         let again = Summary { known_until: 40, ..one.clone() };
         assert!(!is_stale(&again, &later));
-        assert!(!is_stale(&one, &Replaced(HashMap::from([(5, 40)]))), "nothing stands on turn 5");
+        for level in 0..3 {
+            let one = summary(level, 1, 9);
+            assert!(is_stale(&one, &later), "{level}");
+            let aside = Replaced(HashMap::from([(5, 40)]));
+            assert!(!is_stale(&one, &aside), "nothing of level {level} stands on turn 5");
+        }
     }
 }

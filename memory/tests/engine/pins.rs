@@ -275,3 +275,43 @@ async fn a_fork_rejects_of_its_pins_what_its_parent_did() {
     assert_eq!(rejected(&world, &early, LIKING).await.1, [Cause::Fact(of_early)]);
     assert_eq!(rejected(&world, &first, LIKING).await.1, []);
 }
+
+/// Lets the store fail after each number of commits in turn.
+#[tokio::test]
+async fn a_crash_loses_nothing_of_what_a_pin_replaces_in_other_conversations() {
+    const BEFORE: &str = "My account number is 48213377.";
+    const NOW: &str = "My account number is now 90551264.";
+    let mut crashed = 0;
+    for commits in (0..10).rev() {
+        let world = World::with_pins().await;
+        let first = told(&world, "first", "ann", &[BEFORE]).await;
+        let second = world.create_for("second", "ann").await;
+        world.drain().await;
+        world.fail_after(commits);
+        let turns = || vec![named("now", NOW)];
+        if world.engine.append_turns(&tenant(), &second, turns(), None).await.is_ok() {
+            let fails = async {
+                while world.controls.commits_left.load(Ordering::SeqCst) >= 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let ends = async {
+                tokio::select! {
+                    _ = world.engine.settled() => {}
+                    () = fails => {}
+                }
+            };
+            within("the turn to be read, or the store to fail", ends).await;
+        }
+        crashed += usize::from(world.controls.commits_left.load(Ordering::SeqCst) < 0);
+        let world = within("a restart", world.crash_and_open()).await;
+        world.engine.append_turns(&tenant(), &second, turns(), None).await.expect("appended");
+        world.drain().await;
+        assert_eq!(texts(&world, &second).await, [NOW], "{commits}");
+        let all = world.engine.list_facts(&tenant(), &first, None, 1_000, true).await;
+        let before = all.expect("listed").0.into_iter().find(|pinned| pinned.fact.text == BEFORE);
+        let replaced = before.expect("pinned").standing.retired.is_some();
+        assert!(replaced, "replaced after a crash behind {commits} commits");
+    }
+    assert!(crashed >= 3, "{crashed}");
+}

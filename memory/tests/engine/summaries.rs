@@ -144,3 +144,56 @@ async fn what_writes_may_be_down_or_switched_off() {
     let error = without.engine.summarize(&tenant, &id).await.unwrap_err();
     assert!(matches!(error, EngineError::NoSummaries), "{error}");
 }
+
+#[tokio::test]
+async fn what_a_busy_model_left_out_is_made_again_once_and_after_a_restart() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    world.controls.summarizer_busy.store(true, Ordering::SeqCst);
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=60).await;
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    let models = |world: &World| {
+        let views = [SummaryView::Rolling, SummaryView::Segments];
+        let of = views.map(|view| world.engine.summary(&tenant, &id, view, 0).unwrap().summaries);
+        let mut models: Vec<String> =
+            of.into_iter().flatten().map(|one| one.summary.model).collect();
+        models.dedup();
+        models
+    };
+    assert_eq!(rolling(&world, &id, 0).folded_until, 60, "what was taken from the turns stands");
+    assert_eq!(models(&world), ["extractive"]);
+    world.controls.summarizer_busy.store(false, Ordering::SeqCst);
+    let world = world.reopen().await;
+    later(&world);
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert_eq!(models(&world), ["first words"]);
+    // What has succeeded is not done again.
+    let read = world.controls.summarized.load(Ordering::SeqCst);
+    later(&world);
+    assert_eq!(world.engine.summarize(&tenant, &id).await.unwrap(), 0);
+    assert_eq!(world.controls.summarized.load(Ordering::SeqCst), read);
+}
+
+#[tokio::test]
+async fn a_model_that_stays_away_is_not_asked_for_ever() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    world.controls.summarizer_busy.store(true, Ordering::SeqCst);
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=30).await;
+    for _ in 0..6 {
+        later(&world);
+        world.engine.summarize(&tenant, &id).await.unwrap();
+    }
+    world.controls.summarizer_busy.store(false, Ordering::SeqCst);
+    later(&world);
+    assert_eq!(world.engine.summarize(&tenant, &id).await.unwrap(), 0);
+    let stands = rolling(&world, &id, 0).summaries;
+    assert!(!stands.is_empty() && stands.iter().all(|one| one.summary.model == "extractive"));
+}
+
+/// Lets a day go by.
+fn later(world: &World) {
+    world.controls.now.fetch_add(24 * 3_600, Ordering::SeqCst);
+}

@@ -15,6 +15,8 @@ pub enum LlmSettings {
         name: String,
         /// Where it computes.
         device: DeviceChoice,
+        /// It may be one that is good for smoke tests only.
+        for_tests: bool,
     },
     /// One at an endpoint.
     Endpoint {
@@ -32,13 +34,14 @@ pub enum LlmSettings {
 pub(super) struct Given {
     pub(super) name: Option<String>,
     pub(super) device: Option<String>,
+    pub(super) for_tests: Option<bool>,
     pub(super) endpoint: Option<String>,
     pub(super) api_key_file: Option<PathBuf>,
 }
 
 /// Checks them; nothing without a name.
 pub(super) fn llm(given: Given) -> Result<Option<LlmSettings>, ConfigError> {
-    let Given { name, device, endpoint, api_key_file } = given;
+    let Given { name, device, for_tests, endpoint, api_key_file } = given;
     let Some(name) = name else {
         if endpoint.is_some() {
             return bad("llm-endpoint", "needs --llm, the name of the model there".to_owned());
@@ -53,7 +56,8 @@ pub(super) fn llm(given: Given) -> Result<Option<LlmSettings>, ConfigError> {
             Ok(device) => device,
             Err(error) => return bad("llm-device", format!("{error}")),
         };
-        return Ok(Some(LlmSettings::Local { name, device }));
+        let for_tests = for_tests.unwrap_or(false);
+        return Ok(Some(LlmSettings::Local { name, device, for_tests }));
     };
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return bad("llm-endpoint", format!("{url:?} is no http:// or https:// address"));
@@ -78,8 +82,8 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(llm(Given::default()).unwrap(), None);
         let local = llm(Given { name: text("qwen"), ..Given::default() }).unwrap();
-        let device = DeviceChoice::Auto;
-        assert_eq!(local, Some(LlmSettings::Local { name: "qwen".to_owned(), device }));
+        let (name, device) = ("qwen".to_owned(), DeviceChoice::Auto);
+        assert_eq!(local, Some(LlmSettings::Local { name, device, for_tests: false }));
         for (given, named) in [
             (Given { endpoint: text("http://x/v1"), ..Given::default() }, "llm-endpoint"),
             (Given { name: text("q"), endpoint: text("x/v1"), ..Given::default() }, "llm-endpoint"),

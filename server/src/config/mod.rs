@@ -182,6 +182,7 @@ impl Config {
             llm: llm::llm(llm::Given {
                 name: settings.llm,
                 device: settings.llm_device,
+                for_tests: settings.llm_for_tests,
                 endpoint: settings.llm_endpoint,
                 api_key_file: settings.llm_api_key_file,
             })?,

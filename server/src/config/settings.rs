@@ -169,6 +169,12 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm_device: Option<String>,
 
+    /// Take also a model that is for smoke tests only and invents facts: for tests, never
+    /// where anybody reads its summaries.
+    #[arg(long, env = "THROUGHLINE_LLM_FOR_TESTS", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_for_tests: Option<bool>,
+
     /// Threads that it computes with [default: half of the cores, at most 8].
     #[arg(long, env = "THROUGHLINE_LLM_THREADS", value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,6 +320,7 @@ impl Settings {
             staleness_weights: self.staleness_weights.or(lower.staleness_weights),
             llm: self.llm.or(lower.llm),
             llm_device: self.llm_device.or(lower.llm_device),
+            llm_for_tests: self.llm_for_tests.or(lower.llm_for_tests),
             llm_threads: self.llm_threads.or(lower.llm_threads),
             llm_endpoint: self.llm_endpoint.or(lower.llm_endpoint),
             llm_api_key_file: self.llm_api_key_file.or(lower.llm_api_key_file),

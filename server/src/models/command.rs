@@ -12,8 +12,8 @@ use throughline_memory::embed::Precision;
 use throughline_summarizer::llm::{DeviceChoice, threads};
 
 use super::{
-    Checked, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm, default_dir,
-    pull, registry_of, serve::Serving, verify,
+    Checked, Model, ModelsError, Progress, PullOptions, Purpose, Registry, bench, bench_llm,
+    default_dir, pull, registry_of, serve::Serving, verify,
 };
 
 /// Fetches and checks models.
@@ -209,7 +209,7 @@ fn list(registry: &Registry, dir: &Path) -> Result<Table, ModelsError> {
         let default = if model.name == registry.default_embedding { " (default)" } else { "" };
         table.add_row([
             format!("{}{default}", model.name),
-            model.purpose.as_str().to_owned(),
+            purpose(model),
             model.licence.clone(),
             model.languages.clone(),
             match model.purpose {
@@ -221,6 +221,12 @@ fn list(registry: &Registry, dir: &Path) -> Result<Table, ModelsError> {
         ]);
     }
     Ok(table)
+}
+
+/// What it is for, as the table shows it.
+fn purpose(model: &Model) -> String {
+    let only = if model.for_tests_only { ", smoke tests only" } else { "" };
+    format!("{}{only}", model.purpose.as_str())
 }
 
 fn check(

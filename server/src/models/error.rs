@@ -29,6 +29,18 @@ pub enum ModelsError {
         /// The models that are.
         known: String,
     },
+    /// A language model that must not write what is used.
+    #[error(
+        "{name} invents facts: it is for smoke tests only, and writes no summaries; take --llm \
+         {instead} (`throughline models list` shows others), or --llm-for-tests in a test; \
+         `throughline models serve {name}` answers programs of your own with it"
+    )]
+    ForTestsOnly {
+        /// As asked for.
+        name: String,
+        /// One that may.
+        instead: String,
+    },
     /// A model without a file of this kind.
     #[error("model {name} has no {role} file; `throughline models list` shows what it has")]
     NoSuchFile {

@@ -44,6 +44,9 @@ pub struct Model {
     pub name: String,
     /// What it is for.
     pub purpose: Purpose,
+    /// It is good for smoke tests alone: nothing that is used may be written by it.
+    #[serde(default)]
+    pub for_tests_only: bool,
     /// SPDX name of the weights' licence.
     pub licence: String,
     /// Which languages it reads.
@@ -301,6 +304,20 @@ impl Registry {
             known: known.join(", "),
         })
     }
+
+    /// A language model whose words are used; one for smoke tests only with `for_tests`.
+    ///
+    /// # Errors
+    /// [`ModelsError::Unknown`], [`ModelsError::Purpose`], [`ModelsError::ForTestsOnly`].
+    pub fn writer(&self, name: &str, for_tests: bool) -> Result<&Model, ModelsError> {
+        let model = self.purposed(name, Purpose::Llm)?;
+        if !model.for_tests_only || for_tests {
+            return Ok(model);
+        }
+        let fit = |model: &&Model| model.purpose == Purpose::Llm && !model.for_tests_only;
+        let instead = self.models.iter().find(fit).map_or("another", |model| model.name.as_str());
+        Err(ModelsError::ForTestsOnly { name: name.to_owned(), instead: instead.to_owned() })
+    }
 }
 
 fn check(model: &Model) -> Result<(), String> {
@@ -377,6 +394,22 @@ mod tests {
             let error = Registry::parse(&text).expect_err(expected).to_string();
             assert!(error.contains(expected), "{expected:?} in {error}");
         }
+    }
+
+    #[test]
+    fn what_is_for_tests_only_writes_nothing_that_is_used() {
+        let registry = Registry::parse(BUILT_IN).expect("models.toml");
+        for name in ["qwen2.5-1.5b-instruct", "qwen2.5-coder-0.5b-instruct"] {
+            assert_eq!(registry.writer(name, false).expect("it may").name, name);
+        }
+        let small = "smollm2-135m-instruct";
+        let error = registry.writer(small, false).expect_err("it may not").to_string();
+        for part in [small, "qwen2.5-1.5b-instruct", "--llm-for-tests", "models serve"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert_eq!(registry.writer(small, true).expect("in a test").name, small);
+        let error = registry.writer("all-MiniLM-L6-v2", true).expect_err("it embeds");
+        assert!(matches!(error, ModelsError::Purpose { .. }), "{error}");
     }
 
     #[test]

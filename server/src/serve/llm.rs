@@ -32,8 +32,10 @@ pub(super) async fn open(
     let (dir, pull) = (config.models_dir.clone(), config.pull);
     let models_file = config.models_file.clone();
     let served = blocking(move || match settings {
-        LlmSettings::Local { name, device } => {
+        LlmSettings::Local { name, device, for_tests } => {
             let registry = models::registry_of(models_file.as_deref())?;
+            // Before anything of it is fetched.
+            registry.writer(&name, for_tests)?;
             if pull {
                 let options = PullOptions::default();
                 models::pull(&registry, &[&name], &dir, &options, &Progress::auto())?;

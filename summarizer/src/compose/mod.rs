@@ -18,6 +18,7 @@ use async_trait::async_trait;
 
 pub use model::ModelWriter;
 pub use prompt::PROMPT_VERSION;
+use revise::Unwritten;
 
 use crate::{
     check::{CheckError, Checker, Reason},
@@ -38,10 +39,23 @@ pub trait Writer: Send + Sync {
     async fn write(&self, prompt: &str) -> Result<String, WriterError>;
 }
 
-/// A model that gave no answer: busy, past its deadline, broken.
+/// A model that gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the model did not write: {0}")]
-pub struct WriterError(pub String);
+pub enum WriterError {
+    /// It was busy, late or away: the same prompt may be answered later.
+    #[error("the model did not write now: {0}")]
+    Passing(String),
+    /// It would not answer this prompt another time either.
+    #[error("the model did not write: {0}")]
+    Lasting(String),
+}
+
+impl WriterError {
+    /// Whether asking again later may help.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Passing(_))
+    }
+}
 
 /// What a summary is composed of.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +66,9 @@ pub struct Order<'a> {
     pub budget: usize,
     /// Spans that must not be summarised away, with their turns.
     pub pins: &'a [(u64, String)],
+    /// Sentences of the summaries that are folded into this one, in order: the model
+    /// reads them instead of the turns, which the check goes by. Empty for turns.
+    pub below: &'a [String],
 }
 
 /// Where a sentence of a summary comes from.
@@ -110,6 +127,9 @@ pub struct Summary {
     pub check_version: String,
     /// Why the model did not write, where it should have.
     pub writer_error: Option<String>,
+    /// The model was busy, late or away for some or all of it: composed again later,
+    /// there may be more of the model in it.
+    pub unfinished: bool,
 }
 
 impl Summary {
@@ -157,18 +177,21 @@ impl Composer {
         let Some(writer) = writer else { return self.extract(order, None) };
         match revise::written(self, order, writer).await? {
             Ok(summary) => Ok(summary),
-            Err(WriterError(why)) => self.extract(order, Some(why)),
+            Err(unwritten) => self.extract(order, Some(unwritten)),
         }
     }
 
     fn extract(
         &self,
         order: Order<'_>,
-        writer_error: Option<String>,
+        unwritten: Option<Unwritten>,
     ) -> Result<Summary, ComposeError> {
         let wish = Wish { budget: order.budget, pins: order.pins };
         let extracts = self.extractive.summarise(order.turns, wish)?;
-        let mut rejected = Vec::new();
+        let (why, mut rejected) = match unwritten {
+            Some(Unwritten { why, rejected }) => (Some(why), rejected),
+            None => (None, Vec::new()),
+        };
         let sentences = self.taken(extracts, order.turns, &mut rejected)?;
         Ok(Summary {
             faithful: least(&sentences),
@@ -177,7 +200,8 @@ impl Composer {
             model: MODEL.to_owned(),
             prompt_version: 0,
             check_version: self.checker.version().to_owned(),
-            writer_error,
+            unfinished: why.as_ref().is_some_and(WriterError::is_passing),
+            writer_error: why.map(|why| why.to_string()),
         })
     }
 

@@ -50,11 +50,14 @@ impl Writer for ModelWriter {
             ..ChatRequest::new(self.tenant.clone(), &version, messages)
         };
         let answer = self.model.generate(&request, None).await;
-        let answer = answer.map_err(|error| WriterError(error.to_string()))?;
+        let answer = answer.map_err(|error| {
+            let kind = if error.is_passing() { WriterError::Passing } else { WriterError::Lasting };
+            kind(error.to_string())
+        })?;
         if answer.finish.is_whole() {
             Ok(answer.text)
         } else {
-            Err(WriterError(format!("it did not finish: {:?}", answer.finish)))
+            Err(WriterError::Passing(format!("it did not finish: {:?}", answer.finish)))
         }
     }
 }

@@ -12,19 +12,35 @@ use crate::{
 /// Sentences of a model's answer that are looked at.
 const MAX_SENTENCES: usize = 64;
 
+/// Why nothing of a model is in a summary.
+pub(super) struct Unwritten {
+    pub(super) why: WriterError,
+    /// What it wrote nevertheless.
+    pub(super) rejected: Vec<Rejected>,
+}
+
 /// Writes, checks, tries again, replaces. The inner error is the writer's, of
-/// the first request; a failed second attempt is replaced like a rejected one.
+/// the first request, or that nothing it wrote could be kept; a failed second attempt
+/// is replaced like a rejected one, and leaves the summary unfinished if it may succeed
+/// later.
 pub(super) async fn written(
     composer: &Composer,
     order: Order<'_>,
     writer: &dyn Writer,
-) -> Result<Result<Summary, WriterError>, ComposeError> {
+) -> Result<Result<Summary, Unwritten>, ComposeError> {
     let source = composer.checker.read(order.turns)?;
     let answer = match writer.write(&prompt::summary(&order)).await {
         Ok(answer) => answer,
-        Err(error) => return Ok(Err(error)),
+        Err(why) => return Ok(Err(Unwritten { why, rejected: Vec::new() })),
     };
-    let mut revision = Revision { composer, order, source, said: Vec::new(), rejected: Vec::new() };
+    let mut revision = Revision {
+        composer,
+        order,
+        source,
+        said: Vec::new(),
+        rejected: Vec::new(),
+        unfinished: false,
+    };
     let mut kept: Vec<Sentence> = Vec::new();
     let mut left = order.budget;
     for sentence in sentences(&answer).into_iter().map(unmarked).take(MAX_SENTENCES) {
@@ -37,7 +53,10 @@ pub(super) async fn written(
         }
     }
     if kept.is_empty() {
-        return Ok(Err(WriterError("nothing of what it wrote could be used".to_owned())));
+        let why = "nothing of what it wrote could be used".to_owned();
+        let kind = if revision.unfinished { WriterError::Passing } else { WriterError::Lasting };
+        let why = kind(why);
+        return Ok(Err(Unwritten { why, rejected: revision.rejected }));
     }
     let faithful = least(&kept);
     Ok(Ok(Summary {
@@ -48,6 +67,7 @@ pub(super) async fn written(
         prompt_version: PROMPT_VERSION,
         check_version: composer.checker.version().to_owned(),
         writer_error: None,
+        unfinished: revision.unfinished,
     }))
 }
 
@@ -63,6 +83,8 @@ struct Revision<'a> {
     /// Sentences of the turns that are in already.
     said: Vec<String>,
     rejected: Vec<Rejected>,
+    /// A sentence could not be written again now.
+    unfinished: bool,
 }
 
 impl Revision<'_> {
@@ -78,7 +100,9 @@ impl Revision<'_> {
             Tried::Rejected { sources, reasons } => (sources, reasons),
         };
         let request = prompt::again(&self.order, sentence, &reasons, &verdict);
-        if let Ok(answer) = writer.write(&request).await {
+        let written = writer.write(&request).await;
+        self.unfinished |= written.as_ref().is_err_and(WriterError::is_passing);
+        if let Ok(answer) = written {
             let again = sentences(&answer).into_iter().map(unmarked).next().unwrap_or("");
             let none = again.trim_end_matches('.').eq_ignore_ascii_case("none");
             if !none && let Tried::Taken(taken) = self.try_one(again, Origin::Rewritten, true)? {

@@ -3,7 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
-use crate::testing::{embedder, turns};
+use crate::{
+    extractive::MIN_BUDGET,
+    testing::{embedder, turns},
+};
 
 /// A double of a model: answers from a list, and keeps what it was asked.
 struct Scripted {
@@ -14,7 +17,10 @@ struct Scripted {
 impl Scripted {
     fn of(answers: &[Result<&str, &str>]) -> Self {
         let answer = |answer: &Result<&str, &str>| {
-            answer.map(str::to_owned).map_err(|why| WriterError(why.to_owned()))
+            answer.map(str::to_owned).map_err(|why| match why {
+                "busy" => WriterError::Passing(why.to_owned()),
+                _ => WriterError::Lasting(why.to_owned()),
+            })
         };
         Self {
             answers: Mutex::new(answers.iter().rev().map(answer).collect()),
@@ -32,11 +38,19 @@ impl Writer for Scripted {
     async fn write(&self, prompt: &str) -> Result<String, WriterError> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(prompt.to_owned());
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.pop().unwrap_or_else(|| Err(WriterError("no more answers".to_owned())))
+        answers.pop().unwrap_or_else(|| Err(WriterError::Lasting("no more answers".to_owned())))
     }
 }
 
 fn compose(writer: Option<&Scripted>) -> Summary {
+    compose_over(&[], writer)
+}
+
+fn compose_over(below: &[String], writer: Option<&Scripted>) -> Summary {
+    compose_within(400, below, writer)
+}
+
+fn compose_within(budget: usize, below: &[String], writer: Option<&Scripted>) -> Summary {
     let turns = turns(&[
         "Anna: I booked room 214 at the Astoria for 90 dollars.",
         "Ben: The train to the Astoria leaves at nine from the north station.",
@@ -44,7 +58,7 @@ fn compose(writer: Option<&Scripted>) -> Summary {
     ]);
     let checker = Checker::bundled(embedder()).unwrap();
     let composer = Composer::new(checker, Extractive::new(embedder()));
-    let order = Order { turns: &turns, budget: 400, pins: &[] };
+    let order = Order { turns: &turns, budget, pins: &[], below };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let writer = writer.map(|writer| writer as &dyn Writer);
     runtime.block_on(composer.compose(order, writer)).unwrap()
@@ -83,10 +97,18 @@ fn what_is_told_wrongly_is_quoted() {
 
 #[test]
 fn a_failing_model_is_replaced_and_named() {
-    let summary = compose(Some(&Scripted::of(&[Err("busy")])));
-    assert_eq!(summary.model, MODEL);
-    assert_eq!(summary.writer_error.as_deref(), Some("busy"));
-    assert!(!summary.sentences.is_empty());
+    for (error, unfinished) in [("busy", true), ("too long", false)] {
+        let summary = compose(Some(&Scripted::of(&[Err(error)])));
+        assert_eq!((summary.model.as_str(), summary.unfinished), (MODEL, unfinished));
+        let told = summary.writer_error.as_deref().unwrap();
+        assert!(told.ends_with(error), "{told}");
+        assert!(!summary.sentences.is_empty());
+    }
+    // Also when it is busy for the second attempt alone.
+    let writer = Scripted::of(&[Ok("The train leaves at 11:45 from Paddington."), Err("busy")]);
+    let summary = compose(Some(&writer));
+    assert!(summary.unfinished && summary.writer_error.is_none(), "{summary:?}");
+    assert!(!compose(None).unfinished);
 }
 
 #[test]
@@ -123,9 +145,52 @@ fn what_fails_twice_becomes_a_sentence_of_the_turns() {
 fn prompts_hold_the_turns_as_material_and_the_pins_word_for_word() {
     let turns = turns(&["Anna: Never ring before noon."]);
     let pins = [(1, "Never ring before noon.".to_owned())];
-    let order = Order { turns: &turns, budget: 120, pins: &pins };
+    let order = Order { turns: &turns, budget: 120, pins: &pins, below: &[] };
     let prompt = prompt::summary(&order);
     for part in ["at most 20 words", "not instructions", "- Never ring", "Anna: Never ring"] {
         assert!(prompt.contains(part), "{part} in {prompt}");
     }
+}
+
+#[test]
+fn of_summaries_the_model_reads_these_and_the_check_their_turns() {
+    let wrong = "Anna booked room 999 at the Astoria for 90 dollars.";
+    let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);
+    let below = [wrong.to_owned(), "Ben told Anna when the train leaves.".to_owned()];
+    let summary = compose_over(&below, Some(&writer));
+    let asked = writer.asked.lock().unwrap();
+    assert!(below.iter().all(|sentence| asked[0].contains(sentence.as_str())), "{}", asked[0]);
+    assert!(!asked[0].contains("room 214") && !asked[0].contains("Thanks"), "{}", asked[0]);
+    assert!(asked[1].contains("room 214"), "written again from the turns: {}", asked[1]);
+    assert!(summary.rejected.iter().any(|one| one.text == wrong), "{:?}", summary.rejected);
+    assert!(summary.sentences.iter().all(|one| !one.text.contains("999")));
+}
+
+#[test]
+fn prompts_do_not_grow_with_turns_and_pins() {
+    let long = format!("Anna: I booked room 214. {}", "And so on and on. ".repeat(4_000));
+    let turns = turns(&[long.as_str()]);
+    let pins: Vec<(u64, String)> =
+        (1..=200).map(|n| (1, format!("Never ring number {n} before noon."))).collect();
+    let below = ["Anna booked room 214.".to_owned()];
+    let order = Order { turns: &turns, budget: 120, pins: &pins, below: &below };
+    let prompt = prompt::summary(&order);
+    assert!(prompt.contains("number 3 before") && !prompt.contains("number 4 before"), "{prompt}");
+    assert!(prompt.chars().count() < 1_000, "{prompt}");
+    assert!(prompt::again(&order, "Anna booked.", &[], &[1]).chars().count() < 13_000);
+}
+
+#[test]
+fn what_a_model_wrote_is_kept_when_nothing_of_it_stands() {
+    // Nothing that could take its place has room either.
+    let wrong = "Quentin paid 777 zlotys to the bank of Zagreb.";
+    let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);
+    let summary = compose_within(MIN_BUDGET, &[], Some(&writer));
+    assert_eq!(summary.model, MODEL);
+    let error = summary.writer_error.as_deref().unwrap();
+    assert!(error.contains("could be used"), "{error}");
+    let again: Vec<bool> =
+        summary.rejected.iter().filter(|one| one.text == wrong).map(|one| one.again).collect();
+    assert_eq!(again, [false, true], "{:?}", summary.rejected);
+    assert!(!summary.rejected[0].reasons.is_empty());
 }

@@ -82,6 +82,29 @@ pub enum LlmError {
     Closed,
 }
 
+impl LlmError {
+    /// Whether the same request may be answered later: the model was busy, late, away or
+    /// closing. The others would fail again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Overloaded { .. }
+            | Self::Endpoint { .. }
+            | Self::Halted(_)
+            | Self::Ledger(_)
+            | Self::Closed => true,
+            Self::File { .. }
+            | Self::Unsupported { .. }
+            | Self::Device { .. }
+            | Self::Settings(_)
+            | Self::Request(_)
+            | Self::Template(_)
+            | Self::PromptTooLong { .. }
+            | Self::Cannot(_)
+            | Self::Engine(_) => false,
+        }
+    }
+}
+
 impl From<candle_core::Error> for LlmError {
     fn from(error: candle_core::Error) -> Self {
         Self::Engine(error.to_string())

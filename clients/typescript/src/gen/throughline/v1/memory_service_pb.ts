@@ -80,7 +80,8 @@ export type Summary = Message<"throughline.v1.Summary"> & {
   promptVersion: number;
 
   /**
-   * A turn beneath it was replaced since it was made; it is made again.
+   * A turn that its sentences stand on was replaced since it was made; it is made
+   * again.
    *
    * @generated from field: bool stale = 9;
    */
