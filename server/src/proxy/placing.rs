@@ -29,7 +29,7 @@ use super::{
 /// How often a request is placed anew when another writer was faster.
 const ATTEMPTS: usize = 4;
 /// The engine's limit on forks of forks. Beyond it a branch is begun anew.
-const FORK_DEPTH: &str = "fork_depth";
+pub(super) const FORK_DEPTH: &str = "fork_depth";
 /// Branches that are followed beyond one for each message.
 const MAX_SPARE: usize = 64;
 /// Other answers to one turn that are looked through.
@@ -288,8 +288,9 @@ impl Placing<'_> {
                 self.fork(parent, at, &id).await?;
                 return Ok((id, at));
             };
+            // A copy that was broken off is not whole.
             let mut rest = found.marks.iter().skip(answered);
-            if rest.all(Mark::is_cut_off) {
+            if found.last() >= at && rest.all(Mark::is_cut_off) {
                 return Ok((id, found.last()));
             }
         }
