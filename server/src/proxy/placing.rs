@@ -22,7 +22,7 @@ use super::{
     error::ProxyError,
     naming::{answered_again, edited},
     options::Options,
-    recognise::{Mark, Recognised, begins_with, habit, recognise},
+    recognise::{Left, Mark, Recognised, begins_with, habit, recognise},
     request::Request,
 };
 
@@ -163,10 +163,12 @@ impl Placing<'_> {
             None => return self.begin(root).await,
         };
         let said = &self.request.said;
+        // For all of them: there may be as many as messages.
+        let mut left = Left::default();
         // Each branch has a message more of the request than the one before.
         for _ in 0..=said.len() + MAX_SPARE {
             let habit = self.options.habit.unwrap_or_else(|| habit(&branch.marks));
-            let recognised = recognise(&branch.marks, said, habit, self.options.retry);
+            let recognised = recognise(&branch.marks, said, habit, self.options.retry, &mut left);
             let (known, at, places, again) = match recognised {
                 Recognised::GoesOn { known, places } => {
                     self.check(&branch, known).await?;
