@@ -42,6 +42,8 @@ async function chat(conversation: string, request: IncomingMessage, response: Se
     turnId,
   });
   response.on("close", () => stream.controller.abort());
+  // The browser may have gone while the model was asked.
+  if (response.destroyed) stream.controller.abort();
   response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   for await (const chunk of stream) {
     if (response.destroyed) break;

@@ -27,7 +27,7 @@ from langgraph.store.memory import InMemoryStore
 from server import Server
 from upstream import Upstream
 
-from throughline import AsyncClient, Client, InvalidArgumentError
+from throughline import AsyncClient, Client, InvalidArgumentError, items
 from throughline.langgraph import ThroughlineStore
 
 
@@ -97,6 +97,30 @@ async def test_search_finds_by_meaning_and_words(both: Both) -> None:
     await both("delete", namespace, "pet")
     found = await both("search", namespace, query="What animals live with her?")
     assert "pet" not in [item.key for item in found]
+
+
+async def test_a_long_query_is_cut_at_a_word(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    search_items = items.search_items
+
+    def recorded(prefix: Any, query: str, **rest: Any) -> Any:
+        asked.append(query)
+        return search_items(prefix, query, **rest)
+
+    monkeypatch.setattr(items, "search_items", recorded)
+    namespace = (both.root,)
+    await both("put", namespace, "pet", {"text": "She has a dog called Rex"})
+    # 910 repeats of nine bytes fit, and two letters more.
+    for query, head in [
+        ("dog ünd " * 2_000, ("dog ünd " * 910).rstrip()),
+        ("ü" * 9_000, "ü" * 4_096),
+        ("d" + "ü" * 9_000, "d" + "ü" * 4_095),
+        ("d" * 8_192, "d" * 8_192),
+        ("dog  ", "dog  "),
+    ]:
+        found = await both("search", namespace, query=query)
+        assert [item.key for item in found] == ["pet"]
+        assert asked.pop() == head
 
 
 async def test_index_says_what_is_found(both: Both) -> None:

@@ -80,6 +80,25 @@ def test_a_call_of_a_custom_tool_is_stored(new_chat: Any, streamed: bool) -> Non
     assert (call.call_id, call.name, call.arguments_json) == ("call_1", "run", "print(42)")
 
 
+@pytest.mark.parametrize("index", [{}, {"index": None}, {"index": 0}, {"index": 3}])
+def test_calls_that_share_an_index_or_have_none_stay_apart(new_chat: Any, index: Any) -> None:
+    pieces: list[dict[str, Any]] = [
+        {"id": "a", "type": "function", "function": {"name": "run", "arguments": ""}},
+        {"function": {"arguments": '{"n": '}},
+        {"function": {"arguments": "1"}},
+        {"id": "b", "type": "function", "function": {"name": "run", "arguments": "{"}},
+        # The first goes on.
+        {"id": "a", "function": {"arguments": "}"}},
+        # An id alone is none of another call: some services draw one for each piece.
+        {"id": "x", "function": {"arguments": "}"}},
+    ]
+    chat = new_chat([{"tool_calls": [{**index, **piece}]} for piece in pieces])
+    chat.ask(stream=True)
+    calls = [part.tool_call for part in chat.turns()[1].parts]
+    assert [(call.call_id, call.name) for call in calls] == [("a", "run"), ("b", "run")]
+    assert [call.arguments_json for call in calls] == ['{"n": 1}', "{}"]
+
+
 def test_a_round_of_a_custom_tool_goes_on(new_chat: Any) -> None:
     done = {"role": "assistant", "content": "Done."}
     chat = new_chat(assistant(RUN), done, done)

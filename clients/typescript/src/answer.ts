@@ -33,7 +33,8 @@ export class Answer {
   #content = "";
   #refusal = "";
   #finish: string | undefined;
-  readonly #calls = new Map<string | number, Call>();
+  /** By their key, which several may share. */
+  readonly #calls = new Map<string | number, Call[]>();
 
   /** It did not come to its own end. */
   get cutOff(): boolean {
@@ -50,14 +51,21 @@ export class Answer {
     this.#refusal += text ?? "";
   }
 
-  /** Takes a piece of a tool call in; pieces of one call have the same key. */
+  /** Takes a piece of a tool call in; pieces of one call have the same key. Not every
+   * service counts its calls: another id with a name begins another one. */
   addCall(key: string | number, piece: ToolCallPiece): void {
-    const call = this.#calls.get(key) ?? { id: "", name: "", arguments: "", custom: false };
+    const calls = this.#calls.get(key) ?? [];
+    const newest = calls.at(-1);
+    let call = calls.find(({ id }) => id && id === piece.id);
+    if (!call && !(newest?.id && piece.id && piece.name)) call = newest;
+    if (!call) {
+      call = { id: "", name: "", arguments: "", custom: false };
+      this.#calls.set(key, [...calls, call]);
+    }
     call.id ||= piece.id ?? "";
     call.custom ||= piece.custom ?? false;
     call.name += piece.name ?? "";
     call.arguments += piece.arguments ?? "";
-    this.#calls.set(key, call);
   }
 
   /** Takes the finish reason in, if it is one. */
@@ -71,7 +79,9 @@ export class Answer {
     const message: ChatMessage = { role: "assistant", content: this.#content };
     if (this.#refusal) message.refusal = this.#refusal;
     if (this.#calls.size > 0) {
-      message.tool_calls = [...this.#calls].map(([key, call]) => toolCall(key, call));
+      message.tool_calls = [...this.#calls].flatMap(([key, calls]) =>
+        calls.map((call) => toolCall(key, call)),
+      );
     }
     return message;
   }

@@ -139,6 +139,30 @@ describe("calls of tools", () => {
     expect((await said())[1]).toMatchObject(call);
   });
 
+  test.each([{}, { index: null }, { index: 0 }, { index: 3 }])(
+    "those that share an index or have none stay apart: %j",
+    async (index) => {
+      const pieces = [
+        { id: "a", type: "function", function: { name: "run", arguments: "" } },
+        { function: { arguments: '{"n": ' } },
+        { function: { arguments: "1" } },
+        { id: "b", type: "function", function: { name: "run", arguments: "{" } },
+        // The first goes on.
+        { id: "a", function: { arguments: "}" } },
+        // An id alone is none of another call: some services draw one for each piece.
+        { id: "x", function: { arguments: "}" } },
+      ];
+      const { stream, turns } = chat(
+        pieces.map((call) => ({ tool_calls: [{ ...index, ...call }] })),
+      );
+      for await (const _ of await stream());
+      expect((await turns())[1]?.parts.map((part) => part.content.value)).toMatchObject([
+        { callId: "a", name: "run", argumentsJson: '{"n": 1}' },
+        { callId: "b", name: "run", argumentsJson: "{}" },
+      ]);
+    },
+  );
+
   test("a round of a custom one goes on, and stands as such in windows", async () => {
     const { create, turns } = chat(assistant(RUN), DONE, DONE);
     await create(user("Run it"));

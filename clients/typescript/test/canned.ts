@@ -14,11 +14,19 @@ export class Canned {
   // biome-ignore lint/suspicious/noExplicitAny: what a test looks at differs.
   readonly asked: any[] = [];
   readonly answers: (object | object[])[] = [];
+  /** Answers wait for it. */
+  begins: Promise<void> = Promise.resolve();
+  /** Clients that went before their answer had ended. */
+  left = 0;
   #server: Server;
 
   private constructor() {
     this.#server = createServer(async (request, response) => {
       this.asked.push(await json(request));
+      response.on("close", () => {
+        if (!response.writableFinished) this.left += 1;
+      });
+      await this.begins;
       const answer = this.answers.shift();
       if (!Array.isArray(answer)) {
         response.setHeader("content-type", "application/json");
@@ -26,6 +34,7 @@ export class Canned {
         return;
       }
       response.setHeader("content-type", "text/event-stream");
+      response.flushHeaders();
       for (const delta of answer) {
         if (delta === STALL) return;
         response.write(`data: ${completion("chat.completion.chunk", { delta })}\n\n`);

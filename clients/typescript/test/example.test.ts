@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Canned, STALL } from "./canned.js";
 import { listening, Server, Upstream } from "./processes.js";
@@ -77,6 +78,29 @@ test("what came is kept if the browser goes away", async () => {
   await expect
     .poll(async () => (await history(at)).map((turn) => turn.text), { timeout: 30_000 })
     .toEqual(["Tell me", "Half an answer"]);
+  await end(program);
+  stalling.stop();
+});
+
+test("a browser that goes away before the model begins ends its request", async () => {
+  const stalling = await Canned.start();
+  stalling.answers.push([STALL]);
+  let begin = () => {};
+  stalling.begins = new Promise((resolve) => {
+    begin = resolve;
+  });
+  const program = start(stalling.baseURL);
+  const at = `http://${await listening(program)}/chat/gone`;
+  const browser = new AbortController();
+  const body = JSON.stringify({ text: "Tell me" });
+  const answer = fetch(at, { method: "POST", body, signal: browser.signal });
+  await expect.poll(() => stalling.asked.length, { timeout: 30_000 }).toBe(1);
+  browser.abort();
+  await expect(answer).rejects.toThrow();
+  // Time for the backend to hear of it: later it hears of it while it streams.
+  await setTimeout(300);
+  begin();
+  await expect.poll(() => stalling.left, { timeout: 30_000 }).toBe(1);
   await end(program);
   stalling.stop();
 });

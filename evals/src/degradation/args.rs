@@ -42,16 +42,16 @@ pub(crate) enum DegradationSet {
 
 impl DegradationSet {
     /// Folder of the talk that is played, its filler included: weights may have
-    /// been learnt from it.
-    pub(crate) fn talk(self) -> &'static str {
+    /// been learnt from it. None where no talk of one set is played: of labelled turns of
+    /// many sets, and of what is simulated.
+    pub(crate) fn talk(self) -> Option<&'static str> {
         match self {
-            Self::Sweep | Self::LostInConversation | Self::Beam => "beam",
-            Self::Longmemeval => "longmemeval",
-            Self::Locomo => "locomo",
-            Self::Multichallenge => "multichallenge",
-            Self::Devmembench => "devmembench",
-            // What is simulated is talk of no set.
-            Self::Signals | Self::ChangePoint => "signals",
+            Self::Sweep | Self::LostInConversation | Self::Beam => Some("beam"),
+            Self::Longmemeval => Some("longmemeval"),
+            Self::Locomo => Some("locomo"),
+            Self::Multichallenge => Some("multichallenge"),
+            Self::Devmembench => Some("devmembench"),
+            Self::Signals | Self::ChangePoint => None,
         }
     }
 }
@@ -156,6 +156,14 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
     use clap::Parser as _;
+
+    #[test]
+    fn what_is_measured_without_windows_plays_the_talk_of_no_set() {
+        for set in DegradationSet::value_variants() {
+            let has_none = matches!(set, DegradationSet::Signals | DegradationSet::ChangePoint);
+            assert_eq!(set.talk().is_none(), has_none, "{set:?}");
+        }
+    }
 
     #[test]
     fn only_what_is_simulated_needs_no_data() {

@@ -182,7 +182,9 @@ pub(crate) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
     let writer = writer(args, readers)?;
     let writer = writer.as_ref();
     let folds = args.folds.open(Kind::Ranking)?;
-    args.folds.warn_of_seen(Kind::Ranking, args.dataset.talk());
+    if let Some(talk) = args.dataset.talk() {
+        args.folds.warn_of_seen(Kind::Ranking, talk);
+    }
     let mut played = Played::read(args, &folds)?;
     let mut checkpoint = Checkpoint::open(out, args.fresh)?;
     let (mut servers, mut asked): (Vec<Value>, Option<Opened>) = (Vec::new(), None);

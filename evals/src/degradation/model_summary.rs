@@ -2,16 +2,19 @@
 //! rolling, as chat backends do it: part after part of the talk is folded into what was
 //! written so far.
 //!
-//! Invariants: what is asked depends on the talk and the budget and not on the question,
-//! so that what was written serves the questions after it and a run that broke off finds
-//! it again; a summary is cut to its room at the end of a sentence, by the runner's own
-//! count, however long the model made it.
+//! Invariants: what is asked depends on the talk and the budget, and of the question on
+//! its length alone: it decides where the last part ends. So what was written of the
+//! others serves the questions after it, and a run that broke off finds all of it again.
+//! A summary is cut to its room at the end of a sentence, by the runner's own count,
+//! however long the model made it.
+
+use std::collections::VecDeque;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{shown::Line, strategy::Turn};
 use crate::{
-    reader::Reader,
+    reader::{Reader, is_too_long},
     runner::window::{PER_MESSAGE, count},
 };
 
@@ -19,15 +22,39 @@ use crate::{
 /// the context of the smallest models.
 const PART: usize = 3_000;
 
-/// The summary of turns, of at most `room` tokens (cl100k_base); empty without turns.
+/// The summary of turns, of at most `room` tokens (cl100k_base); empty without turns. A
+/// part that is longer than what the model reads is folded in by halves.
 ///
 /// # Errors
 /// The model failed, or what it wrote cannot be kept.
 pub(super) async fn write(writer: &Reader, turns: &[Turn], room: usize) -> anyhow::Result<String> {
+    let ask = async |text: String| {
+        let lines = [Line { role: "user", text, tokens: 0 }];
+        writer.reply(&lines, 0).await
+    };
+    fold(ask, parts(turns, PART), room).await
+}
+
+async fn fold(
+    ask: impl AsyncFn(String) -> anyhow::Result<String>,
+    mut parts: VecDeque<Vec<String>>,
+    room: usize,
+) -> anyhow::Result<String> {
     let mut summary = String::new();
-    for part in parts(turns, PART) {
-        let text = prompt(&summary, &part, room);
-        let written = writer.reply(&[Line { role: "user", text, tokens: 0 }], 0).await?;
+    while let Some(mut part) = parts.pop_front() {
+        let written = match ask(prompt(&summary, &part.join("\n"), room)).await {
+            Ok(written) => written,
+            Err(error) if is_too_long(&error) => {
+                // A turn or a sentence that is too long by itself is passed over.
+                if part.len() > 1 {
+                    let second = part.split_off(part.len() / 2);
+                    parts.push_front(second);
+                    parts.push_front(part);
+                }
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let written = cut(&written, room);
         // Nothing usable is no reason to lose what was there.
         if !written.is_empty() {
@@ -66,22 +93,19 @@ fn prompt(summary: &str, part: &str, room: usize) -> String {
     )
 }
 
-/// The talk in parts of at most so many tokens, in order.
-fn parts(turns: &[Turn], most: usize) -> Vec<String> {
-    let (mut parts, mut part, mut cost) = (Vec::new(), String::new(), 0);
+/// The talk in parts of at most so many tokens, in order, each of pieces.
+fn parts(turns: &[Turn], most: usize) -> VecDeque<Vec<String>> {
+    let (mut parts, mut part, mut cost) = (VecDeque::new(), Vec::new(), 0);
     for (piece, tokens) in turns.iter().flat_map(|turn| pieces(turn, most)) {
         if cost + tokens > most && !part.is_empty() {
-            parts.push(std::mem::take(&mut part));
+            parts.push_back(std::mem::take(&mut part));
             cost = 0;
         }
-        if !part.is_empty() {
-            part.push('\n');
-        }
-        part.push_str(&piece);
+        part.push(piece);
         cost += tokens;
     }
     if !part.is_empty() {
-        parts.push(part);
+        parts.push_back(part);
     }
     parts
 }
@@ -102,6 +126,7 @@ fn pieces(turn: &Turn, most: usize) -> Vec<(String, usize)> {
 mod tests {
     use super::*;
     use crate::dataset::{Message, Speaker};
+    use throughline_summarizer::llm::LlmError;
 
     fn turn(role: Speaker, text: &str) -> Turn {
         Turn::new(&Message::chat(role, text.to_owned()))
@@ -131,8 +156,8 @@ mod tests {
             turn(Speaker::Assistant, "two"),
             turn(Speaker::User, "three"),
         ];
-        assert_eq!(parts(&turns, 10), ["user: one\nassistant: two", "user: three"]);
-        assert_eq!(parts(&turns, 15), ["user: one\nassistant: two\nuser: three"]);
+        assert_eq!(parts(&turns, 10), [vec!["user: one", "assistant: two"], vec!["user: three"]]);
+        assert_eq!(parts(&turns, 15), [["user: one", "assistant: two", "user: three"]]);
         assert!(parts(&[], 10).is_empty());
     }
 
@@ -140,7 +165,32 @@ mod tests {
     fn a_long_turn_is_taken_apart() {
         let blob = "word ".repeat(30);
         let turns = [turn(Speaker::User, &format!("No dogs.\n{blob}\nIt is blue."))];
-        assert_eq!(parts(&turns, 12), ["user: No dogs.", "user: It is blue."]);
+        assert_eq!(parts(&turns, 12), [["user: No dogs."], ["user: It is blue."]]);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_the_model_does_not_read_is_folded_in_by_halves() {
+        let texts = ["One.", "Two.", "This is far too long for the model.", "Four.", "Five."];
+        let turns = texts.map(|text| turn(Speaker::User, text));
+        // It reads two short lines, says them behind what it is given as the summary, and
+        // fails in another way where it is told to.
+        let ask = async |text: String| {
+            let (_, told) = text.split_once("Summary so far:\n").unwrap();
+            let (summary, said) = told.split_once("\n\nSaid next:\n").unwrap();
+            if said.len() > 23 {
+                let error = LlmError::PromptTooLong { tokens: said.len(), limit: 23 };
+                return Err(anyhow::Error::from(error));
+            }
+            if said.contains("fails") {
+                anyhow::bail!("no answer");
+            }
+            let summary = if summary == "(nothing yet)" { "" } else { summary };
+            Ok(format!("{summary} {}", said.replace("user: ", "").replace('\n', " ")))
+        };
+        let written = fold(&ask, parts(&turns, 1_000), 1_000).await.unwrap();
+        assert_eq!(written, "One. Two. Four. Five.");
+        let fails = parts(&[turn(Speaker::User, "fails")], 1_000);
+        assert_eq!(fold(&ask, fails, 1_000).await.unwrap_err().to_string(), "no answer");
     }
 
     #[test]

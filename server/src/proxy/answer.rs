@@ -29,7 +29,8 @@ pub(super) struct Answer {
     /// Texts by their block: a client sends them again as they came.
     texts: BTreeMap<u64, String>,
     refusal: String,
-    calls: BTreeMap<u64, Call>,
+    /// By their index, and their number among those that share it.
+    calls: BTreeMap<(u64, usize), Call>,
     finish: Option<String>,
     model: Option<String>,
     /// Bytes that it may still grow by.
@@ -71,16 +72,19 @@ impl Answer {
         }
     }
 
-    /// A piece of the tool call with this index.
+    /// A piece of the tool call with this index; of several the one with this id, or the
+    /// newest. Not every upstream counts its calls: another id with a name begins
+    /// another one.
     pub(super) fn add_call(&mut self, index: u64, id: &str, name: &str, arguments: &str) {
-        let is_known = self.calls.contains_key(&index);
+        let key = self.call_of(index, id, name);
+        let is_known = self.calls.contains_key(&key);
         if (!is_known && self.calls.len() == MAX_CALLS)
             || !self.takes(id.len() + name.len() + arguments.len())
         {
             return;
         }
-        let call = self.calls.entry(index).or_default();
-        if !id.is_empty() {
+        let call = self.calls.entry(key).or_default();
+        if call.id.is_empty() {
             id.clone_into(&mut call.id);
         }
         call.name.push_str(name);
@@ -89,8 +93,23 @@ impl Answer {
 
     /// The arguments of the tool call with this index, if they do not come in pieces.
     pub(super) fn give_arguments(&mut self, index: u64, arguments: &str) {
-        if self.calls.contains_key(&index) && self.takes(arguments.len()) {
-            self.calls.entry(index).or_default().given.push_str(arguments);
+        let key = self.call_of(index, "", "");
+        if self.calls.contains_key(&key) && self.takes(arguments.len()) {
+            self.calls.entry(key).or_default().given.push_str(arguments);
+        }
+    }
+
+    fn call_of(&self, index: u64, id: &str, name: &str) -> (u64, usize) {
+        let same = || self.calls.range((index, 0)..=(index, usize::MAX));
+        let Some((newest, call)) = same().next_back() else { return (index, 0) };
+        if id.is_empty() || call.id.is_empty() {
+            return *newest;
+        }
+        match same().find(|(_, call)| call.id == id) {
+            Some((known, _)) => *known,
+            // An id alone is none of another call: some upstreams draw one for each piece.
+            None if name.is_empty() => *newest,
+            None => (index, newest.1 + 1),
         }
     }
 
@@ -159,7 +178,7 @@ impl Answer {
         if !self.refusal.is_empty() {
             parts.push(Part::Text(self.refusal.clone()));
         }
-        for (index, call) in &self.calls {
+        for ((index, _), call) in &self.calls {
             // A call that broke off before it had a name cannot be stored or made.
             if call.name.is_empty() {
                 continue;

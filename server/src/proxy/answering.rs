@@ -13,10 +13,11 @@ use throughline_memory::{
 };
 
 use super::{
+    anew::Anew,
     answer::Answer,
     branch::{ANSWERS, CUT_OFF, FINISH_REASON, Noted, truth},
     naming::{answered_again, turn_id},
-    placing::{Place, Places, fork},
+    placing::{FORK_DEPTH, Place, Places, fork},
     said::{print_of, print_of_parts},
 };
 use crate::wire::{Violations, encode_metadata};
@@ -146,17 +147,25 @@ impl Exchange {
         Ok(None)
     }
 
-    /// A branch for another answer to the turn `asked`, made if it does not exist.
+    /// A branch for another answer to the turn `asked`, made if it does not exist. Where
+    /// the engine forks no deeper it holds a copy of the turns, under the same name.
     async fn branch(&self, asked: Sequence, number: u32) -> Result<ConversationId, EngineError> {
         let parent = &self.place.conversation;
         let id = answered_again(parent, asked, number);
         match self.engine.get_conversation(&self.tenant, &id).await {
+            Ok(found) if found.last_sequence >= asked => return Ok(id),
+            // A copy that was broken off.
             Ok(_) => {}
             Err(EngineError::NotFound { .. }) => {
-                fork(&self.engine, &self.tenant, parent, asked, &id).await?;
+                match fork(&self.engine, &self.tenant, parent, asked, &id).await {
+                    Err(EngineError::LimitReached { limit: FORK_DEPTH, .. }) => {}
+                    forked => return forked.map(|()| id),
+                }
             }
             Err(error) => return Err(error),
         }
+        let (engine, tenant, root) = (&*self.engine, &self.tenant, &self.place.root);
+        Anew { engine, tenant, root }.copy(parent, asked, &id).await?;
         Ok(id)
     }
 

@@ -22,14 +22,14 @@ use super::{
     error::ProxyError,
     naming::{answered_again, edited},
     options::Options,
-    recognise::{Mark, Recognised, begins_with, habit, recognise},
+    recognise::{Left, Mark, Recognised, begins_with, habit, recognise},
     request::Request,
 };
 
 /// How often a request is placed anew when another writer was faster.
 const ATTEMPTS: usize = 4;
 /// The engine's limit on forks of forks. Beyond it a branch is begun anew.
-const FORK_DEPTH: &str = "fork_depth";
+pub(super) const FORK_DEPTH: &str = "fork_depth";
 /// Branches that are followed beyond one for each message.
 const MAX_SPARE: usize = 64;
 /// Other answers to one turn that are looked through.
@@ -163,10 +163,12 @@ impl Placing<'_> {
             None => return self.begin(root).await,
         };
         let said = &self.request.said;
+        // For all of them: there may be as many as messages.
+        let mut left = Left::default();
         // Each branch has a message more of the request than the one before.
         for _ in 0..=said.len() + MAX_SPARE {
             let habit = self.options.habit.unwrap_or_else(|| habit(&branch.marks));
-            let recognised = recognise(&branch.marks, said, habit, self.options.retry);
+            let recognised = recognise(&branch.marks, said, habit, self.options.retry, &mut left);
             let (known, at, places, again) = match recognised {
                 Recognised::GoesOn { known, places } => {
                     self.check(&branch, known).await?;
@@ -288,8 +290,9 @@ impl Placing<'_> {
                 self.fork(parent, at, &id).await?;
                 return Ok((id, at));
             };
+            // A copy that was broken off is not whole.
             let mut rest = found.marks.iter().skip(answered);
-            if rest.all(Mark::is_cut_off) {
+            if found.last() >= at && rest.all(Mark::is_cut_off) {
                 return Ok((id, found.last()));
             }
         }

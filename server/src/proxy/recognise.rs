@@ -27,10 +27,28 @@ use super::{
     said::Said,
 };
 
-/// Comparisons of one search at most. Where messages repeat each other a request could
-/// need as many as it has messages, times the turns that are stored: what is found until
-/// then stands.
+/// Comparisons of one request at most, on all branches that are looked through. Where
+/// messages repeat each other it could need as many as it has messages, times the turns
+/// that are stored: what is found until then stands.
 const MAX_COMPARED: usize = 4_000_000;
+
+/// Comparisons that the searches of a request have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left(usize);
+
+impl Default for Left {
+    fn default() -> Self {
+        Self(MAX_COMPARED)
+    }
+}
+
+impl Left {
+    /// Takes what a search has needed; tells whether it may go on.
+    fn take(&mut self, compared: usize) -> bool {
+        self.0 = self.0.saturating_sub(compared);
+        self.0 > 0
+    }
+}
 
 /// What is known of a stored turn; its sequence is its place, from 1.
 #[derive(Clone, Debug)]
@@ -91,23 +109,29 @@ pub(super) fn habit(stored: &[Mark]) -> Habit {
 }
 
 /// Compares. `retry`: the client says that it sends the request again.
-pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: bool) -> Recognised {
+pub(super) fn recognise(
+    stored: &[Mark],
+    said: &[Said],
+    habit: Habit,
+    retry: bool,
+    left: &mut Left,
+) -> Recognised {
     if stored.is_empty() {
         return Recognised::GoesOn { known: 0, places: Vec::new() };
     }
+    let first = Run::forward(stored, said, 0);
+    left.take(first.turn + 1);
     let has_history = said.iter().any(|said| said.role == Role::Assistant);
     if !has_history && (habit == Habit::Newest || (said.len() == 1 && habit == Habit::Unknown)) {
         let first_again = habit == Habit::Unknown && stored.len() <= 2;
-        let run = Run::forward(stored, said, 0);
-        if !(first_again && run.ended(said)) {
-            return newest(stored, said, retry);
+        if !(first_again && first.ended(said)) {
+            return newest(stored, said, retry, left);
         }
     }
-    let first = Run::forward(stored, said, 0);
     if first.met > 0 && first.reached(stored) {
         return first.goes_on();
     }
-    if let Some(run) = tail(stored, said) {
+    if let Some(run) = tail(stored, said, left) {
         return match edited(stored, said, &run) {
             Some(until) => Recognised::Parts {
                 known: until.message,
@@ -117,7 +141,7 @@ pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: boo
             None => Recognised::GoesOn { known: run.places.len(), places: run.places },
         };
     }
-    let best = middle(stored, said, first);
+    let best = middle(stored, said, first, left);
     match Some(best).filter(|run| run.met > 0) {
         Some(run) if run.ended(said) => {
             Recognised::AnswerAgain { at: run.turn as Sequence, places: run.places }
@@ -128,7 +152,7 @@ pub(super) fn recognise(stored: &[Mark], said: &[Said], habit: Habit, retry: boo
         _ if has_history || habit == Habit::History => {
             Recognised::Parts { known: 0, at: 0, places: Vec::new() }
         }
-        _ => newest(stored, said, retry),
+        _ => newest(stored, said, retry, left),
     }
 }
 
@@ -139,30 +163,26 @@ pub(super) fn begins_with(stored: &[Mark], said: &Said) -> bool {
 
 /// A client that sends no history: what stands at the end without an answer may be
 /// sent again.
-fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
+fn newest(stored: &[Mark], said: &[Said], retry: bool, left: &mut Left) -> Recognised {
     let is_answer = |mark: &Mark| mark.role == Role::Assistant && !mark.is_cut_off();
     let open = stored.iter().rposition(is_answer).map_or(0, |at| at + 1);
-    let mut left = MAX_COMPARED;
     for from in open..stored.len() {
         let span = Span::forward(stored, said, from, |_| ());
         if span.met == said.len() || (span.met > 0 && reached(stored, span.turn)) {
             return Run::forward(stored, said, from).goes_on();
         }
-        left = left.saturating_sub(span.compared);
-        if left == 0 {
+        if !left.take(span.compared) {
             break;
         }
     }
     if retry && let Some(answer) = open.checked_sub(1) {
-        let mut left = MAX_COMPARED;
         for from in (answer.saturating_sub(said.len())..answer).rev() {
             let span = Span::forward(stored, said, from, |_| ());
             if span.met == said.len() && span.turn == answer {
                 let places = Run::forward(stored, said, from).places;
                 return Recognised::AnswerAgain { at: answer as Sequence, places };
             }
-            left = left.saturating_sub(span.compared);
-            if left == 0 {
+            if !left.take(span.compared) {
                 break;
             }
         }
@@ -171,14 +191,16 @@ fn newest(stored: &[Mark], said: &[Said], retry: bool) -> Recognised {
 }
 
 /// The newest stored exchange among the messages.
-fn tail(stored: &[Mark], said: &[Said]) -> Option<Run> {
-    let mut left = MAX_COMPARED;
+fn tail(stored: &[Mark], said: &[Said], left: &mut Left) -> Option<Run> {
     for until in (1..=said.len()).rev() {
         let span = Span::backward(stored, said, until, |_| ());
+        let goes_on = left.take(span.compared);
         if span.has_answer && (span.met > 1 || span.met == until) {
             return Some(Run::backward(stored, said, until));
         }
-        left = left.checked_sub(span.compared)?;
+        if !goes_on {
+            break;
+        }
     }
     None
 }
@@ -207,19 +229,18 @@ fn edited(stored: &[Mark], said: &[Said], exchange: &Run) -> Option<Run> {
 }
 
 /// The longest run that begins with the first message, `first` or a later one.
-fn middle(stored: &[Mark], said: &[Said], first: Run) -> Run {
+fn middle(stored: &[Mark], said: &[Said], first: Run, left: &mut Left) -> Run {
     if first.ended(said) {
         return first;
     }
-    let (mut best, mut longest, mut left) = (None, first.met.max(1), MAX_COMPARED);
+    let (mut best, mut longest) = (None, first.met.max(1));
     // The later of two that are as long, but the very beginning before all.
     for from in (1..stored.len()).rev() {
         let span = Span::forward(stored, said, from, |_| ());
         if span.met > longest && span.has_answer {
             (best, longest) = (Some(from), span.met);
         }
-        left = left.saturating_sub(span.compared);
-        if left == 0 {
+        if !left.take(span.compared) {
             break;
         }
     }

@@ -41,7 +41,8 @@ fn stored(words: &[&str]) -> Vec<Mark> {
 
 #[track_caller]
 fn check(branch: &[&str], request: &[&str], habit: Habit, expected: &str) {
-    let found = match recognise(&stored(branch), &said(request), habit, false) {
+    let mut left = Left::default();
+    let found = match recognise(&stored(branch), &said(request), habit, false, &mut left) {
         Recognised::GoesOn { known, places } => format!("goes on {known} {places:?}"),
         Recognised::Parts { known, at, places } => format!("parts {known} at {at} {places:?}"),
         Recognised::AnswerAgain { at, places } => format!("again at {at} {places:?}"),
@@ -129,8 +130,9 @@ fn messages_that_repeat_each_other_are_compared_for_so_long_only() {
     let turns = |count: usize| ["u:x", "a:x"].into_iter().cycle().take(count);
     let branch: Vec<&str> = turns(50_000).chain(["u:x", "a:y"]).collect();
     let (stored, history) = (stored(&branch), Habit::History);
-    let recognise =
-        |words: Vec<&str>, habit, retry| recognise(&stored, &said(&words), habit, retry);
+    let recognise = |words: Vec<&str>, habit, retry| {
+        recognise(&stored, &said(&words), habit, retry, &mut Left::default())
+    };
     let all = (1..=50_001).collect();
     let again = recognise(turns(50_001).collect(), history, false);
     assert_eq!(again, Recognised::AnswerAgain { at: 50_001, places: all });
@@ -147,6 +149,19 @@ fn equal_messages_without_an_answer_are_compared_for_so_long_only() {
     let branch: Vec<&str> = std::iter::repeat_n("u:x", 30_000).chain(["u:w"]).collect();
     let stored = stored(&branch);
     let words: Vec<&str> = std::iter::repeat_n("u:x", 20_000).chain(["u:z"]).collect();
-    let found = recognise(&stored, &said(&words), Habit::Newest, false);
+    let found = recognise(&stored, &said(&words), Habit::Newest, false, &mut Left::default());
     assert_eq!(found, Recognised::GoesOn { known: 0, places: Vec::new() });
+}
+
+#[test]
+fn the_searches_of_a_request_share_what_they_may_compare() {
+    let branch = stored(&["u:a", "a:b", "u:c", "a:d"]);
+    let request = said(&["u:x", "u:c", "a:d", "u:e"]);
+    let mut left = Left(6);
+    let mut find = || recognise(&branch, &request, Habit::History, false, &mut left);
+    let places = vec![0, 3, 4];
+    assert_eq!(find(), Recognised::GoesOn { known: 3, places });
+    // One for the beginning; one for the newest message and three for those before it.
+    assert_eq!(find(), Recognised::Parts { known: 0, at: 0, places: Vec::new() });
+    assert_eq!(left, Left(0));
 }

@@ -109,7 +109,11 @@ impl Relay {
             }
         };
         drop(response);
-        reader.end();
+        // Where it broke off the client does not get the event that is not complete: what
+        // that says is no part of the answer.
+        if end == End::Closed {
+            reader.end();
+        }
         let took = self.started.elapsed();
         let stored = match stored {
             Some(stored) => stored,

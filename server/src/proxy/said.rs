@@ -20,6 +20,7 @@ const MAX_KEPT_MEDIA: usize = 256 << 10;
 /// Attachments of one message that are stored themselves, in bytes: with texts they
 /// stay far below the usual limit of a turn.
 const MAX_KEPT_OF_TURN: usize = 512 << 10;
+
 /// A piece of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {

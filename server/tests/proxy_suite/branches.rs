@@ -9,6 +9,7 @@ use throughline_memory::engine::Limits;
 use crate::{
     bad_input::{BOTH, says},
     client::{Setup, WithJson as _, body, conversation_of},
+    upstream::Script,
 };
 
 /// Forks of forks that the engine allows here.
@@ -97,6 +98,64 @@ async fn a_client_that_regenerates_every_answer_is_not_refused_one_day() {
             assert_eq!(setup.conversations().await - before, turn + 1, "{dialect:?}");
         }
         assert_eq!(setup.stored(&stands).await, talk.said, "{dialect:?}");
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_forked_any_more_a_second_answer_is_stored_all_the_same() {
+    let setup = shallow().await;
+    for (gate, dialect) in [(6, Dialect::OpenAi), (13, Dialect::Anthropic)] {
+        let before = setup.conversations().await;
+        let id = format!("deepest-{dialect:?}").to_lowercase();
+        let mut talk = Talk { setup: &setup, dialect, id, said: Vec::new() };
+        talk.say("u:hi".to_owned());
+        let stands = talk.ask("hello").await;
+        talk.say("a:hello".to_owned());
+        let name = format!("conversations/{stands}");
+        setup.client().pin(&name, "The user is allergic to nuts.").await;
+        // Each answer but the first is rewritten: a fork of a fork.
+        for turn in 1..=DEPTH {
+            talk.say(format!("u:question {turn}"));
+            talk.ask(&format!("Answer {turn}")).await;
+            talk.say(format!("a:ANSWER {turn}"));
+        }
+        talk.say("u:what can I eat?".to_owned());
+        let json = body(dialect, &talk.said, false);
+        let ask = |answer: &str, gate: u64| {
+            let script = Script { gate, ..says(answer) };
+            let request = setup.post(dialect, &script).json(&json);
+            request.header("x-throughline-conversation", &talk.id).send()
+        };
+        // The gates are counted by requests: these two are the fifth and the sixth of it.
+        assert_eq!(setup.upstream.seen(), gate - 2);
+        let mut one = Box::pin(ask("apples", gate - 1));
+        tokio::select! {
+            _ = &mut one => panic!("answered"),
+            () = setup.upstream.wait_seen(gate - 1) => {}
+        }
+        let mut other = Box::pin(ask("pears", gate));
+        tokio::select! {
+            _ = &mut other => panic!("answered"),
+            () = setup.upstream.wait_seen(gate) => {}
+        }
+        setup.upstream.let_go(gate - 1);
+        let deepest = conversation_of(&one.await.unwrap());
+        setup.upstream.let_go(gate);
+        let copied = conversation_of(&other.await.unwrap());
+        assert_ne!(copied, deepest, "{dialect:?}");
+        for (branch, answer) in [(&deepest, "a:apples"), (&copied, "a:pears")] {
+            let expected = [&talk.said[..], &[answer.to_owned()]].concat();
+            assert_eq!(setup.stored(branch).await, expected, "{dialect:?}");
+        }
+        // Its history finds it, and the pins are there.
+        talk.say("a:pears".to_owned());
+        talk.say("u:why?".to_owned());
+        assert_eq!(talk.ask("so").await, copied, "{dialect:?}");
+        let asked = setup.upstream.last().await.json().to_string();
+        assert!(asked.contains("allergic to nuts"), "{asked}");
+        // The first, a branch for each rewritten answer, and the copy.
+        assert_eq!(setup.conversations().await - before, 5, "{dialect:?}");
     }
     setup.server.stop().await;
 }

@@ -135,6 +135,46 @@ async fn without_a_conversation_a_stream_without_an_end_passes_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_cut_within_an_event_ends_as_its_answer_is_stored() {
+    let setup = Setup::start().await;
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let events = events(dialect, "hello", true);
+        let is_ending = |event: &&String| {
+            event.contains("\"finish_reason\":\"stop\"") || event.contains("\"stop_reason\"")
+        };
+        assert_eq!(events.iter().filter(is_ending).count(), 1, "{events:?}");
+        for (at, event) in events.iter().enumerate() {
+            let before = events[..at].concat();
+            let has_ended = events[..at].iter().any(|event| is_ending(&event));
+            let expected: &[&str] = if has_ended {
+                &["u:hi", "a:hello"]
+            } else if before.contains("\"lo\"") {
+                &["u:hi", "a~:hello"]
+            } else if before.contains("\"hel\"") {
+                &["u:hi", "a~:hel"]
+            } else {
+                &["u:hi"]
+            };
+            // In the middle, before its last line ends, and before the blank line.
+            for cut in [event.len() / 2, event.len() - 2, event.len() - 1] {
+                let id = format!("cut-{dialect:?}-{at}-{cut}").to_lowercase();
+                let bytes = Some(format!("{before}{}", &event[..cut]));
+                let script = Script { bytes, cut: true, ..Script::default() };
+                let json = body(dialect, &["u:hi".to_owned()], true);
+                let request = setup.post(dialect, &script).json(&json);
+                let request = request.header("x-throughline-conversation", &id);
+                let got = request.send().await.unwrap().text().await.unwrap();
+                assert!(got.starts_with(&before), "{id}: {got}");
+                // The end came, or an error behind it: never neither, and never both.
+                assert_eq!(got.contains("broke off"), !has_ended, "{id}: {got}");
+                assert_eq!(setup.stored(&id).await, expected, "{id}");
+            }
+        }
+    }
+    setup.server.stop().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_streamed_is_stored_though_the_client_goes() {
     let setup = Setup::start().await;
     for (gate, dialect) in [(1, Dialect::OpenAi), (2, Dialect::Anthropic)] {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     degradation::{
+        model_summary::cut,
         shown::{Line, Shown},
         tally::Tally,
     },
@@ -87,8 +88,9 @@ pub(super) fn of_items(items: Vec<String>, question: &str, budget: usize) -> Sho
     fill(items.into_iter().map(|text| ("user", text)), question, budget)
 }
 
-/// The rival's own window, without what goes beyond the budget. The question is no
-/// memory: where a message repeats it, it is left out.
+/// The rival's own window, without what goes beyond the budget: whole messages, and of a
+/// `text`, which is one, the end. The question is no memory: where a message repeats it,
+/// it is left out.
 ///
 /// # Errors
 /// It is neither messages nor a text, or both.
@@ -97,7 +99,8 @@ pub(super) fn of_assembled(
     question: &str,
     budget: usize,
 ) -> anyhow::Result<(Shown, Own)> {
-    let lines: Vec<(&'static str, String)> = match (assembled.messages, assembled.text) {
+    let is_text = assembled.text.is_some();
+    let mut lines: Vec<(&'static str, String)> = match (assembled.messages, assembled.text) {
         (Some(said), None) => said
             .into_iter()
             .filter(|one| one.content != question)
@@ -108,7 +111,14 @@ pub(super) fn of_assembled(
         (Some(_), Some(_)) => anyhow::bail!("a window with messages and with a text"),
     };
     let whole: usize = lines.iter().map(|(_, text)| count(text) + PER_MESSAGE).sum();
-    let over_budget = whole > room(question, budget);
+    let room = room(question, budget);
+    let over_budget = whole > room;
+    if is_text && over_budget {
+        // As a model's summary: at the end of a sentence or a line.
+        let kept = |text: &str| cut(text, room.saturating_sub(PER_MESSAGE)).to_owned();
+        lines = lines.into_iter().map(|(role, text)| (role, kept(&text))).collect();
+        lines.retain(|(_, text)| !text.is_empty());
+    }
     let shown = fill(lines.into_iter(), question, budget);
     Ok((shown, Own { over_budget, claimed: assembled.tokens }))
 }
@@ -168,6 +178,28 @@ mod tests {
         assert_eq!(own, Own { over_budget: false, claimed: None });
         let (shown, own) = read(json!({ "text": "one" }), 12).unwrap();
         assert!(shown.lines.is_empty() && own.over_budget);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_at_a_sentence() {
+        let (first, text) = ("The ferry leaves at nine.", "The ferry leaves at nine. It is blue.");
+        // Of the budget the question and the template of the text take twelve.
+        for (budget, shown, over_budget) in [
+            (count(text) + 12, text, false),
+            (count(text) + 11, first, true),
+            (count(first) + 12, first, true),
+            (count(first) + 11, "", true),
+        ] {
+            let (window, own) = read(json!({ "text": text }), budget).unwrap();
+            let lines: Vec<&str> = window.lines.iter().map(|line| line.text.as_str()).collect();
+            assert_eq!(lines.concat(), shown, "{budget}");
+            assert_eq!(own.over_budget, over_budget, "{budget}");
+            assert!(window.tokens <= budget, "{budget}");
+        }
+        // A message is never cut.
+        let said = json!({ "messages": [{ "role": "user", "content": text }] });
+        let (window, own) = read(said, count(text) + 11).unwrap();
+        assert!(window.lines.is_empty() && own.over_budget);
     }
 
     #[test]

@@ -58,3 +58,55 @@ fn read_content(content: &Value, is_piece: bool, answer: &mut Answer) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use throughline_memory::turn::Part;
+
+    use super::*;
+    use crate::proxy::dialect::Dialect;
+
+    fn call(id: &str, arguments: &str) -> Part {
+        let (call_id, arguments_json) = (id.to_owned(), arguments.to_owned());
+        Part::ToolCall { call_id, name: "f".to_owned(), arguments_json }
+    }
+
+    #[test]
+    fn calls_that_share_an_index_or_have_none_stay_apart() {
+        let first = |id: &str| json!({ "id": id, "function": { "name": "f", "arguments": "" } });
+        let more = |arguments: &str| json!({ "function": { "arguments": arguments } });
+        let again = |id: &str| json!({ "id": id, "function": { "arguments": "}" } });
+        // The last but one goes on with the first call, the last has an id of its own and
+        // no name: it goes on with the newest.
+        let pieces =
+            [first("a"), more("{\"n\":"), more("1"), first("b"), more("{"), again("a"), again("x")];
+        for index in [None, Some(0), Some(3)] {
+            let mut answer = Answer::new(Dialect::OpenAi, 99);
+            for piece in &pieces {
+                let mut piece = piece.clone();
+                if let Some(index) = index {
+                    piece["index"] = json!(index);
+                }
+                let delta = json!({ "tool_calls": [piece] });
+                read_answer(&json!({ "choices": [{ "delta": delta }] }), &mut answer);
+            }
+            let expected = [call("a", "{\"n\":1}"), call("b", "{}")];
+            assert_eq!(answer.parts(""), expected, "{index:?}");
+        }
+    }
+
+    #[test]
+    fn calls_that_are_counted_stand_in_their_order() {
+        let mut answer = Answer::new(Dialect::OpenAi, 99);
+        for (index, id, name, arguments) in
+            [(1, "b", "f", "{"), (0, "a", "f", "{}"), (1, "", "", "}")]
+        {
+            let function = json!({ "name": name, "arguments": arguments });
+            let piece = json!({ "index": index, "id": id, "function": function });
+            let delta = json!({ "tool_calls": [piece] });
+            read_answer(&json!({ "choices": [{ "delta": delta }] }), &mut answer);
+        }
+        assert_eq!(answer.parts(""), [call("a", "{}"), call("b", "{}")]);
+    }
+}

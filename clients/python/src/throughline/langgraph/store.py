@@ -11,6 +11,7 @@ expire: `supports_ttl` is False.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any, cast
@@ -36,6 +37,8 @@ from throughline.flow import Flow, run, run_async
 from throughline.operations import Page
 
 _MAX_PAGE = 1_000
+_MAX_QUERY = 8 << 10
+"""Bytes of a query that a search takes (limit `query_bytes`)."""
 
 _OPERATORS = {
     "$eq": v1.ITEM_OPERATOR_EQUAL,
@@ -56,6 +59,7 @@ class ThroughlineStore(BaseStore):
     `AsyncClient` asynchronous ones alone. `fields` are the paths that a query finds
     of items that name none; the whole value if None. `wait_indexed`: a put answers
     when its item is found by meaning; without, it is found by its words until then.
+    A query over 8 KiB is cut at a word.
 
     Raises `ThroughlineError` where a call fails, `ValueError` and `TypeError` for
     values that are no JSON.
@@ -140,7 +144,7 @@ def _search(op: SearchOp) -> Flow[list[SearchItem]]:
     while len(found) < op.limit:
         page: Page[v1.ItemHit] = yield items.search_items(
             op.namespace_prefix,
-            op.query or "",
+            _head(op.query or ""),
             filter=conditions,
             skip=skip,
             page_size=min(op.limit - len(found), _MAX_PAGE),
@@ -151,6 +155,15 @@ def _search(op: SearchOp) -> Flow[list[SearchItem]]:
         if not token:
             break
     return found
+
+
+def _head(query: str) -> str:
+    """As much of a query as a search takes, cut at a word."""
+    head = query.encode(errors="replace")[:_MAX_QUERY].decode(errors="ignore")
+    if len(head) == len(query):
+        return query
+    words = re.match(r"(.*\S)\s", head, re.DOTALL)
+    return words[1] if words else head
 
 
 def _list(op: ListNamespacesOp) -> Flow[list[tuple[str, ...]]]:

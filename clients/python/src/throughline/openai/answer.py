@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from throughline.chat import ChatMessage
 
@@ -36,7 +36,8 @@ class Answer:
     def __init__(self) -> None:
         self._content: list[str] = []
         self._refusal: list[str] = []
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, list[_Call]] = {}
+        """By their index, which several may share."""
         self._finish: str | None = None
 
     @property
@@ -61,12 +62,21 @@ class Answer:
         self._refusal.append(_text(_of(said, "refusal")))
         for place, piece in enumerate(_of(said, "tool_calls") or ()):
             index = _of(piece, "index")
-            self._call(index if isinstance(index, int) else place).add(piece)
+            self._add_call(index if isinstance(index, int) else place, _read(piece))
         if function := _of(said, _FUNCTION_CALL):
-            self._call(0).add({"id": _FUNCTION_CALL, "function": function})
+            self._add_call(0, _read({"id": _FUNCTION_CALL, "function": function}))
 
-    def _call(self, index: int) -> _Call:
-        return self._calls.setdefault(index, _Call())
+    def _add_call(self, index: int, piece: _Piece) -> None:
+        """To the call of this index with the piece's id, or the newest. Not every
+        service counts its calls: another id with a name begins another one."""
+        calls = self._calls.setdefault(index, [])
+        call = next((call for call in calls if piece.id and call.id == piece.id), None)
+        if call is None and calls and not (piece.id and piece.name and calls[-1].id):
+            call = calls[-1]
+        if call is None:
+            call = _Call()
+            calls.append(call)
+        call.add(piece)
 
     def message(self) -> ChatMessage | None:
         """As a chat message; None if nothing came."""
@@ -77,40 +87,51 @@ class Answer:
         if refusal:
             message["refusal"] = refusal
         if self._calls:
-            message["tool_calls"] = [call.chat(at) for at, call in sorted(self._calls.items())]
+            calls = [(at, call) for at in sorted(self._calls) for call in self._calls[at]]
+            message["tool_calls"] = [call.chat(at) for at, call in calls]
         return message
+
+
+class _Piece(NamedTuple):
+    """A call of a tool, or a piece of one."""
+
+    id: str
+    name: str = ""
+    arguments: str = ""
+    is_custom: bool = False
+
+
+def _read(piece: Any) -> _Piece:
+    call_id, kind = _text(_of(piece, "id")), _text(_of(piece, "type"))
+    if function := _of(piece, "function"):
+        return _Piece(call_id, _text(_of(function, "name")), _json(_of(function, "arguments")))
+    if custom := _of(piece, "custom"):
+        name, given = _text(_of(custom, "name")), _json(_of(custom, "input"))
+        return _Piece(call_id, name, given, is_custom=True)
+    if kind in ("", "function", "custom"):
+        return _Piece(call_id)
+    # Of a kind that came later: kept as it is, under the name of its kind.
+    return _Piece(call_id, kind, json.dumps(_plain(piece), default=str), is_custom=True)
 
 
 class _Call:
     """A call of a tool, put together."""
 
     def __init__(self) -> None:
-        self._id = ""
+        self.id = ""
         self._is_custom = False
         self._name: list[str] = []
         self._arguments: list[str] = []
 
-    def add(self, piece: Any) -> None:
-        """Takes a call in, or a piece of one."""
-        self._id = _text(_of(piece, "id")) or self._id
-        kind = _text(_of(piece, "type"))
-        if function := _of(piece, "function"):
-            self._add(_of(function, "name"), _of(function, "arguments"))
-        elif custom := _of(piece, "custom"):
-            self._is_custom = True
-            self._add(_of(custom, "name"), _of(custom, "input"))
-        elif kind not in ("", "function", "custom"):
-            # Of a kind that came later: kept as it is, under the name of its kind.
-            self._is_custom = True
-            self._add(kind, json.dumps(_plain(piece), default=str))
-
-    def _add(self, name: Any, arguments: Any) -> None:
-        self._name.append(_text(name))
-        self._arguments.append(arguments if isinstance(arguments, str) else _json(arguments))
+    def add(self, piece: _Piece) -> None:
+        self.id = self.id or piece.id
+        self._is_custom = self._is_custom or piece.is_custom
+        self._name.append(piece.name)
+        self._arguments.append(piece.arguments)
 
     def chat(self, index: int) -> dict[str, Any]:
         """As a chat message has it; a turn takes no call without id or name."""
-        call_id = self._id or f"call-{index}"
+        call_id = self.id or f"call-{index}"
         name, arguments = _joined(self._name) or _UNNAMED, _joined(self._arguments)
         if self._is_custom:
             return {"id": call_id, "type": "custom", "custom": {"name": name, "input": arguments}}
@@ -131,6 +152,8 @@ def _text(content: Any) -> str:
 
 
 def _json(arguments: Any) -> str:
+    if isinstance(arguments, str):
+        return arguments
     return "" if arguments is None else json.dumps(arguments, default=str)
 
 
