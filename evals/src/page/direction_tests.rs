@@ -42,7 +42,7 @@ const MORE: &str = "
     recap_over_concat
     user_repeats_precision user_repeats_recall user_repeats_f1 user_repeats_measured
     user_corrects_precision user_corrects_recall user_corrects_f1 user_corrects_measured
-    survived survived@800 survived_once_pinned
+    survived survived@800 survived_once_pinned still_pinned_once_pinned
     rouge1 rougeL caught_number caught_name caught_negation caught_speaker
     number_auroc name_auroc negation_auroc speaker_auroc balanced_accuracy_verdict
     appends_per_second searchable_per_second searchable_samples ratio_to_bare acknowledged";
@@ -75,7 +75,7 @@ const LESS: &str = "
 
 /// Of these neither is.
 const NEITHER: &str = "
-    full_history_tokens@2000 cuts_ratio edges stale_messages characters
+    full_history_tokens@2000 cuts_ratio edges stale_messages characters live_pins
     turns_per_sync bytes_per_sync bare_appends_per_second bare_sync_ms
     first_token_direct_p50_ms in_flight kills_in_recovery";
 
