@@ -15,7 +15,7 @@ pub(super) enum Direction {
 
 /// Parts of names in a row, and what they say; the first that stands in a name
 /// decides.
-const RULES: [(&str, Direction); 44] = [
+const RULES: [(&str, Direction); 45] = [
     // Over what the disk itself can do.
     ("ratio_to_bare", Direction::More),
     ("bare", Direction::Neither),
@@ -29,6 +29,7 @@ const RULES: [(&str, Direction); 44] = [
     ("edges", Direction::Neither),
     ("stale_messages", Direction::Neither),
     ("characters", Direction::Neither),
+    ("live_pins", Direction::Neither),
     ("ms", Direction::Less),
     ("us", Direction::Less),
     ("latency", Direction::Less),
