@@ -17,7 +17,7 @@ use crate::{
     page::{ReportArgs, compare::CompareArgs},
     pins::PinArgs,
     staleness::args::{ExplainArgs, StalenessArgs},
-    summaries::args::{CheckRowsArgs, SummariesArgs},
+    summaries::args::{CheckRowsArgs, LabelsArgs, SummariesArgs},
 };
 
 /// Measures a running Throughline through gRPC.
@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Are summaries near to people's, and does the check agree with people?
     Summaries(SummariesArgs),
+    /// How many sentences of summaries are unsupported, by the labels of who read them?
+    Labels(LabelsArgs),
     /// What is left of planted things when a conversation is folded?
     Compaction(CompactionArgs),
     /// Writes the rows of the faithfulness check, to learn its weights.
@@ -354,6 +356,10 @@ mod tests {
             "explain conversations/x --server a:1 --as-of 7",
             "summaries --dataset dialogsum --data d --models-dir m --changes 0",
             "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
+            "summaries --dataset beam --data d --models-dir m --model qwen2.5-1.5b-instruct",
+            "summaries --dataset beam --data d --models-dir m --model m --model-url http://h/v1",
+            "summaries --dataset dialogsum --data d --models-dir m --dump f --dump-count 50",
+            "labels --input f",
             "pins --dataset beam --data d --folds 5 --fold-weights w",
             "pins --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",
             "staleness --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",

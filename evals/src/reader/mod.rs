@@ -131,8 +131,11 @@ impl ReaderArgs {
 
 /// The model's file in the models directory: one without slow weights if there
 /// is one.
-fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
-    let dir = models_dir.context("a local reader needs --models-dir")?.join(name);
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub(crate) fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
+    let dir = models_dir.context("a local model needs --models-dir")?.join(name);
     let mut files: Vec<PathBuf> = fs::read_dir(&dir)
         .with_context(|| {
             format!("no {name} in the models directory; run `throughline models pull {name}`")
@@ -155,7 +158,14 @@ fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
 }
 
 /// A model at an endpoint.
-fn remote(url: &str, name: &str, key_file: Option<&Path>) -> anyhow::Result<Arc<dyn ChatModel>> {
+///
+/// # Errors
+/// The address or the key has the wrong form.
+pub(crate) fn remote(
+    url: &str,
+    name: &str,
+    key_file: Option<&Path>,
+) -> anyhow::Result<Arc<dyn ChatModel>> {
     let api_key = key_file.map(key).transpose()?;
     let endpoint = Endpoint { api_key, ..Endpoint::new(url, name) };
     Ok(Arc::new(endpoint.open(QueueLimits::default())?))
