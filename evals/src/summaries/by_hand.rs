@@ -77,7 +77,8 @@ pub(super) fn dump(path: &Path, all: &[Shown], most: usize) -> anyhow::Result<()
     for shown in (0..taken).filter_map(|place| all.get(place * all.len() / taken)) {
         writeln!(file, "{}", serde_json::to_string(shown)?)?;
     }
-    Ok(file.flush()?)
+    file.flush()?;
+    Ok(())
 }
 
 /// Delivers what the labels of a file say.
