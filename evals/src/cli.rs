@@ -17,7 +17,7 @@ use crate::{
     page::{ReportArgs, compare::CompareArgs},
     pins::PinArgs,
     staleness::args::{ExplainArgs, StalenessArgs},
-    summaries::args::{CheckRowsArgs, SummariesArgs},
+    summaries::args::{CheckRowsArgs, LabelsArgs, SummariesArgs},
 };
 
 /// Measures a running Throughline through gRPC.
@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Are summaries near to people's, and does the check agree with people?
     Summaries(SummariesArgs),
+    /// How many sentences of summaries are unsupported, by the labels of who read them?
+    Labels(LabelsArgs),
     /// What is left of planted things when a conversation is folded?
     Compaction(CompactionArgs),
     /// Writes the rows of the faithfulness check, to learn its weights.
@@ -54,8 +56,8 @@ pub(crate) enum Command {
     Pins(PinArgs),
     /// What is left of something as the conversation goes on?
     Degradation(Box<DegradationArgs>),
-    /// Durable appends per second, the latency of windows, or what the chat proxy
-    /// adds.
+    /// Durable appends per second, the latency of windows, what the chat proxy adds, or
+    /// what a turn costs as its conversation goes on.
     Load(LoadArgs),
     /// Every measurement with its defaults into one folder, and the report.
     All(AllArgs),
@@ -266,6 +268,22 @@ pub(crate) struct LoadArgs {
     /// conversation of the most of `--turns`, with `--windows` questions.
     #[arg(long, conflicts_with = "build_context")]
     pub(crate) chats: bool,
+    /// Measure what a turn costs as its conversation goes on instead: conversations of
+    /// BEAM, 1,000 turns each, are appended turn by turn to a server that folds. With a
+    /// language model: `-- --llm NAME`.
+    #[arg(long, conflicts_with_all = ["build_context", "chats"])]
+    pub(crate) folding: bool,
+    /// With --folding: folder that holds the data sets' folders.
+    #[arg(long, env = "THROUGHLINE_EVAL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// With --folding: only the first N conversations.
+    #[arg(long)]
+    pub(crate) talks: Option<usize>,
+    /// With --folding: how long nothing may be used or computed, in milliseconds, before
+    /// the work so far is read. Longer for a model at an endpoint, which computes
+    /// elsewhere: as long as its answers take.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) settle_ms: u64,
     /// Turns of the conversations that windows are built from.
     #[arg(long, num_args = 1.., value_delimiter = ',', default_values_t = [100u32, 5000, 10_000])]
     pub(crate) turns: Vec<u32>,
@@ -347,6 +365,7 @@ mod tests {
             "load --clients 64 --turn-bytes 1024 --seconds 30",
             "load --build-context --turns 100,5000",
             "load --build-context --recording --turns 1000 --windows 10000",
+            "load --folding --data d --talks 2 -- --llm qwen2.5-1.5b-instruct",
             "crash --rounds 3 --store redb --seed 7",
             "staleness --dataset sgd_updates --data d --limit 5 --cases c.jsonl",
             "staleness --dataset beam --data d --folds 5 --fold-weights w",
@@ -354,6 +373,10 @@ mod tests {
             "explain conversations/x --server a:1 --as-of 7",
             "summaries --dataset dialogsum --data d --models-dir m --changes 0",
             "summaries --dataset summedits --data d --models-dir m --folds 5 --fold-weights w",
+            "summaries --dataset beam --data d --models-dir m --model qwen2.5-1.5b-instruct",
+            "summaries --dataset beam --data d --models-dir m --model m --model-url http://h/v1",
+            "summaries --dataset dialogsum --data d --models-dir m --dump f --dump-count 50",
+            "labels --input f",
             "pins --dataset beam --data d --folds 5 --fold-weights w",
             "pins --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",
             "staleness --dataset beam --data d --folds 5 --fold-weights w --ranking-fold-weights r",
@@ -381,8 +404,10 @@ mod tests {
             "explain --as-of 7",
             "summaries --dataset sgd --data d --models-dir m",
             "summaries --dataset beam --data d --models-dir m --folds 5",
+            "summaries --dataset beam --data d --models-dir m --model m --model-key-file k",
             "load --clients 0",
             "load --recording",
+            "load --folding --build-context",
             "degradation --dataset qmsum --data d",
             "degradation --dataset sweep --data d --judge-key-file k",
             "degradation --dataset sweep --data d --summary-key-file k",

@@ -10,6 +10,7 @@ use throughline_proto::v1::{
     conversation_service_client::ConversationServiceClient,
     degradation_service_client::DegradationServiceClient,
     memory_service_client::MemoryServiceClient, server_service_client::ServerServiceClient,
+    usage_service_client::UsageServiceClient,
 };
 use tonic::{
     Code, Request, Response, Status,
@@ -52,6 +53,8 @@ pub(crate) struct Api {
     pub(crate) context: ContextServiceClient<Authorized>,
     /// What is measured.
     pub(crate) degradation: DegradationServiceClient<Authorized>,
+    /// What was used.
+    pub(crate) usage: UsageServiceClient<Authorized>,
     server: ServerServiceClient<Authorized>,
 }
 
@@ -86,6 +89,7 @@ impl Api {
             context: ContextServiceClient::new(authorized()).max_decoding_message_size(limit),
             degradation: DegradationServiceClient::new(authorized())
                 .max_decoding_message_size(limit),
+            usage: UsageServiceClient::new(authorized()),
             server: ServerServiceClient::new(authorized()),
         })
     }

@@ -65,6 +65,7 @@ async fn run(cli: Cli) -> anyhow::Result<bool> {
         Command::Staleness(args) => staleness::run(&args).await.map(|()| true),
         Command::Explain(args) => staleness::explain::run(&args).await.map(|()| true),
         Command::Summaries(args) => summaries::run(&args).await.map(|()| true),
+        Command::Labels(args) => summaries::by_hand::run(&args).map(|()| true),
         Command::Compaction(args) => compaction::run(&args).await.map(|()| true),
         Command::CheckRows(args) => summaries::rows::run(&args).map(|()| true),
         Command::Pins(args) => pins::run(&args).await.map(|()| true),

@@ -140,6 +140,13 @@ impl Server {
         peak_bytes(&self.child)
     }
 
+    /// Time that it has computed, on all cores together; nothing where the system does
+    /// not say.
+    pub(crate) fn cpu_ms(&self) -> Option<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()?)).ok()?;
+        cpu_ms(&stat)
+    }
+
     /// SIGKILL, and waits until it is gone.
     ///
     /// # Errors
@@ -155,6 +162,15 @@ pub(crate) fn peak_bytes(child: &Child) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// User and system time of `/proc/PID/stat`, where a tick is 10 ms on every platform.
+fn cpu_ms(stat: &str) -> Option<f64> {
+    // The name stands in brackets and may hold anything.
+    let (_, behind) = stat.rsplit_once(')')?;
+    let mut ticks = behind.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (ticks.next()?.ok()?, ticks.next()?.ok()?);
+    Some((user + system) as f64 * 10.0)
 }
 
 async fn drain(mut stdout: BufReader<ChildStdout>) {
@@ -225,6 +241,13 @@ mod tests {
         let flags = ["--llm-for-tests=true".to_owned()];
         let error = Launch::new(Some(&program), dir.path(), None, &flags).unwrap_err().to_string();
         assert!(error.contains("--llm-for-tests"), "{error}");
+    }
+
+    #[test]
+    fn times_stand_behind_the_name() {
+        let stat = "42 (a b) 7) S 1 42 42 0 -1 4194560 900 0 3 0 150 25 0 0 20 0 9 0 100";
+        assert_eq!(cpu_ms(stat), Some(1_750.0));
+        assert_eq!(cpu_ms("42 (a) S 1"), None);
     }
 
     #[test]

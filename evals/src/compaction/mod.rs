@@ -4,10 +4,11 @@
 //! window of the next turn is looked at: does it still hold what was said?
 //!
 //! Looked for is what stands for the planted turn: a pin of it, the turn itself,
-//! or a summary over it; never the question.
+//! or a summary over it; never the question. `look` reads a window, `tally` counts.
 
 mod cases;
 mod look;
+mod tally;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -30,6 +31,7 @@ use crate::{
 };
 
 use cases::Case;
+use tally::Look;
 
 /// Items of one conversation.
 const ITEMS: usize = 8;
@@ -95,29 +97,28 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
         let turns = planted(group, filler, last);
         let name = create(&opened.api, &format!("compaction-{number}"), "").await?;
         let mut sent = 0;
+        let mut looks: Vec<Vec<Look>> = vec![Vec::new(); group.len()];
         for &until in &at {
             append(&opened.api, &name, turns.get(sent..until).unwrap_or_default(), sent).await?;
             sent = until;
             wait_indexed(&opened.api, &name, until as u64, &progress).await?;
             fold(&opened.api, &name).await?;
             let seen = look::look(&opened.api, &name, args.budget).await?;
-            for (place, case) in group.iter().enumerate() {
+            for ((place, case), looks) in group.iter().enumerate().zip(&mut looks) {
                 let sequence = sequence_of(place);
-                let survived = seen.holds(sequence, &case.must_contain);
-                let value = f64::from(u8::from(survived));
-                let after = format!("survived@{until}");
-                samples.add(&after, &name, &case.kind, value);
-                if until == last {
-                    samples.add("survived", &name, &case.kind, value);
-                    if seen.pinned(sequence) {
-                        samples.add("survived_once_pinned", &name, &case.kind, value);
-                    }
-                    if !survived {
-                        lost.push(json!({ "id": case.id, "pinned": seen.pinned(sequence) }));
-                    }
-                }
+                let held = seen.holds(sequence, &case.must_contain);
+                looks.push(Look { held, pinned: seen.pinned(sequence) });
             }
             progress.question();
+        }
+        for (case, looks) in group.iter().zip(&looks) {
+            tally::add(&mut samples, &name, &case.kind, &at, looks);
+            if let Some(last) = looks.last().filter(|look| !look.held) {
+                lost.push(json!({
+                    "id": case.id, "pinned": last.pinned,
+                    "once_pinned": tally::once_pinned(looks),
+                }));
+            }
         }
         if !args.server.keep {
             crate::runner::ingest::delete(&opened.api, &name).await?;

@@ -7,6 +7,7 @@
 mod conversations;
 mod degradation;
 mod staleness;
+mod usage;
 mod windows;
 
 use std::{
@@ -22,6 +23,7 @@ use throughline_proto::v1::{
     degradation_service_server::DegradationServiceServer,
     memory_service_server::MemoryServiceServer,
     server_service_server::{ServerService, ServerServiceServer},
+    usage_service_server::UsageServiceServer,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -70,6 +72,7 @@ impl Double {
             .add_service(MemoryServiceServer::new(self.clone()))
             .add_service(ContextServiceServer::new(self.clone()))
             .add_service(DegradationServiceServer::new(self.clone()))
+            .add_service(UsageServiceServer::new(self.clone()))
             .add_service(ServerServiceServer::new(self.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
         address

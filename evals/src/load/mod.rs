@@ -1,9 +1,9 @@
-//! `load`: how fast and how late. Four measurements: durable appends with the
+//! `load`: how fast and how late. Five measurements: durable appends with the
 //! enrichment running behind them, beside a bare write-and-fdatasync loop on
 //! the same disk, and how long a turn waits until it is searchable (`appends`, `bare`,
 //! `searchable`); the latency of windows over conversations of
 //! growing length (`windows`); what recording adds to it (`recording`); what the chat
-//! proxy adds (`chats`).
+//! proxy adds (`chats`); what a turn costs as its conversation goes on (`work`).
 
 mod appends;
 mod bare;
@@ -12,6 +12,7 @@ mod recording;
 mod searchable;
 pub(crate) mod text;
 mod windows;
+mod work;
 
 use crate::cli::LoadArgs;
 
@@ -20,7 +21,9 @@ use crate::cli::LoadArgs;
 /// # Errors
 /// The server does not start or answer, or the disk cannot be written.
 pub(crate) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
-    if args.chats {
+    if args.folding {
+        work::run(args).await
+    } else if args.chats {
         chats::run(args).await
     } else if args.recording {
         recording::run(args).await

@@ -15,7 +15,8 @@ pub(super) enum Direction {
 
 /// Parts of names in a row, and what they say; the first that stands in a name
 /// decides.
-const RULES: [(&str, Direction); 44] = [
+const RULES: [(&str, Direction); 50] = [
+    ("tokens_per_second", Direction::More),
     // Over what the disk itself can do.
     ("ratio_to_bare", Direction::More),
     ("bare", Direction::Neither),
@@ -29,8 +30,12 @@ const RULES: [(&str, Direction); 44] = [
     ("edges", Direction::Neither),
     ("stale_messages", Direction::Neither),
     ("characters", Direction::Neither),
+    ("live_pins", Direction::Neither),
+    // What is not rewritten is accepted or replaced.
+    ("rewritten", Direction::Neither),
     ("ms", Direction::Less),
     ("us", Direction::Less),
+    ("seconds", Direction::Less),
     ("latency", Direction::Less),
     ("lag", Direction::Less),
     ("growth", Direction::Less),
@@ -59,6 +64,8 @@ const RULES: [(&str, Direction); 44] = [
     ("early_alarms", Direction::Less),
     ("delay", Direction::Less),
     ("unsupported", Direction::Less),
+    ("rejected", Direction::Less),
+    ("fell_back", Direction::Less),
     ("ece", Direction::Less),
     ("pk", Direction::Less),
     ("windowdiff", Direction::Less),

@@ -42,8 +42,8 @@ const MORE: &str = "
     recap_over_concat
     user_repeats_precision user_repeats_recall user_repeats_f1 user_repeats_measured
     user_corrects_precision user_corrects_recall user_corrects_f1 user_corrects_measured
-    survived survived@800 survived_once_pinned
-    rouge1 rougeL caught_number caught_name caught_negation caught_speaker
+    survived survived@800 survived_once_pinned still_pinned_once_pinned
+    accepted tokens_per_second rouge1 rougeL caught_number caught_name caught_negation caught_speaker
     number_auroc name_auroc negation_auroc speaker_auroc balanced_accuracy_verdict
     appends_per_second searchable_per_second searchable_samples ratio_to_bare acknowledged";
 
@@ -63,6 +63,7 @@ const LESS: &str = "
     window_ms window_ms/400 add_ms_per_turn peak_memory_bytes
     user_repeats_false_alarms user_corrects_false_alarms
     false_alarms false_alarms_hard early_alarms delay_p50 delay_p90 unsupported unsupported_hard
+    replaced rejected fell_back unsupported_number unsupported_summaries
     refused backlog_end backlog_max append_p50_ms append_p90_ms append_p99_ms append_max_ms
     extrapolated_lag_s searchable_lag_p50_s searchable_lag_max_s unsearchable_samples
     unsearchable_oldest_s
@@ -70,12 +71,14 @@ const LESS: &str = "
     growth_p50 recording_overhead recording_overhead_p90 recording_overhead_assembly
     recording_overhead_assembly_p90 recording_client_p50_ms silent_client_p99_ms
     recording_assembly_p50_us silent_assembly_p90_us
+    growth_embedded_tokens growth_llm_seconds growth_cpu_ms
+    embedded_tokens_per_turn llm_tokens_per_turn llm_seconds_per_turn cpu_ms_per_turn
     first_token_added_p50_ms token_added_p99_ms
     retried violations";
 
 /// Of these neither is.
 const NEITHER: &str = "
-    full_history_tokens@2000 cuts_ratio edges stale_messages characters
+    full_history_tokens@2000 cuts_ratio edges stale_messages characters live_pins rewritten
     turns_per_sync bytes_per_sync bare_appends_per_second bare_sync_ms
     first_token_direct_p50_ms in_flight kills_in_recovery";
 

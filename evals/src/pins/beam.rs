@@ -1,6 +1,9 @@
 //! BEAM: every instruction and preference that is asked about has the messages
 //! in which it was given. A pin is right if it comes from one of them; that is a
 //! lower bound, since only what is asked about is labelled.
+//!
+//! Invariant: of a conversation at most ten pins count, the most useful; windows may
+//! hold more (what is never displaced, what came back after a folding).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +30,8 @@ use crate::{
 const PINNED: [&str; 2] = ["instruction_following", "preference_following"];
 /// Shortest word that tells which sentence a label means.
 const TELLING: usize = 4;
+/// Pins of a conversation that count.
+const MOST: usize = 10;
 /// Facts of one page.
 const PAGE: i32 = 1_000;
 
@@ -110,7 +115,9 @@ impl Played<'_> {
         found: &mut Found,
     ) -> anyhow::Result<()> {
         let name = self.ingested.whole().context("no conversation to ask")?;
-        let (pins, more) = self.pins(name).await?;
+        let (live, more) = self.pins(name).await?;
+        let live = most_useful_first(live);
+        let pins = live.get(..MOST.min(live.len())).unwrap_or_default();
         let of_pin =
             |pin: &Fact| self.ingested.position(&format!("{name}/turns/{}", pin.source_sequence));
         let pinned: BTreeSet<usize> = pins.iter().filter_map(of_pin).collect();
@@ -118,16 +125,19 @@ impl Played<'_> {
         let labelled: BTreeSet<usize> =
             asked.flat_map(|question| question.evidence.iter().copied()).collect();
         let id = &self.conversation.id;
-        for pin in &pins {
+        found.samples.add("live_pins", id, "pins", live.len() as f64);
+        for pin in pins {
             let right = of_pin(pin).is_some_and(|at| labelled.contains(&at));
             found.samples.add("precision@10pins", id, "pins", truth(right));
         }
-        let shown: Vec<Value> = pins
+        let shown: Vec<Value> = live
             .iter()
-            .map(|pin| {
+            .enumerate()
+            .map(|(place, pin)| {
                 let right = of_pin(pin).is_some_and(|at| labelled.contains(&at));
                 json!({ "kind": pin.kind().as_str_name(), "probability": pin.probability,
-                    "turn": pin.source_sequence, "labelled": right, "text": pin.text })
+                    "turn": pin.source_sequence, "labelled": right, "text": pin.text,
+                    "counts": place < MOST })
             })
             .collect();
         found.details.insert(id.clone(), json!({ "pins": shown, "displaced_or_retired": more }));
@@ -199,6 +209,15 @@ impl Played<'_> {
     }
 }
 
+/// Pins as windows take them: the surest first, of two that are as sure the later one.
+/// What a repetition counts (0.06 at most) the service does not tell.
+fn most_useful_first(mut pins: Vec<Fact>) -> Vec<Fact> {
+    // They come oldest first, and sorting keeps the order of equals.
+    pins.reverse();
+    pins.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    pins
+}
+
 fn telling(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() >= TELLING);
     words.map(str::to_lowercase).collect()
@@ -223,6 +242,19 @@ fn sentences(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_surest_pins_count() {
+        let pin = |(text, probability): &(&str, f32)| Fact {
+            text: (*text).to_owned(),
+            probability: *probability,
+            ..Fact::default()
+        };
+        let made = [("a", 0.5), ("b", 0.9), ("c", 0.5), ("d", 0.2)];
+        let ordered = most_useful_first(made.iter().map(pin).collect());
+        let texts: Vec<&str> = ordered.iter().map(|fact| fact.text.as_str()).collect();
+        assert_eq!(texts, ["b", "c", "a", "d"]);
+    }
 
     #[test]
     fn sentences_are_told_apart_and_words_tell_them() {

@@ -5,6 +5,8 @@
 
 mod beam;
 mod prefeval;
+#[cfg(test)]
+mod through_grpc;
 mod updates;
 
 use std::{collections::BTreeMap, path::PathBuf};

@@ -3,7 +3,7 @@
 //! the hash of model, prompt and run, and never asked for twice: a run that
 //! broke off goes on where it was.
 
-mod refused;
+pub(crate) mod refused;
 pub(crate) mod sandbox;
 pub(crate) mod score;
 pub(crate) mod writer;
@@ -132,9 +132,12 @@ impl ReaderArgs {
 
 /// The model's file in the models directory: one without slow weights if there
 /// is one. Models that are for smoke tests only are refused.
-fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
+///
+/// # Errors
+/// There is none, it cannot be read, or no figure may stand on it.
+pub(crate) fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
     refused::check(name)?;
-    let dir = models_dir.context("a local reader needs --models-dir")?.join(name);
+    let dir = models_dir.context("a local model needs --models-dir")?.join(name);
     let mut files: Vec<PathBuf> = fs::read_dir(&dir)
         .with_context(|| {
             format!("no {name} in the models directory; run `throughline models pull {name}`")
@@ -157,7 +160,14 @@ fn local(name: &str, models_dir: Option<&Path>) -> anyhow::Result<LocalModel> {
 }
 
 /// A model at an endpoint.
-fn remote(url: &str, name: &str, key_file: Option<&Path>) -> anyhow::Result<Arc<dyn ChatModel>> {
+///
+/// # Errors
+/// The address or the key has the wrong form.
+pub(crate) fn remote(
+    url: &str,
+    name: &str,
+    key_file: Option<&Path>,
+) -> anyhow::Result<Arc<dyn ChatModel>> {
     let api_key = key_file.map(key).transpose()?;
     let endpoint = Endpoint { api_key, ..Endpoint::new(url, name) };
     Ok(Arc::new(endpoint.open(QueueLimits::default())?))

@@ -150,6 +150,11 @@ impl Opened {
         self.server.as_ref()?.peak_bytes()
     }
 
+    /// Time that a started server has computed, in milliseconds.
+    pub(crate) fn cpu_ms(&self) -> Option<f64> {
+        self.server.as_ref()?.cpu_ms()
+    }
+
     /// Where a started server's temporary data lies.
     pub(crate) fn directory(&self) -> Option<&Path> {
         self.directory.as_ref().map(TempDir::path)

@@ -14,15 +14,9 @@ impl Progress {
     /// error is no terminal.
     pub(crate) fn new(turns: usize, questions: usize, unit: &str) -> Self {
         let bars = MultiProgress::new();
-        let bar = |length: usize, name: &str| {
-            let bar = bars.add(ProgressBar::new(length as u64).with_message(name.to_owned()));
-            let style = "{msg:>16} {wide_bar} {pos}/{len} {per_sec} left {eta}";
-            bar.with_style(
-                ProgressStyle::with_template(style)
-                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
-            )
-        };
-        Self { turns: bar(turns, "turns searchable"), questions: bar(questions, unit) }
+        let [turns, questions] = [(turns, "turns searchable"), (questions, unit)]
+            .map(|(length, name)| bars.add(bar(length, name)));
+        Self { turns, questions }
     }
 
     /// So many further turns are searchable.
@@ -34,6 +28,14 @@ impl Progress {
     pub(crate) fn question(&self) {
         self.questions.inc(1);
     }
+}
+
+/// One bar, with the time that is left.
+pub(crate) fn bar(length: usize, name: &str) -> ProgressBar {
+    let style = "{msg:>16} {wide_bar} {pos}/{len} {per_sec} left {eta}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length as u64).with_message(name.to_owned()).with_style(style)
 }
 
 impl Drop for Progress {

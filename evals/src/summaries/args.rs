@@ -7,6 +7,11 @@ use serde::Serialize;
 
 use crate::cli::OutArgs;
 
+/// Sentences of the turns.
+const EXTRACTIVE: &str = "extractive";
+/// The first three turns.
+pub(super) const LEAD: &str = "lead3";
+
 /// What summaries, or their check, are measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +42,11 @@ impl SummarySet {
             Self::Beam => "beam",
             Self::Locomo => "locomo",
         }
+    }
+
+    /// Whether summaries are written on it, and not judged ones checked.
+    pub(crate) fn is_written(self) -> bool {
+        !matches!(self, Self::Summedits | Self::Diasumfact)
     }
 
     /// The split that is read if none is named.
@@ -82,11 +92,21 @@ pub(crate) struct SummariesArgs {
     /// Seed of the bootstrap and of seeded changes.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// What writes the summaries: `extractive` takes them from the turns.
-    #[arg(long, default_value = "extractive", value_parser = ["extractive", "lead3"])]
+    /// What writes the summaries: `extractive` takes them from the turns, `lead3` is the
+    /// first three turns, any other name is that of a language model: a folder of
+    /// `--models-dir`, or the model's name at `--model-url`. Its summaries are composed
+    /// as the server composes them. What it answers is kept beside `--out`
+    /// (`*.written.jsonl`), so that a run that broke off goes on.
+    #[arg(long, default_value = EXTRACTIVE)]
     pub(crate) model: String,
-    /// Characters of a summary at most; the mean length of the set's
-    /// references if absent.
+    /// Address of an endpoint that has the model, up to before `/chat/completions`.
+    #[arg(long)]
+    pub(crate) model_url: Option<String>,
+    /// File with the endpoint's key.
+    #[arg(long, requires = "model_url")]
+    pub(crate) model_key_file: Option<PathBuf>,
+    /// Characters of a summary at most; a quarter of what was said, 120 to 1,200, if
+    /// absent.
     #[arg(long, value_parser = clap::value_parser!(u32).range(40..=20_000))]
     pub(crate) budget: Option<u32>,
     /// Check with these weights instead of the bundled ones.
@@ -106,6 +126,14 @@ pub(crate) struct SummariesArgs {
     /// Write one JSON line for each item to this file, to read the errors.
     #[arg(long)]
     pub(crate) cases: Option<PathBuf>,
+    /// Write summaries beside their turns to this file, a JSON line each, to be read by
+    /// hand: `label` of a sentence is to become `ok`, `number`, `name`, `negation`,
+    /// `speaker` or `other`. `throughline-eval labels` counts them.
+    #[arg(long)]
+    pub(crate) dump: Option<PathBuf>,
+    /// Summaries in that file, evenly spread over the run.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) dump_count: usize,
     #[command(flatten)]
     pub(crate) model_args: ModelArgs,
     #[command(flatten)]
@@ -113,6 +141,11 @@ pub(crate) struct SummariesArgs {
 }
 
 impl SummariesArgs {
+    /// Whether a language model writes.
+    pub(crate) fn is_of_model(&self) -> bool {
+        self.model != EXTRACTIVE && self.model != LEAD
+    }
+
     /// The split that is asked for.
     pub(crate) fn split(&self) -> &str {
         self.split.as_deref().unwrap_or(self.dataset.default_split())
@@ -122,6 +155,19 @@ impl SummariesArgs {
     pub(crate) fn folder(&self) -> PathBuf {
         self.data.join(self.dataset.folder())
     }
+}
+
+/// Arguments of `labels`.
+#[derive(Debug, Args)]
+pub(crate) struct LabelsArgs {
+    /// A file of `summaries --dump` in which every sentence has a label.
+    #[arg(long)]
+    pub(crate) input: PathBuf,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
 }
 
 /// Arguments of `check-rows`.

@@ -1,16 +1,19 @@
-//! `summaries`: how near extractive summaries come to people's, whether the
-//! faithfulness check agrees with people, and which seeded changes it catches.
+//! `summaries`: how near summaries come to people's, extractive ones or those of a
+//! language model, whether the faithfulness check agrees with people, and which seeded
+//! changes it catches.
 //!
-//! Flow: `items` and `judged` read a data set, this file runs the library's
-//! extract and check over it, `rouge` and the figures of staleness score,
-//! `changes` seeds one change into a sentence. This command measures the library itself
+//! Flow: `items` and `judged` read a data set, `written` runs the library's composing
+//! and check over it (`model` opens who writes), `rouge` and the figures of staleness
+//! score, `changes` seeds one change into a sentence. This command measures the library itself
 //! (`throughline-summarizer` with the default embedding model), without a server.
 
 pub(crate) mod args;
+pub(crate) mod by_hand;
 mod changes;
 mod embedder;
 mod items;
 mod judged;
+mod model;
 mod rouge;
 pub(crate) mod rows;
 mod seeded;
@@ -30,11 +33,15 @@ use throughline_summarizer::check::{CheckWeights, Checker};
 
 use crate::{
     folds,
-    metrics::{Samples, bootstrap::Bootstrap},
+    metrics::{
+        Samples,
+        bootstrap::{Bootstrap, Estimate},
+    },
     report::Report,
     staleness::metrics::{Measure, Pool},
 };
 use args::{SummariesArgs, SummarySet};
+use model::WritingModel;
 
 /// Checkers by fold; one for all without folds.
 pub(crate) struct Checkers(Vec<Checker>);
@@ -70,6 +77,8 @@ pub(crate) struct Findings {
     pub(crate) pools: Vec<(Pool, Vec<(&'static str, Measure)>)>,
     pub(crate) n: usize,
     pub(crate) lines: Vec<Value>,
+    /// Summaries to be read by hand.
+    shown: Vec<by_hand::Shown>,
 }
 
 /// Measures.
@@ -77,6 +86,8 @@ pub(crate) struct Findings {
 /// # Errors
 /// The data or the model cannot be read, or embedding fails.
 pub(crate) async fn run(args: &SummariesArgs) -> anyhow::Result<()> {
+    // First: it may be refused.
+    let model = WritingModel::open(args)?;
     let embedder = embedder::open(&args.model_args)?;
     let checkers = Checkers::open(args, &embedder)?;
     let mut findings = Findings::default();
@@ -85,25 +96,29 @@ pub(crate) async fn run(args: &SummariesArgs) -> anyhow::Result<()> {
         SummarySet::Diasumfact => judged::diasumfact(args, &checkers, &mut findings)?,
         SummarySet::Dialogsum | SummarySet::Qmsum | SummarySet::Beam | SummarySet::Locomo => {
             let items = items::read(args)?;
-            written::measure(args, &items, &checkers, &embedder, &mut findings).await?;
+            let tools =
+                written::Tools { checkers: &checkers, embedder: &embedder, model: model.as_ref() };
+            written::measure(args, &items, &tools, &mut findings).await?;
             if matches!(args.dataset, SummarySet::Dialogsum | SummarySet::Beam) {
                 let some = items.get(..args.changes.min(items.len())).unwrap_or_default();
                 seeded::measure(args, some, &checkers, &mut findings)?;
             }
         }
     }
-    deliver(args, &embedder, findings)
+    deliver(args, &embedder, model.as_ref(), findings)
 }
 
 fn deliver(
     args: &SummariesArgs,
     embedder: &Arc<dyn Embedder>,
+    model: Option<&WritingModel>,
     findings: Findings,
 ) -> anyhow::Result<()> {
     let bootstrap = Bootstrap::new(args.seed);
     let config = json!({
         "model": args.model, "budget": args.budget, "folds": args.folds, "seed": args.seed,
         "limit": args.limit, "changes": args.changes,
+        "writer": model.map(WritingModel::describe),
     });
     let mut report = Report::new("summaries", config);
     report.dataset = Some(args.dataset.folder().to_owned());
@@ -115,6 +130,12 @@ fn deliver(
     for (pool, named) in &findings.pools {
         pool.fill(named, bootstrap, &mut report.metrics, &mut report.breakdown);
     }
+    if let Some(spent) = model.map(WritingModel::spent) {
+        let speed = spent.generated_tokens as f64 / spent.seconds.max(f64::MIN_POSITIVE);
+        let speed = Estimate::exact(speed, spent.requests as usize);
+        report.metrics.insert("tokens_per_second".to_owned(), speed);
+        report.details = json!({ "writer": spent });
+    }
     if let Some(path) = &args.cases {
         let file = File::create(path).with_context(|| format!("write {}", path.display()))?;
         let mut file = BufWriter::new(file);
@@ -122,6 +143,9 @@ fn deliver(
             writeln!(file, "{line}")?;
         }
         file.flush()?;
+    }
+    if let Some(path) = &args.dump {
+        by_hand::dump(path, &findings.shown, args.dump_count)?;
     }
     report.deliver(args.out.out.as_deref())
 }
