@@ -184,7 +184,13 @@ mod tests {
                 verbatim: true,
             };
             let sentences = source.turns.iter().map(sentence).collect();
-            Ok(Draft { sentences, rejected: Vec::new(), model: self.model(), prompt_version: 1 })
+            Ok(Draft {
+                sentences,
+                rejected: Vec::new(),
+                model: self.model(),
+                prompt_version: 1,
+                unfinished: false,
+            })
         }
     }
 
