@@ -182,13 +182,16 @@ async fn is_indexed(opened: &Opened, name: &str, until: u64) -> anyhow::Result<b
     Ok(head.is_some_and(|head| head.indexed_sequence >= until))
 }
 
+/// Work of a turn in one conversation, of the late and of the early turns.
+type Pair = (Vec<f64>, Vec<f64>);
+
 /// The work of a turn by window, and how it grows.
 fn fill(report: &mut Report, readings: &[(&str, Vec<Work>)], bootstrap: Bootstrap) {
     let edges = edges();
     let mut samples = Samples::default();
-    let mut compared: BTreeMap<&str, Vec<(Vec<f64>, Vec<f64>)>> = BTreeMap::new();
+    let mut compared: BTreeMap<&str, Vec<Pair>> = BTreeMap::new();
     for (id, works) in readings {
-        let mut windows: BTreeMap<&str, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+        let mut windows: BTreeMap<&str, Pair> = BTreeMap::new();
         for (between, work) in edges.windows(2).zip(works.windows(2)) {
             let (&[from, until], [before, after]) = (between, work) else { continue };
             for (&kind, amount) in after {

@@ -20,16 +20,19 @@ use crate::{
     report::Report,
 };
 
+/// Figures with their names.
+type Named = Vec<(&'static str, Measure)>;
+
 /// What a data set gave.
 #[derive(Default)]
 pub(crate) struct Findings {
     /// Figures that are averaged over cases.
     pub(crate) samples: Samples,
     /// Figures over scored items, with their names.
-    pub(crate) pools: Vec<(Pool, Vec<(&'static str, Measure)>)>,
+    pub(crate) pools: Vec<(Pool, Named)>,
     /// Rows of the breakdown beside the groups of conversations: over all items of a
     /// pool.
-    pub(crate) rows: Vec<(&'static str, Pool, Vec<(&'static str, Measure)>)>,
+    pub(crate) rows: Vec<(&'static str, Pool, Named)>,
     /// Items behind the figures.
     pub(crate) n: usize,
     /// What is no figure.
