@@ -23,6 +23,7 @@ NOT_RUN = {
     "docs/evaluation.md": "its commands need data sets, adapters and hours",
     "docs/llm.md": "its commands fetch gigabytes of a language model",
     "docs/ranking.md": "its commands need data sets and a reranker",
+    "docs/summaries.md": "its commands need data sets and a language model",
 }
 """Pages with blocks that are not run, and why."""
 OTHERS = ("target", "node_modules", "data", "models")
