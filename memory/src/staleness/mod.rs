@@ -12,6 +12,7 @@
 //! same events; what a later turn brought never shows in the state as of an
 //! earlier one.
 
+mod acting;
 pub mod asked;
 mod components;
 pub mod contradiction;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
+    acting::Acting,
     components::{self, Component, Replacement, Staleness, StalenessKind},
     event::{Edge, EdgeKind, Event, SHOWN_CONFIDENCE, TurnEvents},
     rejection::RejectedKinds,
@@ -16,7 +17,7 @@ use super::{
 use crate::turn::Sequence;
 
 /// Where an event stands: its record, and its place in it.
-type At = (u32, u32);
+pub(super) type At = (u32, u32);
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +28,8 @@ pub struct Timeline {
     clocks: Vec<Timestamp>,
     /// Edges by the earlier turn.
     incoming: HashMap<Sequence, Vec<At>>,
-    /// Edges that are acted on: replacements by the earlier turn,
-    /// contradictions by either.
-    acting: HashMap<Sequence, Vec<At>>,
-    /// By sequence, whether a turn has any of these: windows ask of hundreds of turns,
-    /// most without.
-    is_acted_on: Vec<bool>,
+    /// Edges that are acted on.
+    acting: Acting,
     /// Mentions by the earlier turn.
     mentions: HashMap<Sequence, Vec<At>>,
     /// Turns that expire, in order.
@@ -49,17 +46,15 @@ impl Timeline {
     /// Takes in the next record.
     pub fn push(&mut self, record: TurnEvents) {
         let row = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
-        // Edges lead to turns before their own.
-        let known = usize::try_from(record.sequence).map_or(0, |sequence| sequence + 1);
-        self.is_acted_on.resize(self.is_acted_on.len().max(known), false);
+        self.acting.reach(record.sequence);
         for (at, event) in (0..).zip(&record.events) {
             match event {
                 Event::Edge(edge) | Event::Echo { edge, .. } => {
                     self.incoming.entry(edge.earlier).or_default().push((row, at));
                     if edge.confidence >= SHOWN_CONFIDENCE {
-                        self.acts(edge.earlier, (row, at));
+                        self.acting.note(edge.earlier, (row, at));
                         if edge.kind == EdgeKind::Contradicts {
-                            self.acts(record.sequence, (row, at));
+                            self.acting.note(record.sequence, (row, at));
                         }
                     }
                 }
@@ -176,15 +171,15 @@ impl Timeline {
 
     /// The turns up to `as_of` that were stale by then, in no order, each once.
     pub fn stale_turns(&self, as_of: Sequence) -> impl Iterator<Item = Sequence> {
-        let expiring = self.expiring.iter().copied().filter(|at| self.acting_at(*at).is_empty());
-        let may_be = self.acting.keys().copied().chain(expiring);
+        let expiring = self.expiring.iter().copied().filter(|at| self.acting.of(*at).is_empty());
+        let may_be = self.acting.turns().chain(expiring);
         may_be.filter(move |at| *at <= as_of && self.is_stale(*at, as_of))
     }
 
     /// Edges of a turn that are acted on, with their later turns, in order of
     /// these.
     fn acting(&self, of: Sequence, as_of: Sequence) -> impl Iterator<Item = (Sequence, &Edge)> {
-        self.known(self.acting_at(of), as_of)
+        self.known(self.acting.of(of), as_of)
     }
 
     /// Edges at some places that stand and were known after `as_of`.
@@ -365,22 +360,6 @@ impl Timeline {
         // In order of the turn that mentions.
         let last = mentions.find(|(later, _)| *later <= as_of);
         last.map_or(sequence, |(later, _)| later)
-    }
-
-    /// Notes an edge of a turn that is acted on.
-    fn acts(&mut self, of: Sequence, edge: At) {
-        let known = usize::try_from(of).ok().and_then(|of| self.is_acted_on.get_mut(of));
-        if let Some(is_acted_on) = known {
-            *is_acted_on = true;
-            self.acting.entry(of).or_default().push(edge);
-        }
-    }
-
-    /// Where the edges of a turn stand that are acted on.
-    fn acting_at(&self, of: Sequence) -> &[At] {
-        let known = usize::try_from(of).ok().and_then(|of| self.is_acted_on.get(of));
-        let edges = known.filter(|known| **known).and_then(|_| self.acting.get(&of));
-        edges.map_or(&[], Vec::as_slice)
     }
 
     fn event(&self, (row, at): At) -> Option<(Sequence, &Event)> {
