@@ -58,6 +58,7 @@ pub(crate) fn run(args: &CheckRowsArgs) -> anyhow::Result<()> {
                 let rows = checker.rows(&sentence, source)?;
                 let row = json!({
                     "words": rows.words, "row": rows.sentence, "missing": rows.missing,
+                    "exchanges": rows.exchanges, "denials": rows.denials,
                 });
                 writeln!(out, "{row}")?;
             }

@@ -11,7 +11,11 @@ use throughline_memory::{
     staleness::text::Sense,
 };
 
-use super::relations::{Relation, is_known, relation};
+use super::{
+    matched::Meaning,
+    relations::{Relation, is_known, relation},
+    utterances::{Said, Spoken, Utterances, utterances},
+};
 use crate::{
     source::SourceTurn,
     text::{Token, sentences, tokens},
@@ -53,6 +57,10 @@ pub(super) struct Document {
     pub(super) sequences: Vec<u64>,
     pub(super) pieces: Vec<Piece>,
     pub(super) units: Vec<Unit>,
+    /// Clauses with who says them of whom.
+    pub(super) said: Vec<Said>,
+    /// The different words of these.
+    pub(super) vocabulary: Vec<Meaning>,
     /// Words of each speaker's name, lower-cased.
     pub(super) speakers: Vec<Vec<String>>,
     /// Vectors of the pieces, then of pairs of neighbours.
@@ -106,6 +114,8 @@ impl Document {
             sequences: turns.iter().map(|turn| turn.sequence).collect(),
             pieces: Vec::new(),
             units: Vec::new(),
+            said: Vec::new(),
+            vocabulary: Vec::new(),
             speakers: Vec::new(),
             vectors: Vec::new(),
             stems: HashSet::new(),
@@ -118,6 +128,7 @@ impl Document {
             frequency: HashMap::new(),
         };
         let mut names: HashMap<&str, usize> = HashMap::new();
+        let mut spoken: Vec<(usize, Vec<&str>)> = Vec::new();
         for (index, turn) in turns.iter().enumerate() {
             let name = if turn.speaker.is_empty() { &turn.role } else { &turn.speaker };
             let speaker = *names.entry(name).or_insert_with(|| {
@@ -125,8 +136,25 @@ impl Document {
                 out.speakers.len() - 1
             });
             out.add(index, speaker, name, turn);
+            spoken.push((speaker, sentences(&turn.text)));
         }
+        let read = out.utterances(&spoken);
+        (out.said, out.vocabulary) = (read.said, read.vocabulary);
         out
+    }
+
+    /// The clauses; `spoken` has the speaker and the sentences of each turn, in the
+    /// order of the units.
+    fn utterances(&self, spoken: &[(usize, Vec<&str>)]) -> Utterances {
+        let mut units = self.units.iter();
+        let mut turns = Vec::with_capacity(spoken.len());
+        for (speaker, sentences) in spoken {
+            let units = units.by_ref().take(sentences.len());
+            let pairs = sentences.iter().zip(units);
+            let sentences = pairs.map(|(text, unit)| (*text, unit.tokens.as_slice())).collect();
+            turns.push(Spoken { speaker: *speaker, sentences });
+        }
+        utterances(&turns, &self.speakers)
     }
 
     fn add(&mut self, index: usize, speaker: usize, name: &str, turn: &SourceTurn) {

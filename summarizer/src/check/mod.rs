@@ -10,15 +10,23 @@
 //! Invariants: deterministic; no language model; what is missing of a hard kind
 //! is never made good by a high probability.
 
+mod acts;
+mod claims;
+mod contrary;
+mod denial;
 mod document;
+mod exchange;
 mod hard;
+mod matched;
 mod polarity;
 mod reading;
 mod relations;
 mod roles;
 mod sentence_row;
+mod support;
 #[cfg(test)]
 mod tests;
+mod utterances;
 mod verdict;
 mod weights;
 mod word_rows;
@@ -81,6 +89,10 @@ pub struct Rows {
     pub sentence: Vec<f32>,
     /// Kinds that the hard checks found missing.
     pub missing: Vec<&'static str>,
+    /// The row of each exchange of speakers.
+    pub exchanges: Vec<Vec<f32>>,
+    /// Whether each clause denies, and the row of what the source has on it.
+    pub denials: Vec<(bool, Vec<f32>)>,
 }
 
 impl Checker {
@@ -143,7 +155,13 @@ impl Checker {
             &self.weights.report,
         );
         let places = words.iter().map(|word| word.at).zip(odds);
-        let found = verdict::Findings { hard, polarity, roles, words: places.collect() };
+        let found = verdict::Findings {
+            hard,
+            polarity,
+            roles,
+            words: places.collect(),
+            contrary: contrary::weigh(&reading, &self.weights),
+        };
         Ok(verdict::verdict(&reading, self.weights.sentence(&row), &found, &self.weights))
     }
 
@@ -166,6 +184,8 @@ impl Checker {
             words: words.iter().map(|w| (w.at, lower(w.at), w.row.to_vec())).collect(),
             sentence: row.to_vec(),
             missing: hard.missing.iter().map(|missing| missing.kind.name()).collect(),
+            exchanges: exchange::exchanges(&reading).iter().map(|x| x.row.to_vec()).collect(),
+            denials: denial::clauses(&reading).iter().map(|d| (d.denied, d.row.to_vec())).collect(),
         })
     }
 

@@ -99,3 +99,39 @@ fn bad_input_is_refused_with_what_to_do() {
     assert!(matches!(checker.check(&long, &source), Err(CheckError::TooLong { given: 5_000 })));
     assert!(checker.check("", &source).is_ok());
 }
+
+/// A dialogue whose sentences are told rightly and with one thing turned round.
+fn lent() -> Vec<crate::source::SourceTurn> {
+    turns(&[
+        "Mira: The movers cancelled. Could you lend me your van on Saturday?",
+        "Tom: Sure, but I need the van back by six. I can't drive it to the station.",
+        "Mira: That's fine. I will fill up the tank as well.",
+    ])
+}
+
+#[test]
+fn exchanged_speakers_are_less_likely() {
+    let checker = checker();
+    let source = checker.read(&lent()).unwrap();
+    let probability = |text: &str| checker.check(text, &source).unwrap().probability;
+    for (right, exchanged) in [
+        ("Mira asks Tom to lend her the van.", "Tom asks Mira to lend her the van."),
+        ("Tom needs the van back by six.", "Mira needs the van back by six."),
+        ("Mira will fill up the tank.", "Tom will fill up the tank."),
+    ] {
+        assert!(probability(right) > probability(exchanged), "{exchanged}");
+    }
+}
+
+#[test]
+fn a_denial_that_nobody_made_is_less_likely() {
+    let checker = checker();
+    let source = checker.read(&lent()).unwrap();
+    let probability = |text: &str| checker.check(text, &source).unwrap().probability;
+    for (right, wrong) in [
+        ("Mira will fill up the tank.", "Mira will not fill up the tank."),
+        ("Tom needs the van back by six.", "Tom doesn't need the van back by six."),
+    ] {
+        assert!(probability(right) > probability(wrong), "{wrong}");
+    }
+}

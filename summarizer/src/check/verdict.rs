@@ -1,6 +1,7 @@
 //! From what was found to a verdict with its reasons.
 
 use super::{
+    contrary::Contraries,
     hard::{Hard, Missing, ReasonKind},
     polarity::Polarity,
     reading::Reading,
@@ -45,6 +46,13 @@ pub(super) struct Findings {
     pub(super) roles: Roles,
     /// Token and log odds of each word.
     pub(super) words: Vec<(usize, f32)>,
+    pub(super) contrary: Contraries,
+}
+
+/// Some tokens of the sentence, lower-cased.
+fn spelled(reading: &Reading<'_>, at: usize, len: usize) -> String {
+    let tokens = reading.tokens.get(at..at + len).unwrap_or_default();
+    tokens.iter().map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn verdict(
@@ -72,24 +80,39 @@ pub(super) fn verdict(
             sequence: nearest,
         })
         .collect();
+    let contrary = &found.contrary;
+    for doubt in contrary.speaker.iter().filter(|doubt| doubt.odds < 0.0) {
+        let words = spelled(reading, doubt.at, doubt.len);
+        let sequence = doubt.turn.and_then(sequence).or(nearest);
+        reasons.push(Reason { kind: ReasonKind::Speaker, words, sequence });
+    }
+    for doubt in contrary.negation.iter().filter(|doubt| doubt.odds < 0.0) {
+        let denies = reading.tokens.get(doubt.at).is_some_and(|word| word.negates);
+        let words = if denies { spelled(reading, doubt.at, doubt.len) } else { "not".to_owned() };
+        let sequence = doubt.turn.and_then(sequence).or(nearest);
+        reasons.push(Reason { kind: ReasonKind::Negation, words, sequence });
+    }
+    let named = |reasons: &[Reason], kind| reasons.iter().any(|reason| reason.kind == kind);
     let polarity = &found.polarity;
-    if polarity.brought >= NEGATION_NAMED
+    if !named(&reasons, ReasonKind::Negation)
+        && polarity.brought >= NEGATION_NAMED
         && let Some((word, turn)) = &polarity.brought_word
     {
         let (words, sequence) = (word.clone(), sequence(*turn));
         reasons.push(Reason { kind: ReasonKind::Negation, words, sequence });
     }
-    if polarity.dropped >= NEGATION_NAMED
+    if !named(&reasons, ReasonKind::Negation)
+        && polarity.dropped >= NEGATION_NAMED
         && let Some(turn) = polarity.dropped_turn
     {
         let (words, sequence) = ("not".to_owned(), sequence(turn));
         reasons.push(Reason { kind: ReasonKind::Negation, words, sequence });
     }
-    if found.roles.turn_lead <= SPEAKER_NAMED
+    if !named(&reasons, ReasonKind::Speaker)
+        && found.roles.turn_lead <= SPEAKER_NAMED
         && let Some((mention, rather)) = found.roles.rather
     {
-        let tokens = reading.tokens.get(mention.at..mention.at + mention.len).unwrap_or_default();
-        let words = tokens.iter().map(|word| word.lower.as_str()).collect::<Vec<_>>().join(" ");
+        let words = spelled(reading, mention.at, mention.len);
         let theirs = reading.evidence.iter().filter_map(|at| document.pieces.get(*at));
         let turn = theirs.filter(|piece| piece.speaker == rather).map(|piece| piece.turn).next();
         let sequence = turn.and_then(sequence).or(nearest);
@@ -104,6 +127,8 @@ pub(super) fn verdict(
             reasons.push(Reason { kind, words, sequence: nearest });
         }
     }
+    // Its words, its speakers and its negations can each be wrong.
+    let probability = probability * contrary.probability;
     let supported = probability >= weights.threshold && found.hard.missing.is_empty();
     Verdict { probability, supported, reasons, sources }
 }

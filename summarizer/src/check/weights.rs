@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use throughline_memory::staleness::segments::forest::{Forest, Head, sigmoid};
 
-use super::{sentence_row, word_rows};
+use super::{denial, sentence_row, support, word_rows};
 
 /// The weights as they ship; see `summarizer/weights/README.md`.
 pub const BUNDLED: &str = include_str!("../../weights/check.json");
@@ -35,6 +35,37 @@ impl ReportWords {
     }
 }
 
+/// What weighs a sentence against its counterfactuals: learnt by
+/// `evals/training/train_contrary.py`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Contrary {
+    /// Trees over the row of an exchange.
+    exchange: Forest,
+    /// Trees over the evidence of a clause: log odds that the source denies it.
+    denial: Forest,
+    /// Log odds, before any evidence, that the speakers are right, that a denial is,
+    /// and that a plain clause is.
+    right: [f32; 3],
+}
+
+impl Contrary {
+    /// Log odds that speakers are right as written. The row of the exchanged
+    /// sentence is the negative one, so the score of it is taken off.
+    pub(super) fn speakers(&self, row: &[f32]) -> f32 {
+        let exchanged: Vec<f32> = row.iter().map(|number| -number).collect();
+        let [right, ..] = self.right;
+        right + (self.exchange.score(row) - self.exchange.score(&exchanged)) / 2.0
+    }
+
+    /// Log odds that a clause is right in denying, or in not denying.
+    pub(super) fn polarity(&self, denied: bool, row: &[f32]) -> f32 {
+        let odds = self.denial.score(row);
+        let [_, denying, plain] = self.right;
+        if denied { denying + odds } else { plain - odds }
+    }
+}
+
 /// All that was learnt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +80,8 @@ pub struct CheckWeights {
     centre: Vec<f32>,
     scale: Vec<f32>,
     head: Head,
+    /// The speakers and the negation as written against their contraries.
+    pub(super) contrary: Contrary,
     /// Slope and offset from the head's score to calibrated log odds.
     calibration: [f32; 2],
     /// Least probability of a sentence that is taken.
@@ -71,6 +104,8 @@ impl CheckWeights {
             (same(&weights.sentence_columns, &sentence_row::COLUMNS), "columns of sentences"),
             (weights.words.fits(word_rows::COLUMNS.len()), "trees"),
             (weights.head.fits(width), "head"),
+            (weights.contrary.exchange.fits(support::WIDTH), "trees of exchanged speakers"),
+            (weights.contrary.denial.fits(denial::WIDTH), "trees of denials"),
             (weights.centre.len() == width && weights.scale.len() == width, "scales"),
             (weights.scale.iter().all(|scale| *scale > 0.0), "scales above 0"),
             ((0.0..=1.0).contains(&weights.threshold), "threshold in [0, 1]"),
