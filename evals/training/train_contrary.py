@@ -38,8 +38,8 @@ TREES = {"exchange": dict(n_estimators=120, num_leaves=8, min_child_samples=50, 
          "denial": dict(n_estimators=60, num_leaves=6, min_child_samples=30, learning_rate=0.08)}
 COMMON = dict(reg_lambda=5, colsample_bytree=0.5, subsample=0.8, subsample_freq=1, verbose=-1, n_jobs=1, random_state=1,
               deterministic=True, force_row_wise=True)
-# Log odds, before evidence, that the speakers are right, that a denial is, that a plain clause is: chosen on the
-# written dialogues (`docs/summaries.md` has the curve).
+# Log odds, before evidence, that the speakers are right, that a denial is, that a plain clause is: taken
+# from between settings tried on the written dialogues and SummEdits (`docs/summaries.md`).
 RIGHT = [1.5, 1.5, 0.5]
 # Least probability of a sentence that is taken, chosen with these.
 THRESHOLD = 0.2
