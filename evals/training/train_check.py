@@ -271,6 +271,8 @@ def learn(args):
     threshold = float(max(cuts, key=worth))
     print("threshold", round(threshold, 2), "mean balanced accuracy", round(100 * worth(threshold), 1), "words named from", round(cut, 2))
     report = json.loads((args.work / "report.json").read_text())
+    # Stands until `train_contrary.py` learns it anew.
+    contrary = json.loads((ROOT / "summarizer/weights/check.json").read_text())["contrary"]
 
     def written(path, fitted, version):
         centre, scale, weights, bias, _ = fitted
@@ -278,7 +280,7 @@ def learn(args):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({
             "version": version, "word_columns": data.word_columns, "sentence_columns": data.columns, "report": report,
-            "words": exported(final, data.word_columns), "centre": short(centre), "scale": short(scale),
+            "words": exported(final, data.word_columns), "contrary": contrary, "centre": short(centre), "scale": short(scale),
             "head": {"bias": float(f"{bias:.6g}"), "weights": short(weights)}, "calibration": [round(slope, 4), round(offset, 4)],
             "threshold": round(threshold, 2), "word_threshold": round(cut, 3)}, separators=(",", ":")) + "\n")
 
