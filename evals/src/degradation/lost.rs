@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{
     Found, Run,
     args::DegradationArgs,
-    filler::{self, Filler},
     live::Live,
     pace::those_left,
     rival::{Own, Rival},
@@ -30,7 +29,10 @@ use crate::{
     folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
-    runner::progress::Progress,
+    runner::{
+        filler::{self, Filler},
+        progress::Progress,
+    },
 };
 
 /// The items with what became of them.
