@@ -127,7 +127,7 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
                 }));
             }
         }
-        if !args.server.keep {
+        if args.server.deletes() {
             crate::runner::ingest::delete(&opened.api, &name).await?;
         }
     }

@@ -230,7 +230,7 @@ async fn play_one(
         let conversation = Traced::new(&item.id, live.name(), said.iter());
         grids = conversation.look(run.api, args.budget()).await?;
     }
-    if !args.server.keep {
+    if args.server.deletes() {
         live.delete().await?;
     }
     Ok(Play { seen, grids })

@@ -82,8 +82,7 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
                 let name = ingested.whole().context("no conversation to ask")?;
                 let window = window(api, name, &item.question, args.budget).await?;
                 let stands = stands(&window, &item.question, &item.wanted);
-                // A thousand long conversations need not stay.
-                if !args.server.keep {
+                if args.server.deletes() {
                     ingested.delete(api).await?;
                 }
                 progress.question();
