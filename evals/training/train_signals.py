@@ -7,8 +7,8 @@
         --out memory/weights/signals.json
 
 Learnt from written conversations (written/signals/, Apache-2.0) and half a of the labels in evals/cases/signals.jsonl,
-which counts twice or three times; written files g and h, of hard cases alone, a quarter. DIR holds the data sets' folders. The features are those of the service, by its own code. Each
-conversation is there a second time without vectors, so that the models also do without.
+which counts twice or three times; written files g and h, of hard cases alone, a quarter. DIR holds the data sets'
+folders. The features are those of the service, by its own code. Each conversation is there a second time without vectors, so that the models also do without.
 
 Two logistic regressions. Of a turn that corrects one sentence does: which one is chosen by the model of the round
 before. Thresholds are fixed here; held-out figures are printed (8 folds by the first turn). Deterministic.
