@@ -131,6 +131,15 @@ pub(crate) struct ServerArgs {
     pub(crate) server_flags: Vec<String>,
 }
 
+impl ServerArgs {
+    /// Whether conversations are deleted after their questions: on a running server that is
+    /// not to keep them. One that was started for the run goes with its data; there, deleting
+    /// a conversation would also drop the vectors of the talk that the next one shares with it.
+    pub(crate) fn deletes(&self) -> bool {
+        !self.keep && self.server.is_some()
+    }
+}
+
 /// Where the result goes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct OutArgs {

@@ -7,6 +7,8 @@ import pathlib
 import re
 
 HERE = pathlib.Path(__file__).parent
+# Written conversations of hard cases alone.
+HARD_FILES = ("g", "h")
 # Turns that a turn is read against, as the detectors do, and itself.
 READ = 49
 FILES = {"multichallenge": "questions", "structflow": "conversations", "sgd_updates": "dialogues", "sgd_train": "dialogues",
@@ -87,6 +89,9 @@ def labelled(data):
 
 
 def written():
-    """The written conversations."""
-    paths = sorted((HERE / "written" / "signals").glob("*.jsonl"))
-    return [json.loads(line) for path in paths for line in open(path, encoding="utf-8")]
+    """The written conversations; those of files g and h are hard cases alone."""
+    found = []
+    for path in sorted((HERE / "written" / "signals").glob("*.jsonl")):
+        talks = [json.loads(line) for line in open(path, encoding="utf-8")]
+        found += [{**talk, "hard": path.stem in HARD_FILES} for talk in talks]
+    return found

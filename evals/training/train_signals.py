@@ -7,8 +7,8 @@
         --out memory/weights/signals.json
 
 Learnt from written conversations (written/signals/, Apache-2.0) and half a of the labels in evals/cases/signals.jsonl,
-which counts twice. DIR holds the data sets' folders. The features are those of the service, by its own code. Each
-conversation is there a second time without vectors, so that the models also do without.
+which counts twice or three times; written files g and h, of hard cases alone, a quarter. DIR holds the data sets'
+folders. The features are those of the service, by its own code. Each conversation is there a second time without vectors, so that the models also do without.
 
 Two logistic regressions. Of a turn that corrects one sentence does: which one is chosen by the model of the round
 before. Thresholds are fixed here; held-out figures are printed (8 folds by the first turn). Deterministic.
@@ -25,8 +25,10 @@ from sklearn.linear_model import LogisticRegression
 from signals_data import labelled, written
 from train_pins import embed
 
-FOLDS, ROUNDS, C = 8, 6, 2.0
-LABELLED_WEIGHT, WITHOUT_VECTORS_WEIGHT = 2.0, 0.25
+FOLDS, ROUNDS = 8, 6
+C = {"repeats": 1.0, "corrects": 2.0}
+LABELLED_WEIGHT = {"repeats": 3.0, "corrects": 2.0}
+HARD_WEIGHT, WITHOUT_VECTORS_WEIGHT = 0.25, 0.25
 THRESHOLDS = {"repeats": 0.5, "corrects": 0.5}
 # The least weight that is kept.
 LEAST = 0.01
@@ -58,7 +60,7 @@ def matrix(found, names):
     return out
 
 
-def fit(bags, truth, weights):
+def fit(bags, truth, weights, c):
     """A model by which the highest row of a bag decides."""
     model = None
     for _ in range(ROUNDS):
@@ -69,7 +71,7 @@ def fit(bags, truth, weights):
             chosen.append(picked)
             labels += [label] * len(picked)
             counted += [weight / len(picked) ** 0.5] * len(picked)
-        model = LogisticRegression(C=C, max_iter=5000).fit(np.concatenate(chosen), labels, sample_weight=counted)
+        model = LogisticRegression(C=c, max_iter=5000).fit(np.concatenate(chosen), labels, sample_weight=counted)
         if all(len(bag) == 1 for bag in bags):
             break
     return model
@@ -99,6 +101,7 @@ def main():
     blind = rows([{"turns": talk["turns"]} for talk in talks], options.rows)
     fold = np.array([int(hashlib.sha256(talk["turns"][0][1].encode()).hexdigest(), 16) % FOLDS for talk in talks])
     from_labels = np.arange(len(talks)) >= len(texts)
+    hard = np.array([talk.get("hard", False) for talk in talks])
     models = {}
     for kind in ("repeats", "corrects"):
         names = sorted({name for row in seen + blind for bag in row[kind] for name, _ in bag})
@@ -106,12 +109,12 @@ def main():
         without = [matrix(row[kind], names) for row in blind]
         truth = np.array([bool(talk[kind]) for talk in talks])
         open_label = np.array([talk[kind] is None for talk in talks])
-        weight = np.where(from_labels, LABELLED_WEIGHT, 1.0)
+        weight = np.where(from_labels, LABELLED_WEIGHT[kind], np.where(hard, HARD_WEIGHT, 1.0))
 
         def learn(which):
             twice = [bags[i] for i in which] + [without[i] for i in which]
             counted = np.r_[weight[which], weight[which] * WITHOUT_VECTORS_WEIGHT]
-            return fit(twice, np.r_[truth[which], truth[which]], counted)
+            return fit(twice, np.r_[truth[which], truth[which]], counted, C[kind])
 
         held, held_blind = np.zeros(len(talks)), np.zeros(len(talks))
         for one in range(FOLDS):
@@ -120,7 +123,7 @@ def main():
                 held[i] = probabilities(model, [bags[i]])[0]
                 held_blind[i] = probabilities(model, [without[i]])[0]
         at = THRESHOLDS[kind]
-        for name, which in (("written", ~from_labels), ("half a", from_labels & ~open_label)):
+        for name, which in (("written", ~from_labels & ~hard), ("hard", hard), ("half a", from_labels & ~open_label)):
             report(f"{kind}, {name}, held out", truth[which], held[which] >= at)
             report(f"{kind}, {name}, held out, without vectors", truth[which], held_blind[which] >= at)
         model = learn(np.flatnonzero(~open_label))

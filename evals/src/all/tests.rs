@@ -93,7 +93,7 @@ fn what_weights_were_learnt_from_is_run_by_folds() {
         let there = kinds.iter().filter(|flag| line(run.name).contains(flag.as_str())).count();
         assert_eq!(there, if run.learnt { 3 } else { 0 }, "{}", run.name);
         // Whoever has folds and plays these sets is among them.
-        let learnt = ["beam", "longmemeval", "prosecco", "lost_in_conversation"];
+        let learnt = ["beam", "longmemeval", "prosecco", "lost_in_conversation", "prefeval"];
         let could = flag(run.command, "fold_weights").is_some() && learnt.contains(&run.folder);
         let by_folds = could && !run.command.starts_with("summaries");
         assert_eq!(run.learnt, by_folds && run.name != "signals", "{}", run.name);

@@ -8,6 +8,7 @@
 
 mod cases;
 mod look;
+mod talk;
 mod tally;
 
 use std::{path::PathBuf, time::Duration};
@@ -19,8 +20,9 @@ use throughline_proto::v1::{self as wire, AppendTurnsRequest, SummarizeRequest, 
 
 use crate::{
     cli::{OutArgs, ServerArgs},
-    client::{Api, describe, retry},
-    dataset::{Dataset, DatasetName, Message, Speaker},
+    client::{Api, retry},
+    dataset::{DatasetName, Message, Speaker},
+    folds::{FoldArgs, Kind},
     metrics::{Samples, bootstrap::Bootstrap},
     report::Report,
     runner::{
@@ -64,6 +66,9 @@ pub(crate) struct CompactionArgs {
     /// Seed of the bootstrap.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// The talk is of one fold, that which has most of it.
+    #[command(flatten)]
+    pub(crate) folds: FoldArgs,
     /// Which server.
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -86,15 +91,17 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
     if at.first().is_some_and(|first| *first <= ITEMS * GAP) {
         bail!("--at: {} turns are needed to plant the items", ITEMS * GAP + 1);
     }
-    let talk = talk(args, last)?;
-    let opened = Opened::new(&args.server, &[]).await?;
+    let folds = args.folds.open(Kind::Pins)?;
+    args.folds.warn_of_seen(Kind::Pins, DatasetName::Beam.folder());
+    let (talk, unseen) = talk::of_one_fold(talk::read(&args.data, last)?, folds)?;
+    let opened = Opened::for_fold(&args.server, unseen.as_ref()).await?;
     let groups: Vec<Vec<&Case>> = spread(&cases);
     let progress = Progress::new(groups.len() * last, groups.len() * at.len(), "foldings");
     let mut samples = Samples::default();
     let mut lost = Vec::new();
     for (number, group) in groups.iter().enumerate() {
-        let filler = talk.get(number % talk.len().max(1)).context("no talk to plant into")?;
-        let turns = planted(group, filler, last);
+        let talk = talk.get(number % talk.len().max(1)).context("no talk to plant into")?;
+        let turns = planted(group, &talk.said, last);
         let name = create(&opened.api, &format!("compaction-{number}"), "").await?;
         let mut sent = 0;
         let mut looks: Vec<Vec<Look>> = vec![Vec::new(); group.len()];
@@ -120,7 +127,7 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
                 }));
             }
         }
-        if !args.server.keep {
+        if args.server.deletes() {
             crate::runner::ingest::delete(&opened.api, &name).await?;
         }
     }
@@ -131,7 +138,7 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
             "at": at,
             "budget": args.budget,
             "items_per_conversation": ITEMS,
-            "servers": [describe(&opened.info)],
+            "servers": [opened.describe(unseen.as_ref(), "items", cases.len())],
         }),
     );
     report.model_sha256 = opened.model_sha256();
@@ -139,28 +146,10 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
     let bootstrap = Bootstrap::new(args.seed);
     report.metrics = samples.figures(bootstrap, |_| true);
     report.breakdown = samples.breakdown(bootstrap, None);
-    report.details = json!({ "lost": lost });
+    let from: Vec<&str> = talk.iter().map(|talk| talk.id.as_str()).collect();
+    report.details = json!({ "lost": lost, "talk_from": from });
     opened.close().await?;
     report.deliver(args.out.out.as_deref())
-}
-
-/// Real talk to plant into, one for each conversation of the data set.
-fn talk(args: &CompactionArgs, turns: usize) -> anyhow::Result<Vec<Vec<Message>>> {
-    let set = DatasetName::Beam;
-    let dataset = Dataset::read(set, &args.data, None)?;
-    let talk = dataset.conversations.iter().map(|conversation| {
-        let messages = conversation.turns().map(|placed| placed.message);
-        let said: Vec<Message> = messages.filter(|message| !message.is_blank()).cloned().collect();
-        said
-    });
-    let long: Vec<Vec<Message>> = talk.filter(|said| said.len() >= turns).collect();
-    if long.is_empty() {
-        bail!(
-            "no conversation of {} has {turns} turns; give smaller numbers to --at",
-            set.folder()
-        );
-    }
-    Ok(long)
 }
 
 /// Items by conversation, the kinds mixed: as they stand in the file they come

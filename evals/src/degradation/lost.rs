@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{
     Found, Run,
     args::DegradationArgs,
-    filler::{self, Filler},
     live::Live,
     pace::those_left,
     rival::{Own, Rival},
@@ -30,7 +29,10 @@ use crate::{
     folds::Fold,
     metrics::{Figures, ranking::truth},
     plot::Grid,
-    runner::progress::Progress,
+    runner::{
+        filler::{self, Filler},
+        progress::Progress,
+    },
 };
 
 /// The items with what became of them.
@@ -228,7 +230,7 @@ async fn play_one(
         let conversation = Traced::new(&item.id, live.name(), said.iter());
         grids = conversation.look(run.api, args.budget()).await?;
     }
-    if !args.server.keep {
+    if args.server.deletes() {
         live.delete().await?;
     }
     Ok(Play { seen, grids })

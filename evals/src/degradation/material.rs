@@ -7,10 +7,13 @@ use anyhow::Context as _;
 use super::{
     args::DegradationArgs,
     cases::{self, Case},
-    filler::{self, Filler},
     shown::{Line, Shown},
 };
-use crate::{dataset::Message, folds::Fold};
+use crate::{
+    dataset::Message,
+    folds::Fold,
+    runner::filler::{self, Filler},
+};
 
 /// Exchanges between a value and its update.
 const UPDATE_GAP: usize = 8;

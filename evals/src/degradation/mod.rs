@@ -13,7 +13,6 @@ pub(crate) mod args;
 mod cases;
 mod change_point;
 mod checkpoint;
-mod filler;
 mod gold;
 mod judge;
 mod live;

@@ -253,7 +253,7 @@ impl Sweep<'_> {
             let traced = Traced::new(&case.id, live.name(), all);
             grids = traced.look(self.run.api, args.budget()).await?;
         }
-        if !args.server.keep {
+        if args.server.deletes() {
             live.delete().await?;
         }
         Ok(Play { seen: seen_all, grids, add_ms: None })

@@ -168,7 +168,7 @@ impl Talk<'_> {
             let text = if last.trim().is_empty() { SILENCE.to_owned() } else { last.clone() };
             live.say(&[Message::chat(Speaker::Assistant, text)]).await?;
         }
-        if !args.server.keep {
+        if args.server.deletes() {
             live.delete().await?;
         }
         Ok(last)

@@ -74,7 +74,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
         let name = create(&opened.api, &identify("work", said), "").await?;
         let quiet = Duration::from_millis(args.settle_ms);
         readings.push((*id, play(&opened, &name, said, quiet, &bar).await?));
-        if !args.server.keep {
+        if args.server.deletes() {
             delete(&opened.api, &name).await?;
         }
     }

@@ -69,7 +69,7 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
             let played = Played { api: &opened.api, conversation, ingested: &ingested };
             played.score(args, &questions, &labels, &mut found).await?;
             questions.iter().for_each(|_| progress.question());
-            if !args.server.keep && args.server.server.is_some() {
+            if args.server.deletes() {
                 ingested.delete(&opened.api).await?;
             }
         }

@@ -89,7 +89,10 @@ struct Found {
 pub(crate) async fn run(args: &PinArgs) -> anyhow::Result<()> {
     // Nothing was learnt from the other sets.
     let folded = args.folds.folds.is_some();
-    ensure!(!folded || args.dataset == PinSet::Beam, "--folds is for --dataset beam");
+    ensure!(
+        !folded || args.dataset != PinSet::SgdUpdates,
+        "--folds is for --dataset beam and for the filler of prefeval"
+    );
     let found = match args.dataset {
         PinSet::Beam => beam::measure(args).await?,
         PinSet::Prefeval => prefeval::measure(args).await?,

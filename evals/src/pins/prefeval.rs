@@ -2,29 +2,28 @@
 //! conversation, then a question that tempts to break it. Non-commercial data:
 //! for evaluation alone.
 //!
-//! Every item is a conversation of its own. The filler is the same for all, so
-//! that its turns are embedded once.
+//! Every item is a conversation of its own. The filler, of BEAM, is the same for
+//! all, so that its turns are embedded once.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Found, PinArgs, stands, window};
 use crate::{
-    client::describe,
-    dataset::{Conversation, Dataset, DatasetName, DatedSession, Message, Session, Speaker, read},
+    dataset::{Conversation, DatasetName, DatedSession, Message, Session, Speaker, read},
+    folds::Kind,
     metrics::ranking::truth,
     runner::{
+        filler,
         ingest::{Layout, ingest},
         pass::Opened,
         progress::Progress,
     },
 };
-
-/// Conversation that the filler is taken from.
-const FILLER_SPLIT: &str = "500K";
 
 #[derive(Deserialize)]
 struct Explicit {
@@ -63,12 +62,16 @@ struct Item {
 pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
     let items = items(args)?;
     let most = args.distance.iter().copied().max().unwrap_or(0) as usize;
-    let filler = filler(args, most)?;
-    let opened = Opened::new(&args.server, &[]).await?;
+    let folds = args.folds.open(Kind::Pins)?;
+    args.folds.warn_of_seen(Kind::Pins, DatasetName::Beam.folder());
+    let filler = filler::read(&args.data, most, &folds)?;
+    let opened = Opened::for_fold(&args.server, filler.fold.as_ref()).await?;
     let mut found = Found { n: items.len(), ..Found::default() };
-    found.asked(&opened, describe(&opened.info));
+    found.asked(&opened, opened.describe(filler.fold.as_ref(), "items", items.len()));
+    found.details.insert("filler_from".to_owned(), json!(filler.from));
     for distance in &args.distance {
-        let exchanges = filler.get(..2 * *distance as usize).unwrap_or(&filler);
+        let exchanges = filler.messages.get(..2 * *distance as usize);
+        let exchanges = exchanges.unwrap_or(&filler.messages);
         let turns = items.iter().map(|item| item.said.len() + exchanges.len()).sum();
         let progress = Progress::new(turns, items.len(), "questions");
         let (progress, api) = (&progress, &opened.api);
@@ -79,8 +82,7 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
                 let name = ingested.whole().context("no conversation to ask")?;
                 let window = window(api, name, &item.question, args.budget).await?;
                 let stands = stands(&window, &item.question, &item.wanted);
-                // A thousand long conversations need not stay.
-                if !args.server.keep {
+                if args.server.deletes() {
                     ingested.delete(api).await?;
                 }
                 progress.question();
@@ -145,21 +147,6 @@ fn flat<T>(all: Vec<BTreeMap<String, Vec<T>>>) -> impl Iterator<Item = (String, 
     all.into_iter()
         .flatten()
         .flat_map(|(topic, items)| items.into_iter().map(move |item| (topic.clone(), item)))
-}
-
-/// Messages of the first long conversation of BEAM, so many exchanges.
-fn filler(args: &PinArgs, exchanges: usize) -> anyhow::Result<Vec<Message>> {
-    let beam = Dataset::read(DatasetName::Beam, &args.data, Some(FILLER_SPLIT))?;
-    let first = beam.conversations.first().context("BEAM has no conversation")?;
-    let messages =
-        first.turns().map(|turn| Message::chat(turn.message.role, turn.message.text.clone()));
-    let messages: Vec<Message> = messages.filter(|message| !message.is_blank()).collect();
-    ensure!(
-        messages.len() >= 2 * exchanges,
-        "--distance {exchanges} is more than the {} exchanges of the filler",
-        messages.len() / 2
-    );
-    Ok(messages.into_iter().take(2 * exchanges).collect())
 }
 
 fn conversation(at: usize, distance: u32, item: &Item, filler: &[Message]) -> Conversation {

@@ -81,7 +81,7 @@ pub(super) async fn measure(args: &PinArgs) -> anyhow::Result<Found> {
             let messages = shown.messages.iter();
             let current = messages.flat_map(|message| message.content.split("\n["));
             let current: Vec<&str> = current.filter(|unit| !unit.contains(REPLACED)).collect();
-            if !args.server.keep {
+            if args.server.deletes() {
                 ingested.delete(api).await?;
             }
             progress.question();

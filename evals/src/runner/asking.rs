@@ -76,8 +76,7 @@ impl Plan<'_> {
                     answers.push(ask(asked).await?);
                     self.progress.question();
                 }
-                // A server that was started for this run goes with its data.
-                if !self.server.keep && self.server.server.is_some() {
+                if self.server.deletes() {
                     ingested.delete(self.api).await?;
                 }
                 anyhow::Ok(answers)

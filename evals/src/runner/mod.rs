@@ -5,6 +5,7 @@
 pub(crate) mod asking;
 pub(crate) mod context;
 pub(crate) mod features;
+pub(crate) mod filler;
 pub(crate) mod ingest;
 pub(crate) mod pass;
 pub(crate) mod prefix;

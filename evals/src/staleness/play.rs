@@ -137,8 +137,7 @@ pub(crate) async fn play<L: Clone, T>(
         let api = there.api;
         let ingested = ingest(api, &case.conversation, Layout::Whole, there.progress).await?;
         let answer = ask(Played { there, ingested: &ingested, case }).await?;
-        // A server that was started for this run goes with its data.
-        if !args.server.keep && args.server.server.is_some() {
+        if args.server.deletes() {
             ingested.delete(api).await?;
         }
         Ok(answer)

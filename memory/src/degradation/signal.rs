@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::turn::{FactId, Role, Sequence};
 
 /// Version of the detectors; a record of another one was drawn by other rules.
-pub const SIGNALS_VERSION: u32 = 4;
+pub const SIGNALS_VERSION: u32 = 5;
 
 /// Why a signal is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -204,7 +204,7 @@ pub(super) fn settles(claim: &Claim, told: &dyn Told, clause: &Clause) -> Option
     let of_plans = claim.slot.as_ref().is_some_and(|slot| is_plan(slot.core));
     let topic = clause.words.topic.as_ref()?;
     let last_word = has_any(&clause.words, &DECIDED) && topic.iter().any(|stem| is_plan(*stem));
-    let told_so = |told: &Arc<Heard>| has_any(&told.words, &TENTATIVE) && !told.words.settles();
+    let told_so = |told: &Arc<Heard>| has_any(&told.words, &TENTATIVE) && !told.words.settles;
     let tentative = || has_any(&claim.text, &TENTATIVE) || told.turns().iter().any(told_so);
     if open || !of_plans || !last_word || !tentative() {
         return None;
@@ -229,7 +229,7 @@ pub(super) fn takes_back(claim: &Claim, clause: &Clause) -> Option<Found> {
     let before = words.get(..start).unwrap_or_default();
     let denied = before.iter().any(|word| denies.iter().any(|deny| hash(deny) == word.hash));
     // It was void before: "no longer cancelled".
-    if denied || claim.text.voids() || claim.text.said.has(Cue::Ended) {
+    if denied || claim.text.voids || claim.text.said.has(Cue::Ended) {
         return None;
     }
     let holds = words.get(start).is_some_and(|word| word.hash == hash("no"));

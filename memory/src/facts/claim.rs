@@ -45,6 +45,12 @@ pub(super) struct Words {
     pub(super) from: usize,
     /// Index of the first word behind the topic.
     pub(super) rest: usize,
+    /// Whether it says something of which several hold.
+    pub(super) adds: bool,
+    /// Whether it takes the force from what it speaks of.
+    pub(super) voids: bool,
+    /// Whether it says that something came to its end or was decided otherwise.
+    pub(super) settles: bool,
 }
 
 impl Words {
@@ -57,7 +63,7 @@ impl Words {
         let topic = topic.filter(|topic| !topic.is_empty());
         let rest = if topic.is_some() { rest.unwrap_or(0) } else { 0 };
         let stems = stems_of(&said, from, said.words.len());
-        Self { said, stems, topic, from, rest }
+        Self { topic, from, rest, ..Self::plain(said, stems) }
     }
 
     /// Reads a value: all of it is said, and what stands behind it in brackets is
@@ -67,7 +73,15 @@ impl Words {
         let bare = bare.map_or(text, |(value, _)| value.trim());
         let said = Said::of(bare, None);
         let stems = stems_of(&said, 0, said.words.len());
-        Self { said, stems, topic: None, from: 0, rest: 0 }
+        Self::plain(said, stems)
+    }
+
+    /// Without labels and topic.
+    fn plain(said: Said, stems: Vec<u32>) -> Self {
+        let has = |wanted: &HashSet<u32>| said.words.iter().any(|word| wanted.contains(&word.hash));
+        let (adds, voids) = (has(&ADDING), has(&VOIDING));
+        let settles = voids || has(&SETTLING);
+        Self { said, stems, topic: None, from: 0, rest: 0, adds, voids, settles }
     }
 
     /// Stems of its first name, if it begins with one.
@@ -77,21 +91,6 @@ impl Words {
         let names = self.said.values.iter();
         let mut names = names.filter(|value| value.kind == crate::staleness::text::Kind::Name);
         names.find(|value| usize::from(value.words.0) == first).map(|value| value.normal)
-    }
-
-    /// Whether it says something of which several hold.
-    pub(super) fn adds(&self) -> bool {
-        self.said.words.iter().any(|word| ADDING.contains(&word.hash))
-    }
-
-    /// Whether it says that something came to its end or was decided otherwise.
-    pub(super) fn settles(&self) -> bool {
-        self.voids() || self.said.words.iter().any(|word| SETTLING.contains(&word.hash))
-    }
-
-    /// Whether it takes the force from what it speaks of.
-    pub(super) fn voids(&self) -> bool {
-        self.said.words.iter().any(|word| VOIDING.contains(&word.hash))
     }
 
     /// Whether it has any of these cues.

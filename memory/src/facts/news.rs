@@ -180,7 +180,7 @@ fn best<'a>(held: Held<'_>, heard: &'a Heard) -> Option<(&'a Clause, Found)> {
 fn is_change(words: &Words) -> bool {
     const CHANGING: [Cue; 6] =
         [Cue::Retracts, Cue::Changes, Cue::Instead, Cue::Became, Cue::Denies, Cue::Ended];
-    words.has_any(&CHANGING) || words.settles()
+    words.has_any(&CHANGING) || words.settles
 }
 
 /// Whole sentences about one thing of which something differs.
@@ -201,7 +201,9 @@ pub fn again(claim: &Claim, heard: &Heard) -> Option<TurnLink> {
             && Likeness::of(claim.value_or_text(), &clause.words).differs.is_none()
     };
     let said = heard.role == Role::User && heard.clauses.iter().any(says);
-    link(claim, heard).filter(|link| said && link.bears.is_none())
+    // What its place in the turn is, only where it is said: few turns say a fact again.
+    let link = if said { link(claim, heard) } else { None };
+    link.filter(|link| link.bears.is_none())
 }
 
 /// The last turn up to `as_of` that says what a fact says.

@@ -121,7 +121,7 @@ pub fn edge(earlier: (&Fact, &Claim), later: (&Fact, &Claim)) -> Option<FactEdge
 fn withdraws(earlier: &Claim, later: &Claim) -> bool {
     let said = &earlier.value_or_text().stems;
     let repeats = !said.is_empty() && common(said, &later.text.stems) == said.len();
-    repeats && later.text.voids() && !earlier.text.voids()
+    repeats && later.text.voids && !earlier.text.voids
 }
 
 fn says_the_same(earlier: &Claim, later: &Claim) -> bool {
@@ -180,7 +180,7 @@ fn by_words(earlier: &Claim, later: &Claim) -> Option<f32> {
 pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
     let like = Likeness::of(earlier, later);
     let negated = later.said.has(Cue::Negates) && !earlier.said.has(Cue::Negates);
-    let settled = later.settles() && !earlier.settles();
+    let settled = later.settles && !earlier.settles;
     let changing = later.has_any(&CHANGING) || negated || settled;
     let ending = later.has_any(&ENDING) || negated;
     if later.said.text.contains('?')
@@ -194,7 +194,7 @@ pub(super) fn by_words_of(earlier: &Words, later: &Words) -> Option<f32> {
         _ => like.shared >= 2 && like.overlap >= 0.5,
     };
     // Several likings hold at a time, and several orders are made.
-    if !about_one || (earlier.adds() || later.adds()) && !ending {
+    if !about_one || (earlier.adds || later.adds) && !ending {
         return None;
     }
     let known = like.topic == Topic::Same;

@@ -197,7 +197,7 @@ fn is_own_text(claim: &Claim, turn: &Words) -> bool {
 
 /// Whether it says that something is not, or not any more.
 pub(super) fn negated(text: &Words) -> bool {
-    text.has_any(&[Cue::Negates, Cue::Ended]) || text.voids()
+    text.has_any(&[Cue::Negates, Cue::Ended]) || text.voids
 }
 
 /// All words of a value are there, a typed one perhaps in another form.

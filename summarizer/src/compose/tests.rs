@@ -153,6 +153,19 @@ fn prompts_hold_the_turns_as_material_and_the_pins_word_for_word() {
 }
 
 #[test]
+fn all_prompts_begin_with_the_same_instructions() {
+    let [one, other] = [&["Anna: Never ring before noon."], &["Ben: The train leaves at nine."]];
+    let (one, other) = (turns(one), turns(other));
+    let pins = [(1, "Never ring before noon.".to_owned())];
+    let first = prompt::summary(&Order { turns: &one, budget: 120, pins: &pins, below: &[] });
+    let second = prompt::summary(&Order { turns: &other, budget: 900, pins: &[], below: &[] });
+    let same = first.chars().zip(second.chars()).take_while(|(a, b)| a == b).count();
+    let instructions = first.find("Anna").unwrap();
+    assert_eq!(same, instructions, "{first}\n{second}");
+    assert!(same > 350);
+}
+
+#[test]
 fn of_summaries_the_model_reads_these_and_the_check_their_turns() {
     let wrong = "Anna booked room 999 at the Astoria for 90 dollars.";
     let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);

@@ -37,7 +37,7 @@ pub(super) async fn run(args: &DegradationArgs) -> anyhow::Result<()> {
         progress: &progress,
         seed: args.seed,
         // A server that was started for this run goes with its data.
-        delete: !args.server.keep && args.server.server.is_some(),
+        delete: args.server.deletes(),
         salt: rand::random(),
     };
     let watched = play.all(&cohorts).await?;

@@ -91,8 +91,7 @@ async fn play(
     let end = talk.conversation.len().checked_sub(1).context("a conversation without turns")?;
     let last = ingested.sequence(end).context("the labelled turn was not sent")?;
     let told = ask::signals(api, &ingested, last).await?;
-    // A server that was started for this run goes with its data.
-    if !args.server.keep && args.server.server.is_some() {
+    if args.server.deletes() {
         ingested.delete(api).await?;
     }
     let judged = talk.labelled.iter().map(|labelled| Judged {

@@ -54,6 +54,11 @@ impl<'a> Request<'a> {
         &self.stems
     }
 
+    /// Those of the clauses that ask.
+    pub(super) fn asked(&self) -> &Stems {
+        &self.asked
+    }
+
     /// Shared content words, of all of both.
     pub(super) fn overlap(&self, other: &Self) -> f32 {
         jaccard(&self.stems, &other.stems)

@@ -5,11 +5,13 @@
 //! learnt over them, and the contradiction model. In another language phrases are not measurable;
 //! what words and vectors alone can tell still is.
 
+mod afterwards;
 mod contradicts;
 mod corrects;
 pub mod instructions;
 mod language;
 mod likeness;
+mod meaning;
 mod model;
 mod phrases;
 mod reasks;

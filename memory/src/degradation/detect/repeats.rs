@@ -1,10 +1,11 @@
 //! The user says again what was said: in so many words ("I told you already"), or
 //! by making nearly the same request again.
 
-use std::{collections::HashSet, ops::Range};
+use std::{cmp::Ordering, collections::HashSet, ops::Range};
 
 use super::{
     SaidTurn,
+    afterwards::Again,
     language::is_readable,
     last_of,
     likeness::{Request, share},
@@ -192,17 +193,25 @@ pub(super) fn features(
         .collect();
     features.value("reminds", reminded(&own, &this, &others));
     features.mark("has a reminder", REMINDS.is_match(&own));
-    let nearest = others
+    let near = |(other, _): &(&SaidTurn, _)| cosine(turn.sequence, other.sequence);
+    let cosines: Vec<Option<f32>> = others.iter().map(near).collect();
+    let like: Vec<f32> = others
         .iter()
-        .enumerate()
-        .max_by(|(_, (_, a)), (_, (_, b))| likeness(&this, a).total_cmp(&likeness(&this, b)));
-    let same = nearest.map(|(back, (other, request))| {
-        this.compare(request, cosine(turn.sequence, other.sequence), &mut features);
+        .zip(&cosines)
+        .map(|((_, request), cosine)| likeness(&this, request, *cosine))
+        .collect();
+    let nearest = others.iter().zip(&cosines).enumerate().max_by(|(a, _), (b, _)| {
+        like.get(*a).partial_cmp(&like.get(*b)).unwrap_or(Ordering::Equal)
+    });
+    let same = nearest.map(|(back, ((other, request), cosine))| {
+        this.compare(request, *cosine, &mut features);
         features.mark("of last turn", back == 0);
         features.value("back", (back as f32).min(10.0) / 10.0);
         let all = this.stems().len();
         features.mark("short again", all <= 4 && this.overlap(request) > 0.7 && back == 0);
         features.mark("short again, later", all <= 4 && this.overlap(request) > 0.7 && back > 0);
+        let again = Again { this: &this, others: &others, same: back, cosines: &cosines, earlier };
+        again.features(&mut features);
         other.sequence
     });
     of_answer(&own, &this, earlier, &others, &mut features);
@@ -210,8 +219,9 @@ pub(super) fn features(
 }
 
 /// Orders earlier requests; of two that are as like the older counts: it was made first.
-fn likeness(this: &Request<'_>, other: &Request<'_>) -> f32 {
-    this.overlap(other) + 0.5 * share(this.stems(), other.stems())
+fn likeness(this: &Request<'_>, other: &Request<'_>, cosine: Option<f32>) -> f32 {
+    let near = cosine.map_or(0.0, |cosine| cosine.max(0.0));
+    this.overlap(other) + 0.5 * share(this.stems(), other.stems()) + near
 }
 
 /// What the last answer has to do with it: whether it asked, and whether what is asked

@@ -148,3 +148,36 @@ fn phrases_of_another_language_are_not_measurable() {
     let turn = SaidTurn::of(3, Role::Assistant, "I told you already");
     assert_eq!(repeats(&turn, &earlier, &unknown), Signal::NotMeasurable);
 }
+
+#[test]
+fn who_asks_for_what_did_not_come_repeats_and_who_goes_on_does_not() {
+    for (asked, answer, text, cosine, expected) in [
+        (
+            "I need the price and the address of the clinic.",
+            "The clinic is in Mill Road 4.",
+            "And what does it cost?",
+            None,
+            1.0,
+        ),
+        (
+            "I need the price and the address of the clinic.",
+            "The clinic is in Mill Road 4.",
+            "And what does it cost?",
+            Some(0.35),
+            1.0,
+        ),
+        (
+            "How do I reset the router?",
+            "Hold the button at the back for ten seconds.",
+            "The lights blink orange now. Is that okay?",
+            Some(0.4),
+            0.0,
+        ),
+    ] {
+        let earlier =
+            [SaidTurn::of(1, Role::User, asked), SaidTurn::of(2, Role::Assistant, answer)];
+        let turn = SaidTurn::of(3, Role::User, text);
+        let found = repeats(&turn, &earlier, &|_, _| cosine);
+        assert_eq!(found.value(), Some(expected), "{text:?}: {found:?}");
+    }
+}

@@ -15,13 +15,13 @@ const SPLIT: &str = "500K";
 
 /// The talk, and where it is from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filler {
+pub(crate) struct Filler {
     /// A user's and an assistant's message in turn.
-    pub(super) messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// Ids of the conversations that it is from.
-    pub(super) from: Vec<String>,
+    pub(crate) from: Vec<String>,
     /// The fold whose weights have seen none of these, where there are folds.
-    pub(super) fold: Option<Fold>,
+    pub(crate) fold: Option<Fold>,
 }
 
 /// So many exchanges, a user's and an assistant's message each, conversation
@@ -30,7 +30,7 @@ pub(super) struct Filler {
 ///
 /// # Errors
 /// The data cannot be read, or has fewer exchanges.
-pub(super) fn read(data: &Path, exchanges: usize, folds: &[Fold]) -> anyhow::Result<Filler> {
+pub(crate) fn read(data: &Path, exchanges: usize, folds: &[Fold]) -> anyhow::Result<Filler> {
     if exchanges == 0 {
         return Ok(Filler { fold: folds.first().cloned(), ..Filler::default() });
     }
@@ -83,7 +83,7 @@ fn take<'a>(talks: impl Iterator<Item = &'a Conversation>, exchanges: usize) -> 
 }
 
 /// A hash of all that is said, to tell one talk from another.
-pub(super) fn hash(talk: &[Message]) -> String {
+pub(crate) fn hash(talk: &[Message]) -> String {
     let mut hash = blake3::Hasher::new();
     for message in talk {
         hash.update(message.role.as_str().as_bytes());
