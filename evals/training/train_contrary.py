@@ -38,11 +38,11 @@ TREES = {"exchange": dict(n_estimators=120, num_leaves=8, min_child_samples=50, 
          "denial": dict(n_estimators=60, num_leaves=6, min_child_samples=30, learning_rate=0.08)}
 COMMON = dict(reg_lambda=5, colsample_bytree=0.5, subsample=0.8, subsample_freq=1, verbose=-1, n_jobs=1, random_state=1,
               deterministic=True, force_row_wise=True)
-# Log odds, before evidence, that the speakers are right, that a denial is, that a plain clause is: taken
-# from between settings tried on the written dialogues and SummEdits (`docs/summaries.md`).
-RIGHT = [1.5, 1.5, 0.5]
-# Least probability of a sentence that is taken, chosen with these.
-THRESHOLD = 0.2
+# Log odds for a contrary beyond which it rejects a sentence, chosen by the curves that `learn` prints
+# (`docs/summaries.md`).
+MARGINS = {"speakers": 1.75, "polarity": 3.0}
+# A clause with one of these is not rejected for its polarity (`denial.rs`); the curves go by sentences.
+HEDGED = re.compile(r"\b(may|might|maybe|perhaps|possibly)\b", re.I)
 AUXILIARIES = "is are was were will would can could should has have had does did may must".split()
 AFFIRMED = {"cannot": "can", "can't": "can", "won't": "will", "never": "always", "without": "with"}
 
@@ -104,6 +104,7 @@ class Rows:
         self.rows = np.array([one[1] if isinstance(one[0], bool) else one for _, one in flat], np.float32)
         pick = lambda field: np.array([items[at][field] for at in self.of])
         self.set, self.fold, self.kind = pick("set"), pick("fold"), pick("kind")
+        self.hedged = np.array([HEDGED.search(items[at]["text"]) is not None for at in self.of])
         shares = SHARES["exchange" if key == "exchanges" else "denial"]
         count = np.bincount(self.of, minlength=len(rows))[self.of]
         self.weight = np.array([shares[name] for name in self.set]) / (count if key == "exchanges" else 1)
@@ -144,8 +145,8 @@ def least(data, odds, use):
 
 
 def curves(exchanges, odds, clauses, denial_odds):
-    cuts = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
-    right = np.where(clauses.denied, denial_odds, -denial_odds)
+    cuts = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
+    right = np.where(clauses.hedged, np.inf, np.where(clauses.denied, denial_odds, -denial_odds))
     for name in SETS:
         mine = (exchanges.set == name) & (exchanges.kind == "as it is")
         worst = least(exchanges, odds, mine)
@@ -158,7 +159,7 @@ def curves(exchanges, odds, clauses, denial_odds):
             changed = least(clauses, right, (clauses.set == name) & (clauses.kind == kind) & side)
             own = least(clauses, right, alarms & side)
             if len(changed):
-                print(f"   negation {kind} ({len(changed)}):", "  ".join(f"{cut}: {100 * (changed < -cut).mean():.0f} / {100 * (own < -cut).sum() / total:.0f}" for cut in (-2, -1, *cuts)))
+                print(f"   negation {kind} ({len(changed)}):", "  ".join(f"{cut}: {100 * (changed < -cut).mean():.0f} / {100 * (own < -cut).sum() / total:.0f}" for cut in cuts))
 
 
 def exported(model):
@@ -200,8 +201,8 @@ def learn(args):
 
     def written(path, exchange, denial, version):
         weights = json.loads(path.read_text())
-        weights["contrary"] = {"exchange": exported(exchange), "denial": exported(denial), "right": RIGHT}
-        weights["version"], weights["threshold"] = version, THRESHOLD
+        weights["contrary"] = {"exchange": exported(exchange), "denial": exported(denial), "margins": MARGINS}
+        weights["version"] = version
         path.write_text(json.dumps(weights, separators=(",", ":")) + "\n")
 
     everything = lambda data: np.ones(len(data.rows), bool)

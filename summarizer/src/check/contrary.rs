@@ -1,16 +1,15 @@
 //! The sentence against its contraries: with its speakers exchanged, with a clause
-//! denied or no longer denied. Where a contrary is better supported, the sentence
-//! is not to be believed, however near its words are to the source.
-
-use throughline_memory::staleness::segments::forest::sigmoid;
+//! denied or no longer denied. Where a contrary is far better supported, the
+//! sentence is not taken, however near its words are to the source; where it is
+//! not, nothing changes.
 
 use super::{denial, exchange, reading::Reading, weights::CheckWeights};
 
-/// What is least likely to be right, of one kind.
+/// A contrary that is believed rather than the sentence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
-    /// Log odds that it is right.
-    pub(super) odds: f32,
+    /// Log odds that the sentence is right in it.
+    odds: f32,
     /// Its first token.
     pub(super) at: usize,
     /// Its tokens.
@@ -19,39 +18,46 @@ pub(super) struct Doubt {
     pub(super) turn: Option<usize>,
 }
 
-/// The sentence as written against all its contraries.
-#[derive(Clone, Copy, Debug)]
+/// The contraries that are believed, the surest of each kind.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Contraries {
-    /// The speaker who is least likely the right one.
+    /// Another speaker.
     pub(super) speaker: Option<Doubt>,
-    /// The clause whose polarity is least likely right.
+    /// A clause denied, or no longer denied.
     pub(super) negation: Option<Doubt>,
-    /// Probability that speakers and polarity are right; 1 where nothing is told of a
-    /// speaker and no clause has words of its own.
-    pub(super) probability: f32,
+}
+
+impl Contraries {
+    /// Whether there is one.
+    pub(super) fn any(&self) -> bool {
+        self.speaker.is_some() || self.negation.is_some()
+    }
 }
 
 /// Weighs a sentence.
 pub(super) fn weigh(reading: &Reading<'_>, weights: &CheckWeights) -> Contraries {
-    let least = |a: Doubt, b: Doubt| if b.odds < a.odds { b } else { a };
-    let speaker = exchange::exchanges(reading)
-        .into_iter()
-        .map(|exchange| Doubt {
-            odds: weights.contrary.speakers(&exchange.row),
-            at: exchange.mention.at,
-            len: exchange.mention.len,
-            turn: exchange.turn,
-        })
-        .reduce(least);
-    let negation = denial::clauses(reading)
-        .into_iter()
-        .map(|clause| Doubt {
-            odds: weights.contrary.polarity(clause.denied, &clause.row),
-            at: clause.at,
-            len: 1,
-            turn: clause.contrary(),
-        })
-        .reduce(least);
-    let right = |doubt: Option<Doubt>| doubt.map_or(1.0, |doubt| sigmoid(doubt.odds));
-    Contraries { speaker, negation, probability: right(speaker) * right(negation) }
+    let contrary = &weights.contrary;
+    let speakers = exchange::exchanges(reading).into_iter().map(|exchange| Doubt {
+        odds: contrary.speakers(&exchange.row),
+        at: exchange.mention.at,
+        len: exchange.mention.len,
+        turn: exchange.turn,
+    });
+    let certain = denial::clauses(reading).into_iter().filter(|clause| !clause.hedged);
+    let clauses = certain.map(|clause| Doubt {
+        odds: contrary.polarity(clause.denied, &clause.row),
+        at: clause.at,
+        len: 1,
+        turn: clause.contrary(),
+    });
+    Contraries {
+        speaker: surest(speakers, contrary.margins.speakers),
+        negation: surest(clauses, contrary.margins.polarity),
+    }
+}
+
+/// The doubt with the least odds that the sentence is right, if they are beyond
+/// the margin.
+fn surest(doubts: impl Iterator<Item = Doubt>, margin: f32) -> Option<Doubt> {
+    doubts.filter(|doubt| doubt.odds < -margin).min_by(|a, b| a.odds.total_cmp(&b.odds))
 }

@@ -11,6 +11,9 @@ use super::{
     utterances::{clause_ranges, denials, tells},
 };
 
+/// Words by which a clause is said to be possible only.
+const HEDGES: [&str; 5] = ["may", "might", "maybe", "perhaps", "possibly"];
+
 /// Numbers of a clause's evidence.
 pub(super) const WIDTH: usize = 16;
 
@@ -33,6 +36,8 @@ const DENYING: usize = 15;
 pub(super) struct Denial {
     /// It denies.
     pub(super) denied: bool,
+    /// It only says what is possible: "may not" leaves room for its contrary.
+    pub(super) hedged: bool,
     /// The token that denies; the first of the clause where none does.
     pub(super) at: usize,
     /// What the source has on it, whichever way the sentence says it.
@@ -66,8 +71,9 @@ pub(super) fn clauses(reading: &Reading<'_>) -> Vec<Denial> {
             continue;
         }
         let at = range.start + clause.iter().position(|word| word.negates).unwrap_or(0);
+        let hedged = clause.iter().any(|word| HEDGES.contains(&word.lower.as_str()));
         let (row, turns) = evidence(reading.document, &words);
-        out.push(Denial { denied, at, row, turns });
+        out.push(Denial { denied, hedged, at, row, turns });
     }
     out
 }

@@ -5,7 +5,9 @@
 //! against it; hard checks look for numbers, sums, days, names and identifiers;
 //! every doubtful word gets log odds from small trees; sums of these, nearness
 //! by embedding, cover, polarity and speakers make one row, and a linear head
-//! the probability that the sentence is faithful.
+//! the probability that the sentence is faithful. Last it is held against its
+//! contraries (speakers exchanged, clauses denied), which reject where they are
+//! surely better supported.
 //!
 //! Invariants: deterministic; no language model; what is missing of a hard kind
 //! is never made good by a high probability.

@@ -109,29 +109,56 @@ fn lent() -> Vec<crate::source::SourceTurn> {
     ])
 }
 
-#[test]
-fn exchanged_speakers_are_less_likely() {
+/// What is wrong with a sentence about [`lent`], and whether it is taken.
+fn about_lent(sentence: &str) -> (Vec<ReasonKind>, bool) {
     let checker = checker();
     let source = checker.read(&lent()).unwrap();
-    let probability = |text: &str| checker.check(text, &source).unwrap().probability;
+    let verdict = checker.check(sentence, &source).unwrap();
+    assert_eq!(verdict.supported, verdict.probability >= checker.threshold(), "{sentence}");
+    (verdict.reasons.into_iter().map(|reason| reason.kind).collect(), verdict.supported)
+}
+
+#[test]
+fn an_exchanged_speaker_rejects() {
     for (right, exchanged) in [
-        ("Mira asks Tom to lend her the van.", "Tom asks Mira to lend her the van."),
         ("Tom needs the van back by six.", "Mira needs the van back by six."),
         ("Mira will fill up the tank.", "Tom will fill up the tank."),
     ] {
-        assert!(probability(right) > probability(exchanged), "{exchanged}");
+        let (reasons, supported) = about_lent(exchanged);
+        assert!(reasons.contains(&ReasonKind::Speaker) && !supported, "{exchanged}");
+        let (reasons, supported) = about_lent(right);
+        assert!(!reasons.contains(&ReasonKind::Speaker) && supported, "{right}");
     }
 }
 
 #[test]
-fn a_denial_that_nobody_made_is_less_likely() {
-    let checker = checker();
-    let source = checker.read(&lent()).unwrap();
-    let probability = |text: &str| checker.check(text, &source).unwrap().probability;
-    for (right, wrong) in [
+fn a_denial_that_nobody_made_rejects() {
+    for (right, denied) in [
         ("Mira will fill up the tank.", "Mira will not fill up the tank."),
         ("Tom needs the van back by six.", "Tom doesn't need the van back by six."),
+        ("The movers cancelled.", "The movers did not cancel."),
     ] {
-        assert!(probability(right) > probability(wrong), "{wrong}");
+        let (reasons, supported) = about_lent(denied);
+        assert!(reasons.contains(&ReasonKind::Negation) && !supported, "{denied}");
+        assert!(!about_lent(right).0.contains(&ReasonKind::Negation), "{right}");
+    }
+}
+
+#[test]
+fn contraries_change_nothing_where_they_are_not_sure() {
+    let mut weights = CheckWeights::read(BUNDLED).unwrap();
+    weights.contrary.margins = weights::Margins { speakers: f32::MAX, polarity: f32::MAX };
+    let never = Checker::new(weights, embedder());
+    let always = checker();
+    let (without, with) = (never.read(&lent()).unwrap(), always.read(&lent()).unwrap());
+    for (sentence, sure) in [
+        ("Tom needs the van back by six.", false),
+        ("Mira's movers cancelled.", false),
+        ("Mira needs the van back by six.", true),
+    ] {
+        let (head, both) =
+            (never.check(sentence, &without).unwrap(), always.check(sentence, &with).unwrap());
+        assert_eq!(head == both, !sure, "{sentence}");
+        assert!(both.probability <= head.probability, "{sentence}");
     }
 }

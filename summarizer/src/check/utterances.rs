@@ -440,7 +440,7 @@ mod tests {
         for (text, about, denied) in [
             ("I painted the gate", About::Of(0), false),
             ("You painted the gate", About::Of(1), false),
-            ("Please paint the gate", About::Of(1), false),
+            ("Please clean the gate", About::Of(1), false),
             ("Paint the gate", About::Third, false),
             ("My brother painted the gate", About::Mine, false),
             ("We never painted the gate", About::Both, true),

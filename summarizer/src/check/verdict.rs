@@ -29,7 +29,8 @@ pub struct Reason {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// Probability that it is faithful, in [0, 1], calibrated on the training
-    /// sets with half of the sentences faithful.
+    /// sets with half of the sentences faithful; just below the least that is taken
+    /// at most where a contrary is believed (other speakers, another polarity).
     pub probability: f32,
     /// Taken: likely enough, and nothing of a hard kind is missing.
     pub supported: bool,
@@ -81,12 +82,12 @@ pub(super) fn verdict(
         })
         .collect();
     let contrary = &found.contrary;
-    for doubt in contrary.speaker.iter().filter(|doubt| doubt.odds < 0.0) {
+    if let Some(doubt) = contrary.speaker {
         let words = spelled(reading, doubt.at, doubt.len);
         let sequence = doubt.turn.and_then(sequence).or(nearest);
         reasons.push(Reason { kind: ReasonKind::Speaker, words, sequence });
     }
-    for doubt in contrary.negation.iter().filter(|doubt| doubt.odds < 0.0) {
+    if let Some(doubt) = contrary.negation {
         let denies = reading.tokens.get(doubt.at).is_some_and(|word| word.negates);
         let words = if denies { spelled(reading, doubt.at, doubt.len) } else { "not".to_owned() };
         let sequence = doubt.turn.and_then(sequence).or(nearest);
@@ -127,8 +128,9 @@ pub(super) fn verdict(
             reasons.push(Reason { kind, words, sequence: nearest });
         }
     }
-    // Its words, its speakers and its negations can each be wrong.
-    let probability = probability * contrary.probability;
+    // A contrary that is believed rejects, and says nothing of sentences without one.
+    let most = if contrary.any() { weights.threshold.next_down() } else { 1.0 };
+    let probability = probability.min(most);
     let supported = probability >= weights.threshold && found.hard.missing.is_empty();
     Verdict { probability, supported, reasons, sources }
 }

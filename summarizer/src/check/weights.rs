@@ -35,7 +35,7 @@ impl ReportWords {
     }
 }
 
-/// What weighs a sentence against its counterfactuals: learnt by
+/// What weighs a sentence against its contraries: learnt by
 /// `evals/training/train_contrary.py`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,9 +44,18 @@ pub(super) struct Contrary {
     exchange: Forest,
     /// Trees over the evidence of a clause: log odds that the source denies it.
     denial: Forest,
-    /// Log odds, before any evidence, that the speakers are right, that a denial is,
-    /// and that a plain clause is.
-    right: [f32; 3],
+    /// From which odds on a contrary is believed.
+    pub(super) margins: Margins,
+}
+
+/// Log odds for a contrary beyond which it is believed; above 0.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Margins {
+    /// Of speakers exchanged.
+    pub(super) speakers: f32,
+    /// Of a clause denied, or no longer denied.
+    pub(super) polarity: f32,
 }
 
 impl Contrary {
@@ -54,15 +63,13 @@ impl Contrary {
     /// sentence is the negative one, so the score of it is taken off.
     pub(super) fn speakers(&self, row: &[f32]) -> f32 {
         let exchanged: Vec<f32> = row.iter().map(|number| -number).collect();
-        let [right, ..] = self.right;
-        right + (self.exchange.score(row) - self.exchange.score(&exchanged)) / 2.0
+        (self.exchange.score(row) - self.exchange.score(&exchanged)) / 2.0
     }
 
     /// Log odds that a clause is right in denying, or in not denying.
     pub(super) fn polarity(&self, denied: bool, row: &[f32]) -> f32 {
         let odds = self.denial.score(row);
-        let [_, denying, plain] = self.right;
-        if denied { denying + odds } else { plain - odds }
+        if denied { odds } else { -odds }
     }
 }
 
@@ -80,7 +87,7 @@ pub struct CheckWeights {
     centre: Vec<f32>,
     scale: Vec<f32>,
     head: Head,
-    /// The speakers and the negation as written against their contraries.
+    /// Speakers and negations as written against their contraries.
     pub(super) contrary: Contrary,
     /// Slope and offset from the head's score to calibrated log odds.
     calibration: [f32; 2],
@@ -106,6 +113,8 @@ impl CheckWeights {
             (weights.head.fits(width), "head"),
             (weights.contrary.exchange.fits(support::WIDTH), "trees of exchanged speakers"),
             (weights.contrary.denial.fits(denial::WIDTH), "trees of denials"),
+            (weights.contrary.margins.speakers > 0.0, "margin of speakers above 0"),
+            (weights.contrary.margins.polarity > 0.0, "margin of polarity above 0"),
             (weights.centre.len() == width && weights.scale.len() == width, "scales"),
             (weights.scale.iter().all(|scale| *scale > 0.0), "scales above 0"),
             ((0.0..=1.0).contains(&weights.threshold), "threshold in [0, 1]"),
