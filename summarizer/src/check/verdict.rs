@@ -13,6 +13,8 @@ use super::{
 const NEGATION_NAMED: f32 = 0.6;
 /// How far behind a speaker's own turns must be to be named as a reason.
 const SPEAKER_NAMED: f32 = -0.25;
+/// How far below the threshold the probability is at most where a contrary is believed.
+const BELOW: f32 = 0.001;
 
 /// What in a sentence is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ pub(super) fn verdict(
         }
     }
     // A contrary that is believed rejects, and says nothing of sentences without one.
-    let most = if contrary.any() { weights.threshold.next_down() } else { 1.0 };
+    let most = if contrary.any() { weights.threshold - BELOW } else { 1.0 };
     let probability = probability.min(most);
     let supported = probability >= weights.threshold && found.hard.missing.is_empty();
     Verdict { probability, supported, reasons, sources }
