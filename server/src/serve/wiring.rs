@@ -27,10 +27,11 @@ use throughline_memory::{
     usage::Meter,
 };
 use throughline_summarizer::{
-    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
+    check::Checker, compose::Composer, entailment::Entailment, extractive::Extractive,
+    fold::Folder, llm::ChatModel,
 };
 
-use super::{ServeError, llm, model, rerank};
+use super::{ServeError, entailment, llm, model, rerank};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
     grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
@@ -45,11 +46,14 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
+    let judge_files = entailment::files(config)?;
     let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let (summarizer, summaries) = summarizer(config, embed.unhurried(), &store, &meter).await?;
+    let model = summary_model(config, &store, &meter).await?;
+    let judge = entailment::open(config, judge_files, model.as_ref()).await?;
+    let (summarizer, summaries) = summarizer(config, embed.unhurried(), model, judge)?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -142,12 +146,21 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), S
     Ok((signals, order, scorer))
 }
 
-/// What writes summaries, if anything does, and what is said of it.
-async fn summarizer(
+/// The language model, where anything is written.
+async fn summary_model(
     config: &Config,
-    embedder: Arc<dyn Embedder>,
     store: &Arc<Store>,
     meter: &Arc<Meter>,
+) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
+    if config.summaries { llm::open(config, store, meter).await } else { Ok(None) }
+}
+
+/// What writes summaries and judges them, if anything does, and what is said of it.
+fn summarizer(
+    config: &Config,
+    embedder: Arc<dyn Embedder>,
+    model: Option<Arc<dyn ChatModel>>,
+    judge: Option<Arc<dyn Entailment>>,
 ) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
     if !config.summaries {
         return Ok((None, Summaries::default()));
@@ -156,10 +169,10 @@ async fn summarizer(
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
     let check_version = checker.version().to_owned();
     let composer = Composer::new(checker, Extractive::new(embedder));
-    let model = llm::open(config, store, meter).await?;
     let info = model.as_ref().map(|model| model.info().clone());
-    let about = Summaries { enabled: true, model: info, check_version };
-    Ok((Some(Arc::new(Folder::new(composer, model))), about))
+    let entailment = judge.as_ref().map(|judge| judge.info().clone());
+    let about = Summaries { enabled: true, model: info, check_version, entailment };
+    Ok((Some(Arc::new(Folder::new(composer, model).judged_by(judge))), about))
 }
 
 /// What pins, and what is said of it.
