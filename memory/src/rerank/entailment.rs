@@ -3,8 +3,9 @@
 //!
 //! As a [`Rerank`] its "question" is the sentence (the hypothesis) and its score of a
 //! text (the premise) the probability of entailment, so that lane, deadline and distrust
-//! of [`super::RerankService`] hold for it too. fastembed reads the first label alone,
-//! so the session is run here.
+//! of [`super::RerankService`] hold for it too. As a [`PairJudge`] it is asked directly,
+//! by the thread that draws events. fastembed reads the first label alone, so the session
+//! is run here.
 
 use std::path::Path;
 
@@ -18,27 +19,38 @@ use parking_lot::Mutex;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::{CrossEncoderFiles, Rerank, RerankError};
-use crate::onnx;
+use crate::{
+    onnx,
+    staleness::unsure::{PairJudge, Relation},
+};
 
 /// Word pieces of both texts together at most, whatever the model could read.
 const MAX_TOKENS: usize = 512;
 /// Fewest that a pair can be read in.
 const MIN_TOKENS: usize = 16;
-/// What models call the label, lower-cased.
-const LABELS: [&str; 3] = ["entailment", "entails", "entail"];
+/// What models call their labels, lower-cased.
+const ENTAILMENT: [&str; 3] = ["entailment", "entails", "entail"];
+const CONTRADICTION: [&str; 3] = ["contradiction", "contradicts", "contradict"];
 
 /// One model in one session of ONNX Runtime.
 pub struct EntailmentModel {
     name: String,
     version: String,
     tokenizer: Tokenizer,
-    /// Place of the label "entailment", and how many labels there are.
-    label: usize,
-    labels: usize,
+    labels: Labels,
     /// The model is told which text a word piece is of.
     has_types: bool,
     /// Running needs `&mut`; the service calls from one thread.
     session: Mutex<Session>,
+}
+
+/// Places of the labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Labels {
+    entailment: usize,
+    /// Absent where a model only knows entailment and the rest.
+    contradiction: Option<usize>,
+    count: usize,
 }
 
 /// Opens a model with `threads` threads (1 or more) within one run, and asks it once:
@@ -55,7 +67,7 @@ pub fn open(
 ) -> Result<EntailmentModel, RerankError> {
     let config: serde_json::Value = serde_json::from_slice(&files.read("config.json")?)
         .map_err(|error| files.error(format_args!("config.json: {error}")))?;
-    let (label, labels) = entailment(&config).map_err(|detail| files.error(detail))?;
+    let labels = labels(&config).map_err(|detail| files.error(detail))?;
     let tokenizer = tokenizer(files, &config)?;
     let version = files.weights_sha256()?;
     let environment = onnx::environment(library)?;
@@ -64,24 +76,29 @@ pub fn open(
     let has_types = session.inputs().iter().any(|input| input.name() == "token_type_ids");
     let session = Mutex::new(session);
     let name = files.name();
-    let opened = EntailmentModel { name, version, tokenizer, label, labels, has_types, session };
+    let opened = EntailmentModel { name, version, tokenizer, labels, has_types, session };
     match opened.scores("a sentence", &["a text"]) {
         Ok(_) => Ok(opened),
         Err(error) => Err(files.error(format_args!("it judges no text: {error}"))),
     }
 }
 
-/// The place of the label "entailment", by its name, and how many labels there are.
-fn entailment(config: &serde_json::Value) -> Result<(usize, usize), String> {
+/// The labels, by their names.
+fn labels(config: &serde_json::Value) -> Result<Labels, String> {
     let labels = config.get("id2label").and_then(|labels| labels.as_object());
     let labels = labels.ok_or("config.json: there is no id2label")?;
+    let count = labels.len();
     let named: Vec<(usize, &str)> =
         labels.iter().filter_map(|(id, name)| Some((id.parse().ok()?, name.as_str()?))).collect();
-    let is_entailment = |name: &str| LABELS.iter().any(|label| label.eq_ignore_ascii_case(name));
-    let mut found = named.iter().filter(|(_, name)| is_entailment(name)).map(|(id, _)| *id);
-    match (found.next(), found.next()) {
-        (Some(place), None) if labels.len() > 1 && place < labels.len() => {
-            Ok((place, labels.len()))
+    let only = |names: &[&str]| {
+        let is_one = |name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let mut found = named.iter().filter(|(_, name)| is_one(name)).map(|(place, _)| *place);
+        let first = found.next().filter(|place| *place < count)?;
+        found.next().is_none().then_some(first)
+    };
+    match only(&ENTAILMENT) {
+        Some(entailment) if count > 1 => {
+            Ok(Labels { entailment, contradiction: only(&CONTRADICTION), count })
         }
         _ => {
             let names: Vec<&str> = named.iter().map(|(_, name)| *name).collect();
@@ -141,8 +158,13 @@ fn session(
 }
 
 impl EntailmentModel {
-    /// The probability that `premise` entails `hypothesis`.
-    fn probability(&self, premise: &str, hypothesis: &str) -> Result<f32, RerankError> {
+    /// Whether it also tells contradictions from what is neither.
+    pub fn knows_contradiction(&self) -> bool {
+        self.labels.contradiction.is_some()
+    }
+
+    /// The logits of all labels for a pair.
+    fn logits(&self, premise: &str, hypothesis: &str) -> Result<Vec<f32>, RerankError> {
         let failed = |error: &dyn std::fmt::Display| RerankError::Engine(error.to_string());
         let read =
             self.tokenizer.encode((premise, hypothesis), true).map_err(|error| failed(&error))?;
@@ -161,12 +183,15 @@ impl EntailmentModel {
         let outputs = session.run(inputs).map_err(|error| failed(&error))?;
         let logits = outputs.get("logits").ok_or_else(|| failed(&"it has no output \"logits\""))?;
         let (_, logits) = logits.try_extract_tensor::<f32>().map_err(|error| failed(&error))?;
-        if logits.len() != self.labels {
-            let (given, wanted) = (logits.len(), self.labels);
+        if logits.len() != self.labels.count {
+            let (given, wanted) = (logits.len(), self.labels.count);
             return Err(failed(&format!("it gave {given} logits for {wanted} labels")));
         }
-        let probability = softmax(logits, self.label);
-        if probability.is_finite() { Ok(probability) } else { Err(failed(&"it gave no number")) }
+        if logits.iter().all(|logit| logit.is_finite()) {
+            Ok(logits.to_vec())
+        } else {
+            Err(failed(&"a logit is no number"))
+        }
     }
 }
 
@@ -188,7 +213,35 @@ impl Rerank for EntailmentModel {
 
     /// For each text the probability, 0 to 1, that it entails the sentence `query`.
     fn scores(&self, query: &str, texts: &[&str]) -> Result<Vec<f32>, RerankError> {
-        texts.iter().map(|text| self.probability(text, query)).collect()
+        let probability = |text: &&str| {
+            let logits = self.logits(text, query)?;
+            Ok(softmax(&logits, self.labels.entailment))
+        };
+        texts.iter().map(probability).collect()
+    }
+}
+
+impl PairJudge for EntailmentModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn relation(&self, earlier: &str, later: &str) -> Option<Relation> {
+        let contradiction = self.labels.contradiction?;
+        match self.logits(earlier, later) {
+            Ok(logits) => Some(Relation {
+                same: softmax(&logits, self.labels.entailment),
+                opposed: softmax(&logits, contradiction),
+            }),
+            Err(error) => {
+                tracing::warn!(%error, model = self.name, "an unsure pair was not judged");
+                None
+            }
+        }
     }
 }
 
@@ -199,23 +252,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_label_is_found_by_its_name() {
-        for (labels, expected) in [
-            (json!({"0": "CONTRADICTION", "1": "NEUTRAL", "2": "ENTAILMENT"}), Some((2, 3))),
-            (json!({"2": "neutral", "1": "contradiction", "0": "entailment"}), Some((0, 3))),
-            (json!({"0": "entailment", "1": "not_entailment"}), Some((0, 2))),
+    fn the_labels_are_found_by_their_names() {
+        for (given, expected) in [
+            (
+                json!({"0": "CONTRADICTION", "1": "NEUTRAL", "2": "ENTAILMENT"}),
+                Some((2, Some(0), 3)),
+            ),
+            (
+                json!({"2": "neutral", "1": "contradiction", "0": "entailment"}),
+                Some((0, Some(1), 3)),
+            ),
+            (json!({"0": "entailment", "1": "not_entailment"}), Some((0, None, 2))),
             (json!({"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}), None),
             (json!({"0": "entailment", "1": "entails"}), None),
             (json!({"0": "entailment"}), None),
             (json!({"7": "entailment", "1": "neutral"}), None),
             (json!([]), None),
         ] {
-            let found = entailment(&json!({ "id2label": labels }));
-            assert_eq!(found.clone().ok(), expected, "{labels}: {found:?}");
+            let found = labels(&json!({ "id2label": given }));
+            let found = found.map(|l| (l.entailment, l.contradiction, l.count)).ok();
+            assert_eq!(found, expected, "{given}");
         }
-        let error = entailment(&json!({"id2label": {"0": "yes", "1": "no"}})).unwrap_err();
+        let error = labels(&json!({"id2label": {"0": "yes", "1": "no"}})).unwrap_err();
         assert!(error.contains("yes, no") && error.contains("card"), "{error}");
-        assert!(entailment(&json!({})).unwrap_err().contains("id2label"));
+        assert!(labels(&json!({})).unwrap_err().contains("id2label"));
     }
 
     #[test]

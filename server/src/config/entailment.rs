@@ -1,4 +1,5 @@
-//! What judges entailment beside the check of summaries, if anything does.
+//! What judges entailment beside the check of summaries, and pairs of turns that staleness
+//! is unsure of, if anything does.
 
 use std::path::PathBuf;
 
@@ -19,22 +20,24 @@ pub enum EntailmentSettings {
     },
 }
 
-/// Checks it: `llm` needs a language model, and either summaries that are judged.
+/// Checks it: `llm` needs a language model, and summaries that it judges; a cross-encoder
+/// is of use without them.
 pub(super) fn entailment(
     given: Option<String>,
     has_llm: bool,
     summaries: bool,
 ) -> Result<Option<EntailmentSettings>, ConfigError> {
     let Some(given) = given else { return Ok(None) };
-    if !summaries {
-        return bad(NAME, "judges summaries, and no-summaries switches them off: leave out one");
-    }
     match given.as_str() {
         "" => bad(NAME, "is empty: `llm`, or the directory of an entailment model"),
         "llm" if !has_llm => bad(
             NAME,
             "is `llm`, and there is none: name one with --llm, or give the directory of an \
              entailment model (./llm if that is its name)",
+        ),
+        "llm" if !summaries => bad(
+            NAME,
+            "is `llm`, which judges summaries, and no-summaries switches them off: leave out one",
         ),
         "llm" => Ok(Some(EntailmentSettings::Llm)),
         dir => Ok(Some(EntailmentSettings::Encoder { dir: dir.into() })),
@@ -60,14 +63,13 @@ mod tests {
         for (given, has_llm, summaries, words) in [
             ("llm", false, true, "--llm"),
             ("", true, true, "directory"),
-            ("models/nli", false, false, "no-summaries"),
             ("llm", true, false, "no-summaries"),
         ] {
             let error = entailment(Some(given.to_owned()), has_llm, summaries).unwrap_err();
             let error = error.to_string();
             assert!(error.contains("setting entailment") && error.contains(words), "{error}");
         }
-        // A directory needs no language model.
-        assert!(entailment(Some("models/nli".to_owned()), false, true).is_ok());
+        // A directory needs no language model, and staleness is there without summaries.
+        assert!(entailment(Some("models/nli".to_owned()), false, false).is_ok());
     }
 }

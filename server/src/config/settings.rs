@@ -195,6 +195,8 @@ pub struct Settings {
     /// their turns [default: none, the check alone]: `llm`, the language model of --llm by
     /// its logits, or the directory of an entailment model (NLI) as ONNX with its
     /// tokenizer (docs/summaries.md). Each sentence then costs a reading of its evidence.
+    /// Such a model is also asked about pairs of turns that staleness is unsure of
+    /// (docs/staleness.md): another one than before draws the events of every turn again.
     #[arg(long, env = "THROUGHLINE_ENTAILMENT", value_name = "llm|DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entailment: Option<String>,

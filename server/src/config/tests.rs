@@ -71,7 +71,7 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("reranker = '/r'\nrerank-top = 257", "1 to 256");
     check_refused("rerank-top = 3", "needs reranker");
     check_refused("entailment = 'llm'", "--llm");
-    check_refused("entailment = '/nli'\nno-summaries = true", "no-summaries");
+    check_refused("llm = 'q'\nentailment = 'llm'\nno-summaries = true", "no-summaries");
     check_refused("drain = 0", "drain");
     check_refused("qdrant-url = 'localhost:6334'", "http://");
     check_refused("qdrant-api-key-file = '/k'", "needs qdrant-url");

@@ -21,6 +21,7 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{
         Detect as _, SignalWeights, Signals, SignalsError, WeightsFile, asked::OrderModel,
+        unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
     summary::{Summarize, fold::FoldRules},
@@ -43,16 +44,18 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (store, pages) = open_store(config).await?;
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
-    let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
+    let scoring = Scoring::read(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
     let judge_files = entailment::files(config)?;
     let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
+    let encoder = entailment::encoder(config, judge_files).await?;
+    let (detector, order, scorer) = scoring.judged(entailment::of_pairs(encoder.as_ref()))?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
     let model = summary_model(config, &store, &meter).await?;
-    let judge = entailment::open(config, judge_files, model.as_ref()).await?;
+    let judge = entailment::of_summaries(config, encoder, model.as_ref())?;
     let (summarizer, summaries) = summarizer(config, embed.unhurried(), model, judge)?;
     let about = About {
         embedding: embed.model().clone(),
@@ -127,23 +130,48 @@ fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
     weights.map_err(|error| file("ranking-weights", path, error.to_string()))
 }
 
-/// The scorer, what orders hits by it, and what is said of both.
-fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
-    let read = || {
-        let weights = path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
-        Ok((Signals::with(&weights)?, weights.order_model()?, weights))
-    };
-    let (signals, order, weights) = read().map_err(|error: SignalsError| {
+/// What draws staleness events and orders hits by them, read before anything is fetched.
+struct Scoring {
+    weights: SignalWeights,
+    order: OrderModel,
+    path: PathBuf,
+}
+
+impl Scoring {
+    fn read(path: Option<&Path>) -> Result<Self, ServeError> {
+        let read = || {
+            let weights =
+                path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
+            Signals::with(&weights)?;
+            Ok((weights.order_model()?, weights))
+        };
         let path = path.unwrap_or(Path::new("(built in)")).to_owned();
-        file("staleness-weights", path, error.to_string())
-    })?;
-    let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
-    let scorer = Scorer {
-        name: signals.name(),
-        version: signals.version(),
-        weights_sha256: weights.files().into_iter().map(named).collect(),
-    };
-    Ok((signals, order, scorer))
+        match read() {
+            Ok((order, weights)) => Ok(Self { weights, order, path }),
+            Err(error) => Err(unfit(path, &error)),
+        }
+    }
+
+    /// The scorer, with what is asked about unsure pairs if anything is, what orders hits,
+    /// and what is said of both.
+    fn judged(
+        self,
+        judge: Option<Arc<dyn PairJudge>>,
+    ) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
+        let Self { weights, order, path } = self;
+        let signals = Signals::judged(&weights, judge).map_err(|error| unfit(path, &error))?;
+        let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
+        let scorer = Scorer {
+            name: signals.name(),
+            version: signals.version(),
+            weights_sha256: weights.files().into_iter().map(named).collect(),
+        };
+        Ok((signals, order, scorer))
+    }
+}
+
+fn unfit(path: PathBuf, error: &SignalsError) -> ServeError {
+    file("staleness-weights", path, error.to_string())
 }
 
 /// The language model, where anything is written.
@@ -249,7 +277,7 @@ mod tests {
         let error = ranking(Some(&absent)).unwrap_err().to_string();
         assert!(error.contains("ranking-weights"), "{error}");
         for path in [&absent, dir.path()] {
-            let error = detector(Some(path)).err().map(|error| error.to_string());
+            let error = Scoring::read(Some(path)).err().map(|error| error.to_string());
             let error = error.unwrap();
             assert!(error.contains("staleness-weights"), "{error}");
         }

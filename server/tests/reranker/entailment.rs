@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use throughline_memory::{
     rerank::entailment::{self, EntailmentModel},
+    staleness::unsure,
     turn::{ConversationId, TenantId},
 };
 use throughline_summarizer::entailment::{Case, EncoderEntailment, Entailment as _};
@@ -44,6 +45,23 @@ fn a_sentence_is_entailed_by_what_says_it_and_not_the_other_way() {
         assert_eq!(of(text, "a red cat"), *score, "the same alone as in company: {text}");
     }
     assert!(model.scores("cat", &[]).unwrap().is_empty());
+}
+
+#[test]
+fn pairs_of_turns_are_the_same_opposed_or_neither() {
+    let model = open(&fixture()).unwrap();
+    assert!(model.knows_contradiction());
+    let relation = |earlier, later| unsure::PairJudge::relation(&model, earlier, later).unwrap();
+    let same = relation("I have a red cat", "My cat is red");
+    assert!(same.same > 0.95 && same.opposed < 0.05, "{same:?}");
+    let opposed = relation("I have a red cat", "My dog is green");
+    assert!(opposed.opposed > 0.8 && opposed.same < 0.05, "{opposed:?}");
+    // Without such a label there is nothing to say of pairs.
+    let labels = br#"{"id2label": {"0": "other", "1": "entailment", "2": "none"}}"#;
+    let dir = changed(&fixture(), "config.json", labels);
+    let model = open(dir.path()).unwrap();
+    assert!(!model.knows_contradiction());
+    assert_eq!(unsure::PairJudge::relation(&model, "cat", "dog"), None);
 }
 
 #[tokio::test]
@@ -107,6 +125,9 @@ async fn the_program_has_it_judge_summaries_where_it_is_told_to() {
     let judge = info.summaries.unwrap().entailment.expect("a judge");
     assert_eq!((&*judge.kind, &*judge.name, judge.version), ("nli", "word-entailment", 1));
     assert_eq!(judge.sha256, open(&fixture()).unwrap().version());
+    let scorer = info.staleness.unwrap().scorer;
+    let named = format!(", unsure pairs 1 word-entailment {}", &judge.sha256[..12]);
+    assert!(scorer.ends_with(&named), "{scorer}");
     let identity = format!("nli word-entailment {} v1", &judge.sha256[..12]);
     let mut conversations = ConversationServiceClient::connect(address.clone()).await.unwrap();
     let created = conversations
