@@ -2,9 +2,9 @@
 //! language model, whether the faithfulness check agrees with people, and which seeded
 //! changes it catches.
 //!
-//! Flow: `items` and `judged` read a data set, `judge` opens what judges entailment, `written` runs the library's composing
-//! and check over it (`model` opens who writes), `rouge` and the figures of staleness
-//! score, `changes` seeds one change into a sentence. This command measures the library itself
+//! Flow: `items` and `judged` read a data set, `written` runs the library's composing
+//! and check over it (`model` opens who writes, `judge` what judges entailment), `rouge`
+//! and the figures of staleness score, `changes` seeds one change into a sentence. This command measures the library itself
 //! (`throughline-summarizer` with the default embedding model), without a server.
 
 pub(crate) mod args;

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_what_is_unsure_is_asked_nearest_to_even_odds_first() {
-        let all = [0.1, 0.31, 0.52, 0.69, 0.45, 0.7, 0.95];
+        let all = [0.1, 0.33, 0.52, 0.69, 0.45, 0.7, 0.95];
         let (after, asked, left) = settled(&all, Some(OPPOSED));
         assert_eq!(asked, ["turn 3", "turn 5", "turn 2"]);
         assert_eq!(left, 0);

@@ -139,7 +139,7 @@ struct Scoring {
 
 impl Scoring {
     fn read(path: Option<&Path>) -> Result<Self, ServeError> {
-        let read = || {
+        let read = || -> Result<_, SignalsError> {
             let weights =
                 path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
             Signals::with(&weights)?;
