@@ -4,8 +4,9 @@
 //!
 //! Flow: `items` and `judged` read a data set, `written` runs the library's composing
 //! and check over it (`model` opens who writes, `judge` what judges entailment), `rouge`
-//! and the figures of staleness score, `changes` seeds one change into a sentence. This command measures the library itself
-//! (`throughline-summarizer` with the default embedding model), without a server.
+//! and the figures of staleness score, `changes` seeds one change into a sentence. This
+//! command measures the library itself (`throughline-summarizer` with the default embedding
+//! model), without a server.
 
 pub(crate) mod args;
 pub(crate) mod by_hand;
