@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod compose;
+pub mod entailment;
 pub mod extractive;
 pub mod fold;
 pub mod llm;

@@ -125,6 +125,7 @@ mod tests {
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
             unfinished,
+            judged_by: None,
         }
     }
 

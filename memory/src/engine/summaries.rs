@@ -203,6 +203,7 @@ impl Engine {
                 rejected: Vec::new(),
                 model: summarizer.model(),
                 prompt_version: 0,
+                judged_by: None,
                 unfinished: false,
             }
         } else {
@@ -227,6 +228,7 @@ impl Engine {
             first_said,
             last_said,
             unfinished: if draft.unfinished { attempts.saturating_add(1) } else { 0 },
+            judged_by: draft.judged_by,
         };
         self.keep_summary(&scope, &summary, &sources).await?;
         self.probe_folded(tenant, id, (node.from, node.until)).await?;

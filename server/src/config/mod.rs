@@ -3,6 +3,7 @@
 //! [`Settings`]; flags, environment and file use the same names.
 
 mod embedding;
+mod entailment;
 mod file;
 mod index;
 mod limits;
@@ -20,6 +21,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use throughline_memory::{degradation::ProbeSettings, engine::Limits};
 
 pub use embedding::{EmbeddingEngine, EmbeddingSettings, Precision};
+pub use entailment::EntailmentSettings;
 pub use file::load;
 pub use index::IndexSettings;
 pub use limits::limits;
@@ -111,6 +113,8 @@ pub struct Config {
     pub summaries: bool,
     /// What writes them, if it is a language model.
     pub llm: Option<LlmSettings>,
+    /// What judges entailment beside their check, if anything does.
+    pub entailment: Option<EntailmentSettings>,
     /// The same for what is pinned: a file or a directory.
     pub pin_weights: Option<PathBuf>,
     /// What the service pins by itself.
@@ -179,6 +183,11 @@ impl Config {
             reranker: rerank::rerank(settings.reranker, settings.rerank_top)?,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
+            entailment: entailment::entailment(
+                settings.entailment,
+                settings.llm.is_some(),
+                !settings.no_summaries.unwrap_or(false),
+            )?,
             llm: llm::llm(llm::Given {
                 name: settings.llm,
                 device: settings.llm_device,

@@ -191,6 +191,16 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm_api_key_file: Option<PathBuf>,
 
+    /// What judges, beside the check, whether the sentences of summaries follow from
+    /// their turns [default: none, the check alone]: `llm`, the language model of --llm by
+    /// its logits, or the directory of an entailment model (NLI) as ONNX with its
+    /// tokenizer (docs/summaries.md). Each sentence then costs a reading of its evidence.
+    /// Such a model is also asked about pairs of turns that staleness is unsure of
+    /// (docs/staleness.md): another one than before draws the events of every turn again.
+    #[arg(long, env = "THROUGHLINE_ENTAILMENT", value_name = "llm|DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entailment: Option<String>,
+
     /// Fold no conversation into summaries.
     #[arg(long, env = "THROUGHLINE_NO_SUMMARIES", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -324,6 +334,7 @@ impl Settings {
             llm_threads: self.llm_threads.or(lower.llm_threads),
             llm_endpoint: self.llm_endpoint.or(lower.llm_endpoint),
             llm_api_key_file: self.llm_api_key_file.or(lower.llm_api_key_file),
+            entailment: self.entailment.or(lower.entailment),
             no_summaries: self.no_summaries.or(lower.no_summaries),
             pin_weights: self.pin_weights.or(lower.pin_weights),
             no_pins: self.no_pins.or(lower.no_pins),

@@ -103,5 +103,11 @@ fn summaries(about: &Summaries) -> pb::SummaryInfo {
         device: of.map(|model| model.device.clone()).unwrap_or_default(),
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
         check_version: about.check_version.clone(),
+        entailment: about.entailment.as_ref().map(|judge| pb::EntailmentInfo {
+            kind: judge.kind.to_owned(),
+            name: judge.name.clone(),
+            sha256: judge.sha256.clone(),
+            version: judge.version,
+        }),
     }
 }

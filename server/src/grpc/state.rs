@@ -12,7 +12,7 @@ use throughline_memory::{
     engine::{Engine, EngineError, Limits},
     turn::{ConversationId, TenantId},
 };
-use throughline_summarizer::llm::ModelInfo;
+use throughline_summarizer::{entailment::JudgeInfo, llm::ModelInfo};
 use tokio::sync::watch;
 use tonic::{Code, Request, Status};
 
@@ -45,6 +45,8 @@ pub struct Summaries {
     pub model: Option<ModelInfo>,
     /// Version of the faithfulness check.
     pub check_version: String,
+    /// What judges entailment beside it, if anything does.
+    pub entailment: Option<JudgeInfo>,
 }
 
 /// What pins without the caller.

@@ -6,6 +6,7 @@
 //! "not yet". On SIGTERM or SIGINT: health (not serving) → open calls → engine
 //! → store.
 
+mod entailment;
 mod error;
 mod http;
 mod listen;

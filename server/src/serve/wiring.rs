@@ -21,16 +21,18 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{
         Detect as _, SignalWeights, Signals, SignalsError, WeightsFile, asked::OrderModel,
+        unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
     summary::{Summarize, fold::FoldRules},
     usage::Meter,
 };
 use throughline_summarizer::{
-    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
+    check::Checker, compose::Composer, entailment::Entailment, extractive::Extractive,
+    fold::Folder, llm::ChatModel,
 };
 
-use super::{ServeError, llm, model, rerank};
+use super::{ServeError, entailment, llm, model, rerank};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
     grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
@@ -42,14 +44,19 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (store, pages) = open_store(config).await?;
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
-    let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
+    let scoring = Scoring::read(config.staleness_weights.as_deref())?;
     let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
+    let judge_files = entailment::files(config)?;
     let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
+    let encoder = entailment::encoder(config, judge_files).await?;
+    let (detector, order, scorer) = scoring.judged(entailment::of_pairs(encoder.as_ref()))?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let (summarizer, summaries) = summarizer(config, embed.unhurried(), &store, &meter).await?;
+    let model = summary_model(config, &store, &meter).await?;
+    let judge = entailment::of_summaries(config, encoder, model.as_ref())?;
+    let (summarizer, summaries) = summarizer(config, embed.unhurried(), model, judge)?;
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -123,31 +130,65 @@ fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
     weights.map_err(|error| file("ranking-weights", path, error.to_string()))
 }
 
-/// The scorer, what orders hits by it, and what is said of both.
-fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
-    let read = || {
-        let weights = path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
-        Ok((Signals::with(&weights)?, weights.order_model()?, weights))
-    };
-    let (signals, order, weights) = read().map_err(|error: SignalsError| {
-        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
-        file("staleness-weights", path, error.to_string())
-    })?;
-    let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
-    let scorer = Scorer {
-        name: signals.name(),
-        version: signals.version(),
-        weights_sha256: weights.files().into_iter().map(named).collect(),
-    };
-    Ok((signals, order, scorer))
+/// What draws staleness events and orders hits by them, read before anything is fetched.
+struct Scoring {
+    weights: SignalWeights,
+    order: OrderModel,
+    path: PathBuf,
 }
 
-/// What writes summaries, if anything does, and what is said of it.
-async fn summarizer(
+impl Scoring {
+    fn read(path: Option<&Path>) -> Result<Self, ServeError> {
+        let read = || -> Result<_, SignalsError> {
+            let weights =
+                path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
+            Signals::with(&weights)?;
+            Ok((weights.order_model()?, weights))
+        };
+        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
+        match read() {
+            Ok((order, weights)) => Ok(Self { weights, order, path }),
+            Err(error) => Err(unfit(path, &error)),
+        }
+    }
+
+    /// The scorer, with what is asked about unsure pairs if anything is, what orders hits,
+    /// and what is said of both.
+    fn judged(
+        self,
+        judge: Option<Arc<dyn PairJudge>>,
+    ) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
+        let Self { weights, order, path } = self;
+        let signals = Signals::judged(&weights, judge).map_err(|error| unfit(path, &error))?;
+        let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
+        let scorer = Scorer {
+            name: signals.name(),
+            version: signals.version(),
+            weights_sha256: weights.files().into_iter().map(named).collect(),
+        };
+        Ok((signals, order, scorer))
+    }
+}
+
+fn unfit(path: PathBuf, error: &SignalsError) -> ServeError {
+    file("staleness-weights", path, error.to_string())
+}
+
+/// The language model, where anything is written.
+async fn summary_model(
     config: &Config,
-    embedder: Arc<dyn Embedder>,
     store: &Arc<Store>,
     meter: &Arc<Meter>,
+) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
+    if config.summaries { llm::open(config, store, meter).await } else { Ok(None) }
+}
+
+/// What writes summaries and judges them, if anything does, and what is said of it.
+fn summarizer(
+    config: &Config,
+    embedder: Arc<dyn Embedder>,
+    model: Option<Arc<dyn ChatModel>>,
+    judge: Option<Arc<dyn Entailment>>,
 ) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
     if !config.summaries {
         return Ok((None, Summaries::default()));
@@ -156,10 +197,10 @@ async fn summarizer(
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
     let check_version = checker.version().to_owned();
     let composer = Composer::new(checker, Extractive::new(embedder));
-    let model = llm::open(config, store, meter).await?;
     let info = model.as_ref().map(|model| model.info().clone());
-    let about = Summaries { enabled: true, model: info, check_version };
-    Ok((Some(Arc::new(Folder::new(composer, model))), about))
+    let entailment = judge.as_ref().map(|judge| judge.info().clone());
+    let about = Summaries { enabled: true, model: info, check_version, entailment };
+    Ok((Some(Arc::new(Folder::new(composer, model).judged_by(judge))), about))
 }
 
 /// What pins, and what is said of it.
@@ -236,7 +277,7 @@ mod tests {
         let error = ranking(Some(&absent)).unwrap_err().to_string();
         assert!(error.contains("ranking-weights"), "{error}");
         for path in [&absent, dir.path()] {
-            let error = detector(Some(path)).err().map(|error| error.to_string());
+            let error = Scoring::read(Some(path)).err().map(|error| error.to_string());
             let error = error.unwrap();
             assert!(error.contains("staleness-weights"), "{error}");
         }

@@ -314,7 +314,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     };
     let engine = Engine::start(parts).await.unwrap();
     let (ranking, scorer, pins) = Default::default();
-    let summaries = Summaries { enabled: true, model: None, check_version };
+    let summaries = Summaries { enabled: true, check_version, ..Summaries::default() };
     let about = About { embedding, ranking, reranker: None, scorer, pins, summaries };
     Opened { engine, pages: PageTokens::new([3; 32]), about, prices: prices() }
 }

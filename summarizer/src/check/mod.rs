@@ -8,10 +8,12 @@
 //! the probability that the sentence is faithful.
 //!
 //! Invariants: deterministic; no language model; what is missing of a hard kind
-//! is never made good by a high probability.
+//! is never made good by a high probability. A judge of entailment may be asked beside
+//! it (`judged`, [`crate::entailment`]).
 
 mod document;
 mod hard;
+mod judged;
 mod polarity;
 mod reading;
 mod relations;
@@ -70,6 +72,8 @@ pub struct Checker {
 /// A source that was read.
 pub struct Checked {
     document: Document,
+    /// What stands before each turn's text: who speaks.
+    leads: Vec<String>,
 }
 
 /// The rows of a sentence, for training.
@@ -119,7 +123,7 @@ impl Checker {
         if document.pieces.is_empty() {
             return Err(CheckError::NoSource);
         }
-        Ok(Checked { document })
+        Ok(Checked { document, leads: judged::leads(turns) })
     }
 
     /// Is the sentence supported by the source?
