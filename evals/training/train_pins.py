@@ -155,7 +155,7 @@ def describe(data, fitted, calibration):
         kinds.append({"sort": kind, "bias": round(float(fitted.bias[at]), 4), "slope": round(slope, 4),
                       "shift": round(shift, 4), "pin_at": round(pin_at, 4),
                       "vector": [round(float(value), 4) for value in vectors[:, at]]})
-    features = {name: [round(float(value), 3) for value in columns[at]]
+    features = {name: [round(float(value), 2) or 0 for value in columns[at]]
                 for at, name in enumerate(data.names) if np.any(columns[at])}
     return {"version": "pins-3", "embedding": "all-MiniLM-L6-v2", "words": " ".join(sorted(data.words)),
             "pairing": " ".join(PAIRING), "blend": BLEND,
