@@ -5,6 +5,7 @@ pub mod check;
 pub mod compose;
 pub mod extractive;
 pub mod fold;
+pub mod lines;
 pub mod llm;
 pub mod source;
 #[cfg(test)]

@@ -12,7 +12,10 @@ use throughline_memory::{
     context::Tokenizers,
     embed::{EmbedService, Embedder},
     engine::{Engine, EngineParts, PinSettings, StoreTurnSource},
-    facts::detect::{Live, PinDetector, PinDetectorError, PinWeights},
+    facts::{
+        WriteLine,
+        detect::{Live, PinDetector, PinDetectorError, PinWeights},
+    },
     index::{
         TurnIndex, TurnSource,
         exact::ExactIndex,
@@ -27,7 +30,7 @@ use throughline_memory::{
     usage::Meter,
 };
 use throughline_summarizer::{
-    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
+    check::Checker, compose::Composer, extractive::Extractive, fold::Folder, lines::LineWriter,
 };
 
 use super::{ServeError, llm, model, rerank};
@@ -43,13 +46,15 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
     let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
-    let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
+    let (pins, mut pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
     let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let (summarizer, summaries) = summarizer(config, embed.unhurried(), &store, &meter).await?;
+    let Writers { summarizer, lines, summaries } =
+        writers(config, embed.unhurried(), &store, &meter).await?;
+    pins_about.lines = lines.as_ref().map(|lines| lines.version());
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -73,6 +78,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         order,
         summarizer,
         fold_rules: FoldRules::default(),
+        lines,
         pins,
         degradation: config.degradation,
         probes: config.probes,
@@ -142,24 +148,39 @@ fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), S
     Ok((signals, order, scorer))
 }
 
-/// What writes summaries, if anything does, and what is said of it.
-async fn summarizer(
+/// What writes summaries and lines of pins, if anything does.
+#[derive(Default)]
+struct Writers {
+    summarizer: Option<Arc<dyn Summarize>>,
+    lines: Option<Arc<dyn WriteLine>>,
+    /// What is said of the first.
+    summaries: Summaries,
+}
+
+async fn writers(
     config: &Config,
     embedder: Arc<dyn Embedder>,
     store: &Arc<Store>,
     meter: &Arc<Meter>,
-) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
-    if !config.summaries {
-        return Ok((None, Summaries::default()));
+) -> Result<Writers, ServeError> {
+    if !config.summaries && !config.pins.enabled {
+        return Ok(Writers::default());
     }
     let checker = Checker::bundled(Arc::clone(&embedder))
         .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
-    let check_version = checker.version().to_owned();
-    let composer = Composer::new(checker, Extractive::new(embedder));
     let model = llm::open(config, store, meter).await?;
-    let info = model.as_ref().map(|model| model.info().clone());
-    let about = Summaries { enabled: true, model: info, check_version };
-    Ok((Some(Arc::new(Folder::new(composer, model))), about))
+    let mut writers = Writers::default();
+    if let Some(model) = model.clone().filter(|_| config.pins.enabled) {
+        writers.lines = Some(Arc::new(LineWriter::new(checker.clone(), model)));
+    }
+    if config.summaries {
+        let info = model.as_ref().map(|model| model.info().clone());
+        let check_version = checker.version().to_owned();
+        writers.summaries = Summaries { enabled: true, model: info, check_version };
+        let composer = Composer::new(checker, Extractive::new(embedder));
+        writers.summarizer = Some(Arc::new(Folder::new(composer, model)));
+    }
+    Ok(writers)
 }
 
 /// What pins, and what is said of it.
@@ -178,6 +199,7 @@ fn pins(options: PinOptions, path: Option<&Path>) -> Result<(PinSettings, Pins),
         version: detector.version(),
         weights_sha256: weights.sha256,
         max_per_conversation: options.max_per_conversation,
+        lines: None,
     };
     let settings = PinSettings {
         detector: options.enabled.then(|| Arc::new(detector)),
