@@ -97,6 +97,7 @@ fn pins() -> Vec<Pin> {
         whole_turn: false,
         said_at: Some(Timestamp::UNIX_EPOCH),
         mark: None,
+        line: None,
     };
     (0..8).map(pin).collect()
 }

@@ -102,6 +102,7 @@ async fn engine(data: &std::path::Path) -> Arc<Engine> {
         order: SignalWeights::built_in().order_model().expect("weights"),
         summarizer: None,
         fold_rules: FoldRules::default(),
+        lines: None,
         pins: PinSettings::off(),
         degradation: false,
         probes: Default::default(),

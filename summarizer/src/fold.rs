@@ -9,7 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use throughline_memory::{
     background,
-    summary::{Draft, FoldSource, RejectedSentence, Summarize, SummarizeError, SummarySentence},
+    summary::{
+        self, Draft, FoldSource, RejectedSentence, Summarize, SummarizeError, SummarySentence,
+    },
 };
 
 use crate::{
@@ -64,17 +66,7 @@ impl Folder {
     }
 
     async fn fold(&self, source: &FoldSource) -> Result<Draft, ComposeError> {
-        let turns: Vec<SourceTurn> = source
-            .turns
-            .iter()
-            .map(|turn| SourceTurn {
-                speaker: turn.speaker.clone(),
-                role: turn.role.as_str().to_owned(),
-                text: turn.text.clone(),
-                sequence: turn.sequence,
-                date: Some(turn.said_at.to_zoned(jiff::tz::TimeZone::UTC).date()),
-            })
-            .collect();
+        let turns = source_turns(&source.turns);
         let budget = (source.max_tokens as usize).saturating_mul(CHARS_PER_TOKEN);
         let below: Vec<String> =
             source.below.iter().map(|sentence| sentence.text.clone()).collect();
@@ -126,6 +118,18 @@ impl Summarize for Folder {
     async fn extract(&self, source: &FoldSource) -> Result<Draft, SummarizeError> {
         self.extractive().folded(source.clone()).await
     }
+}
+
+/// The engine's turns as checking reads them.
+pub(crate) fn source_turns(turns: &[summary::SourceTurn]) -> Vec<SourceTurn> {
+    let turn = |turn: &summary::SourceTurn| SourceTurn {
+        speaker: turn.speaker.clone(),
+        role: turn.role.as_str().to_owned(),
+        text: turn.text.clone(),
+        sequence: turn.sequence,
+        date: Some(turn.said_at.to_zoned(jiff::tz::TimeZone::UTC).date()),
+    };
+    turns.iter().map(turn).collect()
 }
 
 fn sentence(sentence: Sentence) -> SummarySentence {

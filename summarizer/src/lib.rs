@@ -6,6 +6,7 @@ pub mod compose;
 pub mod entailment;
 pub mod extractive;
 pub mod fold;
+pub mod lines;
 pub mod llm;
 pub mod source;
 #[cfg(test)]

@@ -153,6 +153,7 @@ impl Engine {
         others.push(fact);
         let pinned = self.one_of(&cell, &head, others, &id)?;
         self.commit_head(writer, next, batch, None).await?;
+        self.may_lack_lines(&cell.tenant, &cell.id);
         Ok((pinned, revision))
     }
 
@@ -210,6 +211,7 @@ impl Engine {
         others.push(changed);
         let pinned = self.one_of(&cell, &head, others, fact)?;
         self.commit_head(writer, next, batch, None).await?;
+        self.may_lack_lines(tenant, id);
         Ok((pinned, revision))
     }
 
@@ -239,6 +241,8 @@ impl Engine {
         next.facts = next.facts.saturating_sub(removed);
         let revision = next.revision;
         self.commit_head(writer, next, batch, None).await?;
+        // One that it had displaced may stand now.
+        self.may_lack_lines(tenant, id);
         Ok(revision)
     }
 

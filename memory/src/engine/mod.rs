@@ -4,7 +4,8 @@
 //! [`conversations`] (create, read, list, change), [`branches`] (fork, with
 //! [`fork_facts`]), [`turns`] and [`imports`] (read, import), [`forget`] and [`delete`]
 //! (erase), [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
-//! [`fact_records`]; [`detected`] those of the service), [`search`] and [`window`] over
+//! [`fact_records`]; [`detected`] those of the service, [`lines`] what a language model makes
+//! of them), [`search`] and [`window`] over
 //! [`scopes`], both with [`rerank`], and [`items`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the turns
 //! without reading them, [`windows`] remembers what was built, [`degradation`] measures
@@ -34,7 +35,7 @@ mod fact_records;
 mod fact_standing;
 mod fact_turns;
 mod facts;
-pub(crate) mod fold_due;
+mod fold_due;
 pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;
@@ -44,9 +45,11 @@ mod items;
 mod late_marks;
 pub(crate) mod ledger;
 mod limits;
+mod lines;
 pub(crate) mod locks;
 mod marks;
 mod newer_first;
+pub(crate) mod pin_lines;
 mod pin_rejections;
 mod pins;
 mod probes;
@@ -111,6 +114,7 @@ use crate::{
     degradation::{ProbeSettings, Tally},
     embed::EmbedService,
     enrich::Outbox,
+    facts::WriteLine,
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
@@ -152,6 +156,8 @@ pub struct EngineParts {
     pub summarizer: Option<Arc<dyn Summarize>>,
     /// When and how much is folded.
     pub fold_rules: FoldRules,
+    /// Writes the lines of pins; they have none without.
+    pub lines: Option<Arc<dyn WriteLine>>,
     /// What is pinned without the caller.
     pub pins: PinSettings,
     /// Turns and windows are measured; without, nothing of degradation is but what the
@@ -199,6 +205,7 @@ pub struct Engine {
     folded: Arc<folded::FoldedCache>,
     /// One range of a conversation is folded at a time.
     folding: locks::Locks,
+    lines: Option<lines::Lines>,
     watches: watching::Watches,
     windows: windows::Windows,
     recorder: Arc<degradation::Recorder>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, EngineError, PinnedFact, scopes::Scope, standing::StandingFacts};
 use crate::{
-    context::{Pin, PinMark},
+    context::{self, Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},
     retrieval::TurnTraits,
     turn::{Role, Sequence},
@@ -88,7 +88,8 @@ impl Engine {
                 continue;
             }
             let mark = mark(pinned, facts);
-            pins.extend(pin_of(turns.traits(), &pinned.fact, is_retired, mark));
+            let pin = pin_of(turns.traits(), &pinned.fact, is_retired, mark);
+            pins.extend(pin.map(|pin| with_line(pin, pinned)));
         }
         Ok(pins)
     }
@@ -119,8 +120,18 @@ pub(super) fn pin_of(
         whole_turn,
         said_at: source.map(|turn| turn.said_at),
         mark,
+        line: None,
         fact,
     })
+}
+
+/// A pin with its line, where that adds something. Words that a mark takes back are not
+/// said again.
+pub(super) fn with_line(mut pin: Pin, pinned: &PinnedFact) -> Pin {
+    let line = pinned.line.as_ref().filter(|_| pin.mark.is_none());
+    let line = line.filter(|line| context::adds(&line.text, &pin.fact.text));
+    pin.line = line.map(|line| line.text.clone());
+    pin
 }
 
 /// Whether a pin says all that its turn says, as far as the count of words tells.

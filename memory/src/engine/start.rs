@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    DEFAULT_TOKENIZER, Engine, EngineError, EngineParts, degradation, heads, locks, standing,
-    turn_cache, user_pins, watching, windows,
+    DEFAULT_TOKENIZER, Engine, EngineError, EngineParts, degradation, heads, lines::Lines, locks,
+    standing, turn_cache, user_pins, watching, windows,
 };
 use crate::{
     context::TokenCounter,
     degradation::Tally,
-    enrich::{self, Deriver, Drawer, Grown, Queued},
+    enrich::{self, Deriver, Drawer, Grown, Queued, Work},
     store::StoreError,
 };
 
@@ -67,6 +67,7 @@ impl Engine {
             fold_rules: parts.fold_rules,
             folded: Arc::default(),
             folding: locks::Locks::default(),
+            lines: parts.lines.map(Lines::new),
             watches: watching::Watches::default(),
             windows: windows::Windows::default(),
             recorder: Arc::default(),
@@ -82,9 +83,10 @@ impl Engine {
         }
     }
 
-    /// What derives, folds, probes and records beside the requests.
+    /// What derives, folds, writes lines, probes and records beside the requests.
     fn spawn_workers(self: &Arc<Self>) -> Result<(), EngineError> {
         let folds = self.summarizer.is_some().then(Arc::<Grown>::default);
+        let lines = self.lines.as_ref().map(Lines::waiting);
         let probes = (self.degradation && self.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
             store: Arc::clone(&self.store),
@@ -99,14 +101,16 @@ impl Engine {
             uses: Arc::clone(&self.uses),
             folded: Arc::clone(&self.folded),
             folds: folds.clone(),
+            lines: lines.clone(),
             probes: probes.clone(),
             engine: Arc::downgrade(self),
         };
         let closing = || self.closing.subscribe();
         let mut threads = vec![enrich::spawn(deriver, Arc::clone(&self.outbox), closing())];
-        if let Some(folds) = folds {
+        for (work, waiting) in [(Work::Fold, folds), (Work::Lines, lines)] {
+            let Some(waiting) = waiting else { continue };
             let weak = Arc::downgrade(self);
-            threads.push(enrich::spawn_folding(weak, folds, closing()));
+            threads.push(enrich::spawn_beside(work, weak, waiting, closing()));
         }
         if let Some(probes) = probes {
             let weak = Arc::downgrade(self);

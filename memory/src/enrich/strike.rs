@@ -10,6 +10,7 @@ use crate::{
     degradation::{PROBES_VERSION, ProbeRound, SIGNALS_VERSION, TurnSignals},
     engine::{
         degradation::{strike_digests, touch},
+        pin_lines::PinLine,
         records::{decode, decode_of, encode},
     },
     staleness::{Event, TurnEvents},
@@ -75,6 +76,29 @@ pub(crate) fn strike_summaries(
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
         let summary = decode::<Summary>(key, &value)?;
         if erased.iter().any(|sequence| summary.covers(*sequence)) {
+            batch.delete(key.to_vec());
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Adds to a batch what takes out the lines of pins that were written with erased turns
+/// (sorted): of their own pins, and of those soon after them. They are written anew.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn strike_pin_lines(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::PinLine, *first);
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let kept = decode::<PinLine>(key, &value)?;
+        if erased.iter().any(|sequence| kept.read().contains(sequence)) {
             batch.delete(key.to_vec());
         }
         Ok(ControlFlow::Continue(()))

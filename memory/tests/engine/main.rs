@@ -16,6 +16,7 @@ mod forks;
 mod handover;
 mod items;
 mod marks;
+mod pin_lines;
 mod pins;
 mod rejections;
 mod rerank;

@@ -10,6 +10,7 @@ use std::{
 use throughline_memory::{
     embed::EmbeddingModel,
     engine::{Engine, EngineError, Limits},
+    facts::LineVersion,
     turn::{ConversationId, TenantId},
 };
 use throughline_summarizer::{entailment::JudgeInfo, llm::ModelInfo};
@@ -62,6 +63,8 @@ pub struct Pins {
     pub weights_sha256: String,
     /// Live pins of a conversation at most.
     pub max_per_conversation: usize,
+    /// What lines of pins are written by, if by anything.
+    pub lines: Option<LineVersion>,
 }
 
 /// What draws staleness events.

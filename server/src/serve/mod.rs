@@ -19,6 +19,7 @@ mod server;
 mod signals;
 mod transport;
 mod wiring;
+mod writers;
 
 use std::io::{self, Write as _};
 

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use throughline_memory::{
     context::Tokenizers,
-    embed::{EmbedService, Embedder},
+    embed::EmbedService,
     engine::{Engine, EngineParts, PinSettings, StoreTurnSource},
     facts::detect::{Live, PinDetector, PinDetectorError, PinWeights},
     index::{
@@ -24,18 +24,17 @@ use throughline_memory::{
         unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::{Summarize, fold::FoldRules},
+    summary::fold::FoldRules,
     usage::Meter,
 };
-use throughline_summarizer::{
-    check::Checker, compose::Composer, entailment::Entailment, extractive::Extractive,
-    fold::Folder, llm::ChatModel,
-};
 
-use super::{ServeError, entailment, llm, model, rerank};
+use super::{
+    ServeError, entailment, model, rerank,
+    writers::{self, Writers},
+};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
-    grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
+    grpc::{About, Opened, Pins, Ranking, Scorer},
     page_token::PageTokens,
 };
 
@@ -45,7 +44,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
     let scoring = Scoring::read(config.staleness_weights.as_deref())?;
-    let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
+    let (pins, mut pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
     let judge_files = entailment::files(config)?;
     let embed = model::open(config).await?;
@@ -54,9 +53,11 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (detector, order, scorer) = scoring.judged(entailment::of_pairs(encoder.as_ref()))?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let model = summary_model(config, &store, &meter).await?;
+    let model = writers::model(config, &store, &meter).await?;
     let judge = entailment::of_summaries(config, encoder, model.as_ref())?;
-    let (summarizer, summaries) = summarizer(config, embed.unhurried(), model, judge)?;
+    let Writers { summarizer, lines, summaries } =
+        Writers::new(config, embed.unhurried(), model, judge)?;
+    pins_about.lines = lines.as_ref().map(|lines| lines.version());
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -80,6 +81,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         order,
         summarizer,
         fold_rules: FoldRules::default(),
+        lines,
         pins,
         degradation: config.degradation,
         probes: config.probes,
@@ -174,35 +176,6 @@ fn unfit(path: PathBuf, error: &SignalsError) -> ServeError {
     file("staleness-weights", path, error.to_string())
 }
 
-/// The language model, where anything is written.
-async fn summary_model(
-    config: &Config,
-    store: &Arc<Store>,
-    meter: &Arc<Meter>,
-) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
-    if config.summaries { llm::open(config, store, meter).await } else { Ok(None) }
-}
-
-/// What writes summaries and judges them, if anything does, and what is said of it.
-fn summarizer(
-    config: &Config,
-    embedder: Arc<dyn Embedder>,
-    model: Option<Arc<dyn ChatModel>>,
-    judge: Option<Arc<dyn Entailment>>,
-) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
-    if !config.summaries {
-        return Ok((None, Summaries::default()));
-    }
-    let checker = Checker::bundled(Arc::clone(&embedder))
-        .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
-    let check_version = checker.version().to_owned();
-    let composer = Composer::new(checker, Extractive::new(embedder));
-    let info = model.as_ref().map(|model| model.info().clone());
-    let entailment = judge.as_ref().map(|judge| judge.info().clone());
-    let about = Summaries { enabled: true, model: info, check_version, entailment };
-    Ok((Some(Arc::new(Folder::new(composer, model).judged_by(judge))), about))
-}
-
 /// What pins, and what is said of it.
 fn pins(options: PinOptions, path: Option<&Path>) -> Result<(PinSettings, Pins), ServeError> {
     let read = || {
@@ -219,6 +192,7 @@ fn pins(options: PinOptions, path: Option<&Path>) -> Result<(PinSettings, Pins),
         version: detector.version(),
         weights_sha256: weights.sha256,
         max_per_conversation: options.max_per_conversation,
+        lines: None,
     };
     let settings = PinSettings {
         detector: options.enabled.then(|| Arc::new(detector)),

@@ -15,6 +15,7 @@ mod idempotency;
 mod injection;
 mod items;
 mod lifecycle;
+mod one_line;
 mod pages;
 mod program;
 mod staleness;

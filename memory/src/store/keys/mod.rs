@@ -30,6 +30,7 @@
 //!     'P' seq:u64                        spans whose detected pins were unpinned
 //!     'Q' seq:u64                        degradation signals of a turn
 //!     'R' seq:u64                        edges of detected pins that were rejected
+//!     'S' seq:u64 start:u32 end:u32      line that says a pin by itself
 //!     'T' seq:u64                        turn
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
@@ -86,6 +87,8 @@ pub enum Kind {
     Signals = b'Q',
     /// Edges of a turn's detected pins that the caller has rejected.
     PinRejections = b'R',
+    /// What a language model made of a turn's pin.
+    PinLine = b'S',
     /// A turn.
     Turn = b'T',
     /// Windows that a turn stood in.
@@ -276,6 +279,19 @@ pub fn vector(
 pub fn summary(of: &TenantId, conversation: &ConversationId, until: Sequence, level: u8) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Summary, until);
     key.push(level);
+    key
+}
+
+/// What became of the line of a pin, by the turn and the bytes of it that are pinned.
+pub fn pin_line(
+    of: &TenantId,
+    conversation: &ConversationId,
+    sequence: Sequence,
+    (start, end): (u32, u32),
+) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::PinLine, sequence);
+    key.extend_from_slice(&start.to_be_bytes());
+    key.extend_from_slice(&end.to_be_bytes());
     key
 }
 
