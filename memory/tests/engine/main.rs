@@ -5,6 +5,7 @@
 
 mod ages;
 mod append;
+mod as_of_windows;
 mod cohort_digests;
 mod cohorts;
 mod degradation;

@@ -24,6 +24,7 @@
 //!     'G' hash:16                        request id of a pin -> fact
 //!     'I' hash:16                        idempotency record of a client turn id
 //!     'L' hash:16                        what a language model answered
+//!     'H' seq:u64 micros:u64             degradation signals of a window as of a turn
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'N' seq:u64                        revision that turns from here on came with
 //!     'O' seq:u64 hash:16                what the application says of a turn
@@ -72,6 +73,8 @@ pub enum Kind {
     PinRequest = b'G',
     /// Idempotency record of a client turn id.
     Idempotency = b'I',
+    /// Degradation signals of a window as of a turn.
+    WindowAsOf = b'H',
     /// What a language model answered.
     Generation = b'L',
     /// Derived values of a turn.
@@ -286,14 +289,15 @@ pub fn outcome(of: &TenantId, conversation: &ConversationId, sequence: Sequence,
     key
 }
 
-/// A window by the newest turn and the time when it was built, in microseconds.
+/// A window (`Window` or `WindowAsOf`) by its newest turn and the time when it was built,
+/// in microseconds.
 pub fn window(
     of: &TenantId,
     conversation: &ConversationId,
     sequence: Sequence,
     micros: u64,
 ) -> Key {
-    let mut key = at_sequence(of, conversation, Kind::Window, sequence);
+    let mut key = at_sequence(of, conversation, kind, sequence);
     key.extend_from_slice(&micros.to_be_bytes());
     key
 }
@@ -310,6 +314,7 @@ pub fn cohort_digest(of: &TenantId, conversation: &ConversationId, metric: u8) -
     key.extend_from_slice(&[u8::MAX, metric]);
     key
 }
+    kind: Kind,
 
 /// A rejected edge between two turns.
 pub fn rejection(
