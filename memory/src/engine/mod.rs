@@ -87,9 +87,9 @@ use tokio::{
 
 pub use api::*;
 pub use degradation::{
-    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
-    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, Handover, HealthWatch, MAX_COHORT,
-    RecordCounts, TurnDegradation,
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, CohortTime,
+    DegradationOutcome, DegradationRequest, Drift, HANDOVER_TOKENS, Handover, HealthWatch,
+    MAX_COHORT, RecordCounts, TurnDegradation,
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};

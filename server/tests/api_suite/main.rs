@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod access;
+mod cohorts;
 mod degradation;
 mod errors;
 mod fact_states;

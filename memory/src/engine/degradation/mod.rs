@@ -12,6 +12,7 @@
 mod cohort_digests;
 mod cohort_values;
 mod cohorts;
+mod cohort_members;
 mod drafts;
 mod extract;
 mod handover;
@@ -25,7 +26,8 @@ mod turns;
 mod unfolded;
 
 pub use cohorts::{
-    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, MAX_COHORT,
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, CohortTime,
+    MAX_COHORT,
 };
 pub use handover::{HANDOVER_TOKENS, Handover};
 pub use health::HealthWatch;
