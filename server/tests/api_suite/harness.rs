@@ -308,6 +308,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         pins: PinSettings::off(),
         degradation: true,
         probes: Default::default(),
+        drift: throughline_memory::degradation::DriftSettings::OFF,
         limits,
         meter: Arc::default(),
         clock: Arc::new(Timestamp::now),

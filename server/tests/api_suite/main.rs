@@ -19,6 +19,7 @@ mod lifecycle;
 mod pages;
 mod program;
 mod staleness;
+mod standings;
 mod summaries;
 mod transfer;
 mod turns;

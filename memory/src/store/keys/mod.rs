@@ -11,6 +11,8 @@
 //! len tenant 'O' len fork                fork -> root of its branches
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'B' day:u32                 what the tenant used on a day
+//! len tenant 'H' len conv                how a conversation stands
+//! len tenant 'W'                         what was told of its cohorts
 //! len tenant 'N' labels 0                namespace that holds items
 //! len tenant 'I' labels 0 key 0          item
 //! len tenant 'V' labels 0 key 0          vectors of an item
@@ -22,9 +24,9 @@
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
+//!     'H' seq:u64 micros:u64             degradation signals of a window as of a turn
 //!     'I' hash:16                        idempotency record of a client turn id
 //!     'L' hash:16                        what a language model answered
-//!     'H' seq:u64 micros:u64             degradation signals of a window as of a turn
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
 //!     'N' seq:u64                        revision that turns from here on came with
 //!     'O' seq:u64 hash:16                what the application says of a turn
@@ -71,10 +73,10 @@ pub enum Kind {
     Fact = b'F',
     /// Request id of a pin.
     PinRequest = b'G',
-    /// Idempotency record of a client turn id.
-    Idempotency = b'I',
     /// Degradation signals of a window as of a turn.
     WindowAsOf = b'H',
+    /// Idempotency record of a client turn id.
+    Idempotency = b'I',
     /// What a language model answered.
     Generation = b'L',
     /// Derived values of a turn.
@@ -224,7 +226,25 @@ pub fn usage_day(of: &TenantId, day: u32) -> Key {
     key
 }
 
-/// Everything of one conversation but its head.
+/// What was told of a tenant's cohorts: since when they are worse.
+pub fn drift(of: &TenantId) -> Key {
+    tenant(of, b'W')
+}
+
+/// How a conversation stands. Apart from the conversation, so that those of a tenant are
+/// one short scan.
+pub fn standing(of: &TenantId, conversation: &ConversationId) -> Key {
+    let mut key = standings_prefix(of);
+    push_short(&mut key, conversation.as_str());
+    key
+}
+
+/// How the conversations of a tenant stand.
+pub fn standings_prefix(of: &TenantId) -> Key {
+    tenant(of, b'H')
+}
+
+/// Everything of one conversation but its head and how it stands.
 pub fn conversation_prefix(of: &TenantId, conversation: &ConversationId) -> Key {
     let mut key = tenant(of, b'D');
     push_short(&mut key, conversation.as_str());
@@ -294,6 +314,7 @@ pub fn outcome(of: &TenantId, conversation: &ConversationId, sequence: Sequence,
 pub fn window(
     of: &TenantId,
     conversation: &ConversationId,
+    kind: Kind,
     sequence: Sequence,
     micros: u64,
 ) -> Key {
@@ -314,7 +335,6 @@ pub fn cohort_digest(of: &TenantId, conversation: &ConversationId, metric: u8) -
     key.extend_from_slice(&[u8::MAX, metric]);
     key
 }
-    kind: Kind,
 
 /// A rejected edge between two turns.
 pub fn rejection(
