@@ -64,7 +64,7 @@ async fn a_fall_is_told_once_and_known_after_a_restart() {
     assert_eq!(totals(&world), quality(0, 0));
     rated(&world, 410..430, 0.4, "1").await;
     let found = look(&world).await;
-    let of: Vec<_> = found.iter().map(|one| (one.metric, &*one.model, &*one.prompt_version));
+    let of = found.iter().map(|one| (one.metric, &*one.model, &*one.prompt_version));
     assert_eq!(of.collect::<Vec<_>>(), [("quality", "", ""), ("quality", "m", "1")]);
     for one in &found {
         assert_eq!((one.since.as_str(), one.conversations), ("c410", 20), "{one:?}");

@@ -2,7 +2,7 @@
 //! more when they have gone.
 
 use crate::fixture::*;
-use throughline_memory::{degradation::HealthTotals, engine::*, turn::*};
+use throughline_memory::{degradation::HealthTotals, turn::*};
 
 fn totals(world: &World) -> HealthTotals {
     world.engine.standings().totals().tenants.get(&tenant()).copied().unwrap_or_default()
