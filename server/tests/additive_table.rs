@@ -106,6 +106,7 @@ async fn engine(data: &std::path::Path) -> Arc<Engine> {
         pins: PinSettings::off(),
         degradation: false,
         probes: Default::default(),
+        drift: throughline_memory::degradation::DriftSettings::OFF,
         limits: Limits::default(),
         meter: Arc::default(),
         clock: Arc::new(Timestamp::now),

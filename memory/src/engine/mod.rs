@@ -90,9 +90,9 @@ use tokio::{
 
 pub use api::*;
 pub use degradation::{
-    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
-    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, Handover, HealthWatch, MAX_COHORT,
-    RecordCounts, TurnDegradation,
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, CohortTime,
+    DegradationOutcome, DegradationRequest, Drift, HANDOVER_TOKENS, Handover, HealthWatch,
+    MAX_COHORT, RecordCounts, TurnDegradation,
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
@@ -111,7 +111,7 @@ pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
-    degradation::{ProbeSettings, Tally},
+    degradation::{DriftSettings, DriftTotals, ProbeSettings, Standings, Tally},
     embed::EmbedService,
     enrich::Outbox,
     facts::WriteLine,
@@ -121,7 +121,7 @@ use crate::{
     staleness::{Detect, asked::OrderModel},
     store::Store,
     summary::{Summarize, fold::FoldRules},
-    usage::Meter,
+    usage::{Meter, TenantTotals},
 };
 
 /// How long an erasure waits for the index before it is left to the outbox.
@@ -165,6 +165,8 @@ pub struct EngineParts {
     pub degradation: bool,
     /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
+    /// How often cohorts are looked at without being asked for.
+    pub drift: DriftSettings,
     /// Limits in force.
     pub limits: Limits,
     /// Counts what is done.
@@ -211,12 +213,18 @@ pub struct Engine {
     recorder: Arc<degradation::Recorder>,
     meter: Arc<Meter>,
     healths: degradation::Healths,
+    /// Conversations whose health is to be looked at; none where nothing is measured.
+    unlooked: Option<Arc<degradation::Unlooked>>,
+    standings: Standings,
     /// Turns and windows are measured.
     degradation: bool,
     drafts: Arc<degradation::Drafts>,
     /// How many cohorts may still be gathered beside those that are.
     cohorts: Arc<Semaphore>,
     probes: ProbeSettings,
+    drift_settings: DriftSettings,
+    /// What was found when cohorts were looked at last.
+    drift: Mutex<TenantTotals<DriftTotals>>,
     tally: Tally,
     closing: watch::Sender<bool>,
     workers: Mutex<Vec<JoinHandle<Option<()>>>>,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     context::TokenCounter,
-    degradation::Tally,
+    degradation::{Standings, Tally},
     enrich::{self, Deriver, Drawer, Grown, Queued, Work},
     store::StoreError,
 };
@@ -31,12 +31,17 @@ impl Engine {
             .map_err(|unknown| EngineError::invalid("tokenizers", unknown.to_string()))?;
         let engine = Arc::new(Self::of(parts, counter));
         engine.outbox.resume(Queued::stored(&engine.store)?);
+        if engine.degradation {
+            engine.count_standings()?;
+        }
+        engine.count_drift()?;
         engine.spawn_workers()?;
         engine.catch_up().await?;
         Ok(engine)
     }
 
     fn of(parts: EngineParts, counter: Arc<dyn TokenCounter>) -> Self {
+        let unlooked = parts.degradation.then(Arc::<degradation::Unlooked>::default);
         let scans = usize::try_from(parts.limits.cohort_scans).unwrap_or(usize::MAX);
         let cohorts = Arc::new(Semaphore::new(scans.min(Semaphore::MAX_PERMITS)));
         Self {
@@ -72,11 +77,15 @@ impl Engine {
             windows: windows::Windows::default(),
             recorder: Arc::default(),
             meter: parts.meter,
-            healths: degradation::Healths::default(),
+            healths: degradation::Healths::new(unlooked.clone()),
+            unlooked,
+            standings: Standings::default(),
             degradation: parts.degradation,
             drafts: Arc::default(),
             cohorts,
             probes: parts.probes,
+            drift_settings: parts.drift,
+            drift: Mutex::default(),
             tally: Tally::default(),
             closing: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
@@ -115,6 +124,13 @@ impl Engine {
         if let Some(probes) = probes {
             let weak = Arc::downgrade(self);
             threads.push(enrich::spawn_probing(weak, probes, closing()));
+        }
+        if let Some(unlooked) = self.unlooked.clone() {
+            let weak = Arc::downgrade(self);
+            threads.push(degradation::spawn_standings(weak, unlooked, closing()));
+        }
+        if let Some(every) = self.drift_settings.every {
+            threads.push(degradation::spawn_drift(Arc::downgrade(self), every, closing()));
         }
         threads.push(degradation::spawn(
             Arc::downgrade(self),

@@ -140,6 +140,7 @@ impl Deriver {
         // Nobody has looked at turns that are new, and none of them was counted.
         if matches!(whole.entry.task, Task::Derive { .. }) {
             signals.iter().for_each(|signals| engine.tally().turn(tenant, signals));
+            engine.measured_first(tenant, owner);
         } else {
             engine.measured_again(tenant, owner, from);
         }

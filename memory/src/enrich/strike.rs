@@ -125,7 +125,7 @@ pub(crate) fn strike_degradation(
     strike_digests(batch, tenant, conversation);
     let before = batch.len();
     for sequence in erased {
-        for kind in [Kind::Outcome, Kind::Window] {
+        for kind in [Kind::Outcome, Kind::Window, Kind::WindowAsOf] {
             store.delete_below(batch, &keys::at_sequence(tenant, conversation, kind, *sequence))?;
         }
     }

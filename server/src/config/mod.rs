@@ -2,6 +2,7 @@
 //! into checked values. The manual of each setting is its comment in
 //! [`Settings`]; flags, environment and file use the same names.
 
+mod drift;
 mod embedding;
 mod entailment;
 mod file;
@@ -18,8 +19,12 @@ mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use throughline_memory::{degradation::ProbeSettings, engine::Limits};
+use throughline_memory::{
+    degradation::{DriftSettings, ProbeSettings},
+    engine::Limits,
+};
 
+pub use drift::DriftTable;
 pub use embedding::{EmbeddingEngine, EmbeddingSettings, Precision};
 pub use entailment::EntailmentSettings;
 pub use file::load;
@@ -125,6 +130,8 @@ pub struct Config {
     pub degradation: bool,
     /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
+    /// How often cohorts are looked at without being asked for.
+    pub drift: DriftSettings,
     /// What usage costs.
     pub prices: Prices,
     /// What a request may need.
@@ -200,6 +207,7 @@ impl Config {
             tokenizers_dir: settings.tokenizers_dir,
             degradation: !settings.no_degradation.unwrap_or(false),
             probes: probes::probes(&settings.probes)?,
+            drift: drift::drift(&settings.drift)?,
             prices: settings.prices.checked()?,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

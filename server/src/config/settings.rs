@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfigError, DEFAULT_LISTEN, EmbeddingEngine, PinTable, Precision, Prices, ProbeTable,
-    ProxyTable, bad,
+    ConfigError, DEFAULT_LISTEN, DriftTable, EmbeddingEngine, PinTable, Precision, Prices,
+    ProbeTable, ProxyTable, bad,
 };
 use crate::auth::KeyEntry;
 
@@ -288,6 +288,12 @@ pub struct Settings {
     #[serde(default)]
     pub probes: ProbeTable,
 
+    /// `[drift]`: how often the service looks by itself whether conversations became
+    /// worse; file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub drift: DriftTable,
+
     /// `[proxy]`: the chat proxy; in the file all of it, as flags what begins with
     /// `--proxy`.
     #[command(flatten)]
@@ -350,6 +356,7 @@ impl Settings {
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
             probes: if self.probes == ProbeTable::default() { lower.probes } else { self.probes },
+            drift: if self.drift == DriftTable::default() { lower.drift } else { self.drift },
             proxy: self.proxy.over(lower.proxy),
             prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },

@@ -83,6 +83,8 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("[pins]\nmin_probability = 1.5", "0 to 1");
     check_refused("[probes]\nshare = 1.5", "0 to 1");
     check_refused("[probes]\nevery = 0", "share = 0");
+    check_refused("[drift]\nevery_minutes = 20000", "0 to 10080");
+    check_refused("[drift]\nevery = 5", "unknown field");
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn every_setting_of_the_file_survives_merging() {
         [proxy]\nlisten = '127.0.0.1:3'\nupstream = 'u'\nupstream_key_file = 'k'\nupstream_key_env = 'e'\n\
         anthropic_upstream = 'a'\nanthropic_key_file = 'k'\nanthropic_key_env = 'e'\ntoken_budget = 1\n\
         create_conversations = false\nconnect_timeout = 1\nanswer_timeout = 1\nidle_timeout = 1\n\
-        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
+        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[drift]\nevery_minutes = 5\nversions = 2\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);

@@ -85,6 +85,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         pins,
         degradation: config.degradation,
         probes: config.probes,
+        drift: config.drift,
         limits: config.limits.clone(),
         meter,
         clock: Arc::new(Timestamp::now),

@@ -329,6 +329,7 @@ async fn opened_with(
         pins: PinSettings::off(),
         degradation: true,
         probes: Default::default(),
+        drift: throughline_memory::degradation::DriftSettings::OFF,
         limits,
         meter: Arc::default(),
         clock: Arc::new(Timestamp::now),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod access;
+mod cohorts;
 mod degradation;
 mod errors;
 mod fact_states;
@@ -19,6 +20,7 @@ mod one_line;
 mod pages;
 mod program;
 mod staleness;
+mod standings;
 mod summaries;
 mod transfer;
 mod turns;

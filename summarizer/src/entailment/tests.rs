@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
@@ -138,11 +139,14 @@ async fn without_a_judge_verdicts_stay() {
     assert_eq!((judging.judged_by(), judging.error().is_none()), (None, true));
 }
 
+/// What was asked: the request and the texts to score.
+type Asked = Arc<Mutex<Vec<(ChatRequest, Vec<String>)>>>;
+
 /// A language model that gives these log probabilities, and counts.
 struct Logits {
     info: ModelInfo,
     scores: Vec<f64>,
-    asked: Arc<Mutex<Vec<(ChatRequest, Vec<String>)>>>,
+    asked: Asked,
 }
 
 #[async_trait]
@@ -179,8 +183,6 @@ impl GenerationLedger for Ledger {
         Ok(())
     }
 }
-
-type Asked = Arc<Mutex<Vec<(ChatRequest, Vec<String>)>>>;
 
 fn by_logits(sha256: &str, scores: &[f64], ledger: &Ledger) -> (ModelEntailment, Asked) {
     let asked = Asked::default();
@@ -260,6 +262,8 @@ async fn a_language_model_that_says_nothing_of_use_is_no_judge() {
 struct Known {
     text: &'static str,
     runs: AtomicUsize,
+    /// "slow" goes on when its other end is gone.
+    gate: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Rerank for Known {
@@ -276,7 +280,8 @@ impl Rerank for Known {
         match query {
             "fail" => Err(RerankError::Engine("as told".to_owned())),
             "slow" => {
-                std::thread::sleep(Duration::from_millis(300));
+                // An error: the test has let it go on.
+                let _ = self.gate.lock().take().map(|gate| gate.recv());
                 Ok(vec![0.5; texts.len()])
             }
             _ => Ok(texts.iter().map(|text| if *text == self.text { 0.9 } else { 0.1 }).collect()),
@@ -285,7 +290,7 @@ impl Rerank for Known {
 }
 
 fn encoder(text: &'static str) -> (EncoderEntailment, Arc<Known>) {
-    let known = Arc::new(Known { text, runs: AtomicUsize::new(0) });
+    let known = Arc::new(Known { text, runs: AtomicUsize::new(0), gate: Mutex::default() });
     let engine: Arc<dyn Rerank> = Arc::clone(&known) as Arc<dyn Rerank>;
     let service = RerankService::start(engine, RerankOptions::default()).unwrap();
     (EncoderEntailment::new(Arc::new(service)), known)
@@ -307,7 +312,9 @@ async fn a_cross_encoder_reads_every_piece_and_all_of_them() {
 
 #[tokio::test]
 async fn a_cross_encoder_that_fails_or_is_late_says_so() {
-    let (judge, _) = encoder("x");
+    let (judge, known) = encoder("x");
+    let (release, gate) = mpsc::channel();
+    *known.gate.lock() = Some(gate);
     let error = ask(&judge, "c", "fail").await.unwrap_err();
     assert!(matches!(error, JudgeError::Encoder(RerankError::Engine(_))), "{error}");
     let (tenant, conversation) = ids("c");
@@ -321,4 +328,5 @@ async fn a_cross_encoder_that_fails_or_is_late_says_so() {
     };
     let error = judge.entailed(&case).await.unwrap_err();
     assert!(matches!(error, JudgeError::Late), "{error}");
+    drop(release);
 }
