@@ -24,7 +24,6 @@ use crate::{
     compose::{ModelWriter, Writer, WriterError},
     fold::source_turns,
     llm::ChatModel,
-    source::SourceTurn,
     text::sentences,
 };
 
