@@ -91,6 +91,7 @@ fn pins() -> Vec<Pin> {
             origin: Origin::Caller,
             owner: Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         },
         authority: Role::User,
         conversation: None,

@@ -11,6 +11,9 @@ use crate::{
     turn::{Role, Sequence},
 };
 
+/// More than any pin's use: what has it comes before all that has not.
+const FIRST: f32 = 2.0;
+
 /// What becomes of facts that hold no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RetiredPins {
@@ -52,12 +55,14 @@ impl Engine {
         let mut pins = self.own_pins(own, facts, retired)?;
         let of_others = self.user_pins(own, as_of, facts, &pins)?;
         pins.extend(of_others);
-        // The caller's, the newest first; the detector's, the surest first.
+        // The caller's, the newest first; the detector's, the surest first, but before all
+        // others what is meant for every answer: no search would bring it.
         pins.sort_by(|a, b| {
             let surest = |pin: &Pin| match pin.fact.origin {
                 Origin::Caller => None,
                 Origin::Detector { probability, .. } => {
-                    Some(detect::use_of(&pin.fact, probability, Sequence::MAX))
+                    let used = detect::use_of(&pin.fact, probability, Sequence::MAX);
+                    Some(if pin.fact.for_every_answer { used + FIRST } else { used })
                 }
             };
             match (surest(a), surest(b)) {

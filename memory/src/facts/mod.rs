@@ -218,6 +218,10 @@ pub struct Fact {
     /// summary of its turns does not tell it: the newest turn then.
     #[serde(skip)]
     pub restored_at: Option<Sequence>,
+    /// An instruction of the detector's that is meant for every answer, under no condition:
+    /// no question resembles it, so searching cannot bring it.
+    #[serde(skip)]
+    pub for_every_answer: bool,
 }
 
 impl Fact {

@@ -67,8 +67,11 @@ pub fn live(facts: &[&Fact], holds: &[bool], as_of: Sequence, live: Live) -> Vec
     open.iter().for_each(|(_, at)| choose(&mut chosen, *at));
     // Beyond the others: what likings and remarks must not push out of a long conversation,
     // and what no summary tells.
-    let bound = displaced.iter().filter(|(_, at)| facts.get(*at).is_some_and(|fact| binds(fact)));
-    bound.take(beside).for_each(|(_, at)| choose(&mut chosen, *at));
+    let fact = |at: usize| facts.get(at).copied();
+    let mut bound: Vec<usize> = displaced.iter().map(|(_, at)| *at).collect();
+    bound.retain(|at| fact(*at).is_some_and(binds));
+    bound.sort_by_key(|at| !fact(*at).is_some_and(|fact| fact.for_every_answer));
+    bound.into_iter().take(beside).for_each(|at| choose(&mut chosen, at));
     displaced.retain(|(_, at)| facts.get(*at).is_some_and(|fact| is_restored(fact, as_of)));
     displaced.iter().take(live.at_most).for_each(|(_, at)| choose(&mut chosen, *at));
     chosen
@@ -206,6 +209,9 @@ mod tests {
         let rules = [0.1, 0.2, 0.15].into_iter().zip(["a", "b", "c"]);
         facts.extend(rules.map(|(sure, id)| detected(id, FactKind::Instruction, sure)));
         assert_eq!(chosen(&facts, 9), [true, true, false, false, false, true, true]);
+        // Of rules those for every answer first.
+        facts[4].for_every_answer = true;
+        assert_eq!(chosen(&facts, 9), [true, true, false, false, true, true, false]);
     }
 
     #[test]
