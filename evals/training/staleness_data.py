@@ -2,7 +2,7 @@
 
 Each set yields (turns, how, label): turns as (role, text); `how` goes to the rows program (`news`, `choose`;
 `bare`: without vectors); `label` has `updates` and `unsure` (pairs of turns: old, new), `main` (the old turn of a
-pair that is always kept), `kind` and `fold`. Folds are the first eight bytes of the BLAKE3 hash of the
+pair that is always kept), `kind`, `author` (the file of a written pair) and `fold`. Folds are the first eight bytes of the BLAKE3 hash of the
 conversation's id, modulo FOLDS, as `throughline-eval --folds` has them; written and made-up statements go by
 their attribute.
 """
@@ -116,6 +116,7 @@ def written():
         for item in lines(path):
             item["turns"] = [tuple(turn) for turn in item["turns"]]
             item["fold"] = fold(item["group"].lower().strip())
+            item["author"] = path.stem
             yield item
 
 
@@ -189,7 +190,7 @@ def conversations(data):
     pair = lambda item: [(item["old"], item["new"])]
     label = lambda item: dict(
         updates=pair(item) if item["label"] == "replaces" else [], main=item["old"], kind=item["label"], fold=item["fold"],
-        unsure=pair(item) if item["label"] == "contradicts" else [],
+        author=item["author"], unsure=pair(item) if item["label"] == "contradicts" else [],
     )
     for bare in (False, True):
         for item in items:

@@ -66,7 +66,8 @@ def contrast(rows, scores, name):
         surest = np.sort(scores[main & rows.adds])[::-1]
         at = surest[int(0.03 * len(surest))]
         print(
-            f"{name}{' without vectors' if bare else ''}: n {main.sum()} auroc {roc_auc_score(rows.y[main], scores[main]):.3f} "
+            f"{name}{' without vectors' if bare else ''}: n {main.sum()} auroc {roc_auc_score(rows.y[main], scores[main]):.3f}, "
+            f"form balanced {roc_auc_score(rows.y[main], scores[main], sample_weight=rows.balance[main]):.3f} "
             f"taken: additive {taken('adds'):.1f} %, kept {taken('keeps'):.1f} %; missed {100 - taken('replaces'):.1f} %; "
             f"missed where 3 % of additive are taken {100 * (scores[main & (rows.y > 0)] <= at).mean():.1f} %"
         )

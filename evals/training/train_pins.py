@@ -9,8 +9,8 @@ DIR holds the data sets' folders. Learnt from written turns (written/pins/, Apac
 split of SGD (CC BY-SA 4.0) and StructFlowBench (MIT). Nothing of prefeval, locomo or dialogsum is read.
 
 One logistic regression a kind over features (pins_features.py) and the vector of the sentence (192 principal
-components, folded back into 384 weights). Weights of fold N are learnt without the BEAM conversations of fold N
-(BLAKE3 of the id) and without a fifth of the other texts. Calibration (Platt) and thresholds are three numbers a kind,
+components, folded back into 384 weights), solved together (pins_solver.py). Weights of fold N are learnt without the
+BEAM conversations of fold N (BLAKE3 of the id) and without a fifth of the other texts. Calibration (Platt) and thresholds are three numbers a kind,
 from the held-out scores of all folds. Deterministic: fixed seeds, one thread.
 """
 import argparse
@@ -19,11 +19,12 @@ import pathlib
 import pickle
 
 import numpy as np
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from pins_data import FOLDS, KINDS, PAIRING, beam, rows_of
+from pins_solver import fit
 
 HERE = pathlib.Path(__file__).parent
 COMPONENTS, VECTOR_SCALE, C, BLEND = 192, 2.0, 1.0, 0.15
@@ -90,7 +91,7 @@ class Data:
         column = {name: at for at, name in enumerate(self.names)}
         pairs = [(at, column[name]) for at, row in enumerate(rows) for name in row.features if name in column]
         index = ([at for at, _ in pairs], [name for _, name in pairs])
-        self.sparse = csr_matrix((np.ones(len(pairs)), index), shape=(len(rows), len(column)))
+        self.sparse = csr_matrix((np.ones(len(pairs), np.float32), index), shape=(len(rows), len(column)))
         whole = [rows[row.of] for row in rows]
         self.vectors = embed([row.text[slice(*row.span)] for row in whole], args.model, args.cache)
         self.weight = np.array([row.weight for row in rows])
@@ -111,22 +112,26 @@ class Data:
         self.pca = PCA(COMPONENTS, random_state=0).fit(self.vectors[told])
         scale = 0.0 if args.no_vectors else VECTOR_SCALE
         self.scale = scale
-        dense = csr_matrix(self.pca.transform(self.vectors) * scale)
-        self.matrix = hstack([self.sparse, dense]).tocsr()
+        self.dense = self.pca.transform(self.vectors).astype(np.float32) * scale
+        self.targets = np.stack([self.target(kind) for kind in KINDS], 1).astype(bool)
 
     def target(self, kind):
         return np.array([kind in row.kinds for row in self.rows], int)
 
-    def fit(self, kind, without=None):
+    def weights(self):
+        """What each row counts, by kind."""
+        of_kinds = np.repeat(self.weight[:, None], len(KINDS), 1)
+        at = KINDS.index("preference")
+        of_kinds[:, at] = np.where(self.choice, of_kinds[:, at] * PREFERENCE_WEIGHT, of_kinds[:, at])
+        unlabelled = self.beam & ~self.targets[:, at]
+        of_kinds[:, at] = np.where(unlabelled, of_kinds[:, at] * UNLABELLED_WEIGHT, of_kinds[:, at])
+        return of_kinds.astype(np.float32)
+
+    def fit(self, without=None):
         rows = self.used.copy()
         if without is not None:
             rows &= self.fold != without
-        weight = self.weight
-        if kind == "preference":
-            weight = np.where(self.choice, weight * PREFERENCE_WEIGHT, weight)
-            weight = np.where(self.beam & (self.target(kind) == 0), weight * UNLABELLED_WEIGHT, weight)
-        model = LogisticRegression(C=C, max_iter=500, solver="liblinear", random_state=0)
-        return model.fit(self.matrix[rows], self.target(kind)[rows], sample_weight=weight[rows])
+        return fit(self.sparse[rows], self.dense[rows], self.targets[rows], self.weights()[rows], C)
 
     def blended(self, sums):
         """Of each sentence: its own sum and the largest of its runs."""
@@ -140,22 +145,19 @@ def platt(scores, target):
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def describe(data, models, calibration):
+def describe(data, fitted, calibration):
     """The weights file."""
-    kinds, columns = [], []
-    for kind in KINDS:
+    columns = np.where(np.abs(fitted.features) < LEAST, 0.0, fitted.features)
+    vectors = data.pca.components_.T @ (fitted.dense * data.scale)
+    kinds = []
+    for at, kind in enumerate(KINDS):
         slope, shift, pin_at = calibration[kind]
-        model = models[kind]
-        sparse, dense = model.coef_[0, :len(data.names)], model.coef_[0, len(data.names):] * data.scale
-        columns.append(np.where(np.abs(sparse) < LEAST, 0.0, sparse))
-        vector = data.pca.components_.T @ dense
-        kinds.append({"sort": kind, "bias": round(float(model.intercept_[0]), 4), "slope": round(slope, 4),
+        kinds.append({"sort": kind, "bias": round(float(fitted.bias[at]), 4), "slope": round(slope, 4),
                       "shift": round(shift, 4), "pin_at": round(pin_at, 4),
-                      "vector": [round(float(value), 4) for value in vector]})
-    columns = np.stack(columns, 1)
-    features = {name: [round(float(value), 3) for value in columns[at]]
+                      "vector": [round(float(value), 4) for value in vectors[:, at]]})
+    features = {name: [round(float(value), 2) or 0 for value in columns[at]]
                 for at, name in enumerate(data.names) if np.any(columns[at])}
-    return {"version": "pins-2", "embedding": "all-MiniLM-L6-v2", "words": " ".join(sorted(data.words)),
+    return {"version": "pins-3", "embedding": "all-MiniLM-L6-v2", "words": " ".join(sorted(data.words)),
             "pairing": " ".join(PAIRING), "blend": BLEND,
             "mean": [round(float(value), 5) for value in data.pca.mean_], "kinds": kinds, "features": features}
 
@@ -179,15 +181,11 @@ def main():
     from pins_report import parity, report
     data = Data(args)
     print(len(data.rows), "rows,", len(data.names), "features,", int(data.written.sum()), "of written turns")
-    by_fold, held = [dict() for _ in range(FOLDS)], {}
-    for kind in KINDS:
-        sums = np.zeros(len(data.rows))
-        for number in range(FOLDS):
-            model = data.fit(kind, number)
-            by_fold[number][kind] = model
-            out = data.fold == number
-            sums[out] = model.decision_function(data.matrix[out])
-        held[kind] = data.blended(sums)
+    by_fold, sums = [data.fit(number) for number in range(FOLDS)], np.zeros(data.targets.shape)
+    for number, fitted in enumerate(by_fold):
+        out = data.fold == number
+        sums[out] = fitted.sums(data.sparse[out], data.dense[out])
+    held = {kind: data.blended(sums[:, at]) for at, kind in enumerate(KINDS)}
     calibration = {}
     for kind in KINDS:
         target = data.target(kind)
@@ -195,8 +193,7 @@ def main():
         calibration[kind] = (slope, shift, PIN_AT[kind])
     report(data, held, calibration, list(beam(args.data)))
     if args.out:
-        whole = {kind: data.fit(kind) for kind in KINDS}
-        write(args.out / "pins.json", describe(data, whole, calibration))
+        write(args.out / "pins.json", describe(data, data.fit(), calibration))
         for number in range(FOLDS):
             file = args.out / "folds-pins" / f"fold-{number}" / "pins.json"
             write(file, describe(data, by_fold[number], calibration))

@@ -25,7 +25,7 @@ statements over attributes; a turn's calibration is fitted to the folds' scores.
 
 `--vectors` holds, for each of sgd_train, sgd_updates, lme, beam, synth and written, NAME.npy (n, 384) with the
 unit vectors of the texts in NAME.json, made by the service's default embedding model. `prepare` without them
-writes the texts that are wanted. words.json is the list of words of the model's tokenizer in its order (letters
+writes the texts that are wanted, `staleness_vectors.py` makes them, and `prepare` is run again. words.json is the list of words of the model's tokenizer in its order (letters
 alone, two or more), each a text of its own; after `words` the rows program has to be built anew.
 """
 
@@ -38,6 +38,7 @@ import subprocess
 
 import numpy as np
 
+from staleness_balance import balance
 from staleness_data import FOLDS, SETS, SOURCE, conversations, lines
 from staleness_report import contrast, evidence, general, logit, report
 
@@ -53,6 +54,8 @@ WEIGHT = {
 }
 # A list's next item taken for an update is the error to fear.
 ADDITIVE = 1.5
+# Sets whose pairs are weighed so that their form does not give the label away.
+BALANCED = ["written", "buried"]
 HEAD_C = 0.001
 COMMON = dict(
     objective="binary", max_bin=63, verbose=-1, num_threads=1, seed=1, deterministic=True,
@@ -132,6 +135,7 @@ class Rows:
         self.fold = np.array([l["fold"] for l in self.labels])[self.at[:, 0]]
         self.main = np.array([l.get("main", -1) for l in self.labels])[self.at[:, 0]] == self.at[:, 1]
         self.kind = np.array([l.get("kind", "") for l in self.labels])[self.at[:, 0]]
+        self.author = np.array([l.get("author", "") for l in self.labels])[self.at[:, 0]]
         self.adds = self.main & (self.kind == "adds")
         share = KEPT.get(name, 1.0)
         self.kept = ((self.y > 0) | self.main | (rng.random(len(self.y)) < share)) & self.sure
@@ -139,6 +143,7 @@ class Rows:
         other = 0.3 * negative if name in ("written", "buried") else negative / share
         self.weight = np.where(self.y > 0, positive, np.where(self.main, negative, other))
         self.weight *= np.where(self.adds, ADDITIVE, 1.0)
+        self.balance = np.ones(len(self.y))
         vectors = np.fromfile(work / f"{SOURCE.get(name, name)}.vec", "<f4").reshape(-1, DIMENSIONS)
         talks = [[turn["v"] for turn in talk["turns"]] for talk in lines(work / f"{name}.jsonl")]
         place = np.array([(talks[c][o], talks[c][n]) for c, o, n in self.at])
@@ -163,7 +168,8 @@ def learn_head(rows, held):
     which = np.where(rows.main & rows.sure & ~rows.bare & (rows.fold != held))[0]
     x = rows.pairs(which)
     mean, scale = x.mean(0), x.std(0) + 1e-6
-    fit = LogisticRegression(C=HEAD_C, max_iter=300).fit((x - mean) / scale, rows.y[which])
+    fit = LogisticRegression(C=HEAD_C, max_iter=300)
+    fit.fit((x - mean) / scale, rows.y[which], sample_weight=rows.balance[which])
     weights = fit.coef_[0] / scale
     return weights, fit.intercept_[0] - weights @ mean
 
@@ -234,6 +240,9 @@ class Learner:
         self.names = (work / "names").read_text().split()
         rng = np.random.default_rng(seed)
         self.sets = {name: Rows(work, name, len(self.names), rng) for name in SETS}
+        for name in BALANCED:
+            self.sets[name].balance = balance(self.sets[name], self.names)
+            self.sets[name].weight *= self.sets[name].balance
         self.used = [rows for name, rows in self.sets.items() if name != "sgd_updates"]
         self.blank = [k for k, name in enumerate([*self.names, "head"]) if without and re.search(without, name)]
         self.heads = [learn_head(self.sets["written"], held) for held in [*range(FOLDS), None]]

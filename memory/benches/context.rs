@@ -91,12 +91,14 @@ fn pins() -> Vec<Pin> {
             origin: Origin::Caller,
             owner: Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         },
         authority: Role::User,
         conversation: None,
         whole_turn: false,
         said_at: Some(Timestamp::UNIX_EPOCH),
         mark: None,
+        line: None,
     };
     (0..8).map(pin).collect()
 }

@@ -6,15 +6,18 @@
 
 use std::{
     path::PathBuf,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use throughline::models::{self, Progress};
-use throughline_memory::turn::{Role, TenantId};
-use throughline_summarizer::llm::{
-    ChatModel, ChatRequest, ChatTokenizer, DeviceChoice, Finish, Generation, LlmError, LocalModel,
-    Message, QueueLimits, Sampling, ServedModel,
+use throughline_memory::turn::{ConversationId, Role, TenantId};
+use throughline_summarizer::{
+    entailment::{Case, Entailment as _, JudgeError, ModelEntailment},
+    llm::{
+        ChatModel, ChatRequest, ChatTokenizer, DeviceChoice, Finish, Generation, LlmError,
+        LocalModel, Message, QueueLimits, Sampling, ServedModel,
+    },
 };
 
 const MODEL: &str = "smollm2-135m-instruct";
@@ -243,6 +246,51 @@ async fn scores_are_log_probabilities_of_what_would_be_said() {
     // Scoring leaves nothing behind.
     assert_eq!(ask(model, &request).await.text, said);
     assert_eq!(model.score(&request, &texts).await.expect("scores"), scores);
+}
+
+#[tokio::test]
+async fn as_a_judge_a_model_says_the_same_each_time_and_keeps_to_the_deadline() {
+    let judge = ModelEntailment::new(Arc::new(open()));
+    assert_eq!(judge.info().kind, "llm");
+    assert!(judge.info().identity().starts_with("llm smollm2-135m-instruct "));
+    let (tenant, conversation) =
+        (TenantId::new("t").expect("an id"), ConversationId::new("c").expect("an id"));
+    let premise = ["Anna: I booked a room at the lake.".to_owned(), "Ben: Fine.".to_owned()];
+    let case = |hypothesis, left| Case {
+        tenant: &tenant,
+        conversation: &conversation,
+        premise: &premise,
+        hypothesis,
+        deadline: Instant::now() + left,
+    };
+    let long = Duration::from_secs(300);
+    let mut answers = Vec::new();
+    for hypothesis in ["Anna booked a room.", "Ben sold a boat.", "Anna booked a room."] {
+        answers.push(match judge.entailed(&case(hypothesis, long)).await {
+            Ok(probability) => {
+                assert!((0.0..=1.0).contains(&probability), "{probability}");
+                Some(probability)
+            }
+            // It is too small to be held to an answer.
+            Err(JudgeError::Undecided) => None,
+            Err(error) => panic!("{error}"),
+        });
+    }
+    assert_eq!(answers[0], answers[2], "the same, whatever was asked between");
+    let late = judge.entailed(&case("Anna booked a room.", Duration::ZERO)).await;
+    let late = late.expect_err("too late");
+    assert!(matches!(late, JudgeError::Llm(LlmError::Halted(Finish::Deadline))), "{late}");
+    let long = "I went to the lake and back. ".repeat(400);
+    let premise = vec![format!("Anna: {long}"); 5];
+    let case =
+        Case { premise: &premise, ..case("Anna went to the lake.", Duration::from_secs(300)) };
+    let bounded = judge.entailed(&case).await;
+    // What does not fit is an answer of the model's, not a crash.
+    let fits = matches!(
+        bounded,
+        Ok(_) | Err(JudgeError::Undecided | JudgeError::Llm(LlmError::PromptTooLong { .. }))
+    );
+    assert!(fits, "{bounded:?}");
 }
 
 /// The program, ended with the test.

@@ -3,8 +3,10 @@
 
 pub mod check;
 pub mod compose;
+pub mod entailment;
 pub mod extractive;
 pub mod fold;
+pub mod lines;
 pub mod llm;
 pub mod source;
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::cli::OutArgs;
 const EXTRACTIVE: &str = "extractive";
 /// The first three turns.
 pub(super) const LEAD: &str = "lead3";
+/// The language model judges entailment.
+const JUDGED_BY_MODEL: &str = "llm";
 
 /// What summaries, or their check, are measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -105,6 +107,11 @@ pub(crate) struct SummariesArgs {
     /// File with the endpoint's key.
     #[arg(long, requires = "model_url")]
     pub(crate) model_key_file: Option<PathBuf>,
+    /// Judge entailment beside the check: `llm` by the logits of `--model`, which then is
+    /// a language model also where nothing is written, or the directory of an entailment
+    /// model (docs/summaries.md).
+    #[arg(long, value_name = "llm|DIR")]
+    pub(crate) entailment: Option<String>,
     /// Characters of a summary at most; a quarter of what was said, 120 to 1,200, if
     /// absent.
     #[arg(long, value_parser = clap::value_parser!(u32).range(40..=20_000))]
@@ -144,6 +151,11 @@ impl SummariesArgs {
     /// Whether a language model writes.
     pub(crate) fn is_of_model(&self) -> bool {
         self.model != EXTRACTIVE && self.model != LEAD
+    }
+
+    /// Whether that language model judges entailment.
+    pub(crate) fn is_judged_by_model(&self) -> bool {
+        self.entailment.as_deref() == Some(JUDGED_BY_MODEL)
     }
 
     /// The split that is asked for.

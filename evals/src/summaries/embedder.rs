@@ -49,7 +49,10 @@ fn locked(lock: &str, relative: &str) -> Option<String> {
 }
 
 /// ONNX Runtime's library in `onnxruntime-VERSION/`, if it was pulled.
-fn runtime(dir: &Path) -> anyhow::Result<Option<std::path::PathBuf>> {
+///
+/// # Errors
+/// The directory cannot be read.
+pub(super) fn runtime(dir: &Path) -> anyhow::Result<Option<std::path::PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?;
     let mut found: Vec<_> = entries
         .filter_map(Result::ok)

@@ -16,6 +16,7 @@ use super::{
     Checkers, Findings,
     args::SummariesArgs,
     items::{dialogue, turn},
+    judge::{EvalJudge, verdict},
 };
 use crate::{
     dataset::read,
@@ -57,19 +58,20 @@ fn line(verdict: &Verdict) -> serde_json::Value {
     let reasons = verdict.reasons.iter().map(|reason| [reason.kind.name(), &reason.words]);
     json!({
         "probability": verdict.probability, "supported": verdict.supported,
-        "reasons": reasons.collect::<Vec<_>>(),
+        "entailed": verdict.entailed, "reasons": reasons.collect::<Vec<_>>(),
     })
 }
 
 /// A summary is as faithful as its least faithful sentence.
-fn least(
+async fn least(
     checker: &Checker,
     source: &Checked,
     summary: &str,
+    judge: Option<&EvalJudge>,
 ) -> anyhow::Result<(f64, bool, Vec<serde_json::Value>)> {
     let (mut least, mut supported, mut lines) = (1.0_f32, true, Vec::new());
     for sentence in sentences(summary) {
-        let verdict = checker.check(sentence, source)?;
+        let verdict = verdict(checker, sentence, source, judge).await?;
         least = least.min(verdict.probability);
         supported &= verdict.supported;
         lines.push(line(&verdict));
@@ -80,10 +82,11 @@ fn least(
 /// SummEdits: both domains, or the one that `--split` names.
 ///
 /// # Errors
-/// The data cannot be read, or embedding fails.
-pub(super) fn summedits(
+/// The data cannot be read, or embedding or the judge fails.
+pub(super) async fn summedits(
     args: &SummariesArgs,
     checkers: &Checkers,
+    judge: Option<&EvalJudge>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let domains = match args.split() {
@@ -102,7 +105,7 @@ pub(super) fn summedits(
                 last = Some((row.doc.clone(), checker.read(&dialogue(row.doc.trim()))?));
             }
             let Some((_, source)) = &last else { continue };
-            let (score, supported, lines) = least(checker, source, &row.summary)?;
+            let (score, supported, lines) = least(checker, source, &row.summary, judge).await?;
             let label = row.label == 1;
             odds.add(document, domain, Item::new(score, label));
             verdicts.add(document, domain, Item::new(f64::from(u8::from(supported)), label));
@@ -120,10 +123,11 @@ pub(super) fn summedits(
 /// DiaSumFact, sentence by sentence.
 ///
 /// # Errors
-/// The data cannot be read, or embedding fails.
-pub(super) fn diasumfact(
+/// The data cannot be read, or embedding or the judge fails.
+pub(super) async fn diasumfact(
     args: &SummariesArgs,
     checkers: &Checkers,
+    judge: Option<&EvalJudge>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let path = read::find_file(&args.folder(), args.split())?;
@@ -141,7 +145,7 @@ pub(super) fn diasumfact(
         let source = checker.read(&turns)?;
         for (model, written) in &row.annotations {
             for sentence in &written.sentence_annotations {
-                let verdict = checker.check(&sentence.sentence, &source)?;
+                let verdict = verdict(checker, &sentence.sentence, &source, judge).await?;
                 let faithful =
                     sentence.annotation.iter().all(|found| found.error_class == "No Error");
                 let supported = f64::from(u8::from(verdict.supported));

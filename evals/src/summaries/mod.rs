@@ -3,15 +3,17 @@
 //! changes it catches.
 //!
 //! Flow: `items` and `judged` read a data set, `written` runs the library's composing
-//! and check over it (`model` opens who writes), `rouge` and the figures of staleness
-//! score, `changes` seeds one change into a sentence. This command measures the library itself
-//! (`throughline-summarizer` with the default embedding model), without a server.
+//! and check over it (`model` opens who writes, `judge` what judges entailment), `rouge`
+//! and the figures of staleness score, `changes` seeds one change into a sentence. This
+//! command measures the library itself (`throughline-summarizer` with the default embedding
+//! model), without a server.
 
 pub(crate) mod args;
 pub(crate) mod by_hand;
 mod changes;
 mod embedder;
 mod items;
+mod judge;
 mod judged;
 mod model;
 mod rouge;
@@ -41,6 +43,7 @@ use crate::{
     staleness::metrics::{Measure, Pool},
 };
 use args::{SummariesArgs, SummarySet};
+use judge::EvalJudge;
 use model::WritingModel;
 
 /// Checkers by fold; one for all without folds.
@@ -88,37 +91,50 @@ pub(crate) struct Findings {
 pub(crate) async fn run(args: &SummariesArgs) -> anyhow::Result<()> {
     // First: it may be refused.
     let model = WritingModel::open(args)?;
+    let judge = EvalJudge::open(args, model.as_ref())?;
     let embedder = embedder::open(&args.model_args)?;
     let checkers = Checkers::open(args, &embedder)?;
     let mut findings = Findings::default();
     match args.dataset {
-        SummarySet::Summedits => judged::summedits(args, &checkers, &mut findings)?,
-        SummarySet::Diasumfact => judged::diasumfact(args, &checkers, &mut findings)?,
+        SummarySet::Summedits => {
+            judged::summedits(args, &checkers, judge.as_ref(), &mut findings).await?
+        }
+        SummarySet::Diasumfact => {
+            judged::diasumfact(args, &checkers, judge.as_ref(), &mut findings).await?
+        }
         SummarySet::Dialogsum | SummarySet::Qmsum | SummarySet::Beam | SummarySet::Locomo => {
             let items = items::read(args)?;
-            let tools =
-                written::Tools { checkers: &checkers, embedder: &embedder, model: model.as_ref() };
+            let tools = written::Tools {
+                checkers: &checkers,
+                embedder: &embedder,
+                model: model.as_ref(),
+                judge: judge.as_ref(),
+            };
             written::measure(args, &items, &tools, &mut findings).await?;
             if matches!(args.dataset, SummarySet::Dialogsum | SummarySet::Beam) {
                 let some = items.get(..args.changes.min(items.len())).unwrap_or_default();
-                seeded::measure(args, some, &checkers, &mut findings)?;
+                seeded::measure(args, some, &tools, &mut findings).await?;
             }
         }
     }
-    deliver(args, &embedder, model.as_ref(), findings)
+    let identity = judge.as_ref().map(EvalJudge::identity);
+    deliver(args, &embedder, model.as_ref(), identity, findings)
 }
 
 fn deliver(
     args: &SummariesArgs,
     embedder: &Arc<dyn Embedder>,
     model: Option<&WritingModel>,
+    judge: Option<String>,
     findings: Findings,
 ) -> anyhow::Result<()> {
+    // Elsewhere it only judges.
+    let model = model.filter(|_| args.dataset.is_written());
     let bootstrap = Bootstrap::new(args.seed);
     let config = json!({
         "model": args.model, "budget": args.budget, "folds": args.folds, "seed": args.seed,
         "limit": args.limit, "changes": args.changes,
-        "writer": model.map(WritingModel::describe),
+        "writer": model.map(WritingModel::describe), "entailment": judge,
     });
     let mut report = Report::new("summaries", config);
     report.dataset = Some(args.dataset.folder().to_owned());

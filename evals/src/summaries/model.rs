@@ -1,7 +1,7 @@
-//! The language model that writes summaries: opened as the server opens it and asked by
-//! the library's own composing, greedily. Every answer is kept in a file beside the
-//! result with the time that it took, and never asked for twice: a run that broke off
-//! goes on where it was.
+//! The language model that writes summaries, and judges them with `--entailment llm`:
+//! opened as the server opens it and asked by the library's own composing, greedily. Every
+//! answer is kept in a file beside the result with the time that it took, and never asked
+//! for twice: a run that broke off goes on where it was.
 //!
 //! Invariant: a model that is there for tests alone stands behind no figure.
 
@@ -62,11 +62,16 @@ impl WritingModel {
     /// # Errors
     /// It is for tests only, cannot be opened, or its answers have no place.
     pub(super) fn open(args: &SummariesArgs) -> anyhow::Result<Option<Self>> {
+        let judges = args.is_judged_by_model();
         if !args.is_of_model() {
+            ensure!(!judges, "--entailment llm needs a --model, which judges");
             ensure!(args.model_url.is_none(), "--model-url needs the name of a --model there");
             return Ok(None);
         }
-        ensure!(args.dataset.is_written(), "--model: nothing is written on this data set");
+        ensure!(
+            args.dataset.is_written() || judges,
+            "--model: nothing is written on this data set; with --entailment llm it judges"
+        );
         refused::check(&args.model)?;
         let out = args.out.out.as_deref().context("answers of a model need a place: pass --out")?;
         let model: Arc<dyn ChatModel> = match &args.model_url {
@@ -86,6 +91,11 @@ impl WritingModel {
             tenant: TenantId::new("evals")?,
             conversation: ConversationId::new("summaries")?,
         })
+    }
+
+    /// The model, with what it answered before.
+    pub(super) fn chat(&self) -> Arc<dyn ChatModel> {
+        self.kept.clone()
     }
 
     /// Which model it is.
@@ -139,8 +149,9 @@ impl Writer for Asked {
 }
 
 impl Kept {
-    /// The key of a request: all that decides what is answered.
-    fn key(&self, request: &ChatRequest) -> String {
+    /// The key of a request: all that decides what is answered; `scored` are the texts
+    /// that are scored as beginnings of the answer.
+    fn key(&self, request: &ChatRequest, scored: &[String]) -> String {
         let mut hash = blake3::Hasher::new();
         let mut field = |bytes: &[u8]| {
             hash.update(&(bytes.len() as u64).to_le_bytes());
@@ -153,6 +164,7 @@ impl Kept {
             field(message.role.as_str().as_bytes());
             field(message.content.as_bytes());
         }
+        scored.iter().for_each(|text| field(text.as_bytes()));
         hash.finalize().to_hex().to_string()
     }
 
@@ -177,7 +189,7 @@ impl ChatModel for Kept {
         request: &ChatRequest,
         pieces: Option<Pieces>,
     ) -> Result<Generation, LlmError> {
-        let key = self.key(request);
+        let key = self.key(request, &[]);
         if let Some((answer, seconds)) = self.answers.get::<(Generation, f64)>(&key) {
             self.count(&answer, seconds);
             return Ok(answer);
@@ -198,7 +210,14 @@ impl ChatModel for Kept {
         request: &ChatRequest,
         continuations: &[String],
     ) -> Result<Vec<f64>, LlmError> {
-        self.model.score(request, continuations).await
+        let key = self.key(request, continuations);
+        if let Some(scores) = self.answers.get::<Vec<f64>>(&key) {
+            return Ok(scores);
+        }
+        let scores = self.model.score(request, continuations).await?;
+        let put = self.answers.put(&key, &scores);
+        put.map_err(|error| LlmError::Ledger(format!("{error:#}")))?;
+        Ok(scores)
     }
 }
 

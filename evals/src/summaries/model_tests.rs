@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 use throughline_memory::embed::{EmbedError, Embedder, EmbeddingModel, Vector};
-use throughline_summarizer::{check::Checker, llm::Finish};
+use throughline_memory::turn::Role;
+use throughline_summarizer::{
+    check::Checker,
+    llm::{Finish, Message},
+};
 
 use super::*;
 use crate::{
@@ -121,7 +125,7 @@ async fn measured(
 ) -> anyhow::Result<(Samples, Vec<Value>)> {
     let embedder = Words::shared();
     let checkers = Checkers(vec![Checker::bundled(Arc::clone(&embedder)).unwrap()]);
-    let tools = written::Tools { checkers: &checkers, embedder: &embedder, model };
+    let tools = written::Tools { checkers: &checkers, embedder: &embedder, model, judge: None };
     let mut findings = Findings::default();
     written::measure(&args(flags), &[dialogue()], &tools, &mut findings).await?;
     Ok((findings.samples, findings.lines))
@@ -179,6 +183,49 @@ async fn a_run_that_broke_off_asks_for_nothing_twice() {
     assert_eq!(lines[0]["rejected"][1]["text"], TWICE_WRONG[1]);
 }
 
+/// Scores, and counts.
+struct Scoring(ModelInfo, Arc<AtomicUsize>);
+
+#[async_trait]
+impl ChatModel for Scoring {
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    async fn generate(&self, _: &ChatRequest, _: Option<Pieces>) -> Result<Generation, LlmError> {
+        Err(LlmError::Cannot("it only judges".into()))
+    }
+
+    async fn score(&self, _: &ChatRequest, texts: &[String]) -> Result<Vec<f64>, LlmError> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Ok((1..=texts.len()).map(|at| -(at as f64)).collect())
+    }
+}
+
+#[tokio::test]
+async fn what_was_judged_is_not_judged_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = Arc::<AtomicUsize>::default();
+    let of = || {
+        let info = scripted(&[]).0.info().clone();
+        let model = Arc::new(Scoring(info, Arc::clone(&asked)));
+        WritingModel::new(model, &dir.path().join("a.jsonl")).unwrap().chat()
+    };
+    let request = |words: &str| {
+        let message = Message::new(Role::User, words);
+        ChatRequest::new(TenantId::new("t").unwrap(), "entailment 1", vec![message])
+    };
+    let answers = ["Yes".to_owned(), "No".to_owned()];
+    for _ in 0..2 {
+        let scores = of().score(&request("so?"), &answers).await.unwrap();
+        assert_eq!(scores, [-1.0, -2.0]);
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "also by another run");
+    of().score(&request("and so?"), &answers).await.unwrap();
+    of().score(&request("so?"), &answers[..1]).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
 #[tokio::test]
 async fn a_model_that_writes_nothing_has_no_figures() {
     let dir = tempfile::tempdir().unwrap();
@@ -201,6 +248,8 @@ fn what_cannot_stand_behind_a_figure_is_refused() {
         ("--model qwen2.5-1.5b-instruct", "pass --out"),
         ("--model qwen2.5-1.5b-instruct --out o.json", "models pull"),
         ("--model-url http://h/v1 --out o.json", "needs the name"),
+        ("--entailment llm --out o.json", "needs a --model"),
+        ("--model smollm2-135m-instruct --entailment llm --out o.json", "smoke tests only"),
     ] {
         let error = WritingModel::open(&args(flags)).err().unwrap();
         assert!(format!("{error:#}").contains(expected), "{flags}: {error:#}");

@@ -6,10 +6,12 @@ use serde_json::json;
 use throughline_summarizer::text::sentences;
 
 use super::{
-    Checkers, Findings,
+    Findings,
     args::SummariesArgs,
     changes::{Change, changed, names_of},
     items::Item,
+    judge::verdict,
+    written::Tools,
 };
 use crate::staleness::metrics::{Item as Scored, Measure, Pool};
 
@@ -18,11 +20,11 @@ use crate::staleness::metrics::{Item as Scored, Measure, Pool};
 /// `caught_*_auroc`: changed against unchanged by the probability.
 ///
 /// # Errors
-/// Embedding fails.
-pub(super) fn measure(
+/// Embedding or the judge fails.
+pub(super) async fn measure(
     args: &SummariesArgs,
     items: &[Item],
-    checkers: &Checkers,
+    tools: &Tools<'_>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let mut random = StdRng::seed_from_u64(args.seed);
@@ -37,10 +39,10 @@ pub(super) fn measure(
     names.dedup();
     let mut pools = Change::ALL.map(|_| Pool::default());
     for item in items {
-        let checker = checkers.of(&item.cluster);
+        let checker = tools.checkers.of(&item.cluster);
         let source = checker.read(&item.turns)?;
         for sentence in item.references.iter().flat_map(|text| sentences(text)) {
-            let whole = checker.check(sentence, &source)?;
+            let whole = verdict(checker, sentence, &source, tools.judge).await?;
             let cluster = item.cluster.as_str();
             let flag = |holds: bool| f64::from(u8::from(holds));
             let alarm = flag(!whole.supported);
@@ -51,7 +53,7 @@ pub(super) fn measure(
                 let Some(text) = changed(change, sentence, &item.turns, &names, &mut random) else {
                     continue;
                 };
-                let verdict = checker.check(&text, &source)?;
+                let verdict = verdict(checker, &text, &source, tools.judge).await?;
                 let name = format!("caught_{}", change.name());
                 let caught = flag(!verdict.supported);
                 findings.samples.add(&name, cluster, &item.group, caught);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use serde_json::json;
 use throughline_memory::embed::Embedder;
 use throughline_summarizer::{
@@ -18,6 +18,7 @@ use super::{
     args::{LEAD, SummariesArgs},
     by_hand::Shown,
     items::Item,
+    judge::{EvalJudge, verdict},
     model::{Asked, WritingModel},
     rouge::{rouge_l, rouge1},
 };
@@ -40,6 +41,8 @@ pub(super) struct Tools<'a> {
     pub(super) embedder: &'a Arc<dyn Embedder>,
     /// Who writes; without, sentences are taken from the turns.
     pub(super) model: Option<&'a WritingModel>,
+    /// What judges entailment beside the check, if anything does.
+    pub(super) judge: Option<&'a EvalJudge>,
 }
 
 /// A summary and what is known of it.
@@ -56,7 +59,7 @@ struct Written {
 /// Summarises each item and scores it.
 ///
 /// # Errors
-/// Embedding fails, or a model wrote nothing at all.
+/// Embedding fails, a model wrote nothing at all, or the judge failed.
 pub(super) async fn measure(
     args: &SummariesArgs,
     items: &[Item],
@@ -100,11 +103,16 @@ async fn write(args: &SummariesArgs, item: &Item, tools: &Tools<'_>) -> anyhow::
     let order = Order { turns: &item.turns, budget, pins: &[], below: &[] };
     let writer = tools.model.map(WritingModel::writer);
     let asked = writer.as_ref().map(|writer| -> &dyn Writer { writer });
-    let summary = composer.compose(order, asked).await?;
+    let judge = tools.judge.map(EvalJudge::judge);
+    let summary = composer.compose_judged(order, asked, judge).await?;
+    if let Some(error) = &summary.judge_error {
+        bail!("the judge of entailment failed: {error}");
+    }
     let source = checker.read(&item.turns)?;
     let mut verdicts = Vec::new();
     for sentence in &summary.sentences {
-        verdicts.push((sentence.text.clone(), checker.check(&sentence.text, &source)?));
+        let verdict = verdict(checker, &sentence.text, &source, tools.judge).await?;
+        verdicts.push((sentence.text.clone(), verdict));
     }
     Ok(Written {
         text: summary.text(),
@@ -162,15 +170,17 @@ fn score(written: &Written, item: &Item, findings: &mut Findings) {
     findings.lines.push(json!({
         "id": item.id, "summary": text, "rouge1": one, "rougeL": longest,
         "references": item.references,
+        "judged_by": composed.and_then(|summary| summary.judged_by.as_ref()),
         "writer": composed.map(|summary| &summary.model),
         "writer_error": composed.and_then(|summary| summary.writer_error.as_ref()),
         "rejected": rejected.iter().map(|one| json!({
             "text": one.text, "probability": one.faithful, "again": one.again,
+            "entailed": one.entailed,
             "reasons": reasons(&one.reasons),
         })).collect::<Vec<_>>(),
         "unsupported": verdicts.iter().filter(|(_, verdict)| !verdict.supported)
             .map(|(text, verdict)| json!({
-                "text": text, "probability": verdict.probability,
+                "text": text, "probability": verdict.probability, "entailed": verdict.entailed,
                 "reasons": reasons(&verdict.reasons),
             })).collect::<Vec<_>>(),
     }));

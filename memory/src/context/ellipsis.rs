@@ -117,6 +117,14 @@ pub fn is_elliptical(text: &str) -> bool {
     width(text) <= MAX_SHORT_WIDTH
 }
 
+/// Whether words leave something to what was said before them: by a word that stands for
+/// it, or by saying too little. True for a language that is not known here.
+pub(super) fn leans(text: &str) -> bool {
+    let lower: Vec<String> = text.unicode_words().map(str::to_lowercase).collect();
+    let has = |list: &[&str]| lower.iter().any(|word| list.contains(&word.as_str()));
+    is_elliptical(text) || has(LEANING) || !has(EMPTY)
+}
+
 fn continues(words: &[String]) -> bool {
     CONTINUING.iter().any(|opening| {
         let mut opening = opening.split(' ');

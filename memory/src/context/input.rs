@@ -29,6 +29,8 @@ pub struct Pin {
     pub said_at: Option<Timestamp>,
     /// What is to be said of it beside its words.
     pub mark: Option<PinMark>,
+    /// It in one line that stands alone, shown behind its words where there is room.
+    pub line: Option<String>,
 }
 
 /// That a pin does not hold, or not any more.

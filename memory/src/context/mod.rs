@@ -17,6 +17,7 @@ mod carried;
 mod cost;
 mod ellipsis;
 mod excerpts;
+mod in_full;
 mod input;
 mod marks;
 mod middle;
@@ -39,6 +40,7 @@ pub use budget::MAX_CANDIDATES;
 pub use carried::{Carried, MAX_CARRIED_WINDOWS};
 pub use cost::{HistoryCost, ToolLinks, TurnCost, place_of, turn_cost};
 pub use ellipsis::{is_elliptical, search_text};
+pub use in_full::adds;
 pub use input::{Pin, PinMark, Query, RetrievedTurn, SummaryUnit, TurnReader, WindowInput};
 pub use marks::{Mark, Marker, Marks, marked_cost, marked_excerpt};
 pub use options::{

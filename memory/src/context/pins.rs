@@ -1,5 +1,7 @@
 //! Which pins stand in the window: every required one, and of the others what
-//! fits into their share, most useful first.
+//! fits into their share, most useful first. Then, of those that stand, the lines that
+//! say them in full, in what is left of the share: a line pushes out no pin, and fails no
+//! window.
 //!
 //! Invariants: what is planned here is what is rendered, counted as the whole
 //! blocks for a tokenizer that does not add up. Chosen pins stand in order of
@@ -24,6 +26,8 @@ struct Unit {
     pin: usize,
     text: String,
     tokens: u32,
+    /// Its text and tokens without its line, if it stands with one.
+    bare: Option<(String, u32)>,
 }
 
 /// A block of pins, ready to stand in the window.
@@ -98,6 +102,40 @@ impl<'a> PinPlan<'a> {
             self.chosen.pop();
             self.yielded += 1;
         }
+        self.add_lines(room);
+    }
+
+    /// Puts lines behind chosen pins, the most useful first, as far as all pins together
+    /// stay within `room` tokens.
+    fn add_lines(&mut self, room: u64) {
+        let (pins, counter) = (self.pins, self.options.counter.as_ref());
+        let mut estimate = self.estimate();
+        let mut misfits = 0;
+        for unit in &mut self.chosen {
+            let Some(text) = pins.get(unit.pin).and_then(quote::pin_in_full) else { continue };
+            if misfits == MAX_MISFITS {
+                break;
+            }
+            let tokens = counter.count_again(&text);
+            let more = u64::from(tokens.saturating_sub(unit.tokens));
+            if estimate + more > room {
+                misfits += 1;
+                continue;
+            }
+            estimate += more;
+            let text = std::mem::replace(&mut unit.text, text);
+            unit.bare = Some((text, std::mem::replace(&mut unit.tokens, tokens)));
+        }
+        while self.tokens() > room {
+            let with_line = self.chosen.iter_mut().rev().find_map(|unit| {
+                let bare = unit.bare.take()?;
+                (unit.text, unit.tokens) = bare;
+                Some(())
+            });
+            if with_line.is_none() {
+                break;
+            }
+        }
     }
 
     /// What the chosen pins cost as they are rendered, the template's tokens
@@ -151,7 +189,7 @@ impl<'a> PinPlan<'a> {
     fn unit(&self, index: usize, pin: &Pin) -> Unit {
         let text = quote::pin(pin);
         let tokens = self.options.counter.count_again(&text);
-        Unit { pin: index, text, tokens }
+        Unit { pin: index, text, tokens, bare: None }
     }
 
     fn block(&self, unit: &Unit) -> Option<Block> {

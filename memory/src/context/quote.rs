@@ -22,6 +22,8 @@ const MAX_NAME_CHARS: usize = 64;
 const SEPARATOR: &str = " · ";
 /// Longest value that a mark shows, in characters.
 const MAX_MARK_CHARS: usize = 120;
+/// Longest line that a pin shows behind its words, in characters.
+const MAX_LINE_CHARS: usize = 240;
 
 /// A message that holds several units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,6 +142,14 @@ pub(super) fn pin(pin: &Pin) -> String {
     let lead = pin.mark.as_ref().map(marked).unwrap_or_default();
     close(&mut unit, &format!("{lead}{}", pin.fact.text));
     unit
+}
+
+/// The same with the line that says it by itself behind its words, if it has one. The
+/// line is no word of whom the pin is from, and says so.
+pub(super) fn pin_in_full(pin: &Pin) -> Option<String> {
+    let line = clean(pin.line.as_deref()?, MAX_LINE_CHARS);
+    let note = format!("(in full, as a model reads it: {line})");
+    (!line.is_empty()).then(|| self::pin(pin) + &note_line(&note))
 }
 
 /// What leads the words of a pin that does not hold: why, and that what follows

@@ -32,6 +32,7 @@ fn turn(sequence: Sequence, repeats: Signal) -> TurnSignals {
 fn window(at: Sequence, stale_share: f32) -> WindowSignals {
     WindowSignals {
         at,
+        as_of: false,
         in_chat: true,
         built_at: Timestamp::UNIX_EPOCH,
         budget: 100,

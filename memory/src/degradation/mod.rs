@@ -14,20 +14,25 @@
 pub mod cohort;
 mod cusum;
 pub mod detect;
+mod drift;
 mod health;
 mod outcome;
 mod probe;
 mod signal;
+mod standing;
 mod tally;
 mod window;
 
 pub use cusum::Cusum;
+pub use drift::{DRIFT_METRICS, DriftSettings, DriftTotals};
 pub use health::{Action, Health, HealthReason, HealthState};
 pub use outcome::{MAX_OUTCOMES, Outcome};
 pub use probe::{
     Cloze, PROBES_VERSION, ProbeRound, ProbeSettings, Probed, distances as probe_distances,
 };
 pub use signal::{Evidence, Finding, Reason, SIGNALS_VERSION, Signal, TurnSignals};
+pub(crate) use standing::STANDING_VERSION;
+pub use standing::{ACTIONS, HealthTotals, Standing, Standings};
 pub use tally::{
     Found, LATENCY_BOUNDS, Latencies, OutcomeTotals, SignalTotals, Summed, TURN_SIGNALS, Tally,
     WINDOW_SHARES, WINDOW_VALUES,

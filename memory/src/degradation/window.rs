@@ -16,8 +16,12 @@ pub const DISTRACTOR_SCORE: f32 = 0.25;
 /// The record of one window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowSignals {
-    /// Newest turn when it was built.
+    /// Newest turn when it was built; of one that shows how it stood, the turn as of which.
     pub at: Sequence,
+    /// It shows how it stood as of a turn: what is recorded of it is for who looks back
+    /// and says nothing of the conversation. Known by where it is stored.
+    #[serde(skip)]
+    pub as_of: bool,
     /// It was built for the last user turn, and not for a question from outside.
     pub in_chat: bool,
     /// When it was built.
@@ -41,7 +45,7 @@ pub struct WindowSignals {
     pub retrieval_margin: Option<f32>,
     /// Turns between the newest and the retrieved ones, mean by tokens.
     pub evidence_distance: Option<f32>,
-    /// Share of the tokens that a prefix cache keeps.
+    /// Share of the tokens that a prefix cache keeps; not of one as of a turn.
     pub cached_prefix_share: Option<f32>,
     /// Proposals that were dropped as replaced.
     pub superseded_dropped: u32,
@@ -68,8 +72,10 @@ impl WindowSignals {
 /// What is known of a window beside what stands in it.
 #[derive(Clone, Debug)]
 pub struct WindowFacts {
-    /// Newest turn when it was built.
+    /// Newest turn that it knows.
     pub at: Sequence,
+    /// It shows how it stood as of that turn.
+    pub as_of: bool,
     /// It was built for the last user turn.
     pub in_chat: bool,
     /// When it was built.
@@ -177,8 +183,11 @@ pub fn window_signals(
         at += tokens;
     }
     let pins = pinned + window.pins_without_room;
+    // No provider was sent one that shows how it stood.
+    let cached = share(u64::from(facts.unchanged_prefix_tokens), total).filter(|_| !facts.as_of);
     WindowSignals {
         at: facts.at,
+        as_of: facts.as_of,
         in_chat: facts.in_chat,
         built_at: facts.built_at,
         budget: facts.budget,
@@ -190,7 +199,7 @@ pub fn window_signals(
         pin_coverage: share(pinned as u64, pins as u64),
         retrieval_margin: facts.best_scores.map(|(best, second)| (best - second).max(0.0)),
         evidence_distance: (retrieved_here > 0).then(|| (distance / retrieved_here as f64) as f32),
-        cached_prefix_share: share(u64::from(facts.unchanged_prefix_tokens), total),
+        cached_prefix_share: cached,
         superseded_dropped: facts.superseded_dropped,
         summary_age: summarized.map(|until| facts.at.saturating_sub(until)),
         latency_micros: facts.latency_micros,
@@ -227,6 +236,7 @@ mod tests {
     fn facts() -> WindowFacts {
         WindowFacts {
             at: 100,
+            as_of: false,
             in_chat: true,
             built_at: Timestamp::UNIX_EPOCH,
             budget: 600,
@@ -287,6 +297,17 @@ mod tests {
         assert_eq!(measured.cached_prefix_share, Some(0.5));
         assert_eq!(measured.summary_age, Some(60));
         assert!(!measured.reanchored);
+    }
+
+    #[test]
+    fn a_window_as_of_a_turn_has_no_cached_prefix() {
+        let items = || vec![item(Section::Recent, Some(95), 300)];
+        let now = window_signals(&window(items(), Vec::new()), &facts(), &|_| false);
+        assert_eq!((now.as_of, now.cached_prefix_share), (false, Some(0.5)));
+        let facts = WindowFacts { as_of: true, ..facts() };
+        let then = window_signals(&window(items(), Vec::new()), &facts, &|_| false);
+        let expected = WindowSignals { as_of: true, cached_prefix_share: None, ..now };
+        assert_eq!(then, expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::{TemplateOverhead, Window},
-    facts::{Authority, Cause, Fact, FactKind, Owner, Standing, Statement},
+    facts::{Authority, Cause, Fact, FactKind, Line, Owner, RejectedLine, Standing, Statement},
     items::{ItemHit, NamespacePrefix},
     turn::{ConversationId, FactId, Role, Sequence, Turn},
 };
@@ -179,6 +179,10 @@ pub struct PinnedFact {
     pub standing: Standing,
     /// The newest window of its conversation had no room for it.
     pub yielded: bool,
+    /// It in one line that stands alone, if it holds and there is one.
+    pub line: Option<Line>,
+    /// What was written for such a line and could not be used.
+    pub rejected_lines: Vec<RejectedLine>,
 }
 
 /// Changes of a fact; absent fields stay.

@@ -102,6 +102,8 @@ impl Engine {
         let from = own_from.max(shared_until + 1);
         self.forget_vectors(&cell, &head, from).await?;
         let turns_removed = self.erase_from(&cell, from).await?;
+        let stood = self.kept_standing(tenant, id)?;
+        batch.delete(keys::standing(tenant, id));
         let gone = shared_until < own_from;
         let publish = if gone {
             batch.delete(keys::head(tenant, id));
@@ -115,6 +117,9 @@ impl Engine {
             OutboxEntry { tenant: tenant.clone(), owner: id.clone(), task: Task::Drop { from } };
         let queued = self.enqueue(&mut batch, entry)?;
         self.commit(writer, batch, vec![queued.clone()], publish).await?;
+        if let Some(stood) = stood {
+            self.standings.gone(tenant, stood);
+        }
         self.catalogs.invalidate_owner(tenant, id);
         self.turn_cache.invalidate_owner(tenant, id);
         self.ledgers.invalidate_owner(tenant, id);

@@ -306,19 +306,23 @@ impl Engine {
         })
     }
 
-    /// The pins beyond what is stored, the least useful of those that are kept
-    /// and of the others.
+    /// The pins beyond what is stored, the least useful of those that are kept, of rules
+    /// for every answer, and of the others.
     fn surplus(&self, facts: &[Fact]) -> HashSet<FactId> {
         let stored = self.pins.live.at_most.saturating_mul(STORED_FOR_LIVE);
-        let (mut kept, mut open) = (Vec::new(), Vec::new());
+        let (mut kept, mut rules, mut open) = (Vec::new(), Vec::new(), Vec::new());
         for fact in facts {
             let Origin::Detector { probability, .. } = fact.origin else { continue };
             let used = detect::use_of(fact, probability, Sequence::MAX);
             let used = if is_replaced(fact) { used - 1.0 } else { used };
-            let of_sort = if detect::is_kept(fact) { &mut kept } else { &mut open };
+            let of_sort = match fact.for_every_answer {
+                _ if detect::is_kept(fact) => &mut kept,
+                true => &mut rules,
+                false => &mut open,
+            };
             of_sort.push((used, &fact.id));
         }
-        let beyond = [kept, open].into_iter().flat_map(|mut pins: Vec<(f32, &FactId)>| {
+        let beyond = [kept, rules, open].into_iter().flat_map(|mut pins: Vec<(f32, &FactId)>| {
             pins.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(a.1)));
             pins.into_iter().skip(stored)
         });

@@ -19,10 +19,12 @@ use crate::{
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
-/// Version of the record: a fact, then its origin, its owner and whether it was
-/// restored.
-const VERSION: u8 = 4;
+/// Version of the record: a fact, then its origin, its owner, whether it was restored and
+/// whether it is meant for every answer.
+const VERSION: u8 = 5;
 /// Without the last of them.
+const BEFORE_RULES: u8 = 4;
+/// Without the last two.
 const BEFORE_PROBES: u8 = 3;
 /// Without origin and owner.
 const CALLERS: u8 = 2;
@@ -64,6 +66,7 @@ impl From<FactBefore> for Fact {
             origin: Origin::Caller,
             owner: Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         };
         fact.sketch = Claim::of(&fact).sketch();
         fact
@@ -72,13 +75,17 @@ impl From<FactBefore> for Fact {
 
 fn encode_fact(fact: &Fact) -> Result<Vec<u8>, StoreError> {
     postcard::to_extend(fact, vec![VERSION])
-        .and_then(|bytes| postcard::to_extend(&(fact.origin, fact.owner, fact.restored_at), bytes))
+        .and_then(|bytes| {
+            let beside = (fact.origin, fact.owner, fact.restored_at, fact.for_every_answer);
+            postcard::to_extend(&beside, bytes)
+        })
         .map_err(|error| StoreError::Engine(format!("fact cannot be encoded: {error}")))
 }
 
 fn decode_fact(key: &[u8], bytes: &[u8]) -> Result<Fact, StoreError> {
     let fact = match bytes.split_first() {
         Some((&VERSION, body)) => whole(body),
+        Some((&BEFORE_RULES, body)) => with_restored(body),
         Some((&BEFORE_PROBES, body)) => with_origin(body),
         Some((&CALLERS, body)) => postcard::from_bytes(body),
         // Also says what is wrong with what has no version.
@@ -88,6 +95,12 @@ fn decode_fact(key: &[u8], bytes: &[u8]) -> Result<Fact, StoreError> {
 }
 
 fn whole(body: &[u8]) -> Result<Fact, postcard::Error> {
+    let (fact, rest) = postcard::take_from_bytes::<Fact>(body)?;
+    let (origin, owner, restored_at, for_every_answer) = postcard::from_bytes(rest)?;
+    Ok(Fact { origin, owner, restored_at, for_every_answer, ..fact })
+}
+
+fn with_restored(body: &[u8]) -> Result<Fact, postcard::Error> {
     let (fact, rest) = postcard::take_from_bytes::<Fact>(body)?;
     let (origin, owner, restored_at) = postcard::from_bytes(rest)?;
     Ok(Fact { origin, owner, restored_at, ..fact })

@@ -9,6 +9,7 @@ use super::{
     fact_records::put_fact,
     facts::{fact_not_found, take_fact},
     heads::Cell,
+    pin_lines::PinLines,
     records::Head,
 };
 use crate::{
@@ -124,6 +125,8 @@ impl Engine {
         let next = self.touched(&head);
         let revision = next.revision;
         self.commit_head(writer, next, batch, None).await?;
+        // What was replaced may hold again.
+        self.may_lack_lines(tenant, id);
         Ok(revision)
     }
 
@@ -161,12 +164,20 @@ impl Engine {
         let turns = self.turn_edges(cell, head, &facts, as_of)?;
         let mut standing = facts::standing(&facts, &AsOf { turn: as_of, clock, turns: &turns });
         self.displace(&facts, &mut standing, as_of);
+        let lines = if facts.is_empty() {
+            PinLines::default()
+        } else {
+            self.read_pin_lines(&cell.tenant, &cell.id)?
+        };
         let known = facts.into_iter().zip(standing);
-        Ok(known
-            .filter_map(|(fact, standing)| {
-                Some(PinnedFact { fact, standing: standing?, yielded: false })
-            })
-            .collect())
+        let pinned = |(fact, standing): (Fact, Option<Standing>)| {
+            let standing = standing?;
+            let kept = lines.of(&fact).filter(|_| standing.retired.is_none());
+            let line = kept.and_then(|kept| kept.line.clone());
+            let rejected_lines = kept.map(|kept| kept.rejected.clone()).unwrap_or_default();
+            Some(PinnedFact { fact, standing, yielded: false, line, rejected_lines })
+        };
+        Ok(known.filter_map(pinned).collect())
     }
 
     /// The facts that were known after a turn, as they stood then, oldest first.

@@ -17,7 +17,8 @@ use super::{
     validate,
 };
 use crate::{
-    facts::{self, Cause, Fact, Statement},
+    degradation::detect::is_for_every_answer,
+    facts::{self, Cause, Fact, FactKind, Statement},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -153,6 +154,7 @@ impl Engine {
         others.push(fact);
         let pinned = self.one_of(&cell, &head, others, &id)?;
         self.commit_head(writer, next, batch, None).await?;
+        self.may_lack_lines(&cell.tenant, &cell.id);
         Ok((pinned, revision))
     }
 
@@ -210,6 +212,7 @@ impl Engine {
         others.push(changed);
         let pinned = self.one_of(&cell, &head, others, fact)?;
         self.commit_head(writer, next, batch, None).await?;
+        self.may_lack_lines(tenant, id);
         Ok((pinned, revision))
     }
 
@@ -239,6 +242,8 @@ impl Engine {
         next.facts = next.facts.saturating_sub(removed);
         let revision = next.revision;
         self.commit_head(writer, next, batch, None).await?;
+        // One that it had displaced may stand now.
+        self.may_lack_lines(tenant, id);
         Ok(revision)
     }
 
@@ -259,6 +264,9 @@ impl Engine {
         let said_at = source.as_ref().map(|turn| turn.said_at);
         let clock = self.clock_at(cell, head, known_turn)?;
         let (origin, owner) = (self.origin_of(kept.detected), kept.owner);
+        let for_every_answer = origin.is_detector()
+            && new.kind == FactKind::Instruction
+            && is_for_every_answer(&new.text);
         let mut fact = Fact {
             id: kept.id.unwrap_or_else(FactId::generate),
             kind: new.kind,
@@ -280,6 +288,7 @@ impl Engine {
             origin,
             owner,
             restored_at: None,
+            for_every_answer,
         };
         if !imported {
             check_expiry(&fact)?;

@@ -40,17 +40,6 @@ pub(super) enum Due {
     Nothing,
 }
 
-/// What became of a fold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fold {
-    /// A summary was made; there may be more to fold.
-    Made,
-    /// Nothing is due before this has passed, unless the conversation grows.
-    Later(Duration),
-    /// Nothing is due.
-    Nothing,
-}
-
 impl Engine {
     /// The next range to fold: one whose summary is stale, one whose model is to be tried
     /// again, or what the rules say.
@@ -98,12 +87,18 @@ fn node_of(summary: &Summary) -> Node {
 
 /// How long a summary still waits for its model; nothing if it does not.
 fn waits(summary: &Summary, now: Timestamp) -> Option<Duration> {
-    if !(1..MAX_ATTEMPTS).contains(&summary.unfinished) {
+    wait_left(summary.unfinished, summary.made_at, now)
+}
+
+/// How long it still is until a model that so many attempts have found busy, late or away
+/// is asked again, the last time at `last`; nothing if it is not asked again.
+pub(super) fn wait_left(attempts: u32, last: Timestamp, now: Timestamp) -> Option<Duration> {
+    if !(1..MAX_ATTEMPTS).contains(&attempts) {
         return None;
     }
-    let wait = FIRST_WAIT.saturating_mul(4_u32.saturating_pow(summary.unfinished - 1));
+    let wait = FIRST_WAIT.saturating_mul(4_u32.saturating_pow(attempts - 1));
     // A clock that went back must not hold it up.
-    let waited = Duration::try_from(now.duration_since(summary.made_at)).unwrap_or(wait);
+    let waited = Duration::try_from(now.duration_since(last)).unwrap_or(wait);
     Some(wait.saturating_sub(waited))
 }
 
@@ -125,6 +120,7 @@ mod tests {
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
             unfinished,
+            judged_by: None,
         }
     }
 

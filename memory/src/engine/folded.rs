@@ -75,13 +75,13 @@ impl Folded {
 /// # Errors
 /// It cannot be encoded.
 pub(super) fn record_of(summary: &Summary) -> Result<Vec<u8>, StoreError> {
-    encode(&(summary, summary.unfinished))
+    encode(&(summary, summary.unfinished, &summary.judged_by))
 }
 
 /// The summary of a record.
 fn summary_of(key: &[u8], record: &[u8]) -> Result<Summary, StoreError> {
-    let (summary, unfinished) = decode_with::<Summary, u32>(key, record)?;
-    Ok(Summary { unfinished, ..summary })
+    let (summary, unfinished, judged_by) = decode_with::<Summary, _, _>(key, record)?;
+    Ok(Summary { unfinished, judged_by, ..summary })
 }
 
 /// First eight bytes of the BLAKE3 hash of what there is and when it was made.
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_from_before_summaries_could_be_unfinished_are_read() {
+    fn records_from_before_summaries_could_be_unfinished_or_judged_are_read() {
         let summary = Summary {
             from: 1,
             until: 9,
@@ -174,11 +174,15 @@ mod tests {
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
             unfinished: 3,
+            judged_by: Some("nli small 0123456789ab v1".to_owned()),
         };
         assert_eq!(summary_of(&[], &record_of(&summary).unwrap()).unwrap(), summary);
+        let unjudged = encode(&(&summary, 3_u32)).unwrap();
+        let read = summary_of(&[], &unjudged).unwrap();
+        assert_eq!(read, Summary { judged_by: None, ..summary.clone() });
         let before = encode(&summary).unwrap();
         let read = summary_of(&[], &before).unwrap();
-        assert_eq!(read, Summary { unfinished: 0, ..summary });
+        assert_eq!(read, Summary { unfinished: 0, judged_by: None, ..summary });
         assert!(summary_of(&[], &before[..before.len() - 1]).is_err(), "cut off");
     }
 }

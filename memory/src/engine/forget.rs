@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     enrich::{
-        Queued, delete_derived, passage_texts, strike_degradation, strike_events, strike_summaries,
+        Queued, delete_derived, passage_texts, strike_degradation, strike_events, strike_pin_lines,
+        strike_summaries,
     },
     facts::{Fact, detect::PinDetector},
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
@@ -139,6 +140,7 @@ impl Engine {
         texts.extend(self.asked_with(&cell, &head, &erased)?);
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;
+        strike_pin_lines(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_degradation(&self.store, &mut batch, tenant, owner, &erased)?;
         let facts = self.read_facts(tenant, owner)?;
         let facts =
@@ -252,11 +254,13 @@ impl Engine {
         }
         let mut next = self.touched(&head);
         strike_events(&self.store, &mut batch, tenant, fork, sequences)?;
+        strike_pin_lines(&self.store, &mut batch, tenant, fork, sequences)?;
         strike_degradation(&self.store, &mut batch, tenant, fork, sequences)?;
         next.facts = next.facts.saturating_sub(facts);
         self.commit_head(writer, next, batch, None).await?;
         self.ledgers.invalidate_owner(tenant, fork);
         self.uses.forget(tenant, fork);
+        self.may_lack_lines(tenant, fork);
         Ok(facts)
     }
 

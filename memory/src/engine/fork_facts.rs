@@ -124,6 +124,7 @@ mod tests {
             origin: Origin::Caller,
             owner: Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         }
     }
 

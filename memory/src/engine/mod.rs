@@ -4,7 +4,8 @@
 //! [`conversations`] (create, read, list, change), [`branches`] (fork, with
 //! [`fork_facts`]), [`turns`] and [`imports`] (read, import), [`forget`] and [`delete`]
 //! (erase), [`facts`] (pins, with [`fact_standing`], [`standing`], [`fact_turns`] and
-//! [`fact_records`]; [`detected`] those of the service), [`search`] and [`window`] over
+//! [`fact_records`]; [`detected`] those of the service, [`lines`] what a language model makes
+//! of them), [`search`] and [`window`] over
 //! [`scopes`], both with [`rerank`], and [`items`]. Behind them: [`heads`] orders the
 //! writers of a conversation, [`commit`] ends every write, [`catalog`] knows the turns
 //! without reading them, [`windows`] remembers what was built, [`degradation`] measures
@@ -34,7 +35,7 @@ mod fact_records;
 mod fact_standing;
 mod fact_turns;
 mod facts;
-pub(crate) mod fold_due;
+mod fold_due;
 pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;
@@ -44,9 +45,11 @@ mod items;
 mod late_marks;
 pub(crate) mod ledger;
 mod limits;
+mod lines;
 pub(crate) mod locks;
 mod marks;
 mod newer_first;
+pub(crate) mod pin_lines;
 mod pin_rejections;
 mod pins;
 mod probes;
@@ -87,9 +90,9 @@ use tokio::{
 
 pub use api::*;
 pub use degradation::{
-    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest,
-    DegradationOutcome, DegradationRequest, HANDOVER_TOKENS, Handover, HealthWatch, MAX_COHORT,
-    RecordCounts, TurnDegradation,
+    Cohort, CohortChange, CohortFilter, CohortMetric, CohortOutcome, CohortRequest, CohortTime,
+    DegradationOutcome, DegradationRequest, Drift, HANDOVER_TOKENS, Handover, HealthWatch,
+    MAX_COHORT, RecordCounts, TurnDegradation,
 };
 pub use detected::PinSettings;
 pub use error::{EngineError, FieldViolation};
@@ -108,16 +111,17 @@ pub use watching::{Watch, WatchEvent, WatchStep};
 
 use crate::{
     context::{TokenCounter, Tokenizers},
-    degradation::{ProbeSettings, Tally},
+    degradation::{DriftSettings, DriftTotals, ProbeSettings, Standings, Tally},
     embed::EmbedService,
     enrich::Outbox,
+    facts::WriteLine,
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
     staleness::{Detect, asked::OrderModel},
     store::Store,
     summary::{Summarize, fold::FoldRules},
-    usage::Meter,
+    usage::{Meter, TenantTotals},
 };
 
 /// How long an erasure waits for the index before it is left to the outbox.
@@ -152,6 +156,8 @@ pub struct EngineParts {
     pub summarizer: Option<Arc<dyn Summarize>>,
     /// When and how much is folded.
     pub fold_rules: FoldRules,
+    /// Writes the lines of pins; they have none without.
+    pub lines: Option<Arc<dyn WriteLine>>,
     /// What is pinned without the caller.
     pub pins: PinSettings,
     /// Turns and windows are measured; without, nothing of degradation is but what the
@@ -159,6 +165,8 @@ pub struct EngineParts {
     pub degradation: bool,
     /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
+    /// How often cohorts are looked at without being asked for.
+    pub drift: DriftSettings,
     /// Limits in force.
     pub limits: Limits,
     /// Counts what is done.
@@ -199,17 +207,24 @@ pub struct Engine {
     folded: Arc<folded::FoldedCache>,
     /// One range of a conversation is folded at a time.
     folding: locks::Locks,
+    lines: Option<lines::Lines>,
     watches: watching::Watches,
     windows: windows::Windows,
     recorder: Arc<degradation::Recorder>,
     meter: Arc<Meter>,
     healths: degradation::Healths,
+    /// Conversations whose health is to be looked at; none where nothing is measured.
+    unlooked: Option<Arc<degradation::Unlooked>>,
+    standings: Standings,
     /// Turns and windows are measured.
     degradation: bool,
     drafts: Arc<degradation::Drafts>,
     /// How many cohorts may still be gathered beside those that are.
     cohorts: Arc<Semaphore>,
     probes: ProbeSettings,
+    drift_settings: DriftSettings,
+    /// What was found when cohorts were looked at last.
+    drift: Mutex<TenantTotals<DriftTotals>>,
     tally: Tally,
     closing: watch::Sender<bool>,
     workers: Mutex<Vec<JoinHandle<Option<()>>>>,

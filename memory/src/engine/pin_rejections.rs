@@ -224,6 +224,7 @@ mod tests {
             origin: Origin::Detector { version: 1, probability: 0.9 },
             owner: Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         }
     }
 

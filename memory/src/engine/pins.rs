@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use super::{Engine, EngineError, PinnedFact, scopes::Scope, standing::StandingFacts};
 use crate::{
-    context::{Pin, PinMark},
+    context::{self, Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},
     retrieval::TurnTraits,
     turn::{Role, Sequence},
 };
+
+/// More than any pin's use: what has it comes before all that has not.
+const FIRST: f32 = 2.0;
 
 /// What becomes of facts that hold no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,12 +55,14 @@ impl Engine {
         let mut pins = self.own_pins(own, facts, retired)?;
         let of_others = self.user_pins(own, as_of, facts, &pins)?;
         pins.extend(of_others);
-        // The caller's, the newest first; the detector's, the surest first.
+        // The caller's, the newest first; the detector's, the surest first, but before all
+        // others what is meant for every answer: no search would bring it.
         pins.sort_by(|a, b| {
             let surest = |pin: &Pin| match pin.fact.origin {
                 Origin::Caller => None,
                 Origin::Detector { probability, .. } => {
-                    Some(detect::use_of(&pin.fact, probability, Sequence::MAX))
+                    let used = detect::use_of(&pin.fact, probability, Sequence::MAX);
+                    Some(if pin.fact.for_every_answer { used + FIRST } else { used })
                 }
             };
             match (surest(a), surest(b)) {
@@ -88,7 +93,8 @@ impl Engine {
                 continue;
             }
             let mark = mark(pinned, facts);
-            pins.extend(pin_of(turns.traits(), &pinned.fact, is_retired, mark));
+            let pin = pin_of(turns.traits(), &pinned.fact, is_retired, mark);
+            pins.extend(pin.map(|pin| with_line(pin, pinned)));
         }
         Ok(pins)
     }
@@ -119,8 +125,18 @@ pub(super) fn pin_of(
         whole_turn,
         said_at: source.map(|turn| turn.said_at),
         mark,
+        line: None,
         fact,
     })
+}
+
+/// A pin with its line, where that adds something. Words that a mark takes back are not
+/// said again.
+pub(super) fn with_line(mut pin: Pin, pinned: &PinnedFact) -> Pin {
+    let line = pinned.line.as_ref().filter(|_| pin.mark.is_none());
+    let line = line.filter(|line| context::adds(&line.text, &pin.fact.text));
+    pin.line = line.map(|line| line.text.clone());
+    pin
 }
 
 /// Whether a pin says all that its turn says, as far as the count of words tells.

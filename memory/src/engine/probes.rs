@@ -66,6 +66,7 @@ impl Engine {
         if probed.restored > 0 {
             self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
             self.windows.forget(tenant, id);
+            self.may_lack_lines(tenant, id);
         }
         tracing::debug!(%id, from, until, probed.asked, probed.restored, "probed what was folded");
         Ok(probed)

@@ -43,24 +43,33 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T,
     }
 }
 
-/// Decodes the record found under `key`, and what stands behind it; by default what it
-/// is by default, as in records from before there was any.
+/// Decodes the record found under `key`, and the two things that stand behind it, each
+/// added at its time; by default what they are by default, as in records from before
+/// there was any.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`].
-pub(crate) fn decode_with<T: DeserializeOwned, U: DeserializeOwned + Default>(
-    key: &[u8],
-    bytes: &[u8],
-) -> Result<(T, U), StoreError> {
+pub(crate) fn decode_with<T, U, V>(key: &[u8], bytes: &[u8]) -> Result<(T, U, V), StoreError>
+where
+    T: DeserializeOwned,
+    U: DeserializeOwned + Default,
+    V: DeserializeOwned + Default,
+{
     let corrupt = |detail: String| StoreError::Corrupt { key: hex(key), detail };
     let body = bytes.strip_prefix(&[VERSION]);
     let body = body.ok_or_else(|| corrupt("record version is not known".to_owned()))?;
     let read = || {
         let (record, rest) = postcard::take_from_bytes(body)?;
-        let behind = if rest.is_empty() { U::default() } else { postcard::from_bytes(rest)? };
-        Ok((record, behind))
+        let (first, rest) = next(rest)?;
+        let (second, _) = next(rest)?;
+        Ok((record, first, second))
     };
     read().map_err(|error: postcard::Error| corrupt(error.to_string()))
+}
+
+/// What stands next; by default what it is by default.
+fn next<T: DeserializeOwned + Default>(rest: &[u8]) -> Result<(T, &[u8]), postcard::Error> {
+    if rest.is_empty() { Ok((T::default(), rest)) } else { postcard::take_from_bytes(rest) }
 }
 
 /// Decodes a record that begins with the version of what derived it; nothing where

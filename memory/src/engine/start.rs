@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    DEFAULT_TOKENIZER, Engine, EngineError, EngineParts, degradation, heads, locks, standing,
-    turn_cache, user_pins, watching, windows,
+    DEFAULT_TOKENIZER, Engine, EngineError, EngineParts, degradation, heads, lines::Lines, locks,
+    standing, turn_cache, user_pins, watching, windows,
 };
 use crate::{
     context::TokenCounter,
-    degradation::Tally,
-    enrich::{self, Deriver, Drawer, Grown, Queued},
+    degradation::{Standings, Tally},
+    enrich::{self, Deriver, Drawer, Grown, Queued, Work},
     store::StoreError,
 };
 
@@ -31,12 +31,17 @@ impl Engine {
             .map_err(|unknown| EngineError::invalid("tokenizers", unknown.to_string()))?;
         let engine = Arc::new(Self::of(parts, counter));
         engine.outbox.resume(Queued::stored(&engine.store)?);
+        if engine.degradation {
+            engine.count_standings()?;
+        }
+        engine.count_drift()?;
         engine.spawn_workers()?;
         engine.catch_up().await?;
         Ok(engine)
     }
 
     fn of(parts: EngineParts, counter: Arc<dyn TokenCounter>) -> Self {
+        let unlooked = parts.degradation.then(Arc::<degradation::Unlooked>::default);
         let scans = usize::try_from(parts.limits.cohort_scans).unwrap_or(usize::MAX);
         let cohorts = Arc::new(Semaphore::new(scans.min(Semaphore::MAX_PERMITS)));
         Self {
@@ -67,24 +72,30 @@ impl Engine {
             fold_rules: parts.fold_rules,
             folded: Arc::default(),
             folding: locks::Locks::default(),
+            lines: parts.lines.map(Lines::new),
             watches: watching::Watches::default(),
             windows: windows::Windows::default(),
             recorder: Arc::default(),
             meter: parts.meter,
-            healths: degradation::Healths::default(),
+            healths: degradation::Healths::new(unlooked.clone()),
+            unlooked,
+            standings: Standings::default(),
             degradation: parts.degradation,
             drafts: Arc::default(),
             cohorts,
             probes: parts.probes,
+            drift_settings: parts.drift,
+            drift: Mutex::default(),
             tally: Tally::default(),
             closing: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
         }
     }
 
-    /// What derives, folds, probes and records beside the requests.
+    /// What derives, folds, writes lines, probes and records beside the requests.
     fn spawn_workers(self: &Arc<Self>) -> Result<(), EngineError> {
         let folds = self.summarizer.is_some().then(Arc::<Grown>::default);
+        let lines = self.lines.as_ref().map(Lines::waiting);
         let probes = (self.degradation && self.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
             store: Arc::clone(&self.store),
@@ -99,18 +110,27 @@ impl Engine {
             uses: Arc::clone(&self.uses),
             folded: Arc::clone(&self.folded),
             folds: folds.clone(),
+            lines: lines.clone(),
             probes: probes.clone(),
             engine: Arc::downgrade(self),
         };
         let closing = || self.closing.subscribe();
         let mut threads = vec![enrich::spawn(deriver, Arc::clone(&self.outbox), closing())];
-        if let Some(folds) = folds {
+        for (work, waiting) in [(Work::Fold, folds), (Work::Lines, lines)] {
+            let Some(waiting) = waiting else { continue };
             let weak = Arc::downgrade(self);
-            threads.push(enrich::spawn_folding(weak, folds, closing()));
+            threads.push(enrich::spawn_beside(work, weak, waiting, closing()));
         }
         if let Some(probes) = probes {
             let weak = Arc::downgrade(self);
             threads.push(enrich::spawn_probing(weak, probes, closing()));
+        }
+        if let Some(unlooked) = self.unlooked.clone() {
+            let weak = Arc::downgrade(self);
+            threads.push(degradation::spawn_standings(weak, unlooked, closing()));
+        }
+        if let Some(every) = self.drift_settings.every {
+            threads.push(degradation::spawn_drift(Arc::downgrade(self), every, closing()));
         }
         threads.push(degradation::spawn(
             Arc::downgrade(self),

@@ -7,13 +7,14 @@
 use super::{
     Engine, EngineError, PinnedFact,
     commit::Publish,
-    fold_due::{Due, Fold},
+    fold_due::Due,
     folded::{Folded, record_of},
     scopes::Scope,
     turns::scan_turns,
 };
 use crate::{
     context::SummaryUnit,
+    enrich::Step,
     index::{Branch, Segment},
     staleness::Timeline,
     store::{Batch, Direction, keys},
@@ -168,7 +169,7 @@ impl Engine {
         }
         let mut made = 0;
         for rules in [self.fold_rules, self.fold_rules.to_the_end()] {
-            while self.fold_once(tenant, id, &rules).await? == Fold::Made {
+            while self.fold_once(tenant, id, &rules).await? == Step::Made {
                 made += 1;
             }
         }
@@ -184,16 +185,16 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
         rules: &FoldRules,
-    ) -> Result<Fold, EngineError> {
-        let Some(summarizer) = self.summarizer.clone() else { return Ok(Fold::Nothing) };
+    ) -> Result<Step, EngineError> {
+        let Some(summarizer) = self.summarizer.clone() else { return Ok(Step::Nothing) };
         let _order = self.folding.lock(&keys::head(tenant, id)).await;
         let scope = self.scope(tenant, id)?;
         let scored = self.scored(&scope)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
         let (node, attempts) = match self.due(&scope, &folded, scored, rules)? {
             Due::Range { node, attempts } => (node, attempts),
-            Due::Later(left) => return Ok(Fold::Later(left)),
-            Due::Nothing => return Ok(Fold::Nothing),
+            Due::Later(left) => return Ok(Step::Later(left)),
+            Due::Nothing => return Ok(Step::Nothing),
         };
         let source = self.fold_source(&scope, &folded, node, scored)?;
         let sources: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
@@ -203,6 +204,7 @@ impl Engine {
                 rejected: Vec::new(),
                 model: summarizer.model(),
                 prompt_version: 0,
+                judged_by: None,
                 unfinished: false,
             }
         } else {
@@ -212,7 +214,7 @@ impl Engine {
             Ok(self.read_turn(&scope.branch, sequence)?.map(|turn| turn.said_at))
         };
         let (Some(first_said), Some(last_said)) = (said(node.from)?, said(node.until)?) else {
-            return Ok(Fold::Nothing);
+            return Ok(Step::Nothing);
         };
         let summary = Summary {
             from: node.from,
@@ -227,10 +229,11 @@ impl Engine {
             first_said,
             last_said,
             unfinished: if draft.unfinished { attempts.saturating_add(1) } else { 0 },
+            judged_by: draft.judged_by,
         };
         self.keep_summary(&scope, &summary, &sources).await?;
         self.probe_folded(tenant, id, (node.from, node.until)).await?;
-        Ok(Fold::Made)
+        Ok(Step::Made)
     }
 
     /// Stores a summary, unless a turn that it may quote was erased meanwhile.

@@ -8,7 +8,12 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Engine, EngineError, Shortfall, pins::pin_of, scopes::Scope, standing::StandingFacts};
+use super::{
+    Engine, EngineError, Shortfall,
+    pins::{pin_of, with_line},
+    scopes::Scope,
+    standing::StandingFacts,
+};
 use crate::{
     context::{Pin, Window, Yielded},
     facts::{
@@ -140,7 +145,8 @@ impl Engine {
                     Origin::Caller => 1.0,
                     Origin::Detector { probability, .. } => use_of(&pinned.fact, probability, then),
                 };
-                if let Some(mut pin) = pin_of(turns.traits(), &pinned.fact, false, None) {
+                if let Some(pin) = pin_of(turns.traits(), &pinned.fact, false, None) {
+                    let mut pin = with_line(pin, pinned);
                     pin.conversation = Some(other.branch.conversation.clone());
                     found.push((used, pin, Arc::clone(&standing_facts)));
                 }

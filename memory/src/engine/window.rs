@@ -182,7 +182,7 @@ impl Engine {
         let (tenant, id) = (cell.tenant.clone(), cell.id.clone());
         self.meter_window(&tenant, &id, &outcome);
         self.tally.built(&tenant, started.elapsed());
-        if request.as_of == 0 && self.degradation {
+        if self.degradation {
             self.note_window(&gathered, request, &query, &outcome);
         }
         self.windows.remember(key, &outcome);
@@ -308,6 +308,7 @@ impl Engine {
             window: WindowShape::of(&outcome.window),
             facts: WindowFacts {
                 at: own.head.last_sequence,
+                as_of: request.as_of > 0,
                 in_chat: matches!(query, Query::LastTurn(_)),
                 built_at: (self.clock)(),
                 budget: request.budget,

@@ -58,6 +58,8 @@ pub(crate) struct Deriver {
     /// Conversations that may have something to fold; absent where nothing
     /// folds.
     pub(crate) folds: Option<Arc<Grown>>,
+    /// Conversations that may have pins without a line; absent where nothing writes any.
+    pub(crate) lines: Option<Arc<Grown>>,
     /// Conversations that may be due to be probed; absent where none is.
     pub(crate) probes: Option<Arc<Grown>>,
     /// Whose facts the turns are held against.
@@ -138,6 +140,7 @@ impl Deriver {
         // Nobody has looked at turns that are new, and none of them was counted.
         if matches!(whole.entry.task, Task::Derive { .. }) {
             signals.iter().for_each(|signals| engine.tally().turn(tenant, signals));
+            engine.measured_first(tenant, owner);
         } else {
             engine.measured_again(tenant, owner, from);
         }
@@ -145,13 +148,15 @@ impl Deriver {
     }
 
     /// Conversations that have grown may be due to be probed; those, and such as lost
-    /// a summary with its turns, may have something to fold. To be called when the
+    /// a summary with its turns, may have something to fold, and pins without a line. To be called when the
     /// outbox knows that they are scored.
     pub(super) fn follow(&self, done: &[Queued]) {
         for queued in done {
             let entry = &queued.entry;
-            if let (Some(folds), true) = (&self.folds, queued.grows()) {
-                folds.push(&entry.tenant, &entry.owner);
+            for grown in [&self.folds, &self.lines].into_iter().flatten() {
+                if queued.grows() {
+                    grown.push(&entry.tenant, &entry.owner);
+                }
             }
             if let (Some(probes), Task::Derive { .. }) = (&self.probes, &entry.task) {
                 probes.push(&entry.tenant, &entry.owner);

@@ -65,7 +65,8 @@ impl Queued {
         matches!(self.entry.task, Task::Forget { .. } | Task::Drop { .. })
     }
 
-    /// Its conversation may have something to fold when it is done.
+    /// Its conversation may have something to fold, or pins without a line, when it is
+    /// done.
     pub(crate) fn grows(&self) -> bool {
         !matches!(self.entry.task, Task::Drop { .. } | Task::Items { .. } | Task::Measure { .. })
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{
     Deriver,
     derive::TURNS_PER_STEP,
-    strike::{strike_degradation, strike_events, strike_summaries},
+    strike::{strike_degradation, strike_events, strike_pin_lines, strike_summaries},
 };
 use crate::{
     engine::{EngineError, forget::forks_of},
@@ -30,12 +30,14 @@ impl Deriver {
             }
             strike_events(&self.store, &mut batch, tenant, owner, steps)?;
             strike_summaries(&self.store, &mut batch, tenant, owner, steps)?;
+            strike_pin_lines(&self.store, &mut batch, tenant, owner, steps)?;
             strike_degradation(&self.store, &mut batch, tenant, owner, steps)?;
             for (fork, until) in forks_of(&self.store, tenant, owner)? {
                 let shared = steps.partition_point(|sequence| *sequence <= until);
                 let shared = steps.get(..shared).unwrap_or_default();
                 strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
                 strike_summaries(&self.store, &mut batch, tenant, &fork, shared)?;
+                strike_pin_lines(&self.store, &mut batch, tenant, &fork, shared)?;
                 strike_degradation(&self.store, &mut batch, tenant, &fork, shared)?;
             }
             self.store.commit(batch).await?;
@@ -80,6 +82,7 @@ impl Deriver {
             Kind::Cohort,
             Kind::Derived,
             Kind::Events,
+            Kind::PinLine,
             Kind::Probes,
             Kind::Rejection,
             Kind::Signals,

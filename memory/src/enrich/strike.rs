@@ -10,6 +10,7 @@ use crate::{
     degradation::{PROBES_VERSION, ProbeRound, SIGNALS_VERSION, TurnSignals},
     engine::{
         degradation::{strike_digests, touch},
+        pin_lines::PinLine,
         records::{decode, decode_of, encode},
     },
     staleness::{Event, TurnEvents},
@@ -81,6 +82,29 @@ pub(crate) fn strike_summaries(
     })
 }
 
+/// Adds to a batch what takes out the lines of pins that were written with erased turns
+/// (sorted): of their own pins, and of those soon after them. They are written anew.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn strike_pin_lines(
+    store: &Store,
+    batch: &mut Batch,
+    tenant: &TenantId,
+    conversation: &ConversationId,
+    erased: &[Sequence],
+) -> Result<(), StoreError> {
+    let Some(first) = erased.first() else { return Ok(()) };
+    let (start, end) = keys::from_sequence(tenant, conversation, Kind::PinLine, *first);
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let kept = decode::<PinLine>(key, &value)?;
+        if erased.iter().any(|sequence| kept.read().contains(sequence)) {
+            batch.delete(key.to_vec());
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 /// Adds to a batch what takes out what was measured of erased turns (sorted), of the
 /// windows that were built for them, what the application said of them, and the digests
 /// that may hold any of it.
@@ -101,7 +125,7 @@ pub(crate) fn strike_degradation(
     strike_digests(batch, tenant, conversation);
     let before = batch.len();
     for sequence in erased {
-        for kind in [Kind::Outcome, Kind::Window] {
+        for kind in [Kind::Outcome, Kind::Window, Kind::WindowAsOf] {
             store.delete_below(batch, &keys::at_sequence(tenant, conversation, kind, *sequence))?;
         }
     }

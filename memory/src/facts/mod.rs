@@ -1,5 +1,6 @@
 //! Facts that must outlive their turns, pinned into the context windows by the
-//! caller or by the service ([`detect`]), and which of them still hold.
+//! caller or by the service ([`detect`]), and which of them still hold. What a language
+//! model adds to them comes through [`WriteLine`].
 //!
 //! A new fact is read into a [`Claim`] and compared with those before it
 //! ([`supersession`]): it may take the place of one ([`FactEdge`]), or
@@ -19,6 +20,7 @@ pub mod detect;
 mod draw;
 mod edge;
 mod heard;
+mod line;
 mod marks;
 mod name;
 mod news;
@@ -36,6 +38,7 @@ pub use dependencies::{DependencyError, check as check_dependencies};
 pub use draw::{draw, forget, forget_turns};
 pub use edge::{AS_EXPORTED, Cause, FactEdge, MAX_LINKS, TurnLink, short};
 pub use heard::Heard;
+pub use line::{Line, LineDraft, LineError, LineSource, LineVersion, RejectedLine, WriteLine};
 pub use marks::{TurnMark, turn_marks};
 pub use news::{Held, RULES_VERSION, Told, again, news, push_news, told_in};
 pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
@@ -215,6 +218,10 @@ pub struct Fact {
     /// summary of its turns does not tell it: the newest turn then.
     #[serde(skip)]
     pub restored_at: Option<Sequence>,
+    /// An instruction of the detector's that is meant for every answer, under no condition:
+    /// no question resembles it, so searching cannot bring it.
+    #[serde(skip)]
+    pub for_every_answer: bool,
 }
 
 impl Fact {

@@ -335,6 +335,7 @@ pub(crate) mod testing {
             origin: crate::facts::Origin::Caller,
             owner: crate::facts::Owner::Conversation,
             restored_at: None,
+            for_every_answer: false,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! A cross-encoder on ONNX Runtime through fastembed.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -12,16 +10,13 @@ use fastembed::{
     UserDefinedRerankingModel,
 };
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 
-use super::{Rerank, RerankError, RerankerFiles};
+use super::{CrossEncoderFiles, Rerank, RerankError};
 use crate::onnx;
 
 /// Word pieces of question and text together at most, whatever the model could
 /// read: time grows faster than length.
 const MAX_TOKENS: usize = 512;
-/// Bytes read at a time for the hash.
-const CHUNK_BYTES: usize = 1 << 20;
 
 /// One model in one session of ONNX Runtime.
 pub struct FastReranker {
@@ -40,7 +35,7 @@ pub struct FastReranker {
 /// [`RerankError::Model`] for a damaged file and for a model that is no reranker,
 /// [`RerankError::Runtime`].
 pub fn open(
-    files: &RerankerFiles,
+    files: &CrossEncoderFiles,
     library: Option<&Path>,
     threads: usize,
 ) -> Result<FastReranker, RerankError> {
@@ -52,8 +47,7 @@ pub fn open(
         tokenizer_config_file: files.read("tokenizer_config.json")?,
     };
     has_one_label(files, &tokenizer.config_file)?;
-    let version = sha256(&files.weights)
-        .map_err(|error| files.error(format_args!("{}: {error}", files.weights.display())))?;
+    let version = files.weights_sha256()?;
     let options = RerankInitOptionsUserDefined::new()
         .with_environment(environment)
         .with_max_length(MAX_TOKENS)
@@ -78,7 +72,7 @@ pub fn open(
 }
 
 /// A model that tells several labels apart scores none of them as a reranker does.
-fn has_one_label(files: &RerankerFiles, config: &[u8]) -> Result<(), RerankError> {
+fn has_one_label(files: &CrossEncoderFiles, config: &[u8]) -> Result<(), RerankError> {
     let config: serde_json::Value = serde_json::from_slice(config)
         .map_err(|error| files.error(format_args!("config.json: {error}")))?;
     let labels = config.get("id2label").and_then(|labels| labels.as_object());
@@ -87,18 +81,6 @@ fn has_one_label(files: &RerankerFiles, config: &[u8]) -> Result<(), RerankError
         several => Err(files.error(format_args!(
             "config.json: the model tells {several} labels apart, a reranker has one"
         ))),
-    }
-}
-
-fn sha256(path: &Path) -> io::Result<String> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex::encode(hasher.finalize()));
-        }
-        hasher.update(buffer.get(..read).unwrap_or_default());
     }
 }
 

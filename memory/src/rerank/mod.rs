@@ -6,13 +6,14 @@
 //! all embedding. Invariant: whoever asks has an answer by the deadline, the scores
 //! or why there are none. Optional: nothing here runs unless it is configured.
 
+pub mod entailment;
 pub mod fastembed;
 mod files;
 mod service;
 
 use std::{path::PathBuf, time::Duration};
 
-pub use files::RerankerFiles;
+pub use files::{CrossEncoder, CrossEncoderFiles};
 pub use service::{DEFAULT_RERANK_TOP, MAX_RERANK_TOP, RerankOptions, RerankService};
 
 pub use crate::onnx::RuntimeError;
@@ -39,28 +40,29 @@ pub trait Rerank: Send + Sync + 'static {
 pub enum RerankError {
     /// A directory that does not hold a whole model. Operator.
     #[error(
-        "reranker {dir}: there is no {missing}; copy it from where the model is published \
-         (docs/ranking.md, \"A reranker\")"
+        "{what} {dir}: there is no {missing}; copy it from where the model is published ({})",
+        .what.manual()
     )]
     Missing {
+        /// What was looked for.
+        what: CrossEncoder,
         /// The directory.
         dir: PathBuf,
         /// What is not in it.
         missing: String,
     },
-    /// Files are damaged, or are no reranker's. Operator.
-    #[error(
-        "reranker {dir}: {detail}; fetch it again, or choose another \
-         (docs/ranking.md, \"A reranker\")"
-    )]
+    /// Files are damaged, or are not of such a model. Operator.
+    #[error("{what} {dir}: {detail}; fetch it again, or choose another ({})", .what.manual())]
     Model {
+        /// What it should be.
+        what: CrossEncoder,
         /// The directory.
         dir: PathBuf,
         /// What is wrong.
         detail: String,
     },
     /// ONNX Runtime's library cannot be loaded. Operator.
-    #[error("reranker: {0}; run `throughline models pull`, or set ORT_DYLIB_PATH")]
+    #[error("cross-encoder: {0}; run `throughline models pull`, or set ORT_DYLIB_PATH")]
     Runtime(#[from] RuntimeError),
     /// The model failed on an input. Operator.
     #[error("it failed: {0}")]

@@ -8,6 +8,9 @@
 //! is compared with; the [`Signals`] draw its events; a [`Timeline`] answers
 //! from the events of all turns.
 //!
+//! Where a model that reads pairs is configured, the signals ask it about edges that
+//! they are [`unsure`] of.
+//!
 //! Invariants: no clock, no store, no language model; the same turns give the
 //! same events; what a later turn brought never shows in the state as of an
 //! earlier one.
@@ -30,6 +33,7 @@ mod signals;
 pub mod statement;
 pub mod text;
 mod timeline;
+pub mod unsure;
 mod weights;
 
 pub use components::{Component, Replacement, Staleness, StalenessKind};

@@ -3,7 +3,8 @@
 //!
 //! What a turn clearly replaces it does not contradict. Contradictions are looked
 //! for in the nearest turns alone, so that their cost does not grow. What repeats a
-//! replaced turn is replaced with it.
+//! replaced turn is replaced with it. A judge of pairs, where there is one, is asked about
+//! what is unsure (`unsure.rs`).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,6 +24,7 @@ use super::{
     segments::{MEMORY_TURNS, SegmentModel, SegmentModelError, SegmentTurn, Segmenter},
     statement::Statement,
     text::senses,
+    unsure::{self, MAX_ASKED, PairJudge, UNSURE_VERSION},
     weights::{SignalWeights, StalenessWeightsError, WeightsFile},
 };
 use crate::turn::{Role, Sequence};
@@ -91,6 +93,7 @@ pub struct Signals {
     detector: Detector,
     contradiction: Arc<ContradictionModel>,
     segments: &'static SegmentModel,
+    judge: Option<Arc<dyn PairJudge>>,
     version: u32,
 }
 
@@ -109,6 +112,18 @@ impl Signals {
     /// # Errors
     /// [`SignalsError`] when they do not fit this version.
     pub fn with(weights: &SignalWeights) -> Result<Arc<Self>, SignalsError> {
+        Self::judged(weights, None)
+    }
+
+    /// With the given weights, and a judge of the pairs that are unsure. Another judge
+    /// makes another version too.
+    ///
+    /// # Errors
+    /// [`SignalsError`] when the weights do not fit this version.
+    pub fn judged(
+        weights: &SignalWeights,
+        judge: Option<Arc<dyn PairJudge>>,
+    ) -> Result<Arc<Self>, SignalsError> {
         let path = |file: &WeightsFile| file.path.clone();
         let of_pairs = &weights.replacements;
         let detector = Detector::parse(&of_pairs.text)
@@ -119,13 +134,16 @@ impl Signals {
         let segments = SegmentModel::bundled()
             .map_err(|error: &SegmentModelError| SignalsError::Segments(error.to_string()))?;
         let contradiction = Arc::new(contradiction);
-        let mut signals = Self { detector, contradiction, segments, version: 0 };
+        let mut signals = Self { detector, contradiction, segments, judge, version: 0 };
         let mut hasher = blake3::Hasher::new();
         hasher.update(signals.name().as_bytes());
         weights.of_events().iter().for_each(|file| {
             hasher.update(file.text.as_bytes());
         });
         hasher.update(senses::BUNDLED);
+        if let Some(judge) = &signals.judge {
+            hasher.update(judge.version().as_bytes());
+        }
         let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
         signals.version = u32::from_le_bytes([a, b, c, d]);
         Ok(Arc::new(signals))
@@ -134,12 +152,17 @@ impl Signals {
 
 impl Detect for Signals {
     fn name(&self) -> String {
-        format!(
+        let mut name = format!(
             "signals {JOINT_VERSION}, replacements {}, contradictions {}, topics {}",
             self.detector.model().version,
             self.contradiction.version(),
             self.segments.version()
-        )
+        );
+        if let Some(judge) = &self.judge {
+            let hash = judge.version().get(..12).unwrap_or(judge.version());
+            name += &format!(", unsure pairs {UNSURE_VERSION} {} {hash}", judge.name());
+        }
+        name
     }
 
     /// Of the joint, of every part, and of their weights.
@@ -156,6 +179,7 @@ impl Detect for Signals {
             detector: self.detector.clone(),
             contradiction: Arc::clone(&self.contradiction),
             segmenter: Segmenter::new(self.segments),
+            judge: self.judge.clone(),
             readings: HashMap::new(),
         })
     }
@@ -170,6 +194,7 @@ struct Following {
     detector: Detector,
     contradiction: Arc<ContradictionModel>,
     segmenter: Segmenter<'static>,
+    judge: Option<Arc<dyn PairJudge>>,
     /// Turns as contradictions read them, by sequence.
     readings: HashMap<Sequence, Arc<Prepared>>,
 }
@@ -213,8 +238,23 @@ impl Following {
                 })
             })
             .collect();
-        edges.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.earlier.cmp(&a.earlier)));
+        surest_first(&mut edges);
         edges.truncate(MAX_CONTRADICTIONS);
+        edges
+    }
+
+    /// Edges with what the judge says of those that are unsure, surest first.
+    fn settled(
+        &self,
+        mut edges: Vec<Edge>,
+        new: &Statement,
+        earlier: &[Arc<Statement>],
+        left: &mut usize,
+    ) -> Vec<Edge> {
+        if let Some(judge) = &self.judge {
+            unsure::settle(judge, &mut edges, new, earlier, left);
+            surest_first(&mut edges);
+        }
         edges
     }
 
@@ -241,6 +281,10 @@ impl Following {
     }
 }
 
+fn surest_first(edges: &mut [Edge]) {
+    edges.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.earlier.cmp(&a.earlier)));
+}
+
 /// Of a probability; finite.
 fn odds(probability: f32) -> f32 {
     let probability = probability.clamp(0.0, 1.0 - f32::EPSILON);
@@ -259,10 +303,14 @@ impl Follow for Following {
     }
 
     fn events(&mut self, new: &Arc<Statement>, earlier: &[Arc<Statement>]) -> Vec<Event> {
+        let mut left = MAX_ASKED;
         let edges = self.detector.supersessions(new, earlier);
+        let edges = self.settled(edges, new, earlier, &mut left);
         let clear = |edge: &&Edge| edge.confidence >= SHOWN_CONFIDENCE;
         let replaced = edges.iter().filter(clear).map(|edge| edge.earlier).collect();
         let contradictions = self.contradictions(new, earlier, &replaced);
+        let mut contradictions = self.settled(contradictions, new, earlier, &mut left);
+        contradictions.retain(|edge| edge.confidence >= KEPT_CONTRADICTION);
         let echoes = echoes(new, earlier, &edges);
         let edges: Vec<Edge> = edges.into_iter().chain(contradictions).collect();
         // A contradiction that is not shown is still a mention.

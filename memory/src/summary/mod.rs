@@ -72,6 +72,10 @@ pub struct Summary {
     /// behind the others, which are all that there was before.
     #[serde(skip)]
     pub unfinished: u32,
+    /// What judged entailment beside the check, with hash and version; nothing where there
+    /// is no such judge, it had nothing to judge, or it failed. Stored behind `unfinished`.
+    #[serde(skip)]
+    pub judged_by: Option<String>,
 }
 
 impl Summary {
@@ -134,6 +138,9 @@ pub struct Draft {
     pub model: String,
     /// Version of the prompt, or of the extraction.
     pub prompt_version: u32,
+    /// What judged entailment beside the check, if anything did; see
+    /// [`Summary::judged_by`].
+    pub judged_by: Option<String>,
     /// The model was busy, late or away, and what it should have written was taken from
     /// the turns: it stands for now, and is made again later.
     pub unfinished: bool,

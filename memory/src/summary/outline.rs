@@ -103,6 +103,7 @@ mod tests {
             first_said: Timestamp::UNIX_EPOCH,
             last_said: Timestamp::UNIX_EPOCH,
             unfinished: 0,
+            judged_by: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod budget;
 mod carried;
 mod fixture;
+mod in_full;
 mod injection;
 mod prefix;
 mod tokenizers;

@@ -158,8 +158,12 @@ impl Talks {
         }
     }
 
-    fn time(&mut self) -> Option<Timestamp> {
+    fn instant(&mut self) -> Option<Timestamp> {
         self.random.random_bool(0.4).then(|| hours_on(self.random.random_range(0..200)))
+    }
+
+    fn time(&mut self) -> CohortTime {
+        CohortTime { from: self.instant(), until: self.instant() }
     }
 
     async fn check(&mut self, step: usize) {
@@ -169,8 +173,8 @@ impl Talks {
                 metric,
                 cohort: self.filter(),
                 baseline: self.random.random_bool(0.5).then(|| self.filter()),
-                from_time: self.time(),
-                until_time: self.time(),
+                time: self.time(),
+                baseline_time: self.random.random_bool(0.5).then(|| self.time()),
             };
             let kept = measured(&self.world, &request).await;
             assert_eq!(measured(&self.world, &request).await, kept, "step {step}: {request:?}");

@@ -169,8 +169,9 @@ async fn the_time_of_quality_is_that_of_its_outcomes() {
     rate(&world, &a, 2, "m", 1.0, day(1)).await;
     rate(&world, &b, 2, "m", 0.5, day(2)).await;
     rate(&world, &a, 4, "m", 0.0, day(3)).await;
-    let mean = async |from_time, until_time| {
-        let request = CohortRequest { from_time, until_time, ..CohortRequest::default() };
+    let mean = async |from, until| {
+        let time = CohortTime { from, until };
+        let request = CohortRequest { time, ..CohortRequest::default() };
         let outcome = cohort(&world, request).await;
         outcome.cohort.level.map(|level| (level.count, level.mean))
     };
@@ -182,6 +183,52 @@ async fn the_time_of_quality_is_that_of_its_outcomes() {
     let time = |second| jiff::Timestamp::from_second(second).expect("a time");
     rate(&world, &b, 2, "copied", 1.0, time(1_600_000_000)).await;
     assert_eq!(mean(None, Some(time(1_600_000_001))).await, Some((1, 1.0)));
+}
+
+#[tokio::test]
+async fn a_baseline_may_have_a_time_of_its_own() {
+    let world = World::new().await;
+    let second = |second: i64| jiff::Timestamp::from_second(second).expect("a time");
+    let (last_week, this_week) = (second(1_000), second(2_000));
+    let (mut before, mut now) = (Vec::new(), Vec::new());
+    for n in 0..8_u8 {
+        let c = world.create(&format!("c{n}")).await;
+        let turns = vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
+        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+        // Half of them were there before.
+        let (score, at) = if n < 4 { (0.9, last_week) } else { (0.5, this_week) };
+        let score = score - 0.02 * f32::from(n % 4);
+        rate(&world, &c, 2, "m", score, at).await;
+        let values = if n < 4 { &mut before } else { &mut now };
+        values.push(f64::from(score));
+    }
+    let from_until = |from, until| CohortTime { from: Some(from), until: Some(until) };
+    let request = CohortRequest {
+        cohort: of_model("m"),
+        baseline: Some(of_model("m")),
+        time: from_until(second(1_500), second(2_500)),
+        baseline_time: Some(from_until(second(500), second(1_500))),
+        ..CohortRequest::default()
+    };
+    let outcome = cohort(&world, request.clone()).await;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let level = |of: &Cohort| of.level.map(|level| (level.count, level.mean)).expect("a level");
+    let (count, own) = level(&outcome.cohort);
+    let (others, other) = level(outcome.baseline.as_ref().expect("a baseline"));
+    assert_eq!((count, others), (4, 4));
+    assert!((own - mean(&now)).abs() < 1e-6 && (other - mean(&before)).abs() < 1e-6);
+    let comparison = outcome.comparison.expect("both have values");
+    assert!((comparison.difference - (own - other)).abs() < 1e-9, "{comparison:?}");
+    let interval = comparison.interval.expect("more than one of each");
+    assert!(interval.low <= comparison.difference && comparison.difference <= interval.high);
+    assert!(-0.5 < interval.low && interval.high < -0.3, "{interval:?}");
+    // Without one it is that of the cohort: the same conversations.
+    let same = cohort(&world, CohortRequest { baseline_time: None, ..request.clone() }).await;
+    assert_eq!(same.baseline.as_ref(), Some(&same.cohort));
+    // An open end reaches as far as there is anything.
+    let baseline_time = Some(CohortTime { from: None, until: Some(second(2_500)) });
+    let open = cohort(&world, CohortRequest { baseline_time, ..request }).await;
+    assert_eq!(open.baseline.map(|one| one.conversations), Some(8));
 }
 
 #[tokio::test]
@@ -221,7 +268,8 @@ async fn what_was_erased_is_in_no_curve() {
     world.engine.delete_conversation(&tenant(), &a).await.expect("deleted");
     assert_eq!(mean().await, Some((1, 0.25)));
     let later = jiff::Timestamp::MAX;
-    let none = CohortRequest { from_time: Some(later), ..CohortRequest::default() };
+    let time = CohortTime { from: Some(later), until: None };
+    let none = CohortRequest { time, ..CohortRequest::default() };
     assert_eq!(cohort(&world, none).await.cohort.conversations, 0);
     let other = TenantId::new("other").expect("an id");
     let foreign = world.engine.cohort_degradation(&other, CohortRequest::default()).await;

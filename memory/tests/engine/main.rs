@@ -5,9 +5,11 @@
 
 mod ages;
 mod append;
+mod as_of_windows;
 mod cohort_digests;
 mod cohorts;
 mod degradation;
+mod drift;
 mod erasure;
 mod fact_news;
 mod facts;
@@ -16,6 +18,7 @@ mod forks;
 mod handover;
 mod items;
 mod marks;
+mod pin_lines;
 mod pins;
 mod rejections;
 mod rerank;
@@ -23,5 +26,6 @@ mod restart;
 mod search;
 mod soak;
 mod staleness;
+mod standings;
 mod summaries;
 mod windows;

@@ -2,7 +2,9 @@
 //! into checked values. The manual of each setting is its comment in
 //! [`Settings`]; flags, environment and file use the same names.
 
+mod drift;
 mod embedding;
+mod entailment;
 mod file;
 mod index;
 mod limits;
@@ -17,9 +19,14 @@ mod settings;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use throughline_memory::{degradation::ProbeSettings, engine::Limits};
+use throughline_memory::{
+    degradation::{DriftSettings, ProbeSettings},
+    engine::Limits,
+};
 
+pub use drift::DriftTable;
 pub use embedding::{EmbeddingEngine, EmbeddingSettings, Precision};
+pub use entailment::EntailmentSettings;
 pub use file::load;
 pub use index::IndexSettings;
 pub use limits::limits;
@@ -111,6 +118,8 @@ pub struct Config {
     pub summaries: bool,
     /// What writes them, if it is a language model.
     pub llm: Option<LlmSettings>,
+    /// What judges entailment beside their check, if anything does.
+    pub entailment: Option<EntailmentSettings>,
     /// The same for what is pinned: a file or a directory.
     pub pin_weights: Option<PathBuf>,
     /// What the service pins by itself.
@@ -121,6 +130,8 @@ pub struct Config {
     pub degradation: bool,
     /// Which conversations are probed, if any is measured.
     pub probes: ProbeSettings,
+    /// How often cohorts are looked at without being asked for.
+    pub drift: DriftSettings,
     /// What usage costs.
     pub prices: Prices,
     /// What a request may need.
@@ -179,6 +190,11 @@ impl Config {
             reranker: rerank::rerank(settings.reranker, settings.rerank_top)?,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
+            entailment: entailment::entailment(
+                settings.entailment,
+                settings.llm.is_some(),
+                !settings.no_summaries.unwrap_or(false),
+            )?,
             llm: llm::llm(llm::Given {
                 name: settings.llm,
                 device: settings.llm_device,
@@ -191,6 +207,7 @@ impl Config {
             tokenizers_dir: settings.tokenizers_dir,
             degradation: !settings.no_degradation.unwrap_or(false),
             probes: probes::probes(&settings.probes)?,
+            drift: drift::drift(&settings.drift)?,
             prices: settings.prices.checked()?,
             limits: limits(&settings.limits)?,
             wire: WireSettings {

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfigError, DEFAULT_LISTEN, EmbeddingEngine, PinTable, Precision, Prices, ProbeTable,
-    ProxyTable, bad,
+    ConfigError, DEFAULT_LISTEN, DriftTable, EmbeddingEngine, PinTable, Precision, Prices,
+    ProbeTable, ProxyTable, bad,
 };
 use crate::auth::KeyEntry;
 
@@ -191,6 +191,16 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub llm_api_key_file: Option<PathBuf>,
 
+    /// What judges, beside the check, whether the sentences of summaries follow from
+    /// their turns [default: none, the check alone]: `llm`, the language model of --llm by
+    /// its logits, or the directory of an entailment model (NLI) as ONNX with its
+    /// tokenizer (docs/summaries.md). Each sentence then costs a reading of its evidence.
+    /// Such a model is also asked about pairs of turns that staleness is unsure of
+    /// (docs/staleness.md): another one than before draws the events of every turn again.
+    #[arg(long, env = "THROUGHLINE_ENTAILMENT", value_name = "llm|DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entailment: Option<String>,
+
     /// Fold no conversation into summaries.
     #[arg(long, env = "THROUGHLINE_NO_SUMMARIES", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -278,6 +288,12 @@ pub struct Settings {
     #[serde(default)]
     pub probes: ProbeTable,
 
+    /// `[drift]`: how often the service looks by itself whether conversations became
+    /// worse; file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub drift: DriftTable,
+
     /// `[proxy]`: the chat proxy; in the file all of it, as flags what begins with
     /// `--proxy`.
     #[command(flatten)]
@@ -324,6 +340,7 @@ impl Settings {
             llm_threads: self.llm_threads.or(lower.llm_threads),
             llm_endpoint: self.llm_endpoint.or(lower.llm_endpoint),
             llm_api_key_file: self.llm_api_key_file.or(lower.llm_api_key_file),
+            entailment: self.entailment.or(lower.entailment),
             no_summaries: self.no_summaries.or(lower.no_summaries),
             pin_weights: self.pin_weights.or(lower.pin_weights),
             no_pins: self.no_pins.or(lower.no_pins),
@@ -339,6 +356,7 @@ impl Settings {
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
             probes: if self.probes == ProbeTable::default() { lower.probes } else { self.probes },
+            drift: if self.drift == DriftTable::default() { lower.drift } else { self.drift },
             proxy: self.proxy.over(lower.proxy),
             prices: if self.prices == Prices::default() { lower.prices } else { self.prices },
             keys: if self.keys.is_empty() { lower.keys } else { self.keys },

@@ -26,6 +26,7 @@ fn defaults_are_loopback_and_embedded() {
     assert_eq!(config.limits, Limits::default());
     assert!(config.pull && !config.dev && config.degradation);
     assert_eq!(config.reranker, None);
+    assert_eq!(config.entailment, None);
     assert_eq!(config.auth().err(), Some(KeyError::None));
 }
 
@@ -69,6 +70,8 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("reranker = '/r'\nrerank-top = 0", "1 to 256");
     check_refused("reranker = '/r'\nrerank-top = 257", "1 to 256");
     check_refused("rerank-top = 3", "needs reranker");
+    check_refused("entailment = 'llm'", "--llm");
+    check_refused("llm = 'q'\nentailment = 'llm'\nno-summaries = true", "no-summaries");
     check_refused("drain = 0", "drain");
     check_refused("qdrant-url = 'localhost:6334'", "http://");
     check_refused("qdrant-api-key-file = '/k'", "needs qdrant-url");
@@ -80,6 +83,8 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("[pins]\nmin_probability = 1.5", "0 to 1");
     check_refused("[probes]\nshare = 1.5", "0 to 1");
     check_refused("[probes]\nevery = 0", "share = 0");
+    check_refused("[drift]\nevery_minutes = 20000", "0 to 10080");
+    check_refused("[drift]\nevery = 5", "unknown field");
 }
 
 #[test]
@@ -97,16 +102,16 @@ fn every_setting_of_the_file_survives_merging() {
         models-dir = 'm'\nno-pull = true\nembedding-model = 'e'\nembedding-engine = 'candle'\n\
         embedding-precision = 'int8'\nembedding-threads = 1\nindex-memory-mb = 2\n\
         qdrant-url = 'http://q'\nqdrant-api-key-file = 'k'\nranking-weights = 'w'\n\
-        reranker = 'r'\nrerank-top = 9\nstaleness-weights = 's'\npin-weights = 'p'\nno-pins = true\nno-degradation = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
+        reranker = 'r'\nrerank-top = 9\nentailment = 'n'\nstaleness-weights = 's'\npin-weights = 'p'\nno-pins = true\nno-degradation = true\ntokenizers-dir = 't'\ndefault-deadline = 1\ndrain = 2\nmax-message-bytes = 3\n\
         max-streams = 4\nmax-in-flight = 5\nlog = 'debug'\nlog-format = 'json'\n\
         [limits]\nlabels = 1\n[pins]\nenabled = true\nmax_per_conversation = 3\nmin_probability = 0.5\n\
         [proxy]\nlisten = '127.0.0.1:3'\nupstream = 'u'\nupstream_key_file = 'k'\nupstream_key_env = 'e'\n\
         anthropic_upstream = 'a'\nanthropic_key_file = 'k'\nanthropic_key_env = 'e'\ntoken_budget = 1\n\
         create_conversations = false\nconnect_timeout = 1\nanswer_timeout = 1\nidle_timeout = 1\n\
-        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
+        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[drift]\nevery_minutes = 5\nversions = 2\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 59, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 60, "a setting is missing in:\n{shown}");
 }

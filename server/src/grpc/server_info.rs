@@ -30,6 +30,7 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
     let about = &call.opened()?.about;
     let (engine, model, ranking) = (&call.engine, &about.embedding, &about.ranking);
     let scorer = &about.scorer;
+    let lines = about.pins.lines.as_ref();
     let commits = engine.commit_counts();
     Ok(pb::GetServerInfoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -62,6 +63,9 @@ fn info(call: &Call) -> Result<pb::GetServerInfoResponse, ApiError> {
             weights_sha256: about.pins.weights_sha256.clone(),
             max_per_conversation: u32::try_from(about.pins.max_per_conversation)
                 .unwrap_or(u32::MAX),
+            line_model: lines.map(|by| by.model.clone()).unwrap_or_default(),
+            line_prompt_version: lines.map_or(0, |by| by.prompt),
+            line_check_version: lines.map(|by| by.check.clone()).unwrap_or_default(),
         }),
         summaries: Some(summaries(&about.summaries)),
         reranker: about.reranker.as_ref().map(|reranker| pb::RerankerInfo {
@@ -103,5 +107,11 @@ fn summaries(about: &Summaries) -> pb::SummaryInfo {
         device: of.map(|model| model.device.clone()).unwrap_or_default(),
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
         check_version: about.check_version.clone(),
+        entailment: about.entailment.as_ref().map(|judge| pb::EntailmentInfo {
+            kind: judge.kind.to_owned(),
+            name: judge.name.clone(),
+            sha256: judge.sha256.clone(),
+            version: judge.version,
+        }),
     }
 }

@@ -10,9 +10,10 @@ use std::{
 use throughline_memory::{
     embed::EmbeddingModel,
     engine::{Engine, EngineError, Limits},
+    facts::LineVersion,
     turn::{ConversationId, TenantId},
 };
-use throughline_summarizer::llm::ModelInfo;
+use throughline_summarizer::{entailment::JudgeInfo, llm::ModelInfo};
 use tokio::sync::watch;
 use tonic::{Code, Request, Status};
 
@@ -45,6 +46,8 @@ pub struct Summaries {
     pub model: Option<ModelInfo>,
     /// Version of the faithfulness check.
     pub check_version: String,
+    /// What judges entailment beside it, if anything does.
+    pub entailment: Option<JudgeInfo>,
 }
 
 /// What pins without the caller.
@@ -60,6 +63,8 @@ pub struct Pins {
     pub weights_sha256: String,
     /// Live pins of a conversation at most.
     pub max_per_conversation: usize,
+    /// What lines of pins are written by, if by anything.
+    pub lines: Option<LineVersion>,
 }
 
 /// What draws staleness events.

@@ -2,8 +2,8 @@
 //! how the server itself is.
 //!
 //! Invariants: the only labels are the tenant, of at most so many as the engine tells
-//! apart, all others together as `OTHER`, the name of a signal, a thumb, and the class of
-//! a time; no content, no conversation, no user, no name of a model.
+//! apart, all others together as `OTHER`, the name of a signal, of an action or of a metric
+//! of cohorts, a thumb, and the class of a time; no content, no conversation, no user, no name of a model.
 
 use std::{fmt, sync::atomic::AtomicU64};
 
@@ -19,7 +19,10 @@ use throughline_memory::{
     usage::{TenantTotals, Usage},
 };
 
-use super::latencies::Times;
+use super::{
+    latencies::Times,
+    standings::{drift_by_tenant, health_by_tenant},
+};
 
 /// OpenMetrics, as Prometheus asks for it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,7 +31,7 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 const OTHERS: &str = "OTHER";
 
 pub(super) type Labels = Vec<(&'static str, String)>;
-type Amounts = Family<Labels, Counter>;
+pub(super) type Amounts = Family<Labels, Counter>;
 type Sums = Family<Labels, Counter<f64, AtomicU64>>;
 
 /// An amount with its name, its help and its unit.
@@ -90,6 +93,8 @@ pub(super) fn text(engine: &Engine) -> Result<String, fmt::Error> {
     let signals = rows(engine.tally().totals());
     signals_by_tenant(&mut registry, &signals);
     outcomes_by_tenant(&mut registry, &signals);
+    health_by_tenant(&mut registry, engine);
+    drift_by_tenant(&mut registry, engine);
     let rows = signals.into_iter().map(|(tenant, totals)| (tenant, totals.latencies)).collect();
     let (name, help) = ("build_context", "Time from the call for a window to the window");
     registry.register_collector(Box::new(Times { name, help, rows }));
@@ -118,7 +123,7 @@ fn by_tenant(registry: &mut Registry, engine: &Engine) {
 }
 
 /// The totals with their label.
-fn rows<T: Default + PartialEq>(totals: TenantTotals<T>) -> Vec<(Labels, T)> {
+pub(super) fn rows<T: Default + PartialEq>(totals: TenantTotals<T>) -> Vec<(Labels, T)> {
     let of_tenant = |(tenant, total): (_, T)| (label(&tenant), total);
     let mut rows: Vec<_> = totals.tenants.into_iter().map(of_tenant).collect();
     if totals.others != T::default() {

@@ -3,6 +3,7 @@
 
 mod latencies;
 mod metrics;
+mod standings;
 
 use std::sync::Arc;
 

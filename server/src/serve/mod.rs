@@ -6,6 +6,7 @@
 //! "not yet". On SIGTERM or SIGINT: health (not serving) → open calls → engine
 //! → store.
 
+mod entailment;
 mod error;
 mod http;
 mod listen;
@@ -18,6 +19,7 @@ mod server;
 mod signals;
 mod transport;
 mod wiring;
+mod writers;
 
 use std::io::{self, Write as _};
 

@@ -10,7 +10,7 @@ use throughline_memory::embed::{
 
 use super::{ServeError, wiring::blocking};
 use crate::{
-    config::{Config, EmbeddingEngine, EmbeddingSettings, Precision},
+    config::{Config, EmbeddingEngine, EmbeddingSettings, EntailmentSettings, Precision},
     models::{self, ModelsError, Progress, PullOptions, Registry},
 };
 
@@ -18,8 +18,10 @@ use crate::{
 pub(super) async fn open(config: &Config) -> Result<Arc<EmbedService>, ServeError> {
     let (settings, dir, pull) = (config.embedding.clone(), config.models_dir.clone(), config.pull);
     let models_file = config.models_file.clone();
-    // A reranker runs on ONNX Runtime too.
-    let onnx = settings.engine == EmbeddingEngine::Fastembed || config.reranker.is_some();
+    // Cross-encoders run on ONNX Runtime too.
+    let judged = matches!(config.entailment, Some(EntailmentSettings::Encoder { .. }));
+    let encoders = config.reranker.is_some() || judged;
+    let onnx = settings.engine == EmbeddingEngine::Fastembed || encoders;
     blocking(move || {
         let registry = models::registry_of(models_file.as_deref())?;
         let files = files(&registry, &settings, &dir, pull, onnx)?;

@@ -3,21 +3,23 @@
 
 use std::sync::Arc;
 
-use throughline_memory::rerank::{RerankOptions, RerankService, RerankerFiles, fastembed};
+use throughline_memory::rerank::{
+    CrossEncoder, CrossEncoderFiles, RerankOptions, RerankService, fastembed,
+};
 
 use super::{ServeError, wiring::blocking};
 use crate::{config::Config, grpc::Reranker, models};
 
 /// Looks whether the directory holds a model.
-pub(super) fn files(config: &Config) -> Result<Option<RerankerFiles>, ServeError> {
+pub(super) fn files(config: &Config) -> Result<Option<CrossEncoderFiles>, ServeError> {
     let dir = config.reranker.as_ref().map(|reranker| &reranker.dir);
-    Ok(dir.map(|dir| RerankerFiles::find(dir)).transpose()?)
+    Ok(dir.map(|dir| CrossEncoderFiles::find(CrossEncoder::Reranker, dir)).transpose()?)
 }
 
 /// Makes it ready.
 pub(super) async fn open(
     config: &Config,
-    files: Option<RerankerFiles>,
+    files: Option<CrossEncoderFiles>,
 ) -> Result<Option<Arc<RerankService>>, ServeError> {
     let (Some(files), Some(settings)) = (files, &config.reranker) else { return Ok(None) };
     let options = RerankOptions { top: settings.top, ..RerankOptions::default() };

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use throughline_memory::{
     context::Tokenizers,
-    embed::{EmbedService, Embedder},
+    embed::EmbedService,
     engine::{Engine, EngineParts, PinSettings, StoreTurnSource},
     facts::detect::{Live, PinDetector, PinDetectorError, PinWeights},
     index::{
@@ -21,19 +21,20 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{
         Detect as _, SignalWeights, Signals, SignalsError, WeightsFile, asked::OrderModel,
+        unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::{Summarize, fold::FoldRules},
+    summary::fold::FoldRules,
     usage::Meter,
 };
-use throughline_summarizer::{
-    check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
-};
 
-use super::{ServeError, llm, model, rerank};
+use super::{
+    ServeError, entailment, model, rerank,
+    writers::{self, Writers},
+};
 use crate::{
     config::{Config, IndexSettings, PinOptions, StoreKind},
-    grpc::{About, Opened, Pins, Ranking, Scorer, Summaries},
+    grpc::{About, Opened, Pins, Ranking, Scorer},
     page_token::PageTokens,
 };
 
@@ -42,14 +43,21 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (store, pages) = open_store(config).await?;
     let tokenizers = Arc::new(tokenizers(config.tokenizers_dir.as_deref())?);
     let ranking = ranking(config.ranking_weights.as_deref())?;
-    let (detector, order, scorer) = detector(config.staleness_weights.as_deref())?;
-    let (pins, pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
+    let scoring = Scoring::read(config.staleness_weights.as_deref())?;
+    let (pins, mut pins_about) = pins(config.pins, config.pin_weights.as_deref())?;
     let reranker_files = rerank::files(config)?;
+    let judge_files = entailment::files(config)?;
     let embed = model::open(config).await?;
     let reranker = rerank::open(config, reranker_files).await?;
+    let encoder = entailment::encoder(config, judge_files).await?;
+    let (detector, order, scorer) = scoring.judged(entailment::of_pairs(encoder.as_ref()))?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let (summarizer, summaries) = summarizer(config, embed.unhurried(), &store, &meter).await?;
+    let model = writers::model(config, &store, &meter).await?;
+    let judge = entailment::of_summaries(config, encoder, model.as_ref())?;
+    let Writers { summarizer, lines, summaries } =
+        Writers::new(config, embed.unhurried(), model, judge)?;
+    pins_about.lines = lines.as_ref().map(|lines| lines.version());
     let about = About {
         embedding: embed.model().clone(),
         ranking: Ranking {
@@ -73,9 +81,11 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         order,
         summarizer,
         fold_rules: FoldRules::default(),
+        lines,
         pins,
         degradation: config.degradation,
         probes: config.probes,
+        drift: config.drift,
         limits: config.limits.clone(),
         meter,
         clock: Arc::new(Timestamp::now),
@@ -123,43 +133,48 @@ fn ranking(path: Option<&Path>) -> Result<RankingWeights, ServeError> {
     weights.map_err(|error| file("ranking-weights", path, error.to_string()))
 }
 
-/// The scorer, what orders hits by it, and what is said of both.
-fn detector(path: Option<&Path>) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
-    let read = || {
-        let weights = path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
-        Ok((Signals::with(&weights)?, weights.order_model()?, weights))
-    };
-    let (signals, order, weights) = read().map_err(|error: SignalsError| {
-        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
-        file("staleness-weights", path, error.to_string())
-    })?;
-    let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
-    let scorer = Scorer {
-        name: signals.name(),
-        version: signals.version(),
-        weights_sha256: weights.files().into_iter().map(named).collect(),
-    };
-    Ok((signals, order, scorer))
+/// What draws staleness events and orders hits by them, read before anything is fetched.
+struct Scoring {
+    weights: SignalWeights,
+    order: OrderModel,
+    path: PathBuf,
 }
 
-/// What writes summaries, if anything does, and what is said of it.
-async fn summarizer(
-    config: &Config,
-    embedder: Arc<dyn Embedder>,
-    store: &Arc<Store>,
-    meter: &Arc<Meter>,
-) -> Result<(Option<Arc<dyn Summarize>>, Summaries), ServeError> {
-    if !config.summaries {
-        return Ok((None, Summaries::default()));
+impl Scoring {
+    fn read(path: Option<&Path>) -> Result<Self, ServeError> {
+        let read = || -> Result<_, SignalsError> {
+            let weights =
+                path.map_or_else(|| Ok(SignalWeights::built_in()), SignalWeights::read)?;
+            Signals::with(&weights)?;
+            Ok((weights.order_model()?, weights))
+        };
+        let path = path.unwrap_or(Path::new("(built in)")).to_owned();
+        match read() {
+            Ok((order, weights)) => Ok(Self { weights, order, path }),
+            Err(error) => Err(unfit(path, &error)),
+        }
     }
-    let checker = Checker::bundled(Arc::clone(&embedder))
-        .map_err(|error| file("check-weights", "(built in)".into(), error.to_string()))?;
-    let check_version = checker.version().to_owned();
-    let composer = Composer::new(checker, Extractive::new(embedder));
-    let model = llm::open(config, store, meter).await?;
-    let info = model.as_ref().map(|model| model.info().clone());
-    let about = Summaries { enabled: true, model: info, check_version };
-    Ok((Some(Arc::new(Folder::new(composer, model))), about))
+
+    /// The scorer, with what is asked about unsure pairs if anything is, what orders hits,
+    /// and what is said of both.
+    fn judged(
+        self,
+        judge: Option<Arc<dyn PairJudge>>,
+    ) -> Result<(Arc<Signals>, OrderModel, Scorer), ServeError> {
+        let Self { weights, order, path } = self;
+        let signals = Signals::judged(&weights, judge).map_err(|error| unfit(path, &error))?;
+        let named = |file: &WeightsFile| (file.part.to_owned(), file.sha256.clone());
+        let scorer = Scorer {
+            name: signals.name(),
+            version: signals.version(),
+            weights_sha256: weights.files().into_iter().map(named).collect(),
+        };
+        Ok((signals, order, scorer))
+    }
+}
+
+fn unfit(path: PathBuf, error: &SignalsError) -> ServeError {
+    file("staleness-weights", path, error.to_string())
 }
 
 /// What pins, and what is said of it.
@@ -178,6 +193,7 @@ fn pins(options: PinOptions, path: Option<&Path>) -> Result<(PinSettings, Pins),
         version: detector.version(),
         weights_sha256: weights.sha256,
         max_per_conversation: options.max_per_conversation,
+        lines: None,
     };
     let settings = PinSettings {
         detector: options.enabled.then(|| Arc::new(detector)),
@@ -236,7 +252,7 @@ mod tests {
         let error = ranking(Some(&absent)).unwrap_err().to_string();
         assert!(error.contains("ranking-weights"), "{error}");
         for path in [&absent, dir.path()] {
-            let error = detector(Some(path)).err().map(|error| error.to_string());
+            let error = Scoring::read(Some(path)).err().map(|error| error.to_string());
             let error = error.unwrap();
             assert!(error.contains("staleness-weights"), "{error}");
         }

@@ -2,7 +2,7 @@
 
 use throughline_memory::{
     degradation::cohort::{Comparison, CurvePoint, Level},
-    engine::{Cohort, CohortChange, CohortFilter, CohortMetric, CohortRequest, Limits},
+    engine::{Cohort, CohortChange, CohortFilter, CohortMetric, CohortRequest, CohortTime, Limits},
 };
 
 use super::{
@@ -18,13 +18,12 @@ pub fn cohort_request(
     limits: &Limits,
     violations: &mut Violations,
 ) -> Option<CohortRequest> {
-    let pb::GetCohortDegradationRequest { metric, cohort, baseline, from_time, until_time } =
-        request;
-    let time = |field, time: Option<prost_types::Timestamp>| {
-        time.map(|time| timestamp_from_proto(field, &time)).transpose()
-    };
-    let from_time = violations.take(time("from_time", from_time));
-    let until_time = violations.take(time("until_time", until_time));
+    let pb::GetCohortDegradationRequest { metric, cohort, baseline, .. } = request;
+    let ends = (request.from_time, request.until_time);
+    let time = cohort_time(["from_time", "until_time"], ends, violations);
+    let ends = (request.baseline_from_time, request.baseline_until_time);
+    let fields = ["baseline_from_time", "baseline_until_time"];
+    let baseline_time = cohort_time(fields, ends, violations);
     let cohort = filter("cohort", cohort.unwrap_or_default(), limits, violations);
     let baseline = baseline.map(|baseline| filter("baseline", baseline, limits, violations));
     let metric = match pb::CohortMetric::try_from(metric) {
@@ -37,13 +36,30 @@ pub fn cohort_request(
             return None;
         }
     };
-    let (from_time, until_time) = (from_time?, until_time?);
-    if let (Some(from), Some(until)) = (from_time, until_time)
+    let (time, baseline_time) = (time?, baseline_time?);
+    let baseline_time = Some(baseline_time).filter(|time| *time != CohortTime::default());
+    // The same conversations at another time.
+    let baseline = baseline.or_else(|| baseline_time.map(|_| cohort.clone()));
+    Some(CohortRequest { metric, cohort, baseline, time, baseline_time })
+}
+
+fn cohort_time(
+    fields: [&'static str; 2],
+    (from, until): (Option<prost_types::Timestamp>, Option<prost_types::Timestamp>),
+    violations: &mut Violations,
+) -> Option<CohortTime> {
+    let [from_field, until_field] = fields;
+    let mut read = |field, time: Option<prost_types::Timestamp>| {
+        violations.take(time.map(|time| timestamp_from_proto(field, &time)).transpose())
+    };
+    let (from, until) = (read(from_field, from), read(until_field, until));
+    let (from, until) = (from?, until?);
+    if let (Some(from), Some(until)) = (from, until)
         && from >= until
     {
-        violations.add("until_time", "must be after from_time");
+        violations.add(until_field, format!("must be after {from_field}"));
     }
-    Some(CohortRequest { metric, cohort, baseline, from_time, until_time })
+    Some(CohortTime { from, until })
 }
 
 fn filter(
@@ -111,6 +127,8 @@ fn change_to_proto(found: &CohortChange) -> pb::CohortChange {
 pub fn cohort_comparison_to_proto(comparison: &Comparison) -> pb::CohortComparison {
     pb::CohortComparison {
         difference: comparison.difference,
+        low: comparison.interval.map(|interval| interval.low),
+        high: comparison.interval.map(|interval| interval.high),
         p_value: comparison.p_value,
         cliffs_delta: comparison.cliffs_delta,
     }

@@ -81,6 +81,7 @@ fn window_to_proto(window: &WindowSignals) -> pb::WindowDegradation {
     pb::WindowDegradation {
         build_time: Some(timestamp_to_proto(window.built_at)),
         in_chat: window.in_chat,
+        as_of: window.as_of,
         token_budget: window.budget,
         total_tokens: window.tokens,
         fill: window.fill(),

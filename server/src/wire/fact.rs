@@ -2,7 +2,7 @@
 
 use throughline_memory::{
     engine::{FactPatch, FieldViolation, KeptFact, Limits, NewFact, PinnedFact},
-    facts::{Cause, Statement},
+    facts::{Cause, RejectedLine, Statement},
     turn::{ConversationId, FactId},
 };
 
@@ -34,7 +34,7 @@ const MASK_FIELDS: [&str; 11] = [
 
 /// Renders a fact of `conversation`.
 pub fn fact_to_proto(conversation: &ConversationId, pinned: PinnedFact) -> pb::Fact {
-    let PinnedFact { fact, standing, yielded } = pinned;
+    let PinnedFact { fact, standing, yielded, line, rejected_lines } = pinned;
     let (origin, probability) = origin_to_proto(fact.origin);
     let fact_name = |id: &FactId| name::fact_name(conversation, id);
     let cause_name = |cause: &Cause| cause_to_proto(conversation, cause);
@@ -70,7 +70,15 @@ pub fn fact_to_proto(conversation: &ConversationId, pinned: PinnedFact) -> pb::F
         owner: owner_to_proto(fact.owner).into(),
         displaced: standing.displaced,
         yielded,
+        one_line: line.as_ref().map(|line| line.text.clone()).unwrap_or_default(),
+        one_line_faithfulness: line.as_ref().map_or(0.0, |line| line.faithfulness),
+        one_line_model: line.map(|line| line.model).unwrap_or_default(),
+        one_line_rejected: rejected_lines.into_iter().map(rejected_line_to_proto).collect(),
     }
+}
+
+fn rejected_line_to_proto(rejected: RejectedLine) -> pb::RejectedLine {
+    pb::RejectedLine { text: rejected.text, reason: rejected.reason }
 }
 
 /// The name of a fact or turn.

@@ -36,6 +36,7 @@ pub fn summary_to_proto(shown: &ShownSummary) -> pb::Summary {
         create_time: Some(timestamp_to_proto(summary.made_at)),
         from_say_time: Some(timestamp_to_proto(summary.first_said)),
         until_say_time: Some(timestamp_to_proto(summary.last_said)),
+        judged_by: summary.judged_by.clone().unwrap_or_default(),
     }
 }
 

@@ -24,6 +24,7 @@ use throughline_memory::{
         Pooling, Precision, Splitter, Vector,
     },
     engine::{Engine, EngineParts, Limits, PinSettings, StoreTurnSource},
+    facts::WriteLine,
     index::exact::ExactIndex,
     retrieval::RankingWeights,
     staleness::SignalWeights,
@@ -234,6 +235,16 @@ impl TestServer {
         starting
     }
 
+    /// With something that writes the lines of pins.
+    pub(crate) async fn with_lines(limits: Limits, lines: Arc<dyn WriteLine>) -> Self {
+        let mut starting = Self::starting().await;
+        let data = starting.data.path();
+        let store = Store::open(&StoreOptions::new(StoreKind::Sled, data.join("store"))).unwrap();
+        let opened = opened_with(store, data, limits, Some(lines)).await;
+        starting.server.open(opened).await;
+        starting
+    }
+
     /// Listens, but is not open yet.
     pub(crate) async fn starting() -> Self {
         Self::with_room(MAX_IN_FLIGHT).await
@@ -285,6 +296,15 @@ pub(crate) async fn opened(data: &Path, limits: Limits) -> Opened {
 }
 
 pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Opened {
+    opened_with(store, data, limits, None).await
+}
+
+async fn opened_with(
+    store: Store,
+    data: &Path,
+    limits: Limits,
+    lines: Option<Arc<dyn WriteLine>>,
+) -> Opened {
     let store = Arc::new(store);
     let embedder: Arc<dyn Embedder> = Arc::new(HashEmbedder::new());
     let embed = Arc::new(embed_service(data, Arc::clone(&embedder)));
@@ -297,6 +317,7 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
     let parts = EngineParts {
         summarizer: Some(Arc::new(Folder::new(composer, None))),
         fold_rules: throughline_memory::summary::fold::FoldRules::default(),
+        lines,
         store,
         embed,
         index,
@@ -308,13 +329,14 @@ pub(crate) async fn opened_over(store: Store, data: &Path, limits: Limits) -> Op
         pins: PinSettings::off(),
         degradation: true,
         probes: Default::default(),
+        drift: throughline_memory::degradation::DriftSettings::OFF,
         limits,
         meter: Arc::default(),
         clock: Arc::new(Timestamp::now),
     };
     let engine = Engine::start(parts).await.unwrap();
     let (ranking, scorer, pins) = Default::default();
-    let summaries = Summaries { enabled: true, model: None, check_version };
+    let summaries = Summaries { enabled: true, check_version, ..Summaries::default() };
     let about = About { embedding, ranking, reranker: None, scorer, pins, summaries };
     Opened { engine, pages: PageTokens::new([3; 32]), about, prices: prices() }
 }

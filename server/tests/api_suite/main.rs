@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends at the first surprise")]
 
 mod access;
+mod cohorts;
 mod degradation;
 mod errors;
 mod fact_states;
@@ -15,9 +16,11 @@ mod idempotency;
 mod injection;
 mod items;
 mod lifecycle;
+mod one_line;
 mod pages;
 mod program;
 mod staleness;
+mod standings;
 mod summaries;
 mod transfer;
 mod turns;

@@ -68,3 +68,26 @@ async fn the_users_other_conversations_are_searched_when_asked() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_window_as_of_a_turn_is_recorded_as_one() {
+    let server = TestServer::start().await;
+    let acme = server.client(ACME);
+    let c = acme.create("c").await;
+    acme.append(&c, vec![user("Hello."), turn(pb::Role::Assistant, "Hi."), user("Bye.")])
+        .await
+        .unwrap();
+    for as_of_turn in [1, 0] {
+        let conversation = c.clone();
+        let request = pb::BuildContextRequest { conversation, as_of_turn, ..Default::default() };
+        acme.context().build_context(request).await.unwrap();
+    }
+    let request = pb::GetDegradationRequest { conversation: c.clone(), ..Default::default() };
+    let known = acme.degradation().get_degradation(request).await.unwrap().into_inner();
+    let windows = known.turns.iter().flat_map(|of| {
+        let number = of.turn.rsplit('/').next().unwrap();
+        of.windows.iter().map(move |window| (number, window.as_of))
+    });
+    assert_eq!(windows.collect::<Vec<_>>(), [("1", true), ("3", false)]);
+    server.stop().await;
+}

@@ -5,6 +5,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod entailment;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -22,7 +24,7 @@ use throughline::{
     },
 };
 use throughline_memory::rerank::{
-    Rerank, RerankError, RerankOptions, RerankService, RerankerFiles,
+    CrossEncoder, CrossEncoderFiles, Rerank, RerankError, RerankOptions, RerankService,
     fastembed::{self, FastReranker},
 };
 
@@ -47,13 +49,13 @@ fn fixture() -> PathBuf {
 
 fn open(dir: &Path) -> Result<FastReranker, RerankError> {
     let library = models::runtime_library(&models::built_in().unwrap(), models_dir());
-    fastembed::open(&RerankerFiles::find(dir)?, library.as_deref(), 1)
+    fastembed::open(&CrossEncoderFiles::find(CrossEncoder::Reranker, dir)?, library.as_deref(), 1)
 }
 
-/// A copy of the fixture with one file changed.
-fn changed(name: &str, content: &[u8]) -> tempfile::TempDir {
+/// A copy of a fixture with one file changed.
+fn changed(fixture: &Path, name: &str, content: &[u8]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for file in fs::read_dir(fixture()).unwrap() {
+    for file in fs::read_dir(fixture).unwrap() {
         let file = file.unwrap();
         fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
     }
@@ -105,7 +107,7 @@ fn what_is_no_reranker_is_refused_with_the_mend() {
         ("config.json", labels, "2 labels"),
         ("tokenizer_config.json", b"{}", "model_max_length"),
     ] {
-        let dir = changed(name, content);
+        let dir = changed(&fixture(), name, content);
         let error = open(dir.path()).err().expect("refused").to_string();
         let dir = dir.path().to_str().unwrap();
         for word in [dir, "docs/ranking.md"] {
@@ -115,7 +117,7 @@ fn what_is_no_reranker_is_refused_with_the_mend() {
     }
     // An embedding model gives vectors, and no score.
     let onnx = fs::read(models_dir().join(MODEL).join("onnx/model.onnx"));
-    let dir = changed("model.onnx", &onnx.expect("the embedding model"));
+    let dir = changed(&fixture(), "model.onnx", &onnx.expect("the embedding model"));
     let error = open(dir.path()).err().expect("refused");
     assert!(matches!(error, RerankError::Model { .. }), "{error}");
 }
@@ -131,16 +133,20 @@ impl Drop for Served {
     }
 }
 
-fn serve(data: &Path, flags: &[&str]) -> (Served, String) {
+fn command(data: &Path, flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_throughline"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("THROUGHLINE_") {
             command.env_remove(name);
         }
     }
-    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--no-pull", "--no-summaries"]);
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--no-pull"]);
     command.arg("--data-dir").arg(data).arg("--models-dir").arg(models_dir()).args(flags);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    command
+}
+
+fn serve(data: &Path, flags: &[&str]) -> (Served, String) {
+    let mut child = command(data, flags).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let served = Served(child);
     let line = lines.next().expect("a line").unwrap();
@@ -158,7 +164,7 @@ fn said(text: &str) -> pb::Turn {
 async fn the_program_reranks_where_it_is_told_to() {
     let data = tempfile::tempdir().unwrap();
     let dir = fixture();
-    let flags = ["--reranker", dir.to_str().unwrap(), "--rerank-top", "3"];
+    let flags = ["--no-summaries", "--reranker", dir.to_str().unwrap(), "--rerank-top", "3"];
     let (_served, address) = serve(data.path(), &flags);
     let mut server = ServerServiceClient::connect(address.clone()).await.unwrap();
     let info = server.get_server_info(pb::GetServerInfoRequest {}).await.unwrap().into_inner();

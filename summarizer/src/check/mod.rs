@@ -10,7 +10,8 @@
 //! surely better supported.
 //!
 //! Invariants: deterministic; no language model; what is missing of a hard kind
-//! is never made good by a high probability.
+//! is never made good by a high probability. A judge of entailment may be asked beside
+//! it (`judged`, [`crate::entailment`]).
 
 mod acts;
 mod claims;
@@ -19,6 +20,7 @@ mod denial;
 mod document;
 mod exchange;
 mod hard;
+mod judged;
 mod matched;
 mod polarity;
 mod reading;
@@ -80,6 +82,8 @@ pub struct Checker {
 /// A source that was read.
 pub struct Checked {
     document: Document,
+    /// What stands before each turn's text: who speaks.
+    leads: Vec<String>,
 }
 
 /// The rows of a sentence, for training.
@@ -133,7 +137,7 @@ impl Checker {
         if document.pieces.is_empty() {
             return Err(CheckError::NoSource);
         }
-        Ok(Checked { document })
+        Ok(Checked { document, leads: judged::leads(turns) })
     }
 
     /// Is the sentence supported by the source?

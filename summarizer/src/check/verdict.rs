@@ -40,6 +40,13 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// Turns that support it best, best first, each once.
     pub sources: Vec<u64>,
+    /// Pieces of the source that support it best, best first.
+    pub(super) evidence: Vec<usize>,
+    /// Least probability that is taken.
+    pub(super) threshold: f32,
+    /// What a judge of entailment said of it, where one was asked; the probability has it
+    /// weighed in.
+    pub entailed: Option<f32>,
 }
 
 /// All that was found about a sentence.
@@ -134,5 +141,6 @@ pub(super) fn verdict(
     let most = if contrary.any() { weights.threshold - BELOW } else { 1.0 };
     let probability = probability.min(most);
     let supported = probability >= weights.threshold && found.hard.missing.is_empty();
-    Verdict { probability, supported, reasons, sources }
+    let (evidence, threshold) = (reading.evidence.clone(), weights.threshold);
+    Verdict { probability, supported, reasons, sources, evidence, threshold, entailed: None }
 }

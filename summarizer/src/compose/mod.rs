@@ -4,7 +4,8 @@
 //!
 //! Invariants: no sentence is in a summary that is not supported or a quotation; what
 //! was rejected is kept with its reasons; without a writer, or when it fails,
-//! the summary is extractive and says so.
+//! the summary is extractive and says so; where a judge of entailment is configured, the
+//! summary says whether it judged.
 
 mod model;
 mod prompt;
@@ -21,7 +22,8 @@ pub use prompt::PROMPT_VERSION;
 use revise::Unwritten;
 
 use crate::{
-    check::{CheckError, Checker, Reason},
+    check::{CheckError, Checker, Reason, Verdict},
+    entailment::{Judge, Judging},
     extractive::{Extract, ExtractError, Extractive, MODEL, Wish},
     source::SourceTurn,
 };
@@ -106,8 +108,18 @@ pub struct Rejected {
     pub faithful: f32,
     /// What was not supported.
     pub reasons: Vec<Reason>,
+    /// What the judge of entailment said of it, where it was asked.
+    pub entailed: Option<f32>,
     /// It was already the second attempt.
     pub again: bool,
+}
+
+impl Rejected {
+    /// What a verdict rejects.
+    fn by(verdict: Verdict, text: String, again: bool) -> Self {
+        let Verdict { probability: faithful, reasons, entailed, .. } = verdict;
+        Self { text, faithful, reasons, entailed, again }
+    }
 }
 
 /// A summary with all that is known of it.
@@ -125,6 +137,11 @@ pub struct Summary {
     pub prompt_version: u32,
     /// Version of the check's weights.
     pub check_version: String,
+    /// Identity of what judged entailment beside the check; nothing where there is no
+    /// judge, it had nothing to judge, or it failed.
+    pub judged_by: Option<String>,
+    /// Why the judge did not judge all, where it failed.
+    pub judge_error: Option<String>,
     /// Why the model did not write, where it should have.
     pub writer_error: Option<String>,
     /// The model was busy, late or away for some or all of it: composed again later,
@@ -174,17 +191,39 @@ impl Composer {
         order: Order<'_>,
         writer: Option<&dyn Writer>,
     ) -> Result<Summary, ComposeError> {
-        let Some(writer) = writer else { return self.extract(order, None) };
-        match revise::written(self, order, writer).await? {
-            Ok(summary) => Ok(summary),
-            Err(unwritten) => self.extract(order, Some(unwritten)),
-        }
+        self.compose_judged(order, writer, None).await
     }
 
-    fn extract(
+    /// The same with a judge of entailment beside the check, if there is one.
+    ///
+    /// # Errors
+    /// [`ComposeError`]; a failure of writer or judge is none.
+    pub async fn compose_judged(
+        &self,
+        order: Order<'_>,
+        writer: Option<&dyn Writer>,
+        judge: Option<&Judge>,
+    ) -> Result<Summary, ComposeError> {
+        let mut judging = Judging::new(judge);
+        let written = match writer {
+            Some(writer) => Some(revise::written(self, order, writer, &mut judging).await?),
+            None => None,
+        };
+        let mut summary = match written {
+            Some(Ok(summary)) => summary,
+            Some(Err(unwritten)) => self.extract(order, Some(unwritten), &mut judging).await?,
+            None => self.extract(order, None, &mut judging).await?,
+        };
+        summary.judged_by = judging.judged_by();
+        summary.judge_error = judging.error().map(ToString::to_string);
+        Ok(summary)
+    }
+
+    async fn extract(
         &self,
         order: Order<'_>,
         unwritten: Option<Unwritten>,
+        judging: &mut Judging<'_>,
     ) -> Result<Summary, ComposeError> {
         let wish = Wish { budget: order.budget, pins: order.pins };
         let extracts = self.extractive.summarise(order.turns, wish)?;
@@ -192,7 +231,7 @@ impl Composer {
             Some(Unwritten { why, rejected }) => (Some(why), rejected),
             None => (None, Vec::new()),
         };
-        let sentences = self.taken(extracts, order.turns, &mut rejected)?;
+        let sentences = self.taken(extracts, order.turns, &mut rejected, judging).await?;
         Ok(Summary {
             faithful: least(&sentences),
             sentences,
@@ -200,6 +239,8 @@ impl Composer {
             model: MODEL.to_owned(),
             prompt_version: 0,
             check_version: self.checker.version().to_owned(),
+            judged_by: None,
+            judge_error: None,
             unfinished: why.as_ref().is_some_and(WriterError::is_passing),
             writer_error: why.map(|why| why.to_string()),
         })
@@ -207,11 +248,12 @@ impl Composer {
 
     /// Sentences of the turns in a summary. What is told in other words than it
     /// was said is checked like a model's sentence, and quoted where it fails.
-    fn taken(
+    async fn taken(
         &self,
         extracts: Vec<Extract>,
         turns: &[SourceTurn],
         rejected: &mut Vec<Rejected>,
+        judging: &mut Judging<'_>,
     ) -> Result<Vec<Sentence>, ComposeError> {
         let retold = extracts.iter().filter(|extract| extract.quoted.is_some());
         let of: BTreeSet<u64> = retold.map(|extract| extract.sequence).collect();
@@ -226,15 +268,12 @@ impl Composer {
             let (mut faithful, mut origin) = (1.0, Origin::Extracted);
             if let (Some(quoted), Some(source)) = (quoted, &source) {
                 let verdict = self.checker.check(&text, source)?;
+                let verdict = judging.weigh(verdict, &text, source).await;
                 if verdict.supported {
                     (faithful, origin) = (verdict.probability, Origin::Retold);
                 } else {
-                    rejected.push(Rejected {
-                        text: std::mem::replace(&mut text, quoted),
-                        faithful: verdict.probability,
-                        reasons: verdict.reasons,
-                        again: false,
-                    });
+                    let text = std::mem::replace(&mut text, quoted);
+                    rejected.push(Rejected::by(verdict, text, false));
                 }
             }
             sentences.push(Sentence { text, sources: vec![sequence], faithful, origin });

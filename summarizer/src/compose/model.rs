@@ -1,4 +1,5 @@
-//! A chat model as the writer of one conversation's summaries.
+//! A chat model as the writer of one conversation's summaries, or of something else
+//! that is as short.
 
 use std::{
     sync::Arc,
@@ -22,12 +23,22 @@ pub struct ModelWriter {
     model: Arc<dyn ChatModel>,
     tenant: TenantId,
     conversation: ConversationId,
+    prompt_version: String,
+    max_tokens: usize,
 }
 
 impl ModelWriter {
     /// For a tenant's conversation: shares of the queue and erasure go by them.
     pub fn new(model: Arc<dyn ChatModel>, tenant: TenantId, conversation: ConversationId) -> Self {
-        Self { model, tenant, conversation }
+        let prompt_version = format!("summary {PROMPT_VERSION}");
+        Self { model, tenant, conversation, prompt_version, max_tokens: MAX_TOKENS }
+    }
+
+    /// The same for other prompts, named by their version, with answers of so many tokens
+    /// at most.
+    #[must_use]
+    pub fn of(self, prompt_version: &str, max_tokens: usize) -> Self {
+        Self { prompt_version: prompt_version.to_owned(), max_tokens, ..self }
     }
 }
 
@@ -39,15 +50,14 @@ impl Writer for ModelWriter {
 
     async fn write(&self, prompt: &str) -> Result<String, WriterError> {
         let messages = vec![Message::new(Role::User, prompt)];
-        let version = format!("summary {PROMPT_VERSION}");
         let request = ChatRequest {
             conversation: Some(self.conversation.clone()),
             options: Options {
-                max_tokens: MAX_TOKENS,
+                max_tokens: self.max_tokens,
                 deadline: Some(Instant::now() + PATIENCE),
                 ..Options::default()
             },
-            ..ChatRequest::new(self.tenant.clone(), &version, messages)
+            ..ChatRequest::new(self.tenant.clone(), &self.prompt_version, messages)
         };
         let answer = self.model.generate(&request, None).await;
         let answer = answer.map_err(|error| {

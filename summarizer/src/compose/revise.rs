@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     check::{Checked, MAX_SENTENCE_BYTES},
+    entailment::Judging,
     text::sentences,
 };
 
@@ -27,6 +28,7 @@ pub(super) async fn written(
     composer: &Composer,
     order: Order<'_>,
     writer: &dyn Writer,
+    judging: &mut Judging<'_>,
 ) -> Result<Result<Summary, Unwritten>, ComposeError> {
     let source = composer.checker.read(order.turns)?;
     let answer = match writer.write(&prompt::summary(&order)).await {
@@ -44,7 +46,7 @@ pub(super) async fn written(
     let mut kept: Vec<Sentence> = Vec::new();
     let mut left = order.budget;
     for sentence in sentences(&answer).into_iter().map(unmarked).take(MAX_SENTENCES) {
-        let Some(sentence) = revision.settle(sentence, writer).await? else { continue };
+        let Some(sentence) = revision.settle(sentence, writer, judging).await? else { continue };
         let size = sentence.text.chars().count() + 1;
         let repeated = kept.iter().any(|other| other.text == sentence.text);
         if size <= left && !repeated {
@@ -66,6 +68,8 @@ pub(super) async fn written(
         model: writer.model().to_owned(),
         prompt_version: PROMPT_VERSION,
         check_version: composer.checker.version().to_owned(),
+        judged_by: None,
+        judge_error: None,
         writer_error: None,
         unfinished: revision.unfinished,
     }))
@@ -93,42 +97,53 @@ impl Revision<'_> {
         &mut self,
         sentence: &str,
         writer: &dyn Writer,
+        judging: &mut Judging<'_>,
     ) -> Result<Option<Sentence>, ComposeError> {
-        let (verdict, reasons) = match self.try_one(sentence, Origin::Written, false)? {
+        let tried = self.try_one(sentence, Origin::Written, judging).await?;
+        let (sources, reasons) = match tried {
             Tried::Taken(taken) => return Ok(Some(taken)),
             Tried::Empty => return Ok(None),
             Tried::Rejected { sources, reasons } => (sources, reasons),
         };
-        let request = prompt::again(&self.order, sentence, &reasons, &verdict);
+        let request = prompt::again(&self.order, sentence, &reasons, &sources);
         let written = writer.write(&request).await;
         self.unfinished |= written.as_ref().is_err_and(WriterError::is_passing);
         if let Ok(answer) = written {
             let again = sentences(&answer).into_iter().map(unmarked).next().unwrap_or("");
             let none = again.trim_end_matches('.').eq_ignore_ascii_case("none");
-            if !none && let Tried::Taken(taken) = self.try_one(again, Origin::Rewritten, true)? {
+            if !none
+                && let Tried::Taken(taken) = self.try_one(again, Origin::Rewritten, judging).await?
+            {
                 return Ok(Some(taken));
             }
         }
         let found = self.composer.extractive.nearest(sentence, self.order.turns, &self.said)?;
         self.said.extend(found.iter().map(|extract| extract.said.clone()));
         let found = found.into_iter().collect();
-        Ok(self.composer.taken(found, self.order.turns, &mut self.rejected)?.pop())
+        let turns = self.order.turns;
+        Ok(self.composer.taken(found, turns, &mut self.rejected, judging).await?.pop())
     }
 
-    fn try_one(&mut self, text: &str, origin: Origin, again: bool) -> Result<Tried, ComposeError> {
+    async fn try_one(
+        &mut self,
+        text: &str,
+        origin: Origin,
+        judging: &mut Judging<'_>,
+    ) -> Result<Tried, ComposeError> {
         let text = text.get(..text.floor_char_boundary(MAX_SENTENCE_BYTES)).unwrap_or("").trim();
         if text.is_empty() {
             return Ok(Tried::Empty);
         }
         let verdict = self.composer.checker.check(text, &self.source)?;
+        let verdict = judging.weigh(verdict, text, &self.source).await;
         let text = text.to_owned();
         if verdict.supported {
             let (sources, faithful) = (verdict.sources, verdict.probability);
             return Ok(Tried::Taken(Sentence { text, sources, faithful, origin }));
         }
-        let reasons = verdict.reasons.clone();
-        self.rejected.push(Rejected { text, faithful: verdict.probability, reasons, again });
-        Ok(Tried::Rejected { sources: verdict.sources, reasons: verdict.reasons })
+        let (sources, reasons) = (verdict.sources.clone(), verdict.reasons.clone());
+        self.rejected.push(Rejected::by(verdict, text, origin == Origin::Rewritten));
+        Ok(Tried::Rejected { sources, reasons })
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use throughline_memory::turn::{ConversationId, TenantId};
+
 use super::*;
 use crate::{
+    entailment::{Case, Entailment, JudgeError, JudgeInfo},
     extractive::MIN_BUDGET,
     testing::{embedder, turns},
 };
@@ -51,6 +54,15 @@ fn compose_over(below: &[String], writer: Option<&Scripted>) -> Summary {
 }
 
 fn compose_within(budget: usize, below: &[String], writer: Option<&Scripted>) -> Summary {
+    compose_judged(budget, below, writer, None)
+}
+
+fn compose_judged(
+    budget: usize,
+    below: &[String],
+    writer: Option<&Scripted>,
+    judge: Option<&Judge>,
+) -> Summary {
     let turns = turns(&[
         "Anna: I booked room 214 at the Astoria for 90 dollars.",
         "Ben: The train to the Astoria leaves at nine from the north station.",
@@ -61,7 +73,27 @@ fn compose_within(budget: usize, below: &[String], writer: Option<&Scripted>) ->
     let order = Order { turns: &turns, budget, pins: &[], below };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let writer = writer.map(|writer| writer as &dyn Writer);
-    runtime.block_on(composer.compose(order, writer)).unwrap()
+    runtime.block_on(composer.compose_judged(order, writer, judge)).unwrap()
+}
+
+/// A double of a judge: always of one opinion; without one it fails.
+struct Opinion(Option<f32>, JudgeInfo);
+
+#[async_trait]
+impl Entailment for Opinion {
+    fn info(&self) -> &JudgeInfo {
+        &self.1
+    }
+
+    async fn entailed(&self, _: &Case<'_>) -> Result<f32, JudgeError> {
+        self.0.ok_or(JudgeError::Late)
+    }
+}
+
+fn judge(opinion: Option<f32>) -> Judge {
+    let info = JudgeInfo { kind: "nli", name: "op".into(), sha256: "ab".into(), version: 1 };
+    let (tenant, conversation) = (TenantId::new("t").unwrap(), ConversationId::new("c").unwrap());
+    Judge::new(std::sync::Arc::new(Opinion(opinion, info)), tenant, conversation)
 }
 
 #[test]
@@ -90,7 +122,10 @@ fn what_is_told_wrongly_is_quoted() {
         pinned: false,
     };
     let mut rejected = Vec::new();
-    let sentences = composer.taken(vec![extract], &turns, &mut rejected).unwrap();
+    let mut judging = Judging::new(None);
+    let taken = composer.taken(vec![extract], &turns, &mut rejected, &mut judging);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let sentences = runtime.block_on(taken).unwrap();
     assert_eq!((sentences[0].text.as_str(), sentences[0].origin), (quoted, Origin::Extracted));
     assert!(rejected[0].reasons.iter().any(|reason| reason.words == "241"), "{rejected:?}");
 }
@@ -206,4 +241,58 @@ fn what_a_model_wrote_is_kept_when_nothing_of_it_stands() {
         summary.rejected.iter().filter(|one| one.text == wrong).map(|one| one.again).collect();
     assert_eq!(again, [false, true], "{:?}", summary.rejected);
     assert!(!summary.rejected[0].reasons.is_empty());
+}
+
+const WRITTEN: &str = "Anna booked room 214 at the Astoria for 90 dollars. The train to the Astoria \
+    leaves at nine. The train leaves from the north station. Anna thanks Ben.";
+
+#[test]
+fn a_judge_rejects_what_the_check_took_and_the_summary_names_it() {
+    let alone = compose(Some(&Scripted::of(&[Ok(WRITTEN)])));
+    assert_eq!((alone.judged_by.as_deref(), alone.judge_error.as_deref()), (None, None));
+    let of = |opinion| {
+        let writer = Scripted::of(&[Ok(WRITTEN)]);
+        compose_judged(400, &[], Some(&writer), Some(&judge(Some(opinion))))
+    };
+    let agreed = of(1.0);
+    assert_eq!(agreed.judged_by.as_deref(), Some("nli op ab v1"));
+    let stands = |summary: &Summary, text: &str| summary.sentences.iter().any(|s| s.text == text);
+    let written = alone.sentences.iter().filter(|one| one.origin == Origin::Written);
+    let written: Vec<&str> = written.map(|one| one.text.as_str()).collect();
+    assert!(!written.is_empty(), "{alone:?}");
+    assert!(written.iter().all(|text| stands(&agreed, text)), "{agreed:?}");
+    let denied = of(0.0);
+    assert_eq!(denied.judged_by, agreed.judged_by);
+    let by_judge = denied.rejected.iter().filter(|one| one.entailed == Some(0.0));
+    let by_judge: Vec<&str> = by_judge.map(|one| one.text.as_str()).collect();
+    assert!(by_judge.iter().any(|text| written.contains(text)), "{denied:?}");
+    let mut written = denied.sentences.iter().filter(|one| one.origin == Origin::Written);
+    assert!(written.all(|one| !by_judge.contains(&one.text.as_str())), "{denied:?}");
+}
+
+#[test]
+fn a_judge_makes_nothing_good_that_is_missing() {
+    let wrong = "Anna booked room 999 at the Astoria for 90 dollars.";
+    let writer = Scripted::of(&[Ok(wrong), Ok(wrong)]);
+    let summary = compose_judged(400, &[], Some(&writer), Some(&judge(Some(1.0))));
+    assert!(summary.sentences.iter().all(|one| !one.text.contains("999")), "{summary:?}");
+    assert!(summary.rejected.iter().all(|one| one.text != wrong || one.entailed.is_none()));
+}
+
+#[test]
+fn a_judge_that_fails_leaves_the_summary_to_the_check() {
+    let alone = compose(Some(&Scripted::of(&[Ok(WRITTEN)])));
+    let writer = Scripted::of(&[Ok(WRITTEN)]);
+    let summary = compose_judged(400, &[], Some(&writer), Some(&judge(None)));
+    assert_eq!(summary.judged_by, None);
+    assert!(summary.judge_error.as_deref().is_some_and(|error| error.contains("in time")));
+    assert_eq!(Summary { judge_error: None, ..summary }, alone);
+}
+
+#[test]
+fn what_is_retold_is_judged_too() {
+    let summary = compose_judged(400, &[], None, Some(&judge(Some(1.0))));
+    assert_eq!(summary.judged_by.as_deref(), Some("nli op ab v1"));
+    assert!(summary.sentences.iter().any(|one| one.origin == Origin::Retold), "{summary:?}");
+    assert_eq!(summary.model, MODEL);
 }

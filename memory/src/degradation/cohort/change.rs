@@ -106,6 +106,24 @@ impl ChangeDetector {
     }
 }
 
+/// The newest change among scores, in order: behind each alarm what is usual is learnt
+/// anew, so that a change does not hide the one after it. The level that is then usual is
+/// the lower one: a fall back to it is none.
+pub fn newest_change(scores: impl IntoIterator<Item = f64>) -> Option<Change> {
+    let (mut detector, mut newest) = (ChangeDetector::default(), None);
+    let mut begin = 0;
+    for score in scores.into_iter().filter(|score| score.is_finite()) {
+        detector.add(score);
+        if let Some(change) = detector.found() {
+            let (alarm_at, since) = (begin + change.alarm_at, begin + change.since);
+            newest = Some(Change { alarm_at, since, ..change });
+            begin = alarm_at + 1;
+            detector = ChangeDetector::default();
+        }
+    }
+    newest
+}
+
 #[cfg(test)]
 mod tests {
     use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -154,6 +172,24 @@ mod tests {
             assert!((0.03..0.25).contains(&fell), "seed {seed}: {change:?}");
         }
         assert!(early <= 1, "{early} of 100");
+    }
+
+    #[test]
+    fn a_change_does_not_hide_the_one_after_it() {
+        let mut rng = StdRng::seed_from_u64(5);
+        let mut scores: Vec<f64> = (0..1_000).map(|_| score(&mut rng, 0.85)).collect();
+        let first = newest_change(scores.iter().copied());
+        assert_eq!(first, None, "quiet");
+        scores.extend((0..1_000).map(|_| score(&mut rng, 0.7)));
+        let mut detector = ChangeDetector::default();
+        scores.iter().for_each(|score| detector.add(*score));
+        let first = newest_change(scores.iter().copied());
+        assert!(first.is_some() && first == detector.found(), "of one change it is the same");
+        scores.extend((0..300).map(|_| score(&mut rng, 0.5)));
+        let second = newest_change(scores.iter().copied()).unwrap();
+        assert!((1_950..2_100).contains(&second.since), "{second:?}");
+        assert!((2_000..2_200).contains(&second.alarm_at), "{second:?}");
+        assert!((second.mean_before - 0.7).abs() < 0.03, "{second:?}");
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Spread {
 }
 
 /// Who is rated: a model with a version of the prompt; each may be empty.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rated {
     /// The model.
     pub model: String,
@@ -225,6 +225,12 @@ impl Digest {
             taken.spread.take_in(&cell.spread);
         }
         Some(taken)
+    }
+
+    /// Whom its values rate, of those recorded at or after an instant; some more than once.
+    pub fn rated_since(&self, from: Timestamp) -> impl Iterator<Item = &Rated> {
+        let is_recent = move |cell: &&Cell| cell.span.is_some_and(|(_, last)| last >= from);
+        self.cells.iter().flatten().filter(is_recent).flat_map(|cell| &cell.rated)
     }
 }
 

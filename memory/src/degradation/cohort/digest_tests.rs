@@ -67,6 +67,20 @@ fn a_time_within_a_cell_is_left_to_the_readings() {
 }
 
 #[test]
+fn a_digest_names_whom_it_rates_of_late() {
+    let readings = [
+        reading(2, 1.0, Some(100), &[("a", "1")]),
+        reading(4, 0.0, Some(3 * SECONDS_PER_DAY), &[("b", "1"), ("b", "2")]),
+        reading(6, 0.5, None, &[("c", "1")]),
+    ];
+    let digest = Digest::of(&readings);
+    let since = |second| digest.rated_since(time(second)).cloned().collect::<Vec<_>>();
+    assert_eq!(since(0), [rated("a", "1"), rated("b", "1"), rated("b", "2")]);
+    assert_eq!(since(101), [rated("b", "1"), rated("b", "2")]);
+    assert_eq!(since(3 * SECONDS_PER_DAY + 1), []);
+}
+
+#[test]
 fn a_long_conversation_has_coarser_cells_and_many_raters_none() {
     let daily: Vec<_> = (0..500)
         .map(|n| reading(n, 1.0, Some(n as i64 * SECONDS_PER_DAY), &[("a", "1")]))

@@ -13,9 +13,9 @@ mod digest;
 mod histogram;
 mod interval;
 
-pub use change::{Change, ChangeDetector, REFERENCE, SHIFT};
+pub use change::{Change, ChangeDetector, REFERENCE, SHIFT, newest_change};
 pub use compare::{Comparison, compare};
 pub use curve::{Curve, CurvePoint, Level};
 pub use digest::{Choice, Digest, Places, Rated, Reading, Spread, Sum, Taken};
 pub use histogram::Histogram;
-pub use interval::{Interval, bootstrap_mean, wilson};
+pub use interval::{Interval, bootstrap_difference, bootstrap_mean, newcombe, wilson};

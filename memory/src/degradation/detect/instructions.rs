@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{
     SaidTurn, language,
     phrases::{Phrase, phrase},
-    scope::for_every_answer,
+    scope::{for_every_answer, plain},
 };
 use crate::{
     degradation::{Evidence, Finding, Reason, Signal},
@@ -158,7 +158,7 @@ phrase!(BLANK_LINES, r"\n\s*\n");
 impl Rule {
     /// The rules of an instruction; none where nothing can be checked.
     pub fn of(instruction: &str) -> Vec<Self> {
-        let plain = instruction.replace(['’', '‘'], "'").replace(['“', '”'], "\"");
+        let plain = plain(instruction);
         let text = for_every_answer(&plain);
         let mut rules: Vec<Self> = language_of(&plain, &text).into_iter().collect();
         for (phrase, most) in [(&*AT_MOST, true), (&*EXACTLY, false)] {

@@ -95,6 +95,16 @@ pub(super) fn for_every_answer(instruction: &str) -> String {
     kept
 }
 
+/// Whether something of an instruction is meant for every answer.
+pub fn is_for_every_answer(instruction: &str) -> bool {
+    !for_every_answer(&plain(instruction)).trim().is_empty()
+}
+
+/// A text with plain quotation marks and apostrophes.
+pub(super) fn plain(text: &str) -> String {
+    text.replace(['\u{2019}', '\u{2018}'], "'").replace(['\u{201c}', '\u{201d}'], "\"")
+}
+
 /// Whether a sentence is meant for some answers alone.
 fn is_scoped(sentence: &str) -> bool {
     let own = without(&WORD_NAMED, &without(&QUOTED, sentence));
@@ -146,6 +156,7 @@ mod tests {
             ("It costs 5.30, at most", "It costs 5.30, at most"),
         ] {
             assert_eq!(for_every_answer(instruction), kept, "{instruction:?}");
+            assert_eq!(is_for_every_answer(instruction), !kept.trim().is_empty());
         }
     }
 }

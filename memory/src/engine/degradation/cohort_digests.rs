@@ -9,16 +9,17 @@
 //! erased turn all digests go ([`strike_digests`]); one that could not be kept, or cannot
 //! be read, is made again.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::cohorts::CohortMetric;
 use crate::{
     degradation::{
         PROBES_VERSION, SIGNALS_VERSION,
-        cohort::{Choice, Digest, Taken},
+        cohort::{Choice, Digest, Rated, Taken},
     },
     engine::{
         Engine, EngineError,
@@ -103,10 +104,8 @@ impl Engine {
         choice: Choice<'_>,
         made: &mut Made,
     ) -> Result<Taken, EngineError> {
-        let mark = self.store.get(&keys::cohort_mark(tenant, id))?.unwrap_or_default();
+        let (mark, kept) = self.kept_digest((tenant, id), metric)?;
         let key = keys::cohort_digest(tenant, id, metric.place());
-        let kept = self.store.get(&key)?.and_then(|bytes| Kept::read(&key, &bytes));
-        let kept = kept.filter(|kept| kept.mark == mark);
         if let Some(taken) = kept.as_ref().and_then(|kept| kept.digest.take(choice)) {
             return Ok(taken);
         }
@@ -118,6 +117,34 @@ impl Engine {
             made.0.push(New { id: id.clone(), key, mark: kept.mark, bytes });
         }
         Ok(Taken::of(&readings, choice))
+    }
+
+    /// The mark of a conversation, and the digest that was made with it, if there is one.
+    fn kept_digest(
+        &self,
+        (tenant, id): (&TenantId, &ConversationId),
+        metric: CohortMetric,
+    ) -> Result<(Vec<u8>, Option<Kept>), StoreError> {
+        let mark = self.store.get(&keys::cohort_mark(tenant, id))?.unwrap_or_default();
+        let key = keys::cohort_digest(tenant, id, metric.place());
+        let kept = self.store.get(&key)?.and_then(|bytes| Kept::read(&key, &bytes));
+        let kept = kept.filter(|kept| kept.mark == mark);
+        Ok((mark, kept))
+    }
+
+    /// Whom the outcomes of a conversation rate that were recorded at or after an instant,
+    /// by the digest of its quality; nobody where that is not kept.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn rated_since(
+        &self,
+        of: (&TenantId, &ConversationId),
+        from: Timestamp,
+    ) -> Result<BTreeSet<Rated>, StoreError> {
+        let (_, kept) = self.kept_digest(of, CohortMetric::Quality)?;
+        let rated = |kept: Kept| kept.digest.rated_since(from).cloned().collect();
+        Ok(kept.map(rated).unwrap_or_default())
     }
 
     /// Keeps digests, once there are enough of them, or all that are left. Blocking, and

@@ -8,7 +8,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,18 +16,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::cohort_digests::Made;
+use super::{cohort_digests::Made, cohort_members::Member};
 use crate::{
     degradation::cohort::{
         Change, ChangeDetector, Choice, Comparison, Curve, CurvePoint, Histogram, Level, Spread,
-        compare,
+        compare, newest_change,
     },
-    engine::{
-        Engine, EngineError,
-        conversations::id_at_end,
-        records::{Head, decode},
-    },
-    store::{Direction, StoreError, keys},
+    engine::{Engine, EngineError},
     turn::{ConversationId, TenantId},
 };
 
@@ -81,6 +75,22 @@ pub struct CohortFilter {
     pub labels: BTreeMap<String, String>,
 }
 
+/// A time, of which either end may be open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CohortTime {
+    /// At or after.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+impl CohortTime {
+    /// Whether an instant lies within it.
+    pub(super) fn holds(self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.until.is_none_or(|until| at < until)
+    }
+}
+
 /// Which cohort is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct CohortRequest {
@@ -90,11 +100,11 @@ pub struct CohortRequest {
     pub cohort: CohortFilter,
     /// What it is compared with.
     pub baseline: Option<CohortFilter>,
-    /// Of metrics of outcomes: outcomes recorded at or after. Else: conversations created
-    /// at or after.
-    pub from_time: Option<Timestamp>,
-    /// The same: before.
-    pub until_time: Option<Timestamp>,
+    /// Of metrics of outcomes: outcomes recorded within it. Else: conversations created
+    /// within it.
+    pub time: CohortTime,
+    /// The same of the baseline; that of the cohort if absent.
+    pub baseline_time: Option<CohortTime>,
 }
 
 /// A change with the conversations that it is about.
@@ -143,24 +153,26 @@ pub struct CohortOutcome {
     pub cut: bool,
 }
 
-/// A conversation that is looked at.
-struct Member {
-    /// Of more than are looked at it goes last: it was there at the time asked for.
-    was_there: bool,
-    created_at: Timestamp,
-    id: ConversationId,
-    labels: BTreeMap<String, String>,
-}
-
 /// A cohort as it is gathered.
 #[derive(Default)]
-struct Gathering {
+pub(super) struct Gathering {
     means: Histogram,
     by_turn: Curve,
     by_history: Curve,
     by_distance: Curve,
     /// The conversations with values: when, and how good.
     scores: Vec<(Timestamp, ConversationId, f64)>,
+}
+
+/// The newest change of a cohort.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct NewestChange {
+    pub(super) change: CohortChange,
+    /// When the newest value of the conversation of the alarm was recorded, or when it was
+    /// created.
+    pub(super) alarm_time: Timestamp,
+    /// Conversations since the change.
+    pub(super) conversations: u64,
 }
 
 impl Engine {
@@ -184,7 +196,7 @@ impl Engine {
         self.recorder.flush().await;
         let (engine, tenant) = (Arc::clone(self), tenant.clone());
         let awaited = Awaited::default();
-        let flag = Arc::clone(&awaited.0);
+        let flag = awaited.flag();
         // Many conversations take a while.
         let work = tokio::task::spawn_blocking(move || {
             // Also when nobody waits any more.
@@ -200,10 +212,25 @@ impl Engine {
         request: &CohortRequest,
         ends: &AtomicBool,
     ) -> Result<CohortOutcome, EngineError> {
-        let (members, cut) = self.members(tenant, request)?;
-        let gather = |filter| self.gather_cohort(tenant, &members, (request, filter), ends);
-        let gathered = gather(&request.cohort)?;
-        let baseline = request.baseline.as_ref().map(gather).transpose()?;
+        let metric = request.metric;
+        let gather = |members: &[Member], time: CohortTime, filter: &CohortFilter| {
+            self.gather_cohort((tenant, members), metric, (time, filter), ends)
+        };
+        let (members, mut cut) = self.members(tenant, metric, request.time)?;
+        let gathered = gather(&members, request.time, &request.cohort)?;
+        let baseline_time = request.baseline_time.unwrap_or(request.time);
+        let baseline = match &request.baseline {
+            None => None,
+            Some(filter) if baseline_time == request.time => {
+                Some(gather(&members, baseline_time, filter)?)
+            }
+            Some(filter) => {
+                drop(members);
+                let (members, others_cut) = self.members(tenant, metric, baseline_time)?;
+                cut |= others_cut;
+                Some(gather(&members, baseline_time, filter)?)
+            }
+        };
         let comparison =
             baseline.as_ref().and_then(|baseline| compare(&gathered.means, &baseline.means));
         Ok(CohortOutcome {
@@ -214,55 +241,32 @@ impl Engine {
         })
     }
 
-    /// The conversations that may have values of the time that is asked for, oldest first,
-    /// and whether there were too many.
-    fn members(
+    /// What members have of a metric and a time, of those that a filter lets through.
+    ///
+    /// # Errors
+    /// `Store`; `Closed` once `ends` is set.
+    pub(super) fn gather_cohort(
         &self,
-        tenant: &TenantId,
-        request: &CohortRequest,
-    ) -> Result<(Vec<Member>, bool), StoreError> {
-        let prefix = keys::heads_prefix(tenant);
-        let (start, end) = keys::prefix_range(&prefix);
-        let mut members = Vec::new();
-        let mut cut = false;
-        self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-            // However many a tenant has, few are held.
-            if members.len() == 2 * MAX_COHORT {
-                cut |= keep_newest(&mut members);
-            }
-            let (id, head) = (id_at_end(key, prefix.len())?, decode::<Head>(key, &value)?);
-            members.extend(Member::of(id, head, request));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        cut |= keep_newest(&mut members);
-        Ok((members, cut))
-    }
-
-    fn gather_cohort(
-        &self,
-        tenant: &TenantId,
-        members: &[Member],
-        (request, filter): (&CohortRequest, &CohortFilter),
+        (tenant, members): (&TenantId, &[Member]),
+        metric: CohortMetric,
+        (time, filter): (CohortTime, &CohortFilter),
         ends: &AtomicBool,
     ) -> Result<Gathering, EngineError> {
         let (mut gathering, mut made) = (Gathering::default(), Made::default());
-        let metric = request.metric;
         let choice = Choice {
             model: &filter.model,
             prompt_version: &filter.prompt_version,
-            from: request.from_time,
-            until: request.until_time,
+            from: time.from,
+            until: time.until,
         };
-        let has_labels =
-            |member: &&Member| filter.labels.iter().all(|(k, v)| member.labels.get(k) == Some(v));
-        for member in members.iter().filter(has_labels) {
+        for member in members.iter().filter(|member| member.has_labels(filter)) {
             if ends.load(Ordering::Relaxed) {
                 return Err(EngineError::Closed);
             }
             let taken = self.taken((tenant, &member.id), metric, choice, &mut made)?;
             self.keep_digests(tenant, &mut made, false);
-            let time = taken.newest.unwrap_or(member.created_at);
-            gathering.take_in((time, &member.id), metric, &taken.spread);
+            let at = taken.newest.unwrap_or(member.created_at);
+            gathering.take_in((at, &member.id), metric, &taken.spread);
         }
         self.keep_digests(tenant, &mut made, true);
         Ok(gathering)
@@ -271,41 +275,19 @@ impl Engine {
 
 /// Somebody waits for a cohort: dropped, it says that nobody does.
 #[derive(Default)]
-struct Awaited(Arc<AtomicBool>);
+pub(super) struct Awaited(Arc<AtomicBool>);
+
+impl Awaited {
+    /// Is set when nobody waits any more.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
 
 impl Drop for Awaited {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-/// Keeps the newest conversations of those that were there, oldest first; whether others
-/// went.
-fn keep_newest(members: &mut Vec<Member>) -> bool {
-    let place = |one: &Member| (one.was_there, one.created_at);
-    members.sort_by(|a, b| (place(a), &a.id).cmp(&(place(b), &b.id)));
-    let surplus = members.len().saturating_sub(MAX_COHORT);
-    members.drain(..surplus);
-    surplus > 0
-}
-
-impl Member {
-    /// A conversation that may have values of the time that is asked for.
-    fn of(id: ConversationId, head: Head, request: &CohortRequest) -> Option<Self> {
-        let Head { created_at, labels, deleted, .. } = head;
-        let (is_in_time, was_there) = if request.metric.is_of_outcomes() {
-            // An old one may have new outcomes, and a copy outcomes from before it was made.
-            (true, request.until_time.is_none_or(|until| created_at < until))
-        } else {
-            (is_in_time(created_at, request), true)
-        };
-        (!deleted && is_in_time).then_some(Self { was_there, created_at, id, labels })
-    }
-}
-
-fn is_in_time(time: Timestamp, request: &CohortRequest) -> bool {
-    request.from_time.is_none_or(|from| time >= from)
-        && request.until_time.is_none_or(|until| time < until)
 }
 
 impl Gathering {
@@ -326,16 +308,34 @@ impl Gathering {
         self.scores.push((time, id.clone(), score));
     }
 
-    fn shown(mut self) -> Cohort {
+    fn sort(&mut self) {
         self.scores.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    }
+
+    /// A change of the sorted scores, with the conversations that it is about and the time
+    /// of the alarm.
+    fn named(&self, change: Change) -> Option<(CohortChange, Timestamp)> {
+        let at = |place: u64| self.scores.get(usize::try_from(place).ok()?).cloned();
+        let (since_time, since, _) = at(change.since)?;
+        let (alarm_time, alarm, _) = at(change.alarm_at)?;
+        Some((CohortChange { change, since, since_time, alarm }, alarm_time))
+    }
+
+    /// The newest change, if there was any.
+    pub(super) fn newest_change(mut self) -> Option<NewestChange> {
+        self.sort();
+        let change = newest_change(self.scores.iter().map(|(_, _, score)| *score))?;
+        let (change, alarm_time) = self.named(change)?;
+        let conversations = (self.scores.len() as u64).saturating_sub(change.change.since);
+        Some(NewestChange { change, alarm_time, conversations })
+    }
+
+    fn shown(mut self) -> Cohort {
+        self.sort();
         let mut detector = ChangeDetector::default();
         self.scores.iter().for_each(|(_, _, score)| detector.add(*score));
-        let at = |place: u64| self.scores.get(usize::try_from(place).ok()?).cloned();
-        let change = detector.found().and_then(|change| {
-            let (since_time, since, _) = at(change.since)?;
-            let (_, alarm, _) = at(change.alarm_at)?;
-            Some(CohortChange { change, since, since_time, alarm })
-        });
+        let change = detector.found().and_then(|change| self.named(change));
+        let change = change.map(|(change, _)| change);
         Cohort {
             conversations: self.means.count(),
             level: Level::of(&self.means),

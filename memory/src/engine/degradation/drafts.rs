@@ -189,6 +189,7 @@ mod tests {
                 rejected: Vec::new(),
                 model: self.model(),
                 prompt_version: 1,
+                judged_by: None,
                 unfinished: false,
             })
         }

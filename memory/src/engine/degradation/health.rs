@@ -15,7 +15,10 @@ use std::sync::{
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::read::{kept_at, read_signals};
+use super::{
+    read::{kept_at, read_signals},
+    standings::Unlooked,
+};
 use crate::{
     degradation::{
         Action, Health, HealthState, Outcome, PROBES_VERSION, ProbeRound, TurnSignals,
@@ -97,15 +100,22 @@ impl Followed {
 #[derive(Clone)]
 pub(in crate::engine) struct Healths {
     recent: moka::sync::Cache<(TenantId, ConversationId), Arc<Followed>>,
-}
-
-impl Default for Healths {
-    fn default() -> Self {
-        Self { recent: moka::sync::Cache::new(FOLLOWED) }
-    }
+    /// Told of whatever health goes by, if anybody looks.
+    unlooked: Option<Arc<Unlooked>>,
 }
 
 impl Healths {
+    pub(in crate::engine) fn new(unlooked: Option<Arc<Unlooked>>) -> Self {
+        Self { recent: moka::sync::Cache::new(FOLLOWED), unlooked }
+    }
+
+    /// Something that the health of a conversation goes by was recorded.
+    pub(super) fn tell(&self, tenant: &TenantId, id: &ConversationId) {
+        if let Some(unlooked) = &self.unlooked {
+            unlooked.push(tenant, id);
+        }
+    }
+
     fn of(&self, branch: &Branch) -> Arc<Followed> {
         let key = (branch.tenant.clone(), branch.conversation.clone());
         self.recent.get_with(key, || Arc::new(Followed::new(branch)))
@@ -124,8 +134,10 @@ impl Healths {
                 && known.branch.segments.iter().any(|segment| segment.conversation == *owner);
             if shows && known.reach.load(Ordering::SeqCst) >= from {
                 self.recent.invalidate(&*key);
+                self.tell(tenant, &key.1);
             }
         }
+        self.tell(tenant, owner);
     }
 
     /// Something that `owner` stores was erased; forks may have shown it.
@@ -142,6 +154,7 @@ impl Healths {
             self.recent.invalidate(&key);
         }
         cell.recorded();
+        self.tell(&cell.tenant, &cell.id);
     }
 }
 

@@ -212,6 +212,7 @@ mod tests {
     fn built(conversation: &str) -> Built {
         let facts = WindowFacts {
             at: 1,
+            as_of: false,
             in_chat: true,
             built_at: Timestamp::UNIX_EPOCH,
             budget: 1,

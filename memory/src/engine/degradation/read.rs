@@ -33,7 +33,7 @@ pub struct TurnDegradation {
     /// What was measured of the turn; absent for a forgotten one, and for one
     /// that waits.
     pub signals: Option<TurnSignals>,
-    /// The windows that were built when it was the newest, oldest first.
+    /// The windows that were built when it was the newest, or as of it, oldest first.
     pub windows: Vec<WindowSignals>,
     /// What the application said of it.
     pub outcomes: Vec<Outcome>,
@@ -88,7 +88,10 @@ impl Engine {
                 }
                 Ok(())
             })?;
-            for window in self.windows_of(tenant, id, from, until)? {
+            let mut windows = self.windows_of(tenant, id, from, until)?;
+            windows.extend(self.windows_as_of(tenant, id, from, until)?);
+            windows.sort_by_key(|window| window.built_at);
+            for window in windows {
                 turns.entry(window.at).or_default().windows.push(window);
             }
             for outcome in self.outcomes(tenant, id, from, until)? {
@@ -113,7 +116,21 @@ impl Engine {
         Ok(self.measured_sequence(&cell, &scope.head))
     }
 
-    /// The windows of a conversation that were built at turns of a range, in order.
+    /// The windows that show how a conversation stood as of turns of a range.
+    fn windows_as_of(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<Vec<WindowSignals>, StoreError> {
+        kept_at(&self.store, Kind::WindowAsOf, (tenant, id), (from, until), |key, value| {
+            decode(key, value).map(|window| Some(WindowSignals { as_of: true, ..window }))
+        })
+    }
+
+    /// The windows of a conversation that were built at turns of a range, in order; not
+    /// those that show how it stood.
     pub(in crate::engine) fn windows_of(
         &self,
         tenant: &TenantId,

@@ -35,7 +35,7 @@ const GATHER: Duration = Duration::from_millis(250);
 /// How long the records of a conversation wait for its writer, and those of all others
 /// with them; then they are put back.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Windows that are recorded of one turn, the newest.
+/// Windows that are recorded of one turn, the newest; as many as of it.
 const WINDOWS_OF_TURN: usize = 16;
 
 /// Starts recording until `closing` turns true; what waits then is written.
@@ -169,13 +169,13 @@ impl Engine {
         if *amounts != Usage::default() {
             self.add_usage(&mut batch, tenant, id, amounts)?;
         }
-        let mut of_turns: HashMap<Sequence, usize> = HashMap::new();
+        let mut of_turns: HashMap<(Sequence, bool), usize> = HashMap::new();
         for one in built {
-            *of_turns.entry(one.facts.at).or_default() += 1;
+            *of_turns.entry((one.facts.at, one.facts.as_of)).or_default() += 1;
         }
         for one in built {
             // Of many that wait only the newest are kept.
-            let Some(left) = of_turns.get_mut(&one.facts.at) else { continue };
+            let Some(left) = of_turns.get_mut(&(one.facts.at, one.facts.as_of)) else { continue };
             if *left <= WINDOWS_OF_TURN {
                 self.add_window(&mut batch, &scope, one, *left)?;
             }
@@ -184,12 +184,15 @@ impl Engine {
         if batch.is_empty() {
             return Ok(true);
         }
-        if !built.is_empty() {
+        // Neither health nor cohorts go by how something stood.
+        let live = built.iter().filter(|one| !one.facts.as_of);
+        let first = live.map(|one| one.facts.at).min();
+        if first.is_some() {
             touch(&mut batch, tenant, id)?;
         }
         // No window is made of records, so that none that is known is outdated.
         self.store.commit(batch).await?;
-        if let Some(first) = built.iter().map(|one| one.facts.at).min() {
+        if let Some(first) = first {
             self.healths.recorded(&cell, first);
         }
         Ok(true)
@@ -213,21 +216,26 @@ impl Engine {
             window_signals(&built.window, &built.facts, &|turn| timeline.is_stale(turn, at));
         drop(timeline);
         let micros = signals.built_at.as_microsecond().try_into().unwrap_or(0);
-        self.tally.window(&built.tenant, &signals);
-        self.thin_windows(batch, &built.tenant, &built.id, (at, coming))?;
-        batch.put(keys::window(&built.tenant, &built.id, at, micros), encode(&signals)?);
+        let kind = if signals.as_of {
+            Kind::WindowAsOf
+        } else {
+            self.tally.window(&built.tenant, &signals);
+            Kind::Window
+        };
+        self.thin_windows(batch, (&built.tenant, &built.id), kind, (at, coming))?;
+        batch.put(keys::window(&built.tenant, &built.id, kind, at, micros), encode(&signals)?);
         Ok(())
     }
 
-    /// Makes room for so many windows more of a turn.
+    /// Makes room for so many windows more of a turn: those as of it by themselves.
     fn thin_windows(
         &self,
         batch: &mut Batch,
-        tenant: &TenantId,
-        id: &ConversationId,
+        (tenant, id): (&TenantId, &ConversationId),
+        kind: Kind,
         (at, coming): (Sequence, usize),
     ) -> Result<(), EngineError> {
-        let (start, end) = keys::prefix_range(&keys::at_sequence(tenant, id, Kind::Window, at));
+        let (start, end) = keys::prefix_range(&keys::at_sequence(tenant, id, kind, at));
         let mut known = Vec::new();
         self.store.scan_keys(&start, &end, &mut |key| {
             known.push(key.to_vec());

@@ -68,6 +68,11 @@ impl Engine {
         Ok((batch, measured))
     }
 
+    /// Turns of `owner` were measured for the first time.
+    pub(crate) fn measured_first(&self, tenant: &TenantId, owner: &ConversationId) {
+        self.healths.tell(tenant, owner);
+    }
+
     /// What is measured of the turns of `owner` from a turn on was written anew: who
     /// has looked at them looks again.
     pub(crate) fn measured_again(&self, tenant: &TenantId, owner: &ConversationId, from: Sequence) {

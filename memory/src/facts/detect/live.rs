@@ -29,7 +29,8 @@ const KEPT_FOR_LIVE: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Live {
     /// At most so many stand in windows; those that are kept count, and may be
-    /// three times as many. As many again that no summary tells.
+    /// three times as many. As many again of rules, consents and identifiers that
+    /// others displace, and as many that no summary tells.
     pub at_most: usize,
 }
 
@@ -56,16 +57,29 @@ pub fn live(facts: &[&Fact], holds: &[bool], as_of: Sequence, live: Live) -> Vec
     }
     most_useful_first(&mut kept);
     let displaced = kept.split_off(kept.len().min(live.kept()));
+    // Where those that are kept overflow, less sure ones must not outlive surer ones.
+    let beside = if displaced.is_empty() { live.at_most } else { 0 };
     kept.iter().for_each(|(_, at)| choose(&mut chosen, *at));
     open.extend(displaced);
     most_useful_first(&mut open);
     let places = live.at_most.saturating_sub(kept.len()).min(open.len());
     let mut displaced = open.split_off(places);
     open.iter().for_each(|(_, at)| choose(&mut chosen, *at));
-    // Beyond the others: what no summary tells.
+    // Beyond the others: what likings and remarks must not push out of a long conversation,
+    // and what no summary tells.
+    let fact = |at: usize| facts.get(at).copied();
+    let mut bound: Vec<usize> = displaced.iter().map(|(_, at)| *at).collect();
+    bound.retain(|at| fact(*at).is_some_and(binds));
+    bound.sort_by_key(|at| !fact(*at).is_some_and(|fact| fact.for_every_answer));
+    bound.into_iter().take(beside).for_each(|at| choose(&mut chosen, at));
     displaced.retain(|(_, at)| facts.get(*at).is_some_and(|fact| is_restored(fact, as_of)));
     displaced.iter().take(live.at_most).for_each(|(_, at)| choose(&mut chosen, *at));
     chosen
+}
+
+/// Whether it says what to do, what may be done or what names a thing.
+fn binds(fact: &Fact) -> bool {
+    matches!(fact.kind, FactKind::Instruction | FactKind::Consent | FactKind::Identifier)
 }
 
 fn is_restored(fact: &Fact, as_of: Sequence) -> bool {
@@ -185,6 +199,19 @@ mod tests {
         let live = chosen(&facts, 9);
         assert!(!live[0], "the kept take its place");
         assert_eq!(live[1..], [false, false, true, true, true, true, true, true]);
+    }
+
+    #[test]
+    fn likings_do_not_push_rules_out() {
+        let mut facts: Vec<Fact> = (0..4_u8)
+            .map(|n| detected(&format!("p{n}"), FactKind::Preference, 0.9 - f32::from(n) / 10.0))
+            .collect();
+        let rules = [0.1, 0.2, 0.15].into_iter().zip(["a", "b", "c"]);
+        facts.extend(rules.map(|(sure, id)| detected(id, FactKind::Instruction, sure)));
+        assert_eq!(chosen(&facts, 9), [true, true, false, false, false, true, true]);
+        // Of rules those for every answer first.
+        facts[4].for_every_answer = true;
+        assert_eq!(chosen(&facts, 9), [true, true, false, false, true, true, false]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 /// File of a directory with weights.
 const FILE: &str = "pins.json";
-/// Largest file; the one that ships has about half a MiB.
+/// Largest file; the one that ships has about one and a half MiB.
 pub const MAX_PIN_WEIGHTS_BYTES: u64 = 16 << 20;
 
 /// Weights that cannot be read. Operator.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    staleness::{EdgeKind, TurnText},
+    staleness::{EdgeKind, TurnText, unsure::Relation},
     turn::Role,
 };
 
@@ -84,5 +84,68 @@ fn other_weights_are_another_version_and_damaged_ones_are_named() {
         let error = Signals::with(&read).err().map(|error| error.to_string());
         let named = error.as_ref().is_some_and(|e| e.contains(&*path.to_string_lossy()));
         assert!(named, "{error:?}");
+    }
+}
+
+/// Always of one opinion.
+struct Opinion(Relation, &'static str);
+
+impl PairJudge for Opinion {
+    fn name(&self) -> &str {
+        "opinion"
+    }
+
+    fn version(&self) -> &str {
+        self.1
+    }
+
+    fn relation(&self, _: &str, _: &str) -> Option<Relation> {
+        Some(self.0)
+    }
+}
+
+#[test]
+fn a_judge_of_pairs_is_part_of_the_version_and_moves_what_is_unsure_alone() {
+    let weights = SignalWeights::built_in();
+    let with = |opposed: f32, version: &'static str| {
+        let relation = Relation { same: 1.0 - opposed, opposed };
+        Signals::judged(&weights, Some(Arc::new(Opinion(relation, version)))).unwrap()
+    };
+    let plain = Signals::built_in().unwrap();
+    let (agrees, denies) = (with(1.0, "0123456789abcdef"), with(0.0, "0123456789abcdee"));
+    let versions = [plain.version(), agrees.version(), denies.version()];
+    // The name shows the head of the hash, the version goes by all of it.
+    assert!(versions[0] != versions[1] && versions[1] != versions[2], "{versions:?}");
+    assert_eq!(agrees.version(), with(1.0, "0123456789abcdef").version());
+    assert!(agrees.name().ends_with(", unsure pairs 1 opinion 0123456789ab"));
+    assert!(!plain.name().contains("unsure"));
+    let talks = [
+        ["Book me a table for two at 7 pm in Oakland.", "Noted.", "No, make it 8 pm please."],
+        ["I live in Berlin.", "A fine city.", "We moved to Lisbon last month."],
+        ["I use Vim for everything.", "I see.", "These days I mostly open VS Code."],
+        ["Add milk to my shopping list.", "Done.", "Add eggs to it too."],
+        ["I weigh 80 kg.", "Well done.", "The scales showed 76 kg this morning."],
+        ["I love spicy food.", "Me too.", "Hot dishes upset my stomach lately."],
+    ];
+    for talk in talks {
+        let edges = |signals: &Arc<Signals>| -> HashMap<(EdgeKind, Sequence), f32> {
+            let all: Vec<_> = (1..).zip(talk).map(|(n, text)| statement(n, text, &[1.0])).collect();
+            let (new, earlier) = all.split_last().unwrap();
+            let events = signals.follow().events(new, earlier);
+            let edges = events.iter().filter_map(|event| match event {
+                Event::Edge(edge) => Some(((edge.kind, edge.earlier), edge.confidence)),
+                _ => None,
+            });
+            edges.collect()
+        };
+        let (before, up, down) = (edges(&plain), edges(&agrees), edges(&denies));
+        for (edge, confidence) in before.iter().filter(|(edge, _)| edge.0 == EdgeKind::Supersedes) {
+            let (up, down) = (up[edge], down[edge]);
+            if unsure::UNSURE.contains(confidence) {
+                assert!(down < 0.5 && up > 0.5, "{talk:?} {edge:?}: {down} {confidence} {up}");
+            } else {
+                assert!(down == *confidence && up == *confidence, "{talk:?} {edge:?}");
+            }
+        }
     }
 }

@@ -11,6 +11,8 @@
 //! len tenant 'O' len fork                fork -> root of its branches
 //! len tenant 'R' hash:16                 request id of a creation -> conversation
 //! len tenant 'B' day:u32                 what the tenant used on a day
+//! len tenant 'H' len conv                how a conversation stands
+//! len tenant 'W'                         what was told of its cohorts
 //! len tenant 'N' labels 0                namespace that holds items
 //! len tenant 'I' labels 0 key 0          item
 //! len tenant 'V' labels 0 key 0          vectors of an item
@@ -22,6 +24,7 @@
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
+//!     'H' seq:u64 micros:u64             degradation signals of a window as of a turn
 //!     'I' hash:16                        idempotency record of a client turn id
 //!     'L' hash:16                        what a language model answered
 //!     'M' seq:u64                        derived values of a turn (counts, flags)
@@ -30,6 +33,7 @@
 //!     'P' seq:u64                        spans whose detected pins were unpinned
 //!     'Q' seq:u64                        degradation signals of a turn
 //!     'R' seq:u64                        edges of detected pins that were rejected
+//!     'S' seq:u64 start:u32 end:u32      line that says a pin by itself
 //!     'T' seq:u64                        turn
 //!     'U' seq:u64                        windows that a turn stood in
 //!     'V' seq:u64 passage:u16            vector of a passage
@@ -70,6 +74,8 @@ pub enum Kind {
     Fact = b'F',
     /// Request id of a pin.
     PinRequest = b'G',
+    /// Degradation signals of a window as of a turn.
+    WindowAsOf = b'H',
     /// Idempotency record of a client turn id.
     Idempotency = b'I',
     /// What a language model answered.
@@ -86,6 +92,8 @@ pub enum Kind {
     Signals = b'Q',
     /// Edges of a turn's detected pins that the caller has rejected.
     PinRejections = b'R',
+    /// What a language model made of a turn's pin.
+    PinLine = b'S',
     /// A turn.
     Turn = b'T',
     /// Windows that a turn stood in.
@@ -221,7 +229,25 @@ pub fn usage_day(of: &TenantId, day: u32) -> Key {
     key
 }
 
-/// Everything of one conversation but its head.
+/// What was told of a tenant's cohorts: since when they are worse.
+pub fn drift(of: &TenantId) -> Key {
+    tenant(of, b'W')
+}
+
+/// How a conversation stands. Apart from the conversation, so that those of a tenant are
+/// one short scan.
+pub fn standing(of: &TenantId, conversation: &ConversationId) -> Key {
+    let mut key = standings_prefix(of);
+    push_short(&mut key, conversation.as_str());
+    key
+}
+
+/// How the conversations of a tenant stand.
+pub fn standings_prefix(of: &TenantId) -> Key {
+    tenant(of, b'H')
+}
+
+/// Everything of one conversation but its head and how it stands.
 pub fn conversation_prefix(of: &TenantId, conversation: &ConversationId) -> Key {
     let mut key = tenant(of, b'D');
     push_short(&mut key, conversation.as_str());
@@ -279,6 +305,19 @@ pub fn summary(of: &TenantId, conversation: &ConversationId, until: Sequence, le
     key
 }
 
+/// What became of the line of a pin, by the turn and the bytes of it that are pinned.
+pub fn pin_line(
+    of: &TenantId,
+    conversation: &ConversationId,
+    sequence: Sequence,
+    (start, end): (u32, u32),
+) -> Key {
+    let mut key = at_sequence(of, conversation, Kind::PinLine, sequence);
+    key.extend_from_slice(&start.to_be_bytes());
+    key.extend_from_slice(&end.to_be_bytes());
+    key
+}
+
 /// An outcome of a turn, by the caller's id.
 pub fn outcome(of: &TenantId, conversation: &ConversationId, sequence: Sequence, id: &str) -> Key {
     let mut key = at_sequence(of, conversation, Kind::Outcome, sequence);
@@ -286,14 +325,16 @@ pub fn outcome(of: &TenantId, conversation: &ConversationId, sequence: Sequence,
     key
 }
 
-/// A window by the newest turn and the time when it was built, in microseconds.
+/// A window (`Window` or `WindowAsOf`) by its newest turn and the time when it was built,
+/// in microseconds.
 pub fn window(
     of: &TenantId,
     conversation: &ConversationId,
+    kind: Kind,
     sequence: Sequence,
     micros: u64,
 ) -> Key {
-    let mut key = at_sequence(of, conversation, Kind::Window, sequence);
+    let mut key = at_sequence(of, conversation, kind, sequence);
     key.extend_from_slice(&micros.to_be_bytes());
     key
 }

@@ -119,7 +119,10 @@ async fn facts(call: &Call, id: &ConversationId, out: &mut Out) -> Result<(), St
         let (facts, more, _) =
             call.engine.list_facts(&call.tenant, id, after.as_ref(), PAGE, true).await?;
         after = facts.last().map(|pinned| pinned.fact.id.clone());
-        for fact in facts {
+        for mut fact in facts {
+            // Written anew where it is imported, by the model that is there.
+            fact.line = None;
+            fact.rejected_lines.clear();
             out.send(Item::Fact(fact_to_proto(id, fact))).await?;
         }
         if !more || after.is_none() {

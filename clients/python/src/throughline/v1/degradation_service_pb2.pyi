@@ -127,7 +127,7 @@ class TurnSignal(_message.Message):
     def __init__(self, kind: _Optional[_Union[TurnSignalKind, str]] = ..., present: bool = ..., confidence: _Optional[float] = ..., reason: _Optional[str] = ..., evidence: _Optional[str] = ...) -> None: ...
 
 class WindowDegradation(_message.Message):
-    __slots__ = ("build_time", "in_chat", "token_budget", "total_tokens", "fill", "full_history_tokens", "saved_tokens", "stale_share", "middle_share", "distractor_density", "pin_coverage", "retrieval_margin", "evidence_distance", "cached_prefix_share", "superseded_dropped", "summary_age_turns", "assembly_micros", "reanchored")
+    __slots__ = ("build_time", "in_chat", "token_budget", "total_tokens", "fill", "full_history_tokens", "saved_tokens", "stale_share", "middle_share", "distractor_density", "pin_coverage", "retrieval_margin", "evidence_distance", "cached_prefix_share", "superseded_dropped", "summary_age_turns", "assembly_micros", "reanchored", "as_of")
     BUILD_TIME_FIELD_NUMBER: _ClassVar[int]
     IN_CHAT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_BUDGET_FIELD_NUMBER: _ClassVar[int]
@@ -146,6 +146,7 @@ class WindowDegradation(_message.Message):
     SUMMARY_AGE_TURNS_FIELD_NUMBER: _ClassVar[int]
     ASSEMBLY_MICROS_FIELD_NUMBER: _ClassVar[int]
     REANCHORED_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
     build_time: _timestamp_pb2.Timestamp
     in_chat: bool
     token_budget: int
@@ -164,7 +165,8 @@ class WindowDegradation(_message.Message):
     summary_age_turns: int
     assembly_micros: int
     reanchored: bool
-    def __init__(self, build_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., in_chat: bool = ..., token_budget: _Optional[int] = ..., total_tokens: _Optional[int] = ..., fill: _Optional[float] = ..., full_history_tokens: _Optional[int] = ..., saved_tokens: _Optional[int] = ..., stale_share: _Optional[float] = ..., middle_share: _Optional[float] = ..., distractor_density: _Optional[float] = ..., pin_coverage: _Optional[float] = ..., retrieval_margin: _Optional[float] = ..., evidence_distance: _Optional[float] = ..., cached_prefix_share: _Optional[float] = ..., superseded_dropped: _Optional[int] = ..., summary_age_turns: _Optional[int] = ..., assembly_micros: _Optional[int] = ..., reanchored: bool = ...) -> None: ...
+    as_of: bool
+    def __init__(self, build_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., in_chat: bool = ..., token_budget: _Optional[int] = ..., total_tokens: _Optional[int] = ..., fill: _Optional[float] = ..., full_history_tokens: _Optional[int] = ..., saved_tokens: _Optional[int] = ..., stale_share: _Optional[float] = ..., middle_share: _Optional[float] = ..., distractor_density: _Optional[float] = ..., pin_coverage: _Optional[float] = ..., retrieval_margin: _Optional[float] = ..., evidence_distance: _Optional[float] = ..., cached_prefix_share: _Optional[float] = ..., superseded_dropped: _Optional[int] = ..., summary_age_turns: _Optional[int] = ..., assembly_micros: _Optional[int] = ..., reanchored: bool = ..., as_of: bool = ...) -> None: ...
 
 class Health(_message.Message):
     __slots__ = ("score", "action", "reasons", "as_of_sequence")
@@ -250,18 +252,22 @@ class CohortFilter(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt_version: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GetCohortDegradationRequest(_message.Message):
-    __slots__ = ("metric", "cohort", "baseline", "from_time", "until_time")
+    __slots__ = ("metric", "cohort", "baseline", "from_time", "until_time", "baseline_from_time", "baseline_until_time")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     COHORT_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
     FROM_TIME_FIELD_NUMBER: _ClassVar[int]
     UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FROM_TIME_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
     metric: CohortMetric
     cohort: CohortFilter
     baseline: CohortFilter
     from_time: _timestamp_pb2.Timestamp
     until_time: _timestamp_pb2.Timestamp
-    def __init__(self, metric: _Optional[_Union[CohortMetric, str]] = ..., cohort: _Optional[_Union[CohortFilter, _Mapping]] = ..., baseline: _Optional[_Union[CohortFilter, _Mapping]] = ..., from_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    baseline_from_time: _timestamp_pb2.Timestamp
+    baseline_until_time: _timestamp_pb2.Timestamp
+    def __init__(self, metric: _Optional[_Union[CohortMetric, str]] = ..., cohort: _Optional[_Union[CohortFilter, _Mapping]] = ..., baseline: _Optional[_Union[CohortFilter, _Mapping]] = ..., from_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., baseline_from_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., baseline_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetCohortDegradationResponse(_message.Message):
     __slots__ = ("cohort", "baseline", "comparison", "cut")
@@ -334,11 +340,15 @@ class CohortChange(_message.Message):
     def __init__(self, since_conversation: _Optional[str] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., alarm_conversation: _Optional[str] = ..., mean_before: _Optional[float] = ..., mean_since: _Optional[float] = ...) -> None: ...
 
 class CohortComparison(_message.Message):
-    __slots__ = ("difference", "p_value", "cliffs_delta")
+    __slots__ = ("difference", "p_value", "cliffs_delta", "low", "high")
     DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
     P_VALUE_FIELD_NUMBER: _ClassVar[int]
     CLIFFS_DELTA_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
     difference: float
     p_value: float
     cliffs_delta: float
-    def __init__(self, difference: _Optional[float] = ..., p_value: _Optional[float] = ..., cliffs_delta: _Optional[float] = ...) -> None: ...
+    low: float
+    high: float
+    def __init__(self, difference: _Optional[float] = ..., p_value: _Optional[float] = ..., cliffs_delta: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...

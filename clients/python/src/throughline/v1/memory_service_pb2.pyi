@@ -80,7 +80,7 @@ STALENESS_KIND_ABANDONED: StalenessKind
 STALENESS_KIND_DECAYED: StalenessKind
 
 class Summary(_message.Message):
-    __slots__ = ("from_sequence", "until_sequence", "level", "sentences", "rejected", "faithfulness", "model", "prompt_version", "stale", "create_time", "from_say_time", "until_say_time")
+    __slots__ = ("from_sequence", "until_sequence", "level", "sentences", "rejected", "faithfulness", "model", "prompt_version", "stale", "create_time", "from_say_time", "until_say_time", "judged_by")
     FROM_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     UNTIL_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class Summary(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FROM_SAY_TIME_FIELD_NUMBER: _ClassVar[int]
     UNTIL_SAY_TIME_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_BY_FIELD_NUMBER: _ClassVar[int]
     from_sequence: int
     until_sequence: int
     level: int
@@ -105,7 +106,8 @@ class Summary(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     from_say_time: _timestamp_pb2.Timestamp
     until_say_time: _timestamp_pb2.Timestamp
-    def __init__(self, from_sequence: _Optional[int] = ..., until_sequence: _Optional[int] = ..., level: _Optional[int] = ..., sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[RejectedSentence, _Mapping]]] = ..., faithfulness: _Optional[float] = ..., model: _Optional[str] = ..., prompt_version: _Optional[int] = ..., stale: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., from_say_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_say_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    judged_by: str
+    def __init__(self, from_sequence: _Optional[int] = ..., until_sequence: _Optional[int] = ..., level: _Optional[int] = ..., sentences: _Optional[_Iterable[_Union[SummarySentence, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[RejectedSentence, _Mapping]]] = ..., faithfulness: _Optional[float] = ..., model: _Optional[str] = ..., prompt_version: _Optional[int] = ..., stale: bool = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., from_say_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_say_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_by: _Optional[str] = ...) -> None: ...
 
 class SummarySentence(_message.Message):
     __slots__ = ("text", "source_sequences", "faithfulness", "verbatim")

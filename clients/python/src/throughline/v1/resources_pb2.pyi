@@ -188,7 +188,7 @@ class Turn(_message.Message):
     def __init__(self, name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., speaker: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., say_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client_turn_id: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., forgotten: bool = ...) -> None: ...
 
 class Fact(_message.Message):
-    __slots__ = ("name", "create_time", "update_time", "kind", "text", "required", "source_sequence", "source_span", "request_id", "subject", "attribute", "value", "scope", "authority", "expire_time", "depends_on", "retirement", "retired_by", "additive", "valid_time", "retire_time", "known_sequence", "contradicts", "rejected", "origin", "probability", "owner", "displaced", "yielded")
+    __slots__ = ("name", "create_time", "update_time", "kind", "text", "required", "source_sequence", "source_span", "request_id", "subject", "attribute", "value", "scope", "authority", "expire_time", "depends_on", "retirement", "retired_by", "additive", "valid_time", "retire_time", "known_sequence", "contradicts", "rejected", "origin", "probability", "owner", "displaced", "yielded", "one_line", "one_line_model", "one_line_faithfulness", "one_line_rejected")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -218,6 +218,10 @@ class Fact(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     DISPLACED_FIELD_NUMBER: _ClassVar[int]
     YIELDED_FIELD_NUMBER: _ClassVar[int]
+    ONE_LINE_FIELD_NUMBER: _ClassVar[int]
+    ONE_LINE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    ONE_LINE_FAITHFULNESS_FIELD_NUMBER: _ClassVar[int]
+    ONE_LINE_REJECTED_FIELD_NUMBER: _ClassVar[int]
     name: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
@@ -247,7 +251,19 @@ class Fact(_message.Message):
     owner: FactOwner
     displaced: bool
     yielded: bool
-    def __init__(self, name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[FactKind, str]] = ..., text: _Optional[str] = ..., required: bool = ..., source_sequence: _Optional[int] = ..., source_span: _Optional[_Union[TextSpan, _Mapping]] = ..., request_id: _Optional[str] = ..., subject: _Optional[str] = ..., attribute: _Optional[str] = ..., value: _Optional[str] = ..., scope: _Optional[str] = ..., authority: _Optional[_Union[FactAuthority, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., retirement: _Optional[_Union[FactRetirement, str]] = ..., retired_by: _Optional[str] = ..., additive: bool = ..., valid_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_sequence: _Optional[int] = ..., contradicts: _Optional[_Iterable[str]] = ..., rejected: _Optional[_Iterable[str]] = ..., origin: _Optional[_Union[FactOrigin, str]] = ..., probability: _Optional[float] = ..., owner: _Optional[_Union[FactOwner, str]] = ..., displaced: bool = ..., yielded: bool = ...) -> None: ...
+    one_line: str
+    one_line_model: str
+    one_line_faithfulness: float
+    one_line_rejected: _containers.RepeatedCompositeFieldContainer[RejectedLine]
+    def __init__(self, name: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[FactKind, str]] = ..., text: _Optional[str] = ..., required: bool = ..., source_sequence: _Optional[int] = ..., source_span: _Optional[_Union[TextSpan, _Mapping]] = ..., request_id: _Optional[str] = ..., subject: _Optional[str] = ..., attribute: _Optional[str] = ..., value: _Optional[str] = ..., scope: _Optional[str] = ..., authority: _Optional[_Union[FactAuthority, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., retirement: _Optional[_Union[FactRetirement, str]] = ..., retired_by: _Optional[str] = ..., additive: bool = ..., valid_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., known_sequence: _Optional[int] = ..., contradicts: _Optional[_Iterable[str]] = ..., rejected: _Optional[_Iterable[str]] = ..., origin: _Optional[_Union[FactOrigin, str]] = ..., probability: _Optional[float] = ..., owner: _Optional[_Union[FactOwner, str]] = ..., displaced: bool = ..., yielded: bool = ..., one_line: _Optional[str] = ..., one_line_model: _Optional[str] = ..., one_line_faithfulness: _Optional[float] = ..., one_line_rejected: _Optional[_Iterable[_Union[RejectedLine, _Mapping]]] = ...) -> None: ...
+
+class RejectedLine(_message.Message):
+    __slots__ = ("text", "reason")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    reason: str
+    def __init__(self, text: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class TextSpan(_message.Message):
     __slots__ = ("start", "end")

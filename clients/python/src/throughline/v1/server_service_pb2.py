@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#throughline/v1/server_service.proto\x12\x0ethroughline.v1\"\x16\n\x14GetServerInfoRequest\"\xc7\x04\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12;\n\x0f\x65mbedding_model\x18\x02 \x01(\x0b\x32\".throughline.v1.EmbeddingModelInfo\x12\r\n\x05store\x18\x03 \x01(\t\x12\r\n\x05index\x18\x04 \x01(\t\x12\x12\n\ntokenizers\x18\x05 \x03(\t\x12\x41\n\x06limits\x18\x06 \x03(\x0b\x32\x31.throughline.v1.GetServerInfoResponse.LimitsEntry\x12,\n\x07ranking\x18\x07 \x01(\x0b\x32\x1b.throughline.v1.RankingInfo\x12\x16\n\x0eoutbox_backlog\x18\x08 \x01(\x04\x12\x0e\n\x06tenant\x18\t \x01(\t\x12-\n\x07\x63ommits\x18\n \x01(\x0b\x32\x1c.throughline.v1.CommitCounts\x12\x30\n\tstaleness\x18\x0b \x01(\x0b\x32\x1d.throughline.v1.StalenessInfo\x12%\n\x04pins\x18\x0c \x01(\x0b\x32\x17.throughline.v1.PinInfo\x12.\n\tsummaries\x18\r \x01(\x0b\x32\x1b.throughline.v1.SummaryInfo\x12.\n\x08reranker\x18\x0e \x01(\x0b\x32\x1c.throughline.v1.RerankerInfo\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"9\n\x0cRerankerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0b\n\x03top\x18\x03 \x01(\r\"\x8b\x01\n\x0bSummaryInfo\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cmodel_sha256\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x0f\n\x07threads\x18\x06 \x01(\r\x12\x15\n\rcheck_version\x18\x07 \x01(\t\"s\n\x07PinInfo\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x65tector\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x16\n\x0eweights_sha256\x18\x04 \x01(\t\x12\x1c\n\x14max_per_conversation\x18\x05 \x01(\r\">\n\x0c\x43ommitCounts\x12\x0e\n\x06groups\x18\x01 \x01(\x04\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\"y\n\x12\x45mbeddingModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\ndimensions\x18\x03 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\"J\n\x0bRankingInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x02 \x01(\t\x12\x12\n\ntrained_on\x18\x03 \x01(\t\"\xb0\x01\n\rStalenessInfo\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12H\n\x0eweights_sha256\x18\x03 \x03(\x0b\x32\x30.throughline.v1.StalenessInfo.WeightsSha256Entry\x1a\x34\n\x12WeightsSha256Entry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32m\n\rServerService\x12\\\n\rGetServerInfo\x12$.throughline.v1.GetServerInfoRequest\x1a%.throughline.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#throughline/v1/server_service.proto\x12\x0ethroughline.v1\"\x16\n\x14GetServerInfoRequest\"\xc7\x04\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12;\n\x0f\x65mbedding_model\x18\x02 \x01(\x0b\x32\".throughline.v1.EmbeddingModelInfo\x12\r\n\x05store\x18\x03 \x01(\t\x12\r\n\x05index\x18\x04 \x01(\t\x12\x12\n\ntokenizers\x18\x05 \x03(\t\x12\x41\n\x06limits\x18\x06 \x03(\x0b\x32\x31.throughline.v1.GetServerInfoResponse.LimitsEntry\x12,\n\x07ranking\x18\x07 \x01(\x0b\x32\x1b.throughline.v1.RankingInfo\x12\x16\n\x0eoutbox_backlog\x18\x08 \x01(\x04\x12\x0e\n\x06tenant\x18\t \x01(\t\x12-\n\x07\x63ommits\x18\n \x01(\x0b\x32\x1c.throughline.v1.CommitCounts\x12\x30\n\tstaleness\x18\x0b \x01(\x0b\x32\x1d.throughline.v1.StalenessInfo\x12%\n\x04pins\x18\x0c \x01(\x0b\x32\x17.throughline.v1.PinInfo\x12.\n\tsummaries\x18\r \x01(\x0b\x32\x1b.throughline.v1.SummaryInfo\x12.\n\x08reranker\x18\x0e \x01(\x0b\x32\x1c.throughline.v1.RerankerInfo\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"9\n\x0cRerankerInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0b\n\x03top\x18\x03 \x01(\r\"\xbf\x01\n\x0bSummaryInfo\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cmodel_sha256\x18\x03 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x0f\n\x07threads\x18\x06 \x01(\r\x12\x15\n\rcheck_version\x18\x07 \x01(\t\x12\x32\n\nentailment\x18\x08 \x01(\x0b\x32\x1e.throughline.v1.EntailmentInfo\"M\n\x0e\x45ntailmentInfo\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\r\"\xc0\x01\n\x07PinInfo\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x65tector\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12\x16\n\x0eweights_sha256\x18\x04 \x01(\t\x12\x1c\n\x14max_per_conversation\x18\x05 \x01(\r\x12\x12\n\nline_model\x18\x06 \x01(\t\x12\x1b\n\x13line_prompt_version\x18\x07 \x01(\r\x12\x1a\n\x12line_check_version\x18\x08 \x01(\t\">\n\x0c\x43ommitCounts\x12\x0e\n\x06groups\x18\x01 \x01(\x04\x12\x0f\n\x07\x62\x61tches\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\"y\n\x12\x45mbeddingModelInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\ndimensions\x18\x03 \x01(\r\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x11\n\tprecision\x18\x05 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\"J\n\x0bRankingInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x02 \x01(\t\x12\x12\n\ntrained_on\x18\x03 \x01(\t\"\xb0\x01\n\rStalenessInfo\x12\x0e\n\x06scorer\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12H\n\x0eweights_sha256\x18\x03 \x03(\x0b\x32\x30.throughline.v1.StalenessInfo.WeightsSha256Entry\x1a\x34\n\x12WeightsSha256Entry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32m\n\rServerService\x12\\\n\rGetServerInfo\x12$.throughline.v1.GetServerInfoRequest\x1a%.throughline.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,19 +44,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RERANKERINFO']._serialized_start=665
   _globals['_RERANKERINFO']._serialized_end=722
   _globals['_SUMMARYINFO']._serialized_start=725
-  _globals['_SUMMARYINFO']._serialized_end=864
-  _globals['_PININFO']._serialized_start=866
-  _globals['_PININFO']._serialized_end=981
-  _globals['_COMMITCOUNTS']._serialized_start=983
-  _globals['_COMMITCOUNTS']._serialized_end=1045
-  _globals['_EMBEDDINGMODELINFO']._serialized_start=1047
-  _globals['_EMBEDDINGMODELINFO']._serialized_end=1168
-  _globals['_RANKINGINFO']._serialized_start=1170
-  _globals['_RANKINGINFO']._serialized_end=1244
-  _globals['_STALENESSINFO']._serialized_start=1247
-  _globals['_STALENESSINFO']._serialized_end=1423
-  _globals['_STALENESSINFO_WEIGHTSSHA256ENTRY']._serialized_start=1371
-  _globals['_STALENESSINFO_WEIGHTSSHA256ENTRY']._serialized_end=1423
-  _globals['_SERVERSERVICE']._serialized_start=1425
-  _globals['_SERVERSERVICE']._serialized_end=1534
+  _globals['_SUMMARYINFO']._serialized_end=916
+  _globals['_ENTAILMENTINFO']._serialized_start=918
+  _globals['_ENTAILMENTINFO']._serialized_end=995
+  _globals['_PININFO']._serialized_start=998
+  _globals['_PININFO']._serialized_end=1190
+  _globals['_COMMITCOUNTS']._serialized_start=1192
+  _globals['_COMMITCOUNTS']._serialized_end=1254
+  _globals['_EMBEDDINGMODELINFO']._serialized_start=1256
+  _globals['_EMBEDDINGMODELINFO']._serialized_end=1377
+  _globals['_RANKINGINFO']._serialized_start=1379
+  _globals['_RANKINGINFO']._serialized_end=1453
+  _globals['_STALENESSINFO']._serialized_start=1456
+  _globals['_STALENESSINFO']._serialized_end=1632
+  _globals['_STALENESSINFO_WEIGHTSSHA256ENTRY']._serialized_start=1580
+  _globals['_STALENESSINFO_WEIGHTSSHA256ENTRY']._serialized_end=1632
+  _globals['_SERVERSERVICE']._serialized_start=1634
+  _globals['_SERVERSERVICE']._serialized_end=1743
 # @@protoc_insertion_point(module_scope)

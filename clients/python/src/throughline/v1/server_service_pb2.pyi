@@ -60,7 +60,7 @@ class RerankerInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., top: _Optional[int] = ...) -> None: ...
 
 class SummaryInfo(_message.Message):
-    __slots__ = ("enabled", "model", "model_sha256", "engine", "device", "threads", "check_version")
+    __slots__ = ("enabled", "model", "model_sha256", "engine", "device", "threads", "check_version", "entailment")
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class SummaryInfo(_message.Message):
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     CHECK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENTAILMENT_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     model: str
     model_sha256: str
@@ -75,21 +76,40 @@ class SummaryInfo(_message.Message):
     device: str
     threads: int
     check_version: str
-    def __init__(self, enabled: bool = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., engine: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., check_version: _Optional[str] = ...) -> None: ...
+    entailment: EntailmentInfo
+    def __init__(self, enabled: bool = ..., model: _Optional[str] = ..., model_sha256: _Optional[str] = ..., engine: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., check_version: _Optional[str] = ..., entailment: _Optional[_Union[EntailmentInfo, _Mapping]] = ...) -> None: ...
+
+class EntailmentInfo(_message.Message):
+    __slots__ = ("kind", "name", "sha256", "version")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    sha256: str
+    version: int
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., sha256: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class PinInfo(_message.Message):
-    __slots__ = ("enabled", "detector", "version", "weights_sha256", "max_per_conversation")
+    __slots__ = ("enabled", "detector", "version", "weights_sha256", "max_per_conversation", "line_model", "line_prompt_version", "line_check_version")
     ENABLED_FIELD_NUMBER: _ClassVar[int]
     DETECTOR_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
     MAX_PER_CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    LINE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    LINE_PROMPT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LINE_CHECK_VERSION_FIELD_NUMBER: _ClassVar[int]
     enabled: bool
     detector: str
     version: int
     weights_sha256: str
     max_per_conversation: int
-    def __init__(self, enabled: bool = ..., detector: _Optional[str] = ..., version: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., max_per_conversation: _Optional[int] = ...) -> None: ...
+    line_model: str
+    line_prompt_version: int
+    line_check_version: str
+    def __init__(self, enabled: bool = ..., detector: _Optional[str] = ..., version: _Optional[int] = ..., weights_sha256: _Optional[str] = ..., max_per_conversation: _Optional[int] = ..., line_model: _Optional[str] = ..., line_prompt_version: _Optional[int] = ..., line_check_version: _Optional[str] = ...) -> None: ...
 
 class CommitCounts(_message.Message):
     __slots__ = ("groups", "batches", "bytes")

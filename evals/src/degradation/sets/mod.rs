@@ -1,43 +1,42 @@
 //! The data sets whose questions have labelled evidence: which of it stands in
 //! the window, by how many turns ago it was said.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+mod keys;
+mod seen;
+
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::{
+    keys::Keys,
+    seen::{Counted, Seen, look, read, record, seen},
+};
 use super::{
     Found, Run,
     args::{DegradationArgs, DegradationSet},
     gold::{self, Gold},
-    live,
-    reading::{self, Scores},
-    rival::{Own, Rival},
-    shown::{Shown, Wanted},
-    strategy::{Sources, Strategy, Turn},
-    tally::{Axis, Look, Tally},
+    reading,
+    rival::Rival,
+    strategy::Strategy,
+    tally::{Axis, Tally},
     trace::Traced,
 };
 use crate::{
-    cli::{DataArgs, Method},
-    dataset::{Conversation, Dataset, DatasetName, Message, Placed, Question},
+    cli::DataArgs,
+    dataset::{Conversation, Dataset, DatasetName, Message, Question},
     folds::Fold,
-    metrics::{Figures, ranking::truth},
+    metrics::Figures,
     plot::Grid,
     runner::{
         asking::{Asked, Plan},
-        ingest::{Layout, identify},
+        ingest::Layout,
         pass,
         progress::Progress,
     },
 };
-
-/// Nearest turns that are asked for; more never fit a usual budget.
-const NEAREST: usize = 200;
 
 /// The questions with what became of them.
 pub(super) struct Played {
@@ -58,21 +57,6 @@ pub(super) struct Played {
 struct Play {
     seen: Vec<Seen>,
     grids: Vec<Grid>,
-}
-
-/// What was seen of one window.
-#[derive(Serialize, Deserialize)]
-struct Seen {
-    strategy: String,
-    looks: Vec<Look>,
-    tokens: usize,
-    millis: Option<f64>,
-    /// What adding a turn took, with the first question after it.
-    add_ms: Option<f64>,
-    /// Where a rival assembled the window itself.
-    #[serde(default)]
-    own: Option<Own>,
-    scores: Scores,
 }
 
 impl Played {
@@ -239,45 +223,6 @@ fn push(all: &mut [Vec<Seen>], at: usize, seen: Seen) {
     }
 }
 
-/// By what the checkpoint knows a question: all that was said before, and what is
-/// asked.
-struct Keys<'a> {
-    /// By the conversation's id, a hash of what is said.
-    talks: HashMap<String, String>,
-    traced: &'a BTreeSet<String>,
-}
-
-impl<'a> Keys<'a> {
-    fn new(dataset: &Dataset, traced: &'a BTreeSet<String>) -> Self {
-        let talk = |conversation: &Conversation| {
-            let turns: Vec<Placed<'_>> = conversation.turns().collect();
-            (conversation.id.clone(), identify(&conversation.id, &turns))
-        };
-        Self { talks: dataset.conversations.iter().map(talk).collect(), traced }
-    }
-
-    fn own(&self, run: &Run<'_>, conversation: &Conversation, question: &Question) -> String {
-        let traced = self.traced.contains(&question.id).to_string();
-        run.checkpoint.key(&["question", &traced, &self.made_of(conversation, question)])
-    }
-
-    fn of_rival(
-        &self,
-        run: &Run<'_>,
-        rival: &Rival,
-        conversation: &Conversation,
-        question: &Question,
-    ) -> String {
-        let about = rival.about.to_string();
-        run.checkpoint.key(&["rival", &about, &self.made_of(conversation, question)])
-    }
-
-    fn made_of(&self, conversation: &Conversation, question: &Question) -> String {
-        let talk = self.talks.get(&conversation.id).map(String::as_str).unwrap_or_default();
-        format!("{talk} {} {:?} {:?}", question.id, question.text, question.evidence)
-    }
-}
-
 /// The last questions of the first conversations: when they are asked, a look at the
 /// whole conversation disturbs none.
 fn traced(dataset: &Dataset, most: usize) -> BTreeSet<String> {
@@ -308,117 +253,4 @@ fn name(set: DegradationSet) -> anyhow::Result<DatasetName> {
             bail!("{set:?} has no labelled questions")
         }
     })
-}
-
-/// Turns of each conversation with what they cost, counted once.
-#[derive(Default)]
-struct Counted(Mutex<HashMap<String, Arc<[Turn]>>>);
-
-impl Counted {
-    fn of(&self, conversation: &Conversation) -> Arc<[Turn]> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let turns = known
-            .entry(conversation.id.clone())
-            .or_insert_with(|| conversation.turns().map(|turn| Turn::new(turn.message)).collect());
-        Arc::clone(turns)
-    }
-}
-
-async fn look(
-    run: &Run<'_>,
-    asked: &Asked<'_>,
-    turns: &[Turn],
-    gold: Option<&Gold>,
-) -> anyhow::Result<Vec<Seen>> {
-    let (args, question) = (run.args, asked.question);
-    let strategies = args.strategies();
-    let nearest = match strategies.iter().any(|strategy| strategy.ranks()) {
-        true => {
-            let found = asked.search_with(Method::Dense, NEAREST, true).await?;
-            asked.ranked(&found.hits, Method::Dense).turns
-        }
-        false => Vec::new(),
-    };
-    let mut sources = Sources {
-        turns,
-        nearest: &nearest,
-        evidence: &question.evidence,
-        question: &question.text,
-        budget: args.budget() as usize,
-        written: String::new(),
-    };
-    run.write_summary(&mut sources).await?;
-    let mut all = Vec::new();
-    for strategy in strategies {
-        let (shown, millis) = match sources.window(strategy) {
-            Some(shown) => (shown, None),
-            None => {
-                let name = asked.ingested.whole().context("no conversation to ask")?;
-                let built = live::build(asked.api, name, &question.text, args.budget(), 0).await?;
-                (Shown::of_window(&built.window, &question.text), Some(built.millis))
-            }
-        };
-        let mut seen = seen(strategy.name(), asked.conversation, question, &shown, millis);
-        seen.scores = read(run, &shown, question, gold).await?;
-        all.push(seen);
-    }
-    Ok(all)
-}
-
-/// What a reader makes of a window, where there is one and something to judge by.
-async fn read(
-    run: &Run<'_>,
-    shown: &Shown,
-    question: &Question,
-    gold: Option<&Gold>,
-) -> anyhow::Result<Scores> {
-    match run.readers.zip(gold) {
-        Some((readers, gold)) => reading::read(readers, shown, &question.text, gold).await,
-        None => Ok(Scores::new()),
-    }
-}
-
-fn seen(
-    strategy: &str,
-    conversation: &Conversation,
-    question: &Question,
-    shown: &Shown,
-    millis: Option<f64>,
-) -> Seen {
-    let turns = conversation.len();
-    let evidence = conversation.turns().filter(|turn| question.evidence.contains(&turn.position));
-    let looks = evidence.filter(|turn| !turn.message.text.trim().is_empty()).map(|turn| {
-        let ago = turns.saturating_sub(turn.position);
-        Look {
-            strategy: strategy.to_owned(),
-            item: conversation.id.clone(),
-            kind: question.group.clone(),
-            x: Axis::bin(ago),
-            ago,
-            place: shown.place_of(&Wanted::Words(turn.message.text.clone())),
-        }
-    });
-    let looks = looks.collect();
-    let (strategy, tokens) = (strategy.to_owned(), shown.tokens);
-    Seen { strategy, looks, tokens, millis, add_ms: None, own: None, scores: Scores::new() }
-}
-
-fn record(tally: &mut Tally, (item, group): (&str, &str), seen: &Seen, budget: u32) {
-    let whole = seen.looks.iter().filter(|look| look.place.is_some()).count();
-    let all = seen.looks.len();
-    let mut add = |name: &str, value: f64| tally.add(&seen.strategy, name, item, group, value);
-    add("window_tokens", seen.tokens as f64);
-    if all > 0 {
-        add(&format!("question_coverage@{budget}"), whole as f64 / all as f64);
-        add(&format!("all_evidence@{budget}"), truth(whole == all));
-    }
-    if let Some(own) = seen.own {
-        own.record(tally, &seen.strategy, (item, group), budget);
-    }
-    for (name, millis) in [("window_ms", seen.millis), ("add_ms_per_turn", seen.add_ms)] {
-        if let Some(millis) = millis {
-            tally.add_time(&seen.strategy, name, item, millis);
-        }
-    }
-    seen.looks.iter().for_each(|look| tally.look(look.clone()));
 }
