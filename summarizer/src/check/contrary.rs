@@ -19,7 +19,7 @@ pub(super) struct Doubt {
 }
 
 /// The contraries that are believed, the surest of each kind.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Contraries {
     /// Another speaker.
     pub(super) speaker: Option<Doubt>,
