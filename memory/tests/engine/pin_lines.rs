@@ -10,7 +10,8 @@ use throughline_memory::{engine::*, store::keys::Kind, turn::*};
 const OFFER: &str = "Both hotels are free: the Astoria and the Bellevue.";
 const RULE: &str = "Always answer in metric units from now on.";
 const LIKING: &str = "I prefer night trains to planes.";
-const OTHER_LIKING: &str = "I prefer planes to night trains.";
+const NUMBER: &str = "My account number is 48213377.";
+const NEW_NUMBER: &str = "My account number is now 90551264.";
 const NEXT: &str = "I prefer cats over dogs.";
 
 async fn pins(world: &World, of: &ConversationId) -> Vec<PinnedFact> {
@@ -201,14 +202,16 @@ async fn a_pin_that_is_changed_or_replaced_loses_its_line() {
     let (changed, _) =
         world.engine.update_fact(&tenant(), &id, &fact, patch).await.expect("changed");
     assert_eq!(changed.line, None);
-    world.say(&id, &[OTHER_LIKING]).await;
-    line(&world, &id, OTHER_LIKING).await;
+    world.say(&id, &[NUMBER]).await;
+    line(&world, &id, NUMBER).await;
+    world.say(&id, &[NEW_NUMBER]).await;
+    line(&world, &id, NEW_NUMBER).await;
     let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
-    let old = all.iter().find(|pinned| pinned.fact.text == LIKING).expect("kept");
+    let old = all.iter().find(|pinned| pinned.fact.text == NUMBER).expect("kept");
     assert!(old.standing.retired.is_some() && old.line.is_none(), "{old:?}");
-    // In the store as well, only that of the new one is left.
+    // In the store as well, only those of the liking and the new number are left.
     within("old lines to be taken out", async {
-        while world.records(&id, &[Kind::PinLine]).len() > 1 {
+        while world.records(&id, &[Kind::PinLine]).len() > 2 {
             tokio::task::yield_now().await;
         }
     })

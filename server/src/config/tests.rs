@@ -84,7 +84,6 @@ fn values_that_cannot_be_used_are_named() {
     check_refused("[probes]\nshare = 1.5", "0 to 1");
     check_refused("[probes]\nevery = 0", "share = 0");
     check_refused("[drift]\nevery_minutes = 20000", "0 to 10080");
-    check_refused("[drift]\nevery = 5", "unknown field");
 }
 
 #[test]
@@ -113,5 +112,5 @@ fn every_setting_of_the_file_survives_merging() {
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 60, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 62, "a setting is missing in:\n{shown}");
 }

@@ -197,7 +197,7 @@ fn all_prompts_begin_with_the_same_instructions() {
     let same = first.chars().zip(second.chars()).take_while(|(a, b)| a == b).count();
     let instructions = first.find("Anna").unwrap();
     assert_eq!(same, instructions, "{first}\n{second}");
-    assert!(same > 350);
+    assert!(same > 250, "{same}");
 }
 
 #[test]
