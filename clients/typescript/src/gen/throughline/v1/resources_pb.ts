@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/resources.proto.
  */
 export const file_throughline_v1_resources: GenFile = /*@__PURE__*/
-  fileDesc("Ch50aHJvdWdobGluZS92MS9yZXNvdXJjZXMucHJvdG8SDnRocm91Z2hsaW5lLnYxIvsCCgxDb252ZXJzYXRpb24SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBCABKAkSDQoFdGl0bGUYBSABKAkSOAoGbGFiZWxzGAYgAygLMigudGhyb3VnaGxpbmUudjEuQ29udmVyc2F0aW9uLkxhYmVsc0VudHJ5EhAKCHJldmlzaW9uGAcgASgEEhUKDWxhc3Rfc2VxdWVuY2UYCCABKAQSEwoLZm9ya2VkX2Zyb20YCSABKAkSGgoSZm9ya2VkX2F0X3NlcXVlbmNlGAogASgEEhgKEGluZGV4ZWRfc2VxdWVuY2UYCyABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKtAQoEUGFydBIOCgR0ZXh0GAEgASgJSAASLQoJdG9vbF9jYWxsGAIgASgLMhgudGhyb3VnaGxpbmUudjEuVG9vbENhbGxIABIxCgt0b29sX3Jlc3VsdBgDIAEoCzIaLnRocm91Z2hsaW5lLnYxLlRvb2xSZXN1bHRIABIoCgZvcGFxdWUYBCABKAsyFi50aHJvdWdobGluZS52MS5PcGFxdWVIAEIJCgdjb250ZW50IkEKCFRvb2xDYWxsEg8KB2NhbGxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5hcmd1bWVudHNfanNvbhgDIAEoCSIuCgpUb29sUmVzdWx0Eg8KB2NhbGxfaWQYASABKAkSDwoHY29udGVudBgCIAEoCSJZCgZPcGFxdWUSEgoKbWVkaWFfdHlwZRgBIAEoCRIOCgRkYXRhGAIgASgMSAASDQoDdXJpGAMgASgJSAASEgoKdG9rZW5fY29zdBgEIAEoDUIICgZzb3VyY2UitQIKBFR1cm4SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYAyABKAQSIgoEcm9sZRgEIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSDwoHc3BlYWtlchgFIAEoCRIjCgVwYXJ0cxgGIAMoCzIULnRocm91Z2hsaW5lLnYxLlBhcnQSLAoIc2F5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmNsaWVudF90dXJuX2lkGAggASgJEikKCG1ldGFkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIRCglmb3Jnb3R0ZW4YCiABKAgi8QYKBEZhY3QSDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBGtpbmQYBCABKA4yGC50aHJvdWdobGluZS52MS5GYWN0S2luZBIMCgR0ZXh0GAUgASgJEhAKCHJlcXVpcmVkGAYgASgIEhcKD3NvdXJjZV9zZXF1ZW5jZRgHIAEoBBIyCgtzb3VyY2Vfc3BhbhgIIAEoCzIYLnRocm91Z2hsaW5lLnYxLlRleHRTcGFuSACIAQESEgoKcmVxdWVzdF9pZBgJIAEoCRIPCgdzdWJqZWN0GAogASgJEhEKCWF0dHJpYnV0ZRgLIAEoCRINCgV2YWx1ZRgMIAEoCRINCgVzY29wZRgNIAEoCRIwCglhdXRob3JpdHkYDiABKA4yHS50aHJvdWdobGluZS52MS5GYWN0QXV0aG9yaXR5Ei8KC2V4cGlyZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZXBlbmRzX29uGBAgAygJEjIKCnJldGlyZW1lbnQYESABKA4yHi50aHJvdWdobGluZS52MS5GYWN0UmV0aXJlbWVudBISCgpyZXRpcmVkX2J5GBIgASgJEhAKCGFkZGl0aXZlGBMgASgIEi4KCnZhbGlkX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JldGlyZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5rbm93bl9zZXF1ZW5jZRgWIAEoBBITCgtjb250cmFkaWN0cxgXIAMoCRIQCghyZWplY3RlZBgYIAMoCRIqCgZvcmlnaW4YGSABKA4yGi50aHJvdWdobGluZS52MS5GYWN0T3JpZ2luEhMKC3Byb2JhYmlsaXR5GBogASgCEigKBW93bmVyGBsgASgOMhkudGhyb3VnaGxpbmUudjEuRmFjdE93bmVyEhEKCWRpc3BsYWNlZBgcIAEoCBIPCgd5aWVsZGVkGB0gASgIQg4KDF9zb3VyY2Vfc3BhbiImCghUZXh0U3BhbhINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0ihAEKBVNjb3JlEg0KBXRvdGFsGAEgASgCEjkKCmNvbXBvbmVudHMYAiADKAsyJS50aHJvdWdobGluZS52MS5TY29yZS5Db21wb25lbnRzRW50cnkaMQoPQ29tcG9uZW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAjoCOAEiqwIKB091dGNvbWUSEgoKb3V0Y29tZV9pZBgBIAEoCRIMCgR0dXJuGAIgASgJEhgKC2p1ZGdlX3Njb3JlGAMgASgCSACIAQESFgoJdGh1bWJzX3VwGAQgASgISAGIAQESGQoMdGFza19zdWNjZXNzGAUgASgISAKIAQESKgoHbGF0ZW5jeRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVtb2RlbBgHIAEoCRIWCg5wcm9tcHRfdmVyc2lvbhgIIAEoCRIvCgtyZWNvcmRfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCDgoMX2p1ZGdlX3Njb3JlQgwKCl90aHVtYnNfdXBCDwoNX3Rhc2tfc3VjY2VzcyK0AQoKTWVtb3J5SXRlbRIRCgluYW1lc3BhY2UYASADKAkSCwoDa2V5GAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdmFsdWVfanNvbhgFIAEoCRIQCghyZXZpc2lvbhgGIAEoBCIfCg1JdGVtTmFtZXNwYWNlEg4KBmxhYmVscxgBIAMoCSJZCgdJdGVtSGl0EigKBGl0ZW0YASABKAsyGi50aHJvdWdobGluZS52MS5NZW1vcnlJdGVtEiQKBXNjb3JlGAIgASgLMhUudGhyb3VnaGxpbmUudjEuU2NvcmUqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKtEBCghGYWN0S2luZBIZChVGQUNUX0tJTkRfVU5TUEVDSUZJRUQQABIZChVGQUNUX0tJTkRfSU5TVFJVQ1RJT04QARIYChRGQUNUX0tJTkRfUFJFRkVSRU5DRRACEhIKDkZBQ1RfS0lORF9GQUNUEAMSFgoSRkFDVF9LSU5EX0RFQ0lTSU9OEAQSGAoURkFDVF9LSU5EX0NPTU1JVE1FTlQQBRIVChFGQUNUX0tJTkRfQ09OU0VOVBAGEhgKFEZBQ1RfS0lORF9JREVOVElGSUVSEAcqWwoKRmFjdE9yaWdpbhIbChdGQUNUX09SSUdJTl9VTlNQRUNJRklFRBAAEhYKEkZBQ1RfT1JJR0lOX0NBTExFUhABEhgKFEZBQ1RfT1JJR0lOX0RFVEVDVE9SEAIqWQoJRmFjdE93bmVyEhoKFkZBQ1RfT1dORVJfVU5TUEVDSUZJRUQQABIbChdGQUNUX09XTkVSX0NPTlZFUlNBVElPThABEhMKD0ZBQ1RfT1dORVJfVVNFUhACKrUBCg1GYWN0QXV0aG9yaXR5Eh4KGkZBQ1RfQVVUSE9SSVRZX1VOU1BFQ0lGSUVEEAASFgoSRkFDVF9BVVRIT1JJVFlfTE9XEAESFwoTRkFDVF9BVVRIT1JJVFlfUEVFUhACEhoKFkZBQ1RfQVVUSE9SSVRZX01BTkFHRVIQAxIcChhGQUNUX0FVVEhPUklUWV9FWEVDVVRJVkUQBBIZChVGQUNUX0FVVEhPUklUWV9QT0xJQ1kQBSqOAQoORmFjdFJldGlyZW1lbnQSHwobRkFDVF9SRVRJUkVNRU5UX1VOU1BFQ0lGSUVEEAASHgoaRkFDVF9SRVRJUkVNRU5UX1NVUEVSU0VERUQQARIbChdGQUNUX1JFVElSRU1FTlRfRVhQSVJFRBACEh4KGkZBQ1RfUkVUSVJFTUVOVF9ERVBFTkRFTkNZEANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch50aHJvdWdobGluZS92MS9yZXNvdXJjZXMucHJvdG8SDnRocm91Z2hsaW5lLnYxIvsCCgxDb252ZXJzYXRpb24SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBCABKAkSDQoFdGl0bGUYBSABKAkSOAoGbGFiZWxzGAYgAygLMigudGhyb3VnaGxpbmUudjEuQ29udmVyc2F0aW9uLkxhYmVsc0VudHJ5EhAKCHJldmlzaW9uGAcgASgEEhUKDWxhc3Rfc2VxdWVuY2UYCCABKAQSEwoLZm9ya2VkX2Zyb20YCSABKAkSGgoSZm9ya2VkX2F0X3NlcXVlbmNlGAogASgEEhgKEGluZGV4ZWRfc2VxdWVuY2UYCyABKAQaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKtAQoEUGFydBIOCgR0ZXh0GAEgASgJSAASLQoJdG9vbF9jYWxsGAIgASgLMhgudGhyb3VnaGxpbmUudjEuVG9vbENhbGxIABIxCgt0b29sX3Jlc3VsdBgDIAEoCzIaLnRocm91Z2hsaW5lLnYxLlRvb2xSZXN1bHRIABIoCgZvcGFxdWUYBCABKAsyFi50aHJvdWdobGluZS52MS5PcGFxdWVIAEIJCgdjb250ZW50IkEKCFRvb2xDYWxsEg8KB2NhbGxfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIWCg5hcmd1bWVudHNfanNvbhgDIAEoCSIuCgpUb29sUmVzdWx0Eg8KB2NhbGxfaWQYASABKAkSDwoHY29udGVudBgCIAEoCSJZCgZPcGFxdWUSEgoKbWVkaWFfdHlwZRgBIAEoCRIOCgRkYXRhGAIgASgMSAASDQoDdXJpGAMgASgJSAASEgoKdG9rZW5fY29zdBgEIAEoDUIICgZzb3VyY2UitQIKBFR1cm4SDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2VxdWVuY2UYAyABKAQSIgoEcm9sZRgEIAEoDjIULnRocm91Z2hsaW5lLnYxLlJvbGUSDwoHc3BlYWtlchgFIAEoCRIjCgVwYXJ0cxgGIAMoCzIULnRocm91Z2hsaW5lLnYxLlBhcnQSLAoIc2F5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmNsaWVudF90dXJuX2lkGAggASgJEikKCG1ldGFkYXRhGAkgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIRCglmb3Jnb3R0ZW4YCiABKAgi8wcKBEZhY3QSDAoEbmFtZRgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBGtpbmQYBCABKA4yGC50aHJvdWdobGluZS52MS5GYWN0S2luZBIMCgR0ZXh0GAUgASgJEhAKCHJlcXVpcmVkGAYgASgIEhcKD3NvdXJjZV9zZXF1ZW5jZRgHIAEoBBIyCgtzb3VyY2Vfc3BhbhgIIAEoCzIYLnRocm91Z2hsaW5lLnYxLlRleHRTcGFuSACIAQESEgoKcmVxdWVzdF9pZBgJIAEoCRIPCgdzdWJqZWN0GAogASgJEhEKCWF0dHJpYnV0ZRgLIAEoCRINCgV2YWx1ZRgMIAEoCRINCgVzY29wZRgNIAEoCRIwCglhdXRob3JpdHkYDiABKA4yHS50aHJvdWdobGluZS52MS5GYWN0QXV0aG9yaXR5Ei8KC2V4cGlyZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZXBlbmRzX29uGBAgAygJEjIKCnJldGlyZW1lbnQYESABKA4yHi50aHJvdWdobGluZS52MS5GYWN0UmV0aXJlbWVudBISCgpyZXRpcmVkX2J5GBIgASgJEhAKCGFkZGl0aXZlGBMgASgIEi4KCnZhbGlkX3RpbWUYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JldGlyZV90aW1lGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5rbm93bl9zZXF1ZW5jZRgWIAEoBBITCgtjb250cmFkaWN0cxgXIAMoCRIQCghyZWplY3RlZBgYIAMoCRIqCgZvcmlnaW4YGSABKA4yGi50aHJvdWdobGluZS52MS5GYWN0T3JpZ2luEhMKC3Byb2JhYmlsaXR5GBogASgCEigKBW93bmVyGBsgASgOMhkudGhyb3VnaGxpbmUudjEuRmFjdE93bmVyEhEKCWRpc3BsYWNlZBgcIAEoCBIPCgd5aWVsZGVkGB0gASgIEhAKCG9uZV9saW5lGB4gASgJEhYKDm9uZV9saW5lX21vZGVsGB8gASgJEh0KFW9uZV9saW5lX2ZhaXRoZnVsbmVzcxggIAEoAhI3ChFvbmVfbGluZV9yZWplY3RlZBghIAMoCzIcLnRocm91Z2hsaW5lLnYxLlJlamVjdGVkTGluZUIOCgxfc291cmNlX3NwYW4iLAoMUmVqZWN0ZWRMaW5lEgwKBHRleHQYASABKAkSDgoGcmVhc29uGAIgASgJIiYKCFRleHRTcGFuEg0KBXN0YXJ0GAEgASgNEgsKA2VuZBgCIAEoDSKEAQoFU2NvcmUSDQoFdG90YWwYASABKAISOQoKY29tcG9uZW50cxgCIAMoCzIlLnRocm91Z2hsaW5lLnYxLlNjb3JlLkNvbXBvbmVudHNFbnRyeRoxCg9Db21wb25lbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgCOgI4ASKrAgoHT3V0Y29tZRISCgpvdXRjb21lX2lkGAEgASgJEgwKBHR1cm4YAiABKAkSGAoLanVkZ2Vfc2NvcmUYAyABKAJIAIgBARIWCgl0aHVtYnNfdXAYBCABKAhIAYgBARIZCgx0YXNrX3N1Y2Nlc3MYBSABKAhIAogBARIqCgdsYXRlbmN5GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBW1vZGVsGAcgASgJEhYKDnByb21wdF92ZXJzaW9uGAggASgJEi8KC3JlY29yZF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfanVkZ2Vfc2NvcmVCDAoKX3RodW1ic191cEIPCg1fdGFza19zdWNjZXNzIrQBCgpNZW1vcnlJdGVtEhEKCW5hbWVzcGFjZRgBIAMoCRILCgNrZXkYAiABKAkSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp2YWx1ZV9qc29uGAUgASgJEhAKCHJldmlzaW9uGAYgASgEIh8KDUl0ZW1OYW1lc3BhY2USDgoGbGFiZWxzGAEgAygJIlkKB0l0ZW1IaXQSKAoEaXRlbRgBIAEoCzIaLnRocm91Z2hsaW5lLnYxLk1lbW9yeUl0ZW0SJAoFc2NvcmUYAiABKAsyFS50aHJvdWdobGluZS52MS5TY29yZSpfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMSDQoJUk9MRV9UT09MEAQq0QEKCEZhY3RLaW5kEhkKFUZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhkKFUZBQ1RfS0lORF9JTlNUUlVDVElPThABEhgKFEZBQ1RfS0lORF9QUkVGRVJFTkNFEAISEgoORkFDVF9LSU5EX0ZBQ1QQAxIWChJGQUNUX0tJTkRfREVDSVNJT04QBBIYChRGQUNUX0tJTkRfQ09NTUlUTUVOVBAFEhUKEUZBQ1RfS0lORF9DT05TRU5UEAYSGAoURkFDVF9LSU5EX0lERU5USUZJRVIQBypbCgpGYWN0T3JpZ2luEhsKF0ZBQ1RfT1JJR0lOX1VOU1BFQ0lGSUVEEAASFgoSRkFDVF9PUklHSU5fQ0FMTEVSEAESGAoURkFDVF9PUklHSU5fREVURUNUT1IQAipZCglGYWN0T3duZXISGgoWRkFDVF9PV05FUl9VTlNQRUNJRklFRBAAEhsKF0ZBQ1RfT1dORVJfQ09OVkVSU0FUSU9OEAESEwoPRkFDVF9PV05FUl9VU0VSEAIqtQEKDUZhY3RBdXRob3JpdHkSHgoaRkFDVF9BVVRIT1JJVFlfVU5TUEVDSUZJRUQQABIWChJGQUNUX0FVVEhPUklUWV9MT1cQARIXChNGQUNUX0FVVEhPUklUWV9QRUVSEAISGgoWRkFDVF9BVVRIT1JJVFlfTUFOQUdFUhADEhwKGEZBQ1RfQVVUSE9SSVRZX0VYRUNVVElWRRAEEhkKFUZBQ1RfQVVUSE9SSVRZX1BPTElDWRAFKo4BCg5GYWN0UmV0aXJlbWVudBIfChtGQUNUX1JFVElSRU1FTlRfVU5TUEVDSUZJRUQQABIeChpGQUNUX1JFVElSRU1FTlRfU1VQRVJTRURFRBABEhsKF0ZBQ1RfUkVUSVJFTUVOVF9FWFBJUkVEEAISHgoaRkFDVF9SRVRJUkVNRU5UX0RFUEVOREVOQ1kQA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An ordered list of turns under a tenant.
@@ -607,6 +607,41 @@ export type Fact = Message<"throughline.v1.Fact"> & {
    * @generated from field: bool yielded = 29;
    */
   yielded: boolean;
+
+  /**
+   * `text` in one line that stands alone, at most 160 characters: what its pronouns
+   * and gaps mean is taken from the turns up to `source_sequence`. Written by a
+   * language model some time after the fact, where `text` is a part of a turn, word
+   * for word; its numbers, names and negations are those of `text`, and the turns
+   * support it. It never takes the place of `text`. Empty without a model, where
+   * nothing that it wrote could be used, and for a fact that holds no more; output
+   * only, not exported.
+   *
+   * @generated from field: string one_line = 30;
+   */
+  oneLine: string;
+
+  /**
+   * Name of the language model that wrote `one_line`; output only.
+   *
+   * @generated from field: string one_line_model = 31;
+   */
+  oneLineModel: string;
+
+  /**
+   * Probability that the turns support `one_line`, 0 to 1; 0 without one; output only.
+   *
+   * @generated from field: float one_line_faithfulness = 32;
+   */
+  oneLineFaithfulness: number;
+
+  /**
+   * What the model wrote for `one_line` and could not be used, at most two; output
+   * only, not exported.
+   *
+   * @generated from field: repeated throughline.v1.RejectedLine one_line_rejected = 33;
+   */
+  oneLineRejected: RejectedLine[];
 };
 
 /**
@@ -615,6 +650,34 @@ export type Fact = Message<"throughline.v1.Fact"> & {
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
   messageDesc(file_throughline_v1_resources, 6);
+
+/**
+ * A line that a language model wrote for a fact and that could not be used.
+ *
+ * @generated from message throughline.v1.RejectedLine
+ */
+export type RejectedLine = Message<"throughline.v1.RejectedLine"> & {
+  /**
+   * The line; empty where the model refused to write.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * What is wrong with it.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message throughline.v1.RejectedLine.
+ * Use `create(RejectedLineSchema)` to create a new message.
+ */
+export const RejectedLineSchema: GenMessage<RejectedLine> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_resources, 7);
 
 /**
  * A half-open range of a turn's text, in bytes of its UTF-8 form.
@@ -642,7 +705,7 @@ export type TextSpan = Message<"throughline.v1.TextSpan"> & {
  * Use `create(TextSpanSchema)` to create a new message.
  */
 export const TextSpanSchema: GenMessage<TextSpan> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 7);
+  messageDesc(file_throughline_v1_resources, 8);
 
 /**
  * A score with what it is made of.
@@ -675,7 +738,7 @@ export type Score = Message<"throughline.v1.Score"> & {
  * Use `create(ScoreSchema)` to create a new message.
  */
 export const ScoreSchema: GenMessage<Score> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 8);
+  messageDesc(file_throughline_v1_resources, 9);
 
 /**
  * What the application says of a turn: its own measure of quality.
@@ -752,7 +815,7 @@ export type Outcome = Message<"throughline.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 9);
+  messageDesc(file_throughline_v1_resources, 10);
 
 /**
  * A JSON value that an application keeps beside its conversations. It is known
@@ -812,7 +875,7 @@ export type MemoryItem = Message<"throughline.v1.MemoryItem"> & {
  * Use `create(MemoryItemSchema)` to create a new message.
  */
 export const MemoryItemSchema: GenMessage<MemoryItem> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 10);
+  messageDesc(file_throughline_v1_resources, 11);
 
 /**
  * A namespace of items.
@@ -833,7 +896,7 @@ export type ItemNamespace = Message<"throughline.v1.ItemNamespace"> & {
  * Use `create(ItemNamespaceSchema)` to create a new message.
  */
 export const ItemNamespaceSchema: GenMessage<ItemNamespace> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 11);
+  messageDesc(file_throughline_v1_resources, 12);
 
 /**
  * An item that was found.
@@ -863,7 +926,7 @@ export type ItemHit = Message<"throughline.v1.ItemHit"> & {
  * Use `create(ItemHitSchema)` to create a new message.
  */
 export const ItemHitSchema: GenMessage<ItemHit> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_resources, 12);
+  messageDesc(file_throughline_v1_resources, 13);
 
 /**
  * Who said a turn. Authority follows the role: only SYSTEM and USER turns can

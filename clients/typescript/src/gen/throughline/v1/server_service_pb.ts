@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file throughline/v1/server_service.proto.
  */
 export const file_throughline_v1_server_service: GenFile = /*@__PURE__*/
-  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QixwQKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxIuCglzdW1tYXJpZXMYDSABKAsyGy50aHJvdWdobGluZS52MS5TdW1tYXJ5SW5mbxIuCghyZXJhbmtlchgOIAEoCzIcLnRocm91Z2hsaW5lLnYxLlJlcmFua2VySW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIjkKDFJlcmFua2VySW5mbxIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRILCgN0b3AYAyABKA0iiwEKC1N1bW1hcnlJbmZvEg8KB2VuYWJsZWQYASABKAgSDQoFbW9kZWwYAiABKAkSFAoMbW9kZWxfc2hhMjU2GAMgASgJEg4KBmVuZ2luZRgEIAEoCRIOCgZkZXZpY2UYBSABKAkSDwoHdGhyZWFkcxgGIAEoDRIVCg1jaGVja192ZXJzaW9uGAcgASgJInMKB1BpbkluZm8SDwoHZW5hYmxlZBgBIAEoCBIQCghkZXRlY3RvchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDndlaWdodHNfc2hhMjU2GAQgASgJEhwKFG1heF9wZXJfY29udmVyc2F0aW9uGAUgASgNIj4KDENvbW1pdENvdW50cxIOCgZncm91cHMYASABKAQSDwoHYmF0Y2hlcxgCIAEoBBINCgVieXRlcxgDIAEoBCJ5ChJFbWJlZGRpbmdNb2RlbEluZm8SDAoEbmFtZRgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKZGltZW5zaW9ucxgDIAEoDRIOCgZlbmdpbmUYBCABKAkSEQoJcHJlY2lzaW9uGAUgASgJEg4KBmRldmljZRgGIAEoCSJKCgtSYW5raW5nSW5mbxIPCgd2ZXJzaW9uGAEgASgJEhYKDndlaWdodHNfc2hhMjU2GAIgASgJEhIKCnRyYWluZWRfb24YAyABKAkisAEKDVN0YWxlbmVzc0luZm8SDgoGc2NvcmVyGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SSAoOd2VpZ2h0c19zaGEyNTYYAyADKAsyMC50aHJvdWdobGluZS52MS5TdGFsZW5lc3NJbmZvLldlaWdodHNTaGEyNTZFbnRyeRo0ChJXZWlnaHRzU2hhMjU2RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATJtCg1TZXJ2ZXJTZXJ2aWNlElwKDUdldFNlcnZlckluZm8SJC50aHJvdWdobGluZS52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBolLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiN0aHJvdWdobGluZS92MS9zZXJ2ZXJfc2VydmljZS5wcm90bxIOdGhyb3VnaGxpbmUudjEiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QixwQKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEjsKD2VtYmVkZGluZ19tb2RlbBgCIAEoCzIiLnRocm91Z2hsaW5lLnYxLkVtYmVkZGluZ01vZGVsSW5mbxINCgVzdG9yZRgDIAEoCRINCgVpbmRleBgEIAEoCRISCgp0b2tlbml6ZXJzGAUgAygJEkEKBmxpbWl0cxgGIAMoCzIxLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXNwb25zZS5MaW1pdHNFbnRyeRIsCgdyYW5raW5nGAcgASgLMhsudGhyb3VnaGxpbmUudjEuUmFua2luZ0luZm8SFgoOb3V0Ym94X2JhY2tsb2cYCCABKAQSDgoGdGVuYW50GAkgASgJEi0KB2NvbW1pdHMYCiABKAsyHC50aHJvdWdobGluZS52MS5Db21taXRDb3VudHMSMAoJc3RhbGVuZXNzGAsgASgLMh0udGhyb3VnaGxpbmUudjEuU3RhbGVuZXNzSW5mbxIlCgRwaW5zGAwgASgLMhcudGhyb3VnaGxpbmUudjEuUGluSW5mbxIuCglzdW1tYXJpZXMYDSABKAsyGy50aHJvdWdobGluZS52MS5TdW1tYXJ5SW5mbxIuCghyZXJhbmtlchgOIAEoCzIcLnRocm91Z2hsaW5lLnYxLlJlcmFua2VySW5mbxotCgtMaW1pdHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIjkKDFJlcmFua2VySW5mbxIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRILCgN0b3AYAyABKA0ivwEKC1N1bW1hcnlJbmZvEg8KB2VuYWJsZWQYASABKAgSDQoFbW9kZWwYAiABKAkSFAoMbW9kZWxfc2hhMjU2GAMgASgJEg4KBmVuZ2luZRgEIAEoCRIOCgZkZXZpY2UYBSABKAkSDwoHdGhyZWFkcxgGIAEoDRIVCg1jaGVja192ZXJzaW9uGAcgASgJEjIKCmVudGFpbG1lbnQYCCABKAsyHi50aHJvdWdobGluZS52MS5FbnRhaWxtZW50SW5mbyJNCg5FbnRhaWxtZW50SW5mbxIMCgRraW5kGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGc2hhMjU2GAMgASgJEg8KB3ZlcnNpb24YBCABKA0iwAEKB1BpbkluZm8SDwoHZW5hYmxlZBgBIAEoCBIQCghkZXRlY3RvchgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhYKDndlaWdodHNfc2hhMjU2GAQgASgJEhwKFG1heF9wZXJfY29udmVyc2F0aW9uGAUgASgNEhIKCmxpbmVfbW9kZWwYBiABKAkSGwoTbGluZV9wcm9tcHRfdmVyc2lvbhgHIAEoDRIaChJsaW5lX2NoZWNrX3ZlcnNpb24YCCABKAkiPgoMQ29tbWl0Q291bnRzEg4KBmdyb3VwcxgBIAEoBBIPCgdiYXRjaGVzGAIgASgEEg0KBWJ5dGVzGAMgASgEInkKEkVtYmVkZGluZ01vZGVsSW5mbxIMCgRuYW1lGAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpkaW1lbnNpb25zGAMgASgNEg4KBmVuZ2luZRgEIAEoCRIRCglwcmVjaXNpb24YBSABKAkSDgoGZGV2aWNlGAYgASgJIkoKC1JhbmtpbmdJbmZvEg8KB3ZlcnNpb24YASABKAkSFgoOd2VpZ2h0c19zaGEyNTYYAiABKAkSEgoKdHJhaW5lZF9vbhgDIAEoCSKwAQoNU3RhbGVuZXNzSW5mbxIOCgZzY29yZXIYASABKAkSDwoHdmVyc2lvbhgCIAEoDRJICg53ZWlnaHRzX3NoYTI1NhgDIAMoCzIwLnRocm91Z2hsaW5lLnYxLlN0YWxlbmVzc0luZm8uV2VpZ2h0c1NoYTI1NkVudHJ5GjQKEldlaWdodHNTaGEyNTZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBMm0KDVNlcnZlclNlcnZpY2USXAoNR2V0U2VydmVySW5mbxIkLnRocm91Z2hsaW5lLnYxLkdldFNlcnZlckluZm9SZXF1ZXN0GiUudGhyb3VnaGxpbmUudjEuR2V0U2VydmVySW5mb1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Request of GetServerInfo.
@@ -230,6 +230,13 @@ export type SummaryInfo = Message<"throughline.v1.SummaryInfo"> & {
    * @generated from field: string check_version = 7;
    */
   checkVersion: string;
+
+  /**
+   * What judges entailment beside the check; absent if nothing does.
+   *
+   * @generated from field: throughline.v1.EntailmentInfo entailment = 8;
+   */
+  entailment?: EntailmentInfo;
 };
 
 /**
@@ -238,6 +245,49 @@ export type SummaryInfo = Message<"throughline.v1.SummaryInfo"> & {
  */
 export const SummaryInfoSchema: GenMessage<SummaryInfo> = /*@__PURE__*/
   messageDesc(file_throughline_v1_server_service, 3);
+
+/**
+ * What judges, beside the check, whether the sentences of summaries follow from their
+ * turns.
+ *
+ * @generated from message throughline.v1.EntailmentInfo
+ */
+export type EntailmentInfo = Message<"throughline.v1.EntailmentInfo"> & {
+  /**
+   * `llm` for the language model by its logits, `nli` for a cross-encoder.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Name of the language model, or of the cross-encoder's directory.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * SHA-256 of the weights file, hex; for an endpoint of its address and model name.
+   *
+   * @generated from field: string sha256 = 3;
+   */
+  sha256: string;
+
+  /**
+   * Of what it is asked and how its answer is read.
+   *
+   * @generated from field: uint32 version = 4;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message throughline.v1.EntailmentInfo.
+ * Use `create(EntailmentInfoSchema)` to create a new message.
+ */
+export const EntailmentInfoSchema: GenMessage<EntailmentInfo> = /*@__PURE__*/
+  messageDesc(file_throughline_v1_server_service, 4);
 
 /**
  * What pins without the caller.
@@ -280,6 +330,28 @@ export type PinInfo = Message<"throughline.v1.PinInfo"> & {
    * @generated from field: uint32 max_per_conversation = 5;
    */
   maxPerConversation: number;
+
+  /**
+   * Language model that says pins in one line (`Fact.one_line`); empty without one.
+   *
+   * @generated from field: string line_model = 6;
+   */
+  lineModel: string;
+
+  /**
+   * Version of its prompt; 0 without one. Lines of another model, prompt or check are
+   * written anew.
+   *
+   * @generated from field: uint32 line_prompt_version = 7;
+   */
+  linePromptVersion: number;
+
+  /**
+   * Version of what checks the lines; empty without a model.
+   *
+   * @generated from field: string line_check_version = 8;
+   */
+  lineCheckVersion: string;
 };
 
 /**
@@ -287,7 +359,7 @@ export type PinInfo = Message<"throughline.v1.PinInfo"> & {
  * Use `create(PinInfoSchema)` to create a new message.
  */
 export const PinInfoSchema: GenMessage<PinInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 4);
+  messageDesc(file_throughline_v1_server_service, 5);
 
 /**
  * What the store has committed since the server started: the derived records
@@ -323,7 +395,7 @@ export type CommitCounts = Message<"throughline.v1.CommitCounts"> & {
  * Use `create(CommitCountsSchema)` to create a new message.
  */
 export const CommitCountsSchema: GenMessage<CommitCounts> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 5);
+  messageDesc(file_throughline_v1_server_service, 6);
 
 /**
  * The embedding model in use.
@@ -379,7 +451,7 @@ export type EmbeddingModelInfo = Message<"throughline.v1.EmbeddingModelInfo"> & 
  * Use `create(EmbeddingModelInfoSchema)` to create a new message.
  */
 export const EmbeddingModelInfoSchema: GenMessage<EmbeddingModelInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 6);
+  messageDesc(file_throughline_v1_server_service, 7);
 
 /**
  * The ranking in force.
@@ -414,7 +486,7 @@ export type RankingInfo = Message<"throughline.v1.RankingInfo"> & {
  * Use `create(RankingInfoSchema)` to create a new message.
  */
 export const RankingInfoSchema: GenMessage<RankingInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 7);
+  messageDesc(file_throughline_v1_server_service, 8);
 
 /**
  * What draws staleness events.
@@ -451,7 +523,7 @@ export type StalenessInfo = Message<"throughline.v1.StalenessInfo"> & {
  * Use `create(StalenessInfoSchema)` to create a new message.
  */
 export const StalenessInfoSchema: GenMessage<StalenessInfo> = /*@__PURE__*/
-  messageDesc(file_throughline_v1_server_service, 8);
+  messageDesc(file_throughline_v1_server_service, 9);
 
 /**
  * Says what this server is and does.
