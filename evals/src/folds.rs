@@ -291,5 +291,19 @@ pub(crate) fn fold_of(id: &str, folds: u64) -> u64 {
 }
 
 #[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// So many folds with weights of their own: files that hold the fold's number.
+    pub(crate) fn folds(folder: &Path, number: u64) -> FoldArgs {
+        for one in 0..number {
+            fs::write(file(folder, one), one.to_string()).unwrap();
+        }
+        let fold_weights = Some(folder.to_owned());
+        FoldArgs { folds: Some(number), fold_weights, ..FoldArgs::default() }
+    }
+}
+
+#[cfg(test)]
 #[path = "folds_tests.rs"]
 mod tests;

@@ -93,7 +93,7 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
     }
     let folds = args.folds.open(Kind::Pins)?;
     args.folds.warn_of_seen(Kind::Pins, DatasetName::Beam.folder());
-    let (talk, unseen) = talk::of_one_fold(talk::read(&args.data, last)?, folds)?;
+    let (talk, unseen) = talk::of_one_fold(talk::read(&args.data, last)?, folds);
     let opened = Opened::for_fold(&args.server, unseen.as_ref()).await?;
     let groups: Vec<Vec<&Case>> = spread(&cases);
     let progress = Progress::new(groups.len() * last, groups.len() * at.len(), "foldings");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::{
     dataset::{Dataset, DatasetName, Message},
@@ -43,38 +43,24 @@ pub(super) fn read(data: &Path, turns: usize) -> anyhow::Result<Vec<Talk>> {
 
 /// The talk of the fold that has most of it, with that fold; all of it without folds.
 /// Weights were learnt from these conversations.
-///
-/// # Errors
-/// None: there is a most as soon as there is a fold.
-pub(super) fn of_one_fold(
-    talk: Vec<Talk>,
-    folds: Vec<Fold>,
-) -> anyhow::Result<(Vec<Talk>, Option<Fold>)> {
-    if folds.is_empty() {
-        return Ok((talk, None));
-    }
+pub(super) fn of_one_fold(talk: Vec<Talk>, folds: Vec<Fold>) -> (Vec<Talk>, Option<Fold>) {
     let held = |fold: &Fold| talk.iter().filter(|talk| fold.holds(&talk.id)).count();
     // The first of those that have as much.
-    let most = folds.into_iter().rev().max_by_key(held).context("no fold")?;
-    Ok((talk.into_iter().filter(|talk| most.holds(&talk.id)).collect(), Some(most)))
+    match folds.into_iter().rev().max_by_key(held) {
+        Some(most) => (talk.into_iter().filter(|talk| most.holds(&talk.id)).collect(), Some(most)),
+        None => (talk, None),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::folds::{FoldArgs, Kind, file};
+    use crate::folds::{Kind, testing};
 
     #[test]
     fn talk_is_of_the_fold_with_most() {
         let dir = tempfile::tempdir().unwrap();
-        for number in 0..2 {
-            fs::write(file(dir.path(), number), number.to_string()).unwrap();
-        }
-        let fold_weights = Some(dir.path().to_owned());
-        let args = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
-        let folds = args.open(Kind::Ranking).unwrap();
+        let folds = testing::folds(dir.path(), 2).open(Kind::Ranking).unwrap();
         let talk = |ids: &[u32]| -> Vec<Talk> {
             let one = |id: &u32| Talk { id: format!("500K/{id}"), said: Vec::new() };
             ids.iter().map(one).collect()
@@ -84,12 +70,12 @@ mod tests {
             (&[3, 4, 0, 1, 2][..], &["500K/0", "500K/1", "500K/2"][..]),
             (&[3, 4, 0], &["500K/3", "500K/4"]),
         ] {
-            let (talk, fold) = of_one_fold(talk(ids), folds.clone()).unwrap();
+            let (talk, fold) = of_one_fold(talk(ids), folds.clone());
             let fold = fold.unwrap();
             assert!(talk.iter().map(|talk| talk.id.as_str()).eq(kept.iter().copied()));
             assert!(kept.iter().all(|id| fold.holds(id)), "{ids:?}");
         }
-        let (talk, fold) = of_one_fold(talk(&[3, 4, 0]), Vec::new()).unwrap();
+        let (talk, fold) = of_one_fold(talk(&[3, 4, 0]), Vec::new());
         assert!(talk.len() == 3 && fold.is_none());
     }
 }

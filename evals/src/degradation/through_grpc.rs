@@ -19,7 +19,7 @@ use crate::{
     cli::{Cli, Command},
     client::Api,
     double::Double,
-    folds::{FoldArgs, Kind, file, fold_of},
+    folds::{Kind, fold_of, testing},
     metrics::bootstrap::Bootstrap,
     plot::Grid,
     report::Report,
@@ -439,12 +439,7 @@ async fn each_fold_is_asked_about_its_own_conversations() {
             fs::copy(beam.join(format!("01.{ending}")), copy).unwrap();
         }
     }
-    let fold_weights = Some(dir.path().to_owned());
-    for number in 0..2 {
-        fs::write(file(dir.path(), number), number.to_string()).unwrap();
-    }
-    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
-    let folds = folds.open(Kind::Ranking).unwrap();
+    let folds = testing::folds(dir.path(), 2).open(Kind::Ranking).unwrap();
     let double = Double::default();
     let address = double.serve().await;
     let (flags, folder) = (RUNS[2].0, dir.path().display());
@@ -479,12 +474,7 @@ async fn each_fold_is_asked_about_its_own_conversations() {
 async fn filler_has_the_server_of_its_fold_alone() {
     let dir = tempfile::tempdir().unwrap();
     data(dir.path());
-    for number in 0..2 {
-        fs::write(file(dir.path(), number), number.to_string()).unwrap();
-    }
-    let fold_weights = Some(dir.path().to_owned());
-    let folds = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
-    let folds = folds.open(Kind::Ranking).unwrap();
+    let folds = testing::folds(dir.path(), 2).open(Kind::Ranking).unwrap();
     for (flags, items) in &RUNS[..2] {
         let flags = flags.replace("DATA", &dir.path().display().to_string());
         let line = format!("x degradation --data {} {flags}", dir.path().display());

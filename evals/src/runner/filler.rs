@@ -95,12 +95,12 @@ pub(crate) fn hash(talk: &[Message]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, sync::Arc};
+    use std::sync::Arc;
 
     use super::*;
     use crate::{
         dataset::{DatedSession, Session},
-        folds::{FoldArgs, Kind, file, fold_of},
+        folds::{Kind, fold_of, testing},
     };
 
     fn talk(id: &str, exchanges: usize) -> Conversation {
@@ -117,12 +117,7 @@ mod tests {
     #[test]
     fn filler_is_of_one_fold() {
         let dir = tempfile::tempdir().unwrap();
-        for number in 0..2 {
-            fs::write(file(dir.path(), number), number.to_string()).unwrap();
-        }
-        let fold_weights = Some(dir.path().to_owned());
-        let args = FoldArgs { folds: Some(2), fold_weights, ..FoldArgs::default() };
-        let folds = args.open(Kind::Ranking).unwrap();
+        let folds = testing::folds(dir.path(), 2).open(Kind::Ranking).unwrap();
         // 3 and 4 are of one fold, the others of the other.
         let talks = [3, 4, 0, 1, 2, 5].map(|number| talk(&format!("500K/{number}"), 3));
         let folds_of = talks.each_ref().map(|talk| fold_of(&talk.id, 2));

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{
         dataset::{Conversation, DatasetName, Question, Scoring},
-        folds::{file, fold_of},
+        folds::{file, fold_of, testing},
     };
     use std::collections::BTreeSet;
 
@@ -217,13 +217,9 @@ mod tests {
     #[test]
     fn every_question_is_in_the_pass_of_its_fold() {
         let dir = tempfile::tempdir().unwrap();
-        for number in 0..3 {
-            std::fs::write(file(dir.path(), number), format!("{number}")).unwrap();
-        }
         let ids: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let fold_weights = Some(dir.path().to_owned());
-        let args = FoldArgs { folds: Some(3), fold_weights, ..FoldArgs::default() };
+        let args = testing::folds(dir.path(), 3);
         let passes = passes(&dataset(&ids), &args, Kind::Ranking).unwrap();
         let mut seen = BTreeSet::new();
         for (number, pass) in (0..).zip(&passes) {

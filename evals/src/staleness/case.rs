@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::{
         dataset::Speaker,
-        folds::{FoldArgs, Kind, file},
+        folds::{Kind, testing},
     };
 
     #[test]
@@ -91,12 +91,7 @@ mod tests {
         let cases: Vec<Case<usize>> =
             (0..20).map(|n| Case::new(&n.to_string(), Vec::new(), n)).collect();
         let dir = tempfile::tempdir().unwrap();
-        for number in 0..3 {
-            std::fs::write(file(dir.path(), number), "x").unwrap();
-        }
-        let fold_weights = Some(dir.path().to_owned());
-        let args = FoldArgs { folds: Some(3), fold_weights, ..FoldArgs::default() };
-        let folds = args.open(Kind::Staleness).unwrap();
+        let folds = testing::folds(dir.path(), 3).open(Kind::Staleness).unwrap();
         let folds: Vec<_> = folds.iter().map(|fold| unseen(&cases, fold)).collect();
         for (places, cases) in &folds {
             assert_eq!(*places, cases.iter().map(|case| case.label).collect::<Vec<_>>());

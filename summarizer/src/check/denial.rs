@@ -4,11 +4,11 @@
 //! or its negation.
 
 use super::{
+    clauses::{clause_ranges, denials, tells},
     document::Document,
     matched::{ClaimWord, Matched, raise},
     reading::Reading,
     relations::{Relation, relation},
-    utterances::{clause_ranges, denials, tells},
 };
 
 /// Words by which a clause is said to be possible only.

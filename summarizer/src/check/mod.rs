@@ -15,12 +15,14 @@
 
 mod acts;
 mod claims;
+mod clauses;
 mod contrary;
 mod denial;
 mod document;
 mod exchange;
 mod hard;
 mod judged;
+mod manner;
 mod matched;
 mod polarity;
 mod reading;

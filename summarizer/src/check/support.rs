@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::{
-    claims::{Claim, Mode},
+    claims::Claim,
     document::Document,
+    manner::Mode,
     matched::{ClaimWord, Matched, raise},
     reading::Reading,
     utterances::{About, Said},

@@ -18,6 +18,9 @@ const REPEATED: f32 = 0.02;
 const MAX_REPEATED: usize = 3;
 /// Shared words, of all words of two texts, from which on they say the same.
 const ALIKE: f32 = 0.85;
+/// Words that say from what to what: the order of what stands around them means something.
+const DIRECTIONS: [&str; 9] =
+    ["to", "from", "over", "than", "before", "after", "into", "under", "instead"];
 /// Shared words, of the words of one text, from which on the other tells it too.
 const TOLD: f32 = 0.6;
 /// Pins that are not displaced for each that may be live. A detector errs in a
@@ -140,6 +143,9 @@ pub fn repeats(fact: &Fact, text: &str, kind: FactKind) -> bool {
 pub struct Words {
     /// Hashes of the stems that carry content, sorted.
     content: Vec<u32>,
+    /// The same as they are said, once each, where a word says that their order means
+    /// something; else none.
+    directed: Vec<u32>,
     /// Numbers and negations, in order: one of them changes everything.
     telling: Vec<u32>,
 }
@@ -150,27 +156,39 @@ impl Words {
         let lexed = Lexed::of(text);
         let mut content = Vec::new();
         let mut telling = Vec::new();
+        let mut directs = false;
         for (at, word) in lexed.words.iter().enumerate() {
             let lower = lexed.lower(at);
             let negates = matches!(lower, "not" | "no" | "never" | "without" | "nothing" | "none")
                 || lower.ends_with("n't");
+            directs |= DIRECTIONS.contains(&lower);
             if word.digit || negates {
                 telling.push(word.hash);
-            } else if word.content {
+            } else if word.content && !content.contains(&word.stem) {
                 content.push(word.stem);
             }
         }
+        let directed = if directs { content.clone() } else { Vec::new() };
         content.sort_unstable();
-        content.dedup();
-        Self { content, telling }
+        Self { content, directed, telling }
     }
 
     /// Whether two texts say the same: nearly the same words, the same numbers and the
-    /// same negations.
+    /// same negations, and in the same order where that means something.
     pub fn repeat(&self, other: &Self) -> bool {
         let shared = common(&self.content, &other.content) as f32;
         let all = (self.content.len() + other.content.len()) as f32 - shared;
-        self.telling == other.telling && all > 0.0 && shared / all >= ALIKE
+        let alike = all > 0.0 && shared / all >= ALIKE;
+        self.telling == other.telling && alike && self.goes_with(other)
+    }
+
+    /// Whether what both say comes in one order, where both say it with a direction:
+    /// "tea to coffee" is not "coffee to tea".
+    fn goes_with(&self, other: &Self) -> bool {
+        let of = |own: &Self, with: &Self| -> Vec<u32> {
+            own.directed.iter().copied().filter(|stem| with.directed.contains(stem)).collect()
+        };
+        of(self, other) == of(other, self)
     }
 }
 
@@ -224,6 +242,20 @@ mod tests {
         }
         assert_eq!(chosen(&facts, 6), [true, true, false, false, false, false]);
         assert_eq!(chosen(&facts, 7), [true, true, false, true, true, false]);
+    }
+
+    #[test]
+    fn what_is_said_the_other_way_round_repeats_nothing() {
+        let repeat = |a: &str, b: &str| Words::of(a).repeat(&Words::of(b));
+        for (said, turned) in [
+            ("I prefer tea to coffee", "I prefer coffee to tea"),
+            ("I drive from Bari to Lecce", "I drive from Lecce to Bari"),
+            ("Always put dates before names", "Always put names before dates"),
+        ] {
+            assert!(!repeat(said, turned), "{said}");
+            assert!(repeat(said, &format!("So: {said}!")), "{said}");
+        }
+        assert!(repeat("I like tea and coffee", "I like coffee and tea"));
     }
 
     #[test]
