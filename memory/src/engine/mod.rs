@@ -120,7 +120,7 @@ use crate::{
     retrieval::RankingWeights,
     staleness::{Detect, asked::OrderModel},
     store::Store,
-    summary::{Summarize, fold::FoldRules},
+    summary::{Summarize, fold::FoldRules, generations::Generations},
     usage::{Meter, TenantTotals},
 };
 
@@ -154,6 +154,9 @@ pub struct EngineParts {
     pub order: OrderModel,
     /// Writes summaries; nothing is folded without.
     pub summarizer: Option<Arc<dyn Summarize>>,
+    /// What language models answered; a copy of the one that they keep it with, so that
+    /// erasures are known to both.
+    pub generations: Generations,
     /// When and how much is folded.
     pub fold_rules: FoldRules,
     /// Writes the lines of pins; they have none without.
@@ -203,6 +206,7 @@ pub struct Engine {
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
     summarizer: Option<Arc<dyn Summarize>>,
+    generations: Generations,
     fold_rules: FoldRules,
     folded: Arc<folded::FoldedCache>,
     /// One range of a conversation is folded at a time.

@@ -21,7 +21,6 @@ use crate::{
     summary::{
         FoldSource, SourceTurn, Summary, SummarySentence,
         fold::{FoldRules, Node},
-        generations::strike_generations,
         outline::{self, Standing},
     },
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -188,6 +187,7 @@ impl Engine {
     ) -> Result<Step, EngineError> {
         let Some(summarizer) = self.summarizer.clone() else { return Ok(Step::Nothing) };
         let _order = self.folding.lock(&keys::head(tenant, id)).await;
+        let erasures = self.generations.erasures(tenant, id).await;
         let scope = self.scope(tenant, id)?;
         let scored = self.scored(&scope)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
@@ -196,8 +196,8 @@ impl Engine {
             Due::Later(left) => return Ok(Step::Later(left)),
             Due::Nothing => return Ok(Step::Nothing),
         };
-        let source = self.fold_source(&scope, &folded, node, scored)?;
-        let sources: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
+        let source = self.fold_source(&scope, &folded, node, (scored, erasures))?;
+        let shown: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
         let draft = if source.turns.is_empty() {
             crate::summary::Draft {
                 sentences: Vec::new(),
@@ -231,30 +231,32 @@ impl Engine {
             unfinished: if draft.unfinished { attempts.saturating_add(1) } else { 0 },
             judged_by: draft.judged_by,
         };
-        self.keep_summary(&scope, &summary, &sources).await?;
+        self.keep_summary(&scope, &summary, (&shown, erasures)).await?;
         self.probe_folded(tenant, id, (node.from, node.until)).await?;
         Ok(Step::Made)
     }
 
-    /// Stores a summary, unless a turn that it may quote was erased meanwhile.
+    /// Stores a summary, unless something that it may quote was erased meanwhile; the
+    /// next attempt reads what is left.
     async fn keep_summary(
         &self,
         scope: &Scope,
         summary: &Summary,
-        sources: &[Sequence],
+        (shown, erasures): (&[Sequence], u64),
     ) -> Result<(), EngineError> {
         let Branch { tenant, conversation: id, .. } = &scope.branch;
         let cell = self.heads.cell(tenant, id)?;
-        let writer = cell.write().await;
+        let mut writer = cell.write().await;
         cell.head()?;
-        for sequence in sources {
+        // Not the turns that were shown alone: sentences of the summaries below and pins
+        // may tell of others.
+        let unerased = self.generations.unerased(tenant, id, erasures).await;
+        let Some(unerased) = unerased else { return Ok(()) };
+        writer.hold([unerased]);
+        for sequence in shown {
             let turn = self.read_turn(&scope.branch, *sequence)?;
             if turn.is_none_or(|turn| turn.forgotten) {
-                // What was generated of it meanwhile goes; the next attempt
-                // reads what is left.
-                let mut batch = Batch::new();
-                strike_generations(&self.store, &mut batch, tenant, id)?;
-                self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+                // Of another conversation's turn, whose erasure is still under way here.
                 return Ok(());
             }
         }
@@ -271,7 +273,7 @@ impl Engine {
         scope: &Scope,
         folded: &Folded,
         node: Node,
-        scored: Sequence,
+        (scored, erasures): (Sequence, u64),
     ) -> Result<FoldSource, EngineError> {
         let ledger = self.ledger(scope)?;
         let timeline = ledger.covering(&self.store, scored)?;
@@ -322,6 +324,7 @@ impl Engine {
         Ok(FoldSource {
             tenant: tenant.clone(),
             conversation: conversation.clone(),
+            erasures,
             turns,
             below,
             pinned: held.filter_map(said_here).collect(),
