@@ -40,6 +40,7 @@ pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;
 mod heads;
+mod held;
 mod imports;
 mod items;
 mod late_marks;
@@ -113,7 +114,7 @@ use crate::{
     context::{TokenCounter, Tokenizers},
     degradation::{DriftSettings, DriftTotals, ProbeSettings, Standings, Tally},
     embed::EmbedService,
-    enrich::Outbox,
+    enrich::{Grown, Outbox},
     facts::WriteLine,
     index::TurnIndex,
     rerank::RerankService,
@@ -208,6 +209,8 @@ pub struct Engine {
     summarizer: Option<Arc<dyn Summarize>>,
     generations: Generations,
     fold_rules: FoldRules,
+    /// Conversations that may have something to fold; absent where nothing folds.
+    folds: Option<Arc<Grown>>,
     folded: Arc<folded::FoldedCache>,
     /// One range of a conversation is folded at a time.
     folding: locks::Locks,

@@ -16,7 +16,6 @@ use crate::{
     context::SummaryUnit,
     enrich::Step,
     index::{Branch, Segment},
-    staleness::Timeline,
     store::{Batch, Direction, keys},
     summary::{
         FoldSource, SourceTurn, Summary, SummarySentence,
@@ -37,7 +36,8 @@ const MAX_BELOW: usize = 64;
 pub struct ShownSummary {
     /// As it is stored, without sentences that hold no more.
     pub summary: Summary,
-    /// A turn that its sentences stand on was replaced since it was made: it is made again.
+    /// A turn that its sentences stand on was replaced since it was made, by a later turn
+    /// or by a fact: it is made again.
     pub stale: bool,
 }
 
@@ -61,12 +61,6 @@ pub enum SummaryView {
     Segments,
 }
 
-impl Standing for (&Timeline, Sequence) {
-    fn replaced_by(&self, sequence: Sequence) -> Option<Sequence> {
-        self.0.replaced_by(sequence, self.1).map(|(later, _)| later)
-    }
-}
-
 impl Engine {
     /// The name of what writes summaries, if anything does.
     pub fn summary_model(&self) -> Option<String> {
@@ -87,9 +81,7 @@ impl Engine {
         let scope = self.scope(tenant, id)?.stood_after(as_of)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
         let last = scope.head.last_sequence;
-        let ledger = self.ledger(&scope)?;
-        let timeline = ledger.covering(&self.store, self.scored(&scope)?)?;
-        let standing = (&*timeline, last);
+        let standing = self.held(&scope, last)?;
         let shown = match view {
             SummaryView::Rolling => outline::outline(folded.summaries(), last, &standing),
             SummaryView::Segments => {
@@ -129,9 +121,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let last = scope.head.last_sequence;
-        let ledger = self.ledger(scope)?;
-        let timeline = ledger.covering(&self.store, self.scored(scope)?)?;
-        let shown = outline::outline(folded.summaries(), last, &(&*timeline, last));
+        let shown = outline::outline(folded.summaries(), last, &self.held(scope, last)?);
         let shown = shown.into_iter().filter(|shown| !shown.sentences.is_empty());
         Ok(shown
             .map(|shown| {
@@ -275,9 +265,7 @@ impl Engine {
         node: Node,
         (scored, erasures): (Sequence, u64),
     ) -> Result<FoldSource, EngineError> {
-        let ledger = self.ledger(scope)?;
-        let timeline = ledger.covering(&self.store, scored)?;
-        let standing = (&*timeline, scored);
+        let standing = self.held(scope, scored)?;
         let below: Vec<SummarySentence> = match node.level.checked_sub(1) {
             None => Vec::new(),
             Some(level) => {
@@ -292,7 +280,8 @@ impl Engine {
                 shown.flat_map(|shown| shown.sentences).take(MAX_BELOW).cloned().collect()
             }
         };
-        let holds = |turn: &Turn| !turn.forgotten && standing.replaced_by(turn.sequence).is_none();
+        let holds =
+            |turn: &Turn| !turn.forgotten && standing.replaced_with(turn.sequence).is_none();
         let mut turns: Vec<SourceTurn> = Vec::new();
         if node.level == 0 {
             let (from, until) = (node.from, node.until);

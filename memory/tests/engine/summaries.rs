@@ -3,10 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::fixture::{World, within};
+use crate::fixture::{World, about, within};
 use throughline_memory::{
     context::{Item, Section},
-    engine::{ContextRequest, EngineError, SummaryOutcome, SummaryView},
+    engine::{ContextRequest, EngineError, NewFact, SummaryOutcome, SummaryView},
+    facts::Cause,
     turn::{ConversationId, Sequence},
 };
 
@@ -153,6 +154,63 @@ async fn a_summary_of_summaries_that_were_erased_meanwhile_is_made_again() {
     world.engine.summarize(&tenant, &id).await.unwrap();
     assert_eq!(world.holding("zanzibar"), 0);
     assert!(rolling(&world, &id, 0).summaries.iter().any(|one| one.summary.level > 0));
+}
+
+/// A talk that is folded, whose first turn a pinned fact repeats.
+async fn budget(world: &World) -> ConversationId {
+    let id = world.create("long").await;
+    world.say(&id, &["The budget is $9,000."]).await;
+    talk(world, &id, 2..=60).await;
+    folded(world, &id, 40).await;
+    let fact = NewFact { source: Some(1), ..about("budget", "$9,000") };
+    world.engine.pin_fact(&crate::fixture::tenant(), &id, fact).await.unwrap();
+    assert_eq!(tells(world, &id, "$9,000"), [true, true]);
+    id
+}
+
+/// Whether the rolling summary and the segments tell something.
+fn tells(world: &World, id: &ConversationId, words: &str) -> [bool; 2] {
+    [SummaryView::Rolling, SummaryView::Segments].map(|view| {
+        let outcome = world.engine.summary(&crate::fixture::tenant(), id, view, 0).unwrap();
+        let mut told = outcome.summaries.iter().flat_map(|shown| &shown.summary.sentences);
+        told.any(|sentence| sentence.text.contains(words))
+    })
+}
+
+fn stale(world: &World, id: &ConversationId) -> bool {
+    let view = SummaryView::Segments;
+    let outcome = world.engine.summary(&crate::fixture::tenant(), id, view, 0).unwrap();
+    outcome.summaries.iter().any(|shown| shown.stale)
+}
+
+#[tokio::test]
+async fn what_a_fact_replaced_is_told_no_more_until_the_edge_is_rejected() {
+    let world = World::with_summaries().await;
+    let (tenant, id) = (crate::fixture::tenant(), budget(&world).await);
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    let new = world.engine.pin_fact(&tenant, &id, about("budget", "$7,500")).await.unwrap();
+    assert_eq!((tells(&world, &id, "$9,000"), stale(&world, &id)), ([false; 2], true));
+    let then = rolling(&world, &id, 59).summaries;
+    assert!(then[0].summary.sentences[0].text.contains("$9,000"), "not known then");
+    let edge = (&Cause::Turn(1), &Cause::Fact(new.0.fact.id));
+    world.engine.reject_fact_edge(&tenant, &id, edge, None).await.unwrap();
+    assert_eq!((tells(&world, &id, "$9,000"), stale(&world, &id)), ([true; 2], false));
+}
+
+#[tokio::test]
+async fn what_a_fact_replaced_is_folded_again_once() {
+    let world = World::with_summaries().await;
+    let (tenant, id) = (crate::fixture::tenant(), budget(&world).await);
+    world.engine.pin_fact(&tenant, &id, about("budget", "$7,500")).await.unwrap();
+    let again = async {
+        while stale(&world, &id) {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("summaries to be made again", again).await;
+    assert_eq!(tells(&world, &id, "$9,000"), [false; 2]);
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert_eq!(world.engine.summarize(&tenant, &id).await.unwrap(), 0, "and no more");
 }
 
 #[tokio::test]
