@@ -230,17 +230,6 @@ impl Engine {
         Ok(edges)
     }
 
-    /// How stale one turn is by the turns alone: facts are pinned between turns,
-    /// and who follows a conversation must see the same again.
-    pub(super) fn staleness_of(
-        &self,
-        timeline: &Timeline,
-        sequence: Sequence,
-        as_of: Sequence,
-    ) -> Staleness {
-        timeline.staleness(sequence, as_of, &|edges| self.detector.superseded(edges))
-    }
-
     /// The edges that concern turns (sorted), with the words that are meant.
     fn edges_of(
         &self,
