@@ -150,8 +150,8 @@ impl Engine {
         })
     }
 
-    /// Waits, for a short time, until the newest turns are scored: what the turn
-    /// that is asked replaces must not stand unmarked beside it. An embedder that
+    /// Waits, for a short time, until the newest turns are scored: what one of them
+    /// replaces must not stand unmarked beside it. Scored ones are not waited for. An embedder that
     /// is down or far behind is not waited for.
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) async fn wait_scored(

@@ -22,6 +22,15 @@ async fn trip(world: &World) -> ConversationId {
     trip
 }
 
+#[tokio::test]
+async fn a_question_right_after_an_append_waits_for_its_score() {
+    let world = World::new().await;
+    let trip = world.create("trip").await;
+    world.say(&trip, &[OLD, "the weather is fine", NEW]).await;
+    let asked = words(&build(&world, &trip, ask("which hotel in Lisbon")).await);
+    assert!(!asked.contains(OLD) || asked.contains(MARK), "{asked}");
+}
+
 fn small(query: &str) -> ContextRequest {
     ContextRequest { budget: 300, ..ask(query) }
 }
