@@ -184,7 +184,8 @@ impl Watch {
     }
 
     /// What the next turn brought, as soon as it is scored, or what a fact or a rejection
-    /// moved behind the last; nothing when the conversation was deleted. Can be cancelled and called again.
+    /// moved behind the last; nothing when the conversation was deleted. Can be cancelled
+    /// and called again.
     ///
     /// # Errors
     /// `Closed` when the engine shuts down, `Store`.

@@ -72,7 +72,7 @@ pub struct ChatRequest {
     /// generated from it.
     pub conversation: Option<ConversationId>,
     /// The conversation's erasures before its turns were read
-    /// ([`Generations::erasures`](throughline_memory::summary::generations::Generations::erasures)):
+    /// (`throughline_memory::summary::generations::Generations::erasures`):
     /// what is generated is kept only while there were no more.
     pub erasures: u64,
     /// The prompt.
