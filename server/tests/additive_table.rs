@@ -25,7 +25,7 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::{EdgeKind, SHOWN_CONFIDENCE, SignalWeights, Signals},
     store::{Store, StoreKind, StoreOptions},
-    summary::fold::FoldRules,
+    summary::{fold::FoldRules, generations::Generations},
     turn::{ConversationId, NewTurn, Part, Role, Sequence, TenantId},
 };
 
@@ -92,6 +92,7 @@ async fn engine(data: &std::path::Path) -> Arc<Engine> {
     let embed = Arc::new(embed_service());
     let source = StoreTurnSource::new(Arc::clone(&store), embed.version());
     let parts = EngineParts {
+        generations: Generations::new(Arc::clone(&store)),
         store,
         embed,
         index: Arc::new(ExactIndex::new(Arc::new(source), 64 << 20)),

@@ -259,6 +259,7 @@ async fn as_a_judge_a_model_says_the_same_each_time_and_keeps_to_the_deadline() 
     let case = |hypothesis, left| Case {
         tenant: &tenant,
         conversation: &conversation,
+        erasures: 0,
         premise: &premise,
         hypothesis,
         deadline: Instant::now() + left,

@@ -78,12 +78,12 @@ impl Folder {
         };
         let writer = self.model.as_ref().map(|model| {
             let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());
-            ModelWriter::new(Arc::clone(model), tenant, conversation)
+            ModelWriter::new(Arc::clone(model), tenant, conversation).after(source.erasures)
         });
         let writer = writer.as_ref().map(|writer| -> &dyn Writer { writer });
         let judge = self.entailment.as_ref().map(|entailment| {
             let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());
-            Judge::new(Arc::clone(entailment), tenant, conversation)
+            Judge::new(Arc::clone(entailment), tenant, conversation).after(source.erasures)
         });
         let summary = self.composer.compose_judged(order, writer, judge.as_ref()).await?;
         if let Some(error) = &summary.writer_error {
@@ -184,6 +184,7 @@ mod tests {
 
         async fn entailed(&self, case: &Case<'_>) -> Result<f32, JudgeError> {
             assert_eq!((case.tenant.as_str(), case.conversation.as_str()), ("t", "c"));
+            assert_eq!(case.erasures, 4);
             self.1.fetch_add(1, Ordering::SeqCst);
             Ok(1.0)
         }
@@ -200,6 +201,7 @@ mod tests {
         let source = FoldSource {
             tenant: TenantId::new("t").unwrap(),
             conversation: ConversationId::new("c").unwrap(),
+            erasures: 4,
             turns: vec![summary::SourceTurn {
                 sequence: 1,
                 role: Role::User,

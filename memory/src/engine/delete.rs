@@ -44,8 +44,9 @@ impl Engine {
     ) -> Result<Deleted, EngineError> {
         let cell = self.heads.cell(tenant, id)?;
         cell.head()?;
-        let writer = cell.write().await;
+        let mut writer = cell.write().await;
         let head = cell.head()?;
+        writer.hold([self.generations.erasing(tenant, id).await]);
         let mut next = self.touched(&head);
         next.deleted = true;
         next.title.clear();

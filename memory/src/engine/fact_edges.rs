@@ -53,7 +53,7 @@ impl Engine {
     }
 
     /// The edges to facts that a turn drew, and those of facts that were pinned
-    /// since the turn before it.
+    /// since the turn before it, to facts and to turns.
     pub(super) fn fact_edges_with(
         &self,
         scope: &Scope,
@@ -70,6 +70,15 @@ impl Engine {
                 Cause::Fact(_) => edge.known_turn + 1 == sequence,
             });
             edges.extend(new.map(|edge| shown(fact, edge)));
+        }
+        let is_new = |known_turn: Sequence| known_turn + 1 == sequence;
+        if facts.iter().any(|fact| is_new(fact.known_turn)) {
+            let (tenant, id) = (&scope.branch.tenant, &scope.branch.conversation);
+            let standing = self.facts_as_of(tenant, id, sequence)?;
+            let mut marks: Vec<&TurnMark> = standing.turn_marks().values().collect();
+            marks.retain(|mark| is_new(mark.known_turn));
+            marks.sort_by_key(|mark| mark.turn);
+            edges.extend(marks.into_iter().filter_map(marked));
         }
         Ok(edges)
     }

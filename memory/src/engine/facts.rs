@@ -155,6 +155,7 @@ impl Engine {
         let pinned = self.one_of(&cell, &head, others, &id)?;
         self.commit_head(writer, next, batch, None).await?;
         self.may_lack_lines(&cell.tenant, &cell.id);
+        self.may_fold_again(&cell.tenant, &cell.id);
         Ok((pinned, revision))
     }
 
@@ -213,6 +214,7 @@ impl Engine {
         let pinned = self.one_of(&cell, &head, others, fact)?;
         self.commit_head(writer, next, batch, None).await?;
         self.may_lack_lines(tenant, id);
+        self.may_fold_again(tenant, id);
         Ok((pinned, revision))
     }
 

@@ -52,7 +52,7 @@ impl Engine {
     ) -> Result<Due, EngineError> {
         let ledger = self.ledger(scope)?;
         let timeline = ledger.covering(&self.store, scored)?;
-        let standing = (&*timeline, scored);
+        let standing = self.held(scope, scored)?;
         let own: Vec<&Summary> =
             folded.summaries().iter().filter(|one| one.until >= scope.head.own_from()).collect();
         let stale = own.iter().filter(|one| outline::is_stale(one, &standing));

@@ -107,7 +107,7 @@ impl Engine {
         sequences: &[Sequence],
     ) -> Result<Option<Erased>, EngineError> {
         let cell = self.heads.cell(tenant, owner)?;
-        let writer = cell.write().await;
+        let mut writer = cell.write().await;
         writer.after_asides().await;
         let head = cell.stored().ok_or_else(|| EngineError::conversation_not_found(owner))?;
         let mut next = self.touched(&head);
@@ -137,6 +137,7 @@ impl Engine {
         if erased.is_empty() {
             return Ok(None);
         }
+        writer.hold([self.generations.erasing(tenant, owner).await]);
         texts.extend(self.asked_with(&cell, &head, &erased)?);
         strike_events(&self.store, &mut batch, tenant, owner, &erased)?;
         strike_summaries(&self.store, &mut batch, tenant, owner, &erased)?;

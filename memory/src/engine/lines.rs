@@ -29,7 +29,7 @@ use crate::{
     facts::{Fact, Line, LineSource, LineVersion, WriteLine},
     index::Branch,
     store::{Batch, Direction, keys},
-    summary::{SourceTurn, generations::strike_generations},
+    summary::SourceTurn,
     turn::{ConversationId, Role, Sequence, TenantId, Turn},
 };
 
@@ -109,6 +109,7 @@ impl Engine {
         id: &ConversationId,
     ) -> Result<Step, EngineError> {
         let Some(lines) = &self.lines else { return Ok(Step::Nothing) };
+        let erasures = self.generations.erasures(tenant, id).await;
         let scope = self.scope(tenant, id)?;
         let cell = self.heads.cell(tenant, id)?;
         let kept = self.read_pin_lines(tenant, id)?;
@@ -125,9 +126,9 @@ impl Engine {
                     later = Some(later.map_or(left, |least| least.min(left)));
                 }
                 Some(_) => {
-                    let Some(source) = self.line_source(&scope, fact)? else { continue };
+                    let Some(source) = self.line_source(&scope, fact, erasures)? else { continue };
                     let made = self.make_line(&scope, fact, known, &source).await?;
-                    self.keep_line(&scope, made).await?;
+                    self.keep_line(&scope, made, erasures).await?;
                     return Ok(Step::Made);
                 }
             }
@@ -158,7 +159,12 @@ impl Engine {
 
     /// What the line of a fact is written of; nothing if the fact is not, word for word,
     /// what a user or the assistant said in a turn that is there.
-    fn line_source(&self, scope: &Scope, fact: &Fact) -> Result<Option<LineSource>, EngineError> {
+    fn line_source(
+        &self,
+        scope: &Scope,
+        fact: &Fact,
+        erasures: u64,
+    ) -> Result<Option<LineSource>, EngineError> {
         let Some((source, (start, end))) = place_of(fact) else { return Ok(None) };
         let (start, end) = (start as usize, end as usize);
         let turn = self.read_turn(&scope.branch, source)?.filter(|turn| !turn.forgotten);
@@ -185,6 +191,7 @@ impl Engine {
         Ok(Some(LineSource {
             tenant: scope.branch.tenant.clone(),
             conversation: scope.branch.conversation.clone(),
+            erasures,
             turns,
             words: fact.text.clone(),
             kind: fact.kind,
@@ -265,18 +272,20 @@ impl Engine {
     }
 
     /// Keeps a line, unless its pin is gone, or a turn that it may tell of was erased.
-    async fn keep_line(&self, scope: &Scope, made: Made) -> Result<(), EngineError> {
+    async fn keep_line(&self, scope: &Scope, made: Made, erasures: u64) -> Result<(), EngineError> {
         let Branch { tenant, conversation: id, .. } = &scope.branch;
         let cell = self.heads.cell(tenant, id)?;
-        let writer = cell.write().await;
+        let mut writer = cell.write().await;
         cell.head()?;
+        let unerased = self.generations.unerased(tenant, id, erasures).await;
+        let Some(unerased) = unerased else { return Ok(()) };
+        writer.hold([unerased]);
         let mut batch = Batch::new();
         for sequence in &made.read {
             let turn = self.read_turn(&scope.branch, *sequence)?;
             if turn.is_none_or(|turn| turn.forgotten) {
-                // What was generated of it meanwhile goes too.
-                strike_generations(&self.store, &mut batch, tenant, id)?;
-                return self.commit(writer, batch, Vec::new(), Publish::Nothing).await;
+                // Of another conversation's turn, whose erasure is still under way here.
+                return Ok(());
             }
         }
         if !self.read_facts(tenant, id)?.iter().any(|fact| made.kept.is_of(fact)) {

@@ -40,6 +40,7 @@ pub(crate) mod folded;
 pub(crate) mod forget;
 mod fork_facts;
 mod heads;
+mod held;
 mod imports;
 mod items;
 mod late_marks;
@@ -113,14 +114,14 @@ use crate::{
     context::{TokenCounter, Tokenizers},
     degradation::{DriftSettings, DriftTotals, ProbeSettings, Standings, Tally},
     embed::EmbedService,
-    enrich::Outbox,
+    enrich::{Grown, Outbox},
     facts::WriteLine,
     index::TurnIndex,
     rerank::RerankService,
     retrieval::RankingWeights,
     staleness::{Detect, asked::OrderModel},
     store::Store,
-    summary::{Summarize, fold::FoldRules},
+    summary::{Summarize, fold::FoldRules, generations::Generations},
     usage::{Meter, TenantTotals},
 };
 
@@ -154,6 +155,9 @@ pub struct EngineParts {
     pub order: OrderModel,
     /// Writes summaries; nothing is folded without.
     pub summarizer: Option<Arc<dyn Summarize>>,
+    /// What language models answered; a copy of the one that they keep it with, so that
+    /// erasures are known to both.
+    pub generations: Generations,
     /// When and how much is folded.
     pub fold_rules: FoldRules,
     /// Writes the lines of pins; they have none without.
@@ -203,7 +207,10 @@ pub struct Engine {
     ledgers: Arc<ledger::Ledgers>,
     uses: Arc<uses::Uses>,
     summarizer: Option<Arc<dyn Summarize>>,
+    generations: Generations,
     fold_rules: FoldRules,
+    /// Conversations that may have something to fold; absent where nothing folds.
+    folds: Option<Arc<Grown>>,
     folded: Arc<folded::FoldedCache>,
     /// One range of a conversation is folded at a time.
     folding: locks::Locks,

@@ -150,8 +150,8 @@ impl Engine {
         })
     }
 
-    /// Waits, for a short time, until the newest turns are scored: what the turn
-    /// that is asked replaces must not stand unmarked beside it. An embedder that
+    /// Waits, for a short time, until the newest turns are scored: what one of them
+    /// replaces must not stand unmarked beside it. Scored ones are not waited for. An embedder that
     /// is down or far behind is not waited for.
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) async fn wait_scored(
@@ -228,17 +228,6 @@ impl Engine {
             edges.extend(shown.into_iter().map(|edge| (at, edge)));
         }
         Ok(edges)
-    }
-
-    /// How stale one turn is by the turns alone: facts are pinned between turns,
-    /// and who follows a conversation must see the same again.
-    pub(super) fn staleness_of(
-        &self,
-        timeline: &Timeline,
-        sequence: Sequence,
-        as_of: Sequence,
-    ) -> Staleness {
-        timeline.staleness(sequence, as_of, &|edges| self.detector.superseded(edges))
     }
 
     /// The edges that concern turns (sorted), with the words that are meant.

@@ -44,6 +44,7 @@ impl Engine {
         let unlooked = parts.degradation.then(Arc::<degradation::Unlooked>::default);
         let scans = usize::try_from(parts.limits.cohort_scans).unwrap_or(usize::MAX);
         let cohorts = Arc::new(Semaphore::new(scans.min(Semaphore::MAX_PERMITS)));
+        let folds = parts.summarizer.is_some().then(Arc::default);
         Self {
             heads: heads::Heads::new(Arc::clone(&parts.store)),
             store: parts.store,
@@ -69,7 +70,9 @@ impl Engine {
             ledgers: Arc::default(),
             uses: Arc::default(),
             summarizer: parts.summarizer,
+            generations: parts.generations,
             fold_rules: parts.fold_rules,
+            folds,
             folded: Arc::default(),
             folding: locks::Locks::default(),
             lines: parts.lines.map(Lines::new),
@@ -94,7 +97,6 @@ impl Engine {
 
     /// What derives, folds, writes lines, probes and records beside the requests.
     fn spawn_workers(self: &Arc<Self>) -> Result<(), EngineError> {
-        let folds = self.summarizer.is_some().then(Arc::<Grown>::default);
         let lines = self.lines.as_ref().map(Lines::waiting);
         let probes = (self.degradation && self.probes.share > 0.0).then(Arc::<Grown>::default);
         let deriver = Deriver {
@@ -109,14 +111,15 @@ impl Engine {
             ledgers: Arc::clone(&self.ledgers),
             uses: Arc::clone(&self.uses),
             folded: Arc::clone(&self.folded),
-            folds: folds.clone(),
+            generations: self.generations.clone(),
+            folds: self.folds.clone(),
             lines: lines.clone(),
             probes: probes.clone(),
             engine: Arc::downgrade(self),
         };
         let closing = || self.closing.subscribe();
         let mut threads = vec![enrich::spawn(deriver, Arc::clone(&self.outbox), closing())];
-        for (work, waiting) in [(Work::Fold, folds), (Work::Lines, lines)] {
+        for (work, waiting) in [(Work::Fold, self.folds.clone()), (Work::Lines, lines)] {
             let Some(waiting) = waiting else { continue };
             let weak = Arc::downgrade(self);
             threads.push(enrich::spawn_beside(work, weak, waiting, closing()));

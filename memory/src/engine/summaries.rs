@@ -16,12 +16,10 @@ use crate::{
     context::SummaryUnit,
     enrich::Step,
     index::{Branch, Segment},
-    staleness::Timeline,
     store::{Batch, Direction, keys},
     summary::{
         FoldSource, SourceTurn, Summary, SummarySentence,
         fold::{FoldRules, Node},
-        generations::strike_generations,
         outline::{self, Standing},
     },
     turn::{ConversationId, Sequence, TenantId, Turn},
@@ -38,7 +36,8 @@ const MAX_BELOW: usize = 64;
 pub struct ShownSummary {
     /// As it is stored, without sentences that hold no more.
     pub summary: Summary,
-    /// A turn that its sentences stand on was replaced since it was made: it is made again.
+    /// A turn that its sentences stand on was replaced since it was made, by a later turn
+    /// or by a fact: it is made again.
     pub stale: bool,
 }
 
@@ -62,12 +61,6 @@ pub enum SummaryView {
     Segments,
 }
 
-impl Standing for (&Timeline, Sequence) {
-    fn replaced_by(&self, sequence: Sequence) -> Option<Sequence> {
-        self.0.replaced_by(sequence, self.1).map(|(later, _)| later)
-    }
-}
-
 impl Engine {
     /// The name of what writes summaries, if anything does.
     pub fn summary_model(&self) -> Option<String> {
@@ -88,9 +81,7 @@ impl Engine {
         let scope = self.scope(tenant, id)?.stood_after(as_of)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
         let last = scope.head.last_sequence;
-        let ledger = self.ledger(&scope)?;
-        let timeline = ledger.covering(&self.store, self.scored(&scope)?)?;
-        let standing = (&*timeline, last);
+        let standing = self.held(&scope, last)?;
         let shown = match view {
             SummaryView::Rolling => outline::outline(folded.summaries(), last, &standing),
             SummaryView::Segments => {
@@ -130,9 +121,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let last = scope.head.last_sequence;
-        let ledger = self.ledger(scope)?;
-        let timeline = ledger.covering(&self.store, self.scored(scope)?)?;
-        let shown = outline::outline(folded.summaries(), last, &(&*timeline, last));
+        let shown = outline::outline(folded.summaries(), last, &self.held(scope, last)?);
         let shown = shown.into_iter().filter(|shown| !shown.sentences.is_empty());
         Ok(shown
             .map(|shown| {
@@ -188,6 +177,7 @@ impl Engine {
     ) -> Result<Step, EngineError> {
         let Some(summarizer) = self.summarizer.clone() else { return Ok(Step::Nothing) };
         let _order = self.folding.lock(&keys::head(tenant, id)).await;
+        let erasures = self.generations.erasures(tenant, id).await;
         let scope = self.scope(tenant, id)?;
         let scored = self.scored(&scope)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
@@ -196,8 +186,8 @@ impl Engine {
             Due::Later(left) => return Ok(Step::Later(left)),
             Due::Nothing => return Ok(Step::Nothing),
         };
-        let source = self.fold_source(&scope, &folded, node, scored)?;
-        let sources: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
+        let source = self.fold_source(&scope, &folded, node, (scored, erasures))?;
+        let shown: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
         let draft = if source.turns.is_empty() {
             crate::summary::Draft {
                 sentences: Vec::new(),
@@ -231,30 +221,32 @@ impl Engine {
             unfinished: if draft.unfinished { attempts.saturating_add(1) } else { 0 },
             judged_by: draft.judged_by,
         };
-        self.keep_summary(&scope, &summary, &sources).await?;
+        self.keep_summary(&scope, &summary, (&shown, erasures)).await?;
         self.probe_folded(tenant, id, (node.from, node.until)).await?;
         Ok(Step::Made)
     }
 
-    /// Stores a summary, unless a turn that it may quote was erased meanwhile.
+    /// Stores a summary, unless something that it may quote was erased meanwhile; the
+    /// next attempt reads what is left.
     async fn keep_summary(
         &self,
         scope: &Scope,
         summary: &Summary,
-        sources: &[Sequence],
+        (shown, erasures): (&[Sequence], u64),
     ) -> Result<(), EngineError> {
         let Branch { tenant, conversation: id, .. } = &scope.branch;
         let cell = self.heads.cell(tenant, id)?;
-        let writer = cell.write().await;
+        let mut writer = cell.write().await;
         cell.head()?;
-        for sequence in sources {
+        // Not the turns that were shown alone: sentences of the summaries below and pins
+        // may tell of others.
+        let unerased = self.generations.unerased(tenant, id, erasures).await;
+        let Some(unerased) = unerased else { return Ok(()) };
+        writer.hold([unerased]);
+        for sequence in shown {
             let turn = self.read_turn(&scope.branch, *sequence)?;
             if turn.is_none_or(|turn| turn.forgotten) {
-                // What was generated of it meanwhile goes; the next attempt
-                // reads what is left.
-                let mut batch = Batch::new();
-                strike_generations(&self.store, &mut batch, tenant, id)?;
-                self.commit(writer, batch, Vec::new(), Publish::Nothing).await?;
+                // Of another conversation's turn, whose erasure is still under way here.
                 return Ok(());
             }
         }
@@ -271,11 +263,9 @@ impl Engine {
         scope: &Scope,
         folded: &Folded,
         node: Node,
-        scored: Sequence,
+        (scored, erasures): (Sequence, u64),
     ) -> Result<FoldSource, EngineError> {
-        let ledger = self.ledger(scope)?;
-        let timeline = ledger.covering(&self.store, scored)?;
-        let standing = (&*timeline, scored);
+        let standing = self.held(scope, scored)?;
         let below: Vec<SummarySentence> = match node.level.checked_sub(1) {
             None => Vec::new(),
             Some(level) => {
@@ -290,7 +280,8 @@ impl Engine {
                 shown.flat_map(|shown| shown.sentences).take(MAX_BELOW).cloned().collect()
             }
         };
-        let holds = |turn: &Turn| !turn.forgotten && standing.replaced_by(turn.sequence).is_none();
+        let holds =
+            |turn: &Turn| !turn.forgotten && standing.replaced_with(turn.sequence).is_none();
         let mut turns: Vec<SourceTurn> = Vec::new();
         if node.level == 0 {
             let (from, until) = (node.from, node.until);
@@ -322,6 +313,7 @@ impl Engine {
         Ok(FoldSource {
             tenant: tenant.clone(),
             conversation: conversation.clone(),
+            erasures,
             turns,
             below,
             pinned: held.filter_map(said_here).collect(),

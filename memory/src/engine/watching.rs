@@ -4,11 +4,12 @@
 //! Nothing is queued for a watcher: each step reads the next scored turn from
 //! the conversation's ledger, so that a slow one falls behind and loses nothing,
 //! and one that comes back goes on from a revision. What was sent of a score is
-//! replayed from the events, so that a resumed watch sends what an unbroken one
-//! would have sent.
+//! replayed from the events of the turns, so that a resumed watch sends what an
+//! unbroken one would have sent. Facts and rejected edges come between turns: what they
+//! move is sent with their own revision, and by a resumed watch rather twice than not.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,6 +24,7 @@ use super::{
     records::{Head, decode},
     scopes::Scope,
     source::scan_sequences,
+    standing::StandingFacts,
 };
 use crate::{
     staleness::{EdgeKind, SHOWN_CONFIDENCE, Staleness, Timeline},
@@ -51,16 +53,16 @@ pub enum WatchEvent {
         /// Its words that say so.
         reason: String,
     },
-    /// The staleness of a turn moved much.
+    /// The staleness of a turn moved much, with the turn, or with a fact or a rejection.
     Staleness(Sequence, Staleness),
 }
 
-/// All that one turn brought.
+/// All that one turn brought, or what was changed between two.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WatchStep {
-    /// Revision that the turn came with: where to resume.
+    /// Revision that the turn or the change came with: where to resume.
     pub revision: u64,
-    /// The turn is the last one that came with the revision.
+    /// Nothing else that came with the revision follows.
     pub completes: bool,
     /// At least one.
     pub events: Vec<WatchEvent>,
@@ -76,6 +78,10 @@ pub struct Watch {
     at: Sequence,
     /// Scores as they were last sent; 0 for turns that are not listed.
     sent: HashMap<Sequence, f32>,
+    /// Changes up to this revision were looked at.
+    settled: u64,
+    /// Turns that facts had replaced by then.
+    by_facts: BTreeSet<Sequence>,
     /// Turns with the revision that they and those behind them came with.
     revisions: Vec<(Sequence, u64)>,
 }
@@ -164,6 +170,8 @@ impl Engine {
             after_revision,
             at: 0,
             sent: HashMap::new(),
+            settled: 0,
+            by_facts: BTreeSet::new(),
             revisions: Vec::new(),
         })
     }
@@ -175,8 +183,9 @@ impl Watch {
         &self.id
     }
 
-    /// What the next turn brought, as soon as it is scored; nothing when the
-    /// conversation was deleted. Can be cancelled and called again.
+    /// What the next turn brought, as soon as it is scored, or what a fact or a rejection
+    /// moved behind the last; nothing when the conversation was deleted. Can be cancelled
+    /// and called again.
     ///
     /// # Errors
     /// `Closed` when the engine shuts down, `Store`.
@@ -186,16 +195,36 @@ impl Watch {
             let Ok(scope) = self.watched.engine.scope(&self.tenant, &self.id) else {
                 return Ok(None);
             };
-            while self.at < self.watched.engine.scored(&scope)? {
-                if let Some(step) = self.step(&scope)? {
-                    return Ok(Some(step));
-                }
+            match self.look(&scope) {
+                Ok(None) => {}
+                // Deleted meanwhile.
+                Err(EngineError::NotFound { .. }) => return Ok(None),
+                found => return found,
             }
+            let seen = scope.head.revision;
             drop(scope);
-            if !self.watched.beyond(&cell, self.at, Engine::indexed_sequence).await? {
-                return Ok(None);
+            let mut revisions = cell.watch();
+            tokio::select! {
+                is_there = self.watched.beyond(&cell, self.at, Engine::indexed_sequence) => {
+                    if !is_there? {
+                        return Ok(None);
+                    }
+                }
+                // Of a deletion too, which the next look finds.
+                _ = revisions.wait_for(|revision| *revision > seen) => {}
             }
         }
+    }
+
+    /// Looks at the turns that are scored, up to one that brought something, then at what
+    /// came behind the last.
+    fn look(&mut self, scope: &Scope) -> Result<Option<WatchStep>, EngineError> {
+        while self.at < self.watched.engine.scored(scope)? {
+            if let Some(step) = self.step(scope)? {
+                return Ok(Some(step));
+            }
+        }
+        self.settle(scope)
     }
 
     /// Looks at the next turn.
@@ -209,10 +238,23 @@ impl Watch {
         if timeline.record(sequence).is_none() {
             return Ok(None);
         }
-        let mut moved = self.moved(&timeline, sequence);
+        let is_last = sequence == scope.head.last_sequence;
+        let mut concerned = concerned_with(&timeline, sequence);
         if revision <= self.after_revision {
+            // What facts had moved by then is looked at behind the last turn.
+            self.moved(scope, &timeline, &StandingFacts::default(), (concerned, sequence))?;
             return Ok(None);
         }
+        let facts = if is_last || concerned.len() > 1 {
+            engine.facts_as_of(&self.tenant, &self.id, sequence)?
+        } else {
+            Arc::default()
+        };
+        if is_last {
+            concerned.extend(self.unsettled(&timeline, &facts));
+            self.settled = scope.head.revision;
+        }
+        let moved = self.moved(scope, &timeline, &facts, (concerned, sequence))?;
         let mut events = vec![WatchEvent::Indexed(sequence)];
         let mut named: Vec<(Sequence, Sequence)> = Vec::new();
         for edge in timeline.edges_from(sequence) {
@@ -237,34 +279,67 @@ impl Watch {
             let reason = text.get(span.0 as usize..span.1 as usize).unwrap_or_default().to_owned();
             events.push(WatchEvent::Expired { sequence: expired, at, reason });
         }
-        for (turn, staleness) in &mut moved {
-            engine.quote_expiry(scope, &timeline, *turn, staleness)?;
-        }
-        events.extend(moved.into_iter().map(|(turn, score)| WatchEvent::Staleness(turn, score)));
-        let is_last = sequence == scope.head.last_sequence;
+        events.extend(moved);
         let completes = is_last || self.revision_of(scope, sequence + 1)? != revision;
         Ok(Some(WatchStep { revision, completes, events }))
     }
 
-    /// The scores that moved much with a turn, noted as sent. Only turns that
-    /// its events concern are looked at: age alone moves a score too little.
-    fn moved(&mut self, timeline: &Timeline, with: Sequence) -> Vec<(Sequence, Staleness)> {
-        let mut concerned: Vec<Sequence> =
-            timeline.edges_from(with).map(|edge| edge.earlier).collect();
-        concerned.extend(timeline.expired_with(with).map(|(sequence, ..)| sequence));
-        concerned.push(with);
-        concerned.sort_unstable();
-        concerned.dedup();
+    /// What facts and rejections moved since the last look, once every turn was looked at.
+    fn settle(&mut self, scope: &Scope) -> Result<Option<WatchStep>, EngineError> {
+        let (last, revision) = (scope.head.last_sequence, scope.head.revision);
+        if self.at < last || self.settled >= revision {
+            return Ok(None);
+        }
+        let engine = Arc::clone(&self.watched.engine);
+        let facts = engine.facts_as_of(&self.tenant, &self.id, last)?;
+        let ledger = engine.ledger(scope)?;
+        let timeline = ledger.covering(&engine.store, last)?;
+        let concerned = self.unsettled(&timeline, &facts);
+        self.settled = revision;
+        let events = self.moved(scope, &timeline, &facts, (concerned, last))?;
+        let is_news = revision > self.after_revision && !events.is_empty();
+        Ok(is_news.then_some(WatchStep { revision, completes: true, events }))
+    }
+
+    /// The turns that facts have replaced, or had at the last look, and those of rejected
+    /// edges.
+    fn unsettled(&mut self, timeline: &Timeline, facts: &StandingFacts) -> BTreeSet<Sequence> {
+        let marked: BTreeSet<Sequence> = facts.turn_marks().keys().copied().collect();
+        let mut concerned = std::mem::replace(&mut self.by_facts, marked);
+        concerned.extend(&self.by_facts);
+        let is_resumed = self.settled == 0 && self.after_revision > 0;
+        for sequence in timeline.rejections().into_iter().flat_map(|(a, b, _)| [a, b]) {
+            if is_resumed {
+                // It may have been sent before the edge was rejected: that cannot be replayed.
+                self.sent.insert(sequence, f32::INFINITY);
+            }
+            concerned.insert(sequence);
+        }
+        concerned
+    }
+
+    /// The scores of turns that moved much as of a turn, noted as sent.
+    fn moved(
+        &mut self,
+        scope: &Scope,
+        timeline: &Timeline,
+        facts: &StandingFacts,
+        (concerned, as_of): (BTreeSet<Sequence>, Sequence),
+    ) -> Result<Vec<WatchEvent>, EngineError> {
         let mut moved = Vec::new();
         for sequence in concerned {
-            let now = self.watched.engine.staleness_of(timeline, sequence, with);
+            if timeline.record(sequence).is_none() {
+                continue;
+            }
+            let asked = (sequence, as_of);
+            let now = self.watched.engine.staleness_with_facts(scope, timeline, facts, asked)?;
             let before = self.sent.get(&sequence).copied().unwrap_or(0.0);
             if (now.score - before).abs() >= MOVED {
                 self.sent.insert(sequence, now.score);
-                moved.push((sequence, now));
+                moved.push(WatchEvent::Staleness(sequence, now));
             }
         }
-        moved
+        Ok(moved)
     }
 
     /// The revision that a turn came with. Turns that a fork shares came with its
@@ -294,6 +369,14 @@ impl Watch {
         let known = at.checked_sub(1).and_then(|at| self.revisions.get(at));
         Ok(known.map_or(1, |(_, revision)| *revision))
     }
+}
+
+/// The turns that the events of a turn concern, and itself: age alone moves a score too
+/// little.
+fn concerned_with(timeline: &Timeline, with: Sequence) -> BTreeSet<Sequence> {
+    let earlier = timeline.edges_from(with).map(|edge| edge.earlier);
+    let expired = timeline.expired_with(with).map(|(sequence, ..)| sequence);
+    earlier.chain(expired).chain([with]).collect()
 }
 
 /// How many conversations are watched.

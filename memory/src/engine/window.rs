@@ -55,9 +55,8 @@ impl Engine {
     ) -> Result<ContextOutcome, EngineError> {
         self.check_context(&request)?;
         self.wait_searchable(tenant, id, request.min_revision).await?;
-        if request.query.trim().is_empty() {
-            self.wait_scored(tenant, id).await?;
-        }
+        // The newest turns stand in it whatever is asked.
+        self.wait_scored(tenant, id).await?;
         self.window(tenant, id, &request, None).await
     }
 

@@ -29,6 +29,7 @@ use crate::{
     index::{Branch, Passage, Segment, TurnIndex},
     retrieval,
     store::{Batch, Direction, Store, StoreError, keys, keys::Kind},
+    summary::generations::Generations,
     turn::{ConversationId, Sequence, TenantId, Turn},
     usage::{Meter, Usage},
 };
@@ -55,6 +56,8 @@ pub(crate) struct Deriver {
     pub(crate) ledgers: Arc<Ledgers>,
     pub(crate) uses: Arc<Uses>,
     pub(crate) folded: Arc<FoldedCache>,
+    /// Told of erasures: what is being generated of erased turns is not kept.
+    pub(crate) generations: Generations,
     /// Conversations that may have something to fold; absent where nothing
     /// folds.
     pub(crate) folds: Option<Arc<Grown>>,

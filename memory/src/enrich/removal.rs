@@ -10,6 +10,7 @@ use super::{
 use crate::{
     engine::{EngineError, forget::forks_of},
     store::{Batch, Store, StoreError, keys, keys::Kind},
+    summary::generations::strike_generations,
     turn::{ConversationId, Sequence, TenantId},
 };
 
@@ -23,6 +24,12 @@ impl Deriver {
         sequences: &[Sequence],
     ) -> Result<(), EngineError> {
         self.drawer.invalidate_owner(tenant, owner);
+        // Who counts erasures from here on reads what the erasure has left.
+        self.folded.invalidate(tenant, owner);
+        let forks = forks_of(&self.store, tenant, owner)?;
+        for of in forks.iter().map(|(fork, _)| fork).chain([owner]) {
+            drop(self.generations.erasing(tenant, of).await);
+        }
         for steps in sequences.chunks(TURNS_PER_STEP) {
             let mut batch = Batch::new();
             for sequence in steps {
@@ -32,13 +39,13 @@ impl Deriver {
             strike_summaries(&self.store, &mut batch, tenant, owner, steps)?;
             strike_pin_lines(&self.store, &mut batch, tenant, owner, steps)?;
             strike_degradation(&self.store, &mut batch, tenant, owner, steps)?;
-            for (fork, until) in forks_of(&self.store, tenant, owner)? {
-                let shared = steps.partition_point(|sequence| *sequence <= until);
+            for (fork, until) in &forks {
+                let shared = steps.partition_point(|sequence| sequence <= until);
                 let shared = steps.get(..shared).unwrap_or_default();
-                strike_events(&self.store, &mut batch, tenant, &fork, shared)?;
-                strike_summaries(&self.store, &mut batch, tenant, &fork, shared)?;
-                strike_pin_lines(&self.store, &mut batch, tenant, &fork, shared)?;
-                strike_degradation(&self.store, &mut batch, tenant, &fork, shared)?;
+                strike_events(&self.store, &mut batch, tenant, fork, shared)?;
+                strike_summaries(&self.store, &mut batch, tenant, fork, shared)?;
+                strike_pin_lines(&self.store, &mut batch, tenant, fork, shared)?;
+                strike_degradation(&self.store, &mut batch, tenant, fork, shared)?;
             }
             self.store.commit(batch).await?;
         }
@@ -57,6 +64,7 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
     ) -> Result<(), EngineError> {
+        drop(self.generations.erasing(tenant, owner).await);
         self.drop_derived(tenant, owner, from).await?;
         self.invalidate(tenant, owner);
         let _order = self.order.lock(&keys::head(tenant, owner)).await;
@@ -78,6 +86,9 @@ impl Deriver {
         owner: &ConversationId,
         from: Sequence,
     ) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        strike_generations(&self.store, &mut batch, tenant, owner)?;
+        self.store.commit(batch).await?;
         for kind in [
             Kind::Cohort,
             Kind::Derived,

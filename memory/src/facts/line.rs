@@ -53,6 +53,9 @@ pub struct LineSource {
     pub tenant: TenantId,
     /// The conversation: what is generated goes with it.
     pub conversation: ConversationId,
+    /// Its erasures ([`Generations::erasures`](crate::summary::generations::Generations::erasures))
+    /// before its turns were read.
+    pub erasures: u64,
     /// A few turns in order, long ones cut; the last one is the pin's. At least one.
     pub turns: Vec<SourceTurn>,
     /// The pin, word for word as the last turn has it.

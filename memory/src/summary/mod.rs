@@ -116,6 +116,8 @@ pub struct FoldSource {
     pub tenant: TenantId,
     /// The conversation: what is generated goes with it.
     pub conversation: ConversationId,
+    /// Its erasures ([`generations::Generations::erasures`]) before its turns were read.
+    pub erasures: u64,
     /// The turns, in order, those left out that hold no more. For a summary of
     /// summaries the turns that these stand on.
     pub turns: Vec<SourceTurn>,

@@ -10,8 +10,9 @@ use crate::turn::Sequence;
 
 /// What is known of turns by now.
 pub trait Standing {
-    /// The turn that took a turn's place, if one did.
-    fn replaced_by(&self, sequence: Sequence) -> Option<Sequence>;
+    /// The turn with which it was known that another one had taken a turn's place, if one
+    /// has; the largest where a fact has, which comes with no turn.
+    fn replaced_with(&self, sequence: Sequence) -> Option<Sequence>;
 }
 
 /// A summary as it may be shown.
@@ -45,7 +46,7 @@ pub fn outline<'a>(
 /// A summary with what of it still holds.
 pub fn shown<'a>(summary: &'a Summary, standing: &dyn Standing) -> Shown<'a> {
     let holds = |sentence: &&SummarySentence| {
-        sentence.sources.iter().all(|source| standing.replaced_by(*source).is_none())
+        sentence.sources.iter().all(|source| standing.replaced_with(*source).is_none())
     };
     Shown {
         summary,
@@ -55,7 +56,7 @@ pub fn shown<'a>(summary: &'a Summary, standing: &dyn Standing) -> Shown<'a> {
 }
 
 /// Whether a turn that its sentences stand on was replaced by one that was not known when
-/// it was made.
+/// it was made, or by a fact. What is made again does not stand on it any more.
 ///
 /// Not any turn of its range: of the others it tells nothing that could hold no more, and
 /// what took their place is told where it was said. Else each replacement would have every
@@ -63,7 +64,7 @@ pub fn shown<'a>(summary: &'a Summary, standing: &dyn Standing) -> Shown<'a> {
 /// there are levels.
 pub fn is_stale(summary: &Summary, standing: &dyn Standing) -> bool {
     let sources = summary.sentences.iter().flat_map(|sentence| &sentence.sources);
-    let later = sources.filter_map(|source| standing.replaced_by(*source));
+    let later = sources.filter_map(|source| standing.replaced_with(*source));
     later.max().is_some_and(|later| later > summary.known_until)
 }
 
@@ -78,7 +79,7 @@ mod tests {
     struct Replaced(HashMap<Sequence, Sequence>);
 
     impl Standing for Replaced {
-        fn replaced_by(&self, sequence: Sequence) -> Option<Sequence> {
+        fn replaced_with(&self, sequence: Sequence) -> Option<Sequence> {
             self.0.get(&sequence).copied()
         }
     }

@@ -149,6 +149,34 @@ async fn a_watch_tells_what_becomes_of_facts() {
     assert_eq!(ends, expected);
 }
 
+#[tokio::test]
+async fn a_watch_tells_at_once_what_facts_and_rejections_move() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The budget is $9,000."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(1), ..about("budget", "$9,000") }).await;
+    let mut watch = world.engine.watch(&tenant(), &c, 0).expect("watched");
+    let mut next = async || within("a step", watch.next()).await.expect("read").expect("there");
+    assert_eq!(next().await.events, [WatchEvent::Indexed(1)]);
+    let new = world.engine.pin_fact(&tenant(), &c, about("budget", "$7,500")).await;
+    let (new, revision) = new.expect("pinned");
+    let step = next().await;
+    assert_eq!((step.revision, step.completes), (revision, true));
+    let [WatchEvent::Staleness(1, staleness)] = &step.events[..] else { panic!("{step:?}") };
+    assert!(staleness.score >= 0.5, "{staleness:?}");
+    world.say(&c, &["Nice weather."]).await;
+    let step = next().await;
+    let (old, new) = (Cause::Turn(1), Cause::Fact(new.fact.id));
+    let told = |event: &WatchEvent| matches!(event, WatchEvent::Superseded(edge) if (&edge.earlier, &edge.later) == (&old, &new));
+    assert!(step.events.iter().any(told), "{step:?}");
+    assert!(!step.events.iter().any(|event| matches!(event, WatchEvent::Staleness(..))));
+    world.engine.reject_fact_edge(&tenant(), &c, (&old, &new), None).await.expect("rejected");
+    let step = next().await;
+    let [WatchEvent::Staleness(1, staleness)] = &step.events[..] else { panic!("{step:?}") };
+    assert!(staleness.score < 0.3, "{staleness:?}");
+}
+
 /// What replaced a turn, as of a turn.
 async fn superseded(
     world: &World,

@@ -226,6 +226,26 @@ async fn a_watch_is_live_resumes_and_ends_with_the_conversation() {
 }
 
 #[tokio::test]
+async fn a_watch_takes_back_what_an_edge_did_that_is_rejected() {
+    let world = World::new().await;
+    let talk = world.create("talk").await;
+    let third = world.say(&talk, &TALK[..3]).await;
+    let mut watch = world.engine.watch(&tenant(), &talk, 0).unwrap();
+    assert!(watched(&mut watch, 3).await.contains(&"1: 0.9".to_owned()));
+    let rejected = world.engine.reject_edge(&tenant(), &talk, (1, 3), None).await.unwrap();
+    let mut resumed = world.engine.watch(&tenant(), &talk, third.revision).unwrap();
+    for watch in [&mut watch, &mut resumed] {
+        let step = within("a score", watch.next()).await.unwrap().expect("not deleted");
+        assert_eq!((step.revision, step.completes), (rejected, true));
+        let of_first = step.events.iter().find_map(|event| match event {
+            WatchEvent::Staleness(1, staleness) => Some(staleness.score),
+            _ => None,
+        });
+        assert!(of_first.is_some_and(|score| score < 0.3), "{step:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_time_mentioned_in_passing_is_no_expiry_to_a_watch() {
     let world = World::new().await;
     let talk = world.create("talk").await;

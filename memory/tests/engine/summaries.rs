@@ -3,10 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::fixture::{World, within};
+use crate::fixture::{World, about, within};
 use throughline_memory::{
     context::{Item, Section},
-    engine::{ContextRequest, EngineError, SummaryOutcome, SummaryView},
+    engine::{ContextRequest, EngineError, NewFact, SummaryOutcome, SummaryView},
+    facts::Cause,
     turn::{ConversationId, Sequence},
 };
 
@@ -86,7 +87,8 @@ async fn an_erased_turn_leaves_no_summary_behind() {
     folded(&world, &id, 40).await;
     let (tenant, hash) = (crate::fixture::tenant(), [7; 32]);
     let answers = world.generations();
-    answers.put(&tenant, &id, &hash, b"said of zanzibar".to_vec()).await.unwrap();
+    let erasures = answers.erasures(&tenant, &id).await;
+    answers.put(&tenant, &id, &hash, b"said of zanzibar".to_vec(), erasures).await.unwrap();
     let reopened = answers.get(&tenant, &id, &hash).unwrap();
     assert_eq!(reopened.as_deref(), Some(&b"said of zanzibar"[..]));
     assert!(world.holding("zanzibar") > 2, "the turn, its summary, and what was generated");
@@ -102,6 +104,113 @@ async fn an_erased_turn_leaves_no_summary_behind() {
         assert!(outcome.folded_until >= 55, "folded anew");
     }
     assert_eq!(world.holding("zanzibar"), 0);
+}
+
+#[tokio::test]
+async fn what_is_answered_of_turns_that_were_erased_meanwhile_is_not_kept() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=20).await;
+    let fork = world.fork(&id, 15, "fork").await;
+    let (answers, hash) = (world.generations(), [7; 32]);
+    let answer = async |of: &ConversationId, erasures| {
+        answers.put(&tenant, of, &hash, b"said of zanzibar".to_vec(), erasures).await.unwrap();
+        world.holding("zanzibar") > 0
+    };
+    let of = async |of: &ConversationId| answers.erasures(&tenant, of).await;
+    let (before, in_fork) = (of(&id).await, of(&fork).await);
+    assert!(answer(&id, before).await);
+    world.engine.forget_turns(&tenant, &id, &[3]).await.unwrap();
+    world.drain().await;
+    assert!(!answer(&id, before).await && !answer(&fork, in_fork).await);
+    let before = of(&id).await;
+    assert!(answer(&id, before).await, "of what is left");
+    world.engine.delete_conversation(&tenant, &id).await.unwrap();
+    world.drain().await;
+    assert!(!answer(&id, before).await);
+}
+
+#[tokio::test]
+async fn a_summary_of_summaries_that_were_erased_meanwhile_is_made_again() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    world.controls.holds_above.store(true, Ordering::SeqCst);
+    // The sentences of the first segment stand on another turn than the one that goes.
+    world.controls.cited.store(1, Ordering::SeqCst);
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=1).await;
+    world.say(&id, &["zanzibar holds it all too", "zanzibar is what I said again"]).await;
+    talk(&world, &id, 4..=60).await;
+    let begun = async {
+        while world.controls.above.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("a summary of summaries to be begun", begun).await;
+    world.engine.forget_turns(&tenant, &id, &[2, 3]).await.unwrap();
+    world.drain().await;
+    world.controls.holds_above.store(false, Ordering::SeqCst);
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert_eq!(world.holding("zanzibar"), 0);
+    assert!(rolling(&world, &id, 0).summaries.iter().any(|one| one.summary.level > 0));
+}
+
+/// A talk that is folded, whose first turn a pinned fact repeats.
+async fn budget(world: &World) -> ConversationId {
+    let id = world.create("long").await;
+    world.say(&id, &["The budget is $9,000."]).await;
+    talk(world, &id, 2..=60).await;
+    folded(world, &id, 40).await;
+    let fact = NewFact { source: Some(1), ..about("budget", "$9,000") };
+    world.engine.pin_fact(&crate::fixture::tenant(), &id, fact).await.unwrap();
+    assert_eq!(tells(world, &id, "$9,000"), [true, true]);
+    id
+}
+
+/// Whether the rolling summary and the segments tell something.
+fn tells(world: &World, id: &ConversationId, words: &str) -> [bool; 2] {
+    [SummaryView::Rolling, SummaryView::Segments].map(|view| {
+        let outcome = world.engine.summary(&crate::fixture::tenant(), id, view, 0).unwrap();
+        let mut told = outcome.summaries.iter().flat_map(|shown| &shown.summary.sentences);
+        told.any(|sentence| sentence.text.contains(words))
+    })
+}
+
+fn stale(world: &World, id: &ConversationId) -> bool {
+    let view = SummaryView::Segments;
+    let outcome = world.engine.summary(&crate::fixture::tenant(), id, view, 0).unwrap();
+    outcome.summaries.iter().any(|shown| shown.stale)
+}
+
+#[tokio::test]
+async fn what_a_fact_replaced_is_told_no_more_until_the_edge_is_rejected() {
+    let world = World::with_summaries().await;
+    let (tenant, id) = (crate::fixture::tenant(), budget(&world).await);
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    let new = world.engine.pin_fact(&tenant, &id, about("budget", "$7,500")).await.unwrap();
+    assert_eq!((tells(&world, &id, "$9,000"), stale(&world, &id)), ([false; 2], true));
+    let then = rolling(&world, &id, 59).summaries;
+    assert!(then[0].summary.sentences[0].text.contains("$9,000"), "not known then");
+    let edge = (&Cause::Turn(1), &Cause::Fact(new.0.fact.id));
+    world.engine.reject_fact_edge(&tenant, &id, edge, None).await.unwrap();
+    assert_eq!((tells(&world, &id, "$9,000"), stale(&world, &id)), ([true; 2], false));
+}
+
+#[tokio::test]
+async fn what_a_fact_replaced_is_folded_again_once() {
+    let world = World::with_summaries().await;
+    let (tenant, id) = (crate::fixture::tenant(), budget(&world).await);
+    world.engine.pin_fact(&tenant, &id, about("budget", "$7,500")).await.unwrap();
+    let again = async {
+        while stale(&world, &id) {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("summaries to be made again", again).await;
+    assert_eq!(tells(&world, &id, "$9,000"), [false; 2]);
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert_eq!(world.engine.summarize(&tenant, &id).await.unwrap(), 0, "and no more");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use throughline_memory::{store::Store, summary::generations::Generations, usage::Meter};
+use throughline_memory::{summary::generations::Generations, usage::Meter};
 use throughline_summarizer::llm::{
     ChatModel, Endpoint, GenerationLedger, LedgerError, LocalModel, QueueLimits, Record, RecordKey,
     Recorded,
@@ -25,7 +25,7 @@ struct StoredLedger(Generations);
 /// Makes the configured model ready.
 pub(super) async fn open(
     config: &Config,
-    store: &Arc<Store>,
+    generations: &Generations,
     meter: &Arc<Meter>,
 ) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
     let Some(settings) = config.llm.clone() else { return Ok(None) };
@@ -60,7 +60,7 @@ pub(super) async fn open(
         }
     })
     .await?;
-    let ledger = StoredLedger(Generations::new(Arc::clone(store)));
+    let ledger = StoredLedger(generations.clone());
     // What is replayed from the record is not counted again.
     let metered = Metered { model: served, meter: Arc::clone(meter) };
     Ok(Some(Arc::new(Recorded::new(metered, ledger))))
@@ -80,7 +80,7 @@ impl GenerationLedger for StoredLedger {
     async fn put(&self, key: &RecordKey, record: &Record) -> Result<(), LedgerError> {
         let Some(conversation) = &key.conversation else { return Ok(()) };
         let bytes = serde_json::to_vec(record).map_err(|error| LedgerError(error.to_string()))?;
-        let put = self.0.put(&key.tenant, conversation, &key.hash, bytes).await;
+        let put = self.0.put(&key.tenant, conversation, &key.hash, bytes, key.erasures).await;
         put.map_err(|error| LedgerError(error.to_string()))
     }
 }

@@ -24,7 +24,7 @@ use throughline_memory::{
         unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::fold::FoldRules,
+    summary::{fold::FoldRules, generations::Generations},
     usage::Meter,
 };
 
@@ -53,7 +53,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let (detector, order, scorer) = scoring.judged(entailment::of_pairs(encoder.as_ref()))?;
     let index = index(&config.index, &store, &embed).await?;
     let meter = Arc::<Meter>::default();
-    let model = writers::model(config, &store, &meter).await?;
+    let generations = Generations::new(Arc::clone(&store));
+    let model = writers::model(config, &generations, &meter).await?;
     let judge = entailment::of_summaries(config, encoder, model.as_ref())?;
     let Writers { summarizer, lines, summaries } =
         Writers::new(config, embed.unhurried(), model, judge)?;
@@ -80,6 +81,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         detector,
         order,
         summarizer,
+        generations,
         fold_rules: FoldRules::default(),
         lines,
         pins,

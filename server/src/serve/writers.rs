@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use throughline_memory::{
-    embed::Embedder, facts::WriteLine, store::Store, summary::Summarize, usage::Meter,
+    embed::Embedder,
+    facts::WriteLine,
+    summary::{Summarize, generations::Generations},
+    usage::Meter,
 };
 use throughline_summarizer::{
     check::Checker, compose::Composer, entailment::Entailment, extractive::Extractive,
@@ -29,11 +32,11 @@ pub(super) struct Writers {
 /// It cannot be fetched or opened.
 pub(super) async fn model(
     config: &Config,
-    store: &Arc<Store>,
+    generations: &Generations,
     meter: &Arc<Meter>,
 ) -> Result<Option<Arc<dyn ChatModel>>, ServeError> {
     let written = config.summaries || config.pins.enabled;
-    if written { llm::open(config, store, meter).await } else { Ok(None) }
+    if written { llm::open(config, generations, meter).await } else { Ok(None) }
 }
 
 impl Writers {

@@ -29,6 +29,7 @@ use throughline_memory::{
     retrieval::RankingWeights,
     staleness::SignalWeights,
     store::{Store, StoreKind, StoreOptions},
+    summary::generations::Generations,
 };
 use throughline_summarizer::{
     check::Checker, compose::Composer, extractive::Extractive, fold::Folder,
@@ -318,6 +319,7 @@ async fn opened_with(
         summarizer: Some(Arc::new(Folder::new(composer, None))),
         fold_rules: throughline_memory::summary::fold::FoldRules::default(),
         lines,
+        generations: Generations::new(Arc::clone(&store)),
         store,
         embed,
         index,

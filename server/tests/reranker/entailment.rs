@@ -76,6 +76,7 @@ async fn it_judges_by_all_of_the_evidence_and_by_each_piece() {
         let case = Case {
             tenant: &tenant,
             conversation: &conversation,
+            erasures: 0,
             premise: &premise,
             hypothesis: sentence,
             deadline: Instant::now() + Duration::from_secs(20),

@@ -23,6 +23,7 @@ pub struct ModelWriter {
     model: Arc<dyn ChatModel>,
     tenant: TenantId,
     conversation: ConversationId,
+    erasures: u64,
     prompt_version: String,
     max_tokens: usize,
 }
@@ -31,7 +32,15 @@ impl ModelWriter {
     /// For a tenant's conversation: shares of the queue and erasure go by them.
     pub fn new(model: Arc<dyn ChatModel>, tenant: TenantId, conversation: ConversationId) -> Self {
         let prompt_version = format!("summary {PROMPT_VERSION}");
-        Self { model, tenant, conversation, prompt_version, max_tokens: MAX_TOKENS }
+        let (erasures, max_tokens) = (0, MAX_TOKENS);
+        Self { model, tenant, conversation, erasures, prompt_version, max_tokens }
+    }
+
+    /// The same for turns that were read after so many erasures, see
+    /// [`ChatRequest::erasures`].
+    #[must_use]
+    pub fn after(self, erasures: u64) -> Self {
+        Self { erasures, ..self }
     }
 
     /// The same for other prompts, named by their version, with answers of so many tokens
@@ -52,6 +61,7 @@ impl Writer for ModelWriter {
         let messages = vec![Message::new(Role::User, prompt)];
         let request = ChatRequest {
             conversation: Some(self.conversation.clone()),
+            erasures: self.erasures,
             options: Options {
                 max_tokens: self.max_tokens,
                 deadline: Some(Instant::now() + PATIENCE),

@@ -14,6 +14,7 @@ pub struct Judge {
     entailment: Arc<dyn Entailment>,
     tenant: TenantId,
     conversation: ConversationId,
+    erasures: u64,
 }
 
 impl Judge {
@@ -23,7 +24,13 @@ impl Judge {
         tenant: TenantId,
         conversation: ConversationId,
     ) -> Self {
-        Self { entailment, tenant, conversation }
+        Self { entailment, tenant, conversation, erasures: 0 }
+    }
+
+    /// The same for turns that were read after so many erasures of the conversation.
+    #[must_use]
+    pub fn after(self, erasures: u64) -> Self {
+        Self { erasures, ..self }
     }
 }
 
@@ -53,6 +60,7 @@ impl<'a> Judging<'a> {
         let case = Case {
             tenant: &judge.tenant,
             conversation: &judge.conversation,
+            erasures: judge.erasures,
             premise: &premise,
             hypothesis: sentence,
             deadline: Instant::now() + PATIENCE,

@@ -60,6 +60,9 @@ pub struct Case<'a> {
     pub tenant: &'a TenantId,
     /// The conversation that is quoted: what is recorded of it goes with it.
     pub conversation: &'a ConversationId,
+    /// Its erasures before its turns were read: see
+    /// [`ChatRequest::erasures`](crate::llm::ChatRequest::erasures).
+    pub erasures: u64,
     /// What was said, piece by piece in order, each led by its speaker; at least one.
     pub premise: &'a [String],
     /// The sentence.

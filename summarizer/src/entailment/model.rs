@@ -52,6 +52,7 @@ impl Entailment for ModelEntailment {
         let version = format!("entailment {ENTAILMENT_PROMPT_VERSION}");
         let request = ChatRequest {
             conversation: Some(case.conversation.clone()),
+            erasures: case.erasures,
             options: Options { max_tokens: 1, deadline: Some(case.deadline), ..Options::default() },
             ..ChatRequest::new(case.tenant.clone(), &version, messages)
         };

@@ -208,6 +208,7 @@ async fn ask(
     let case = Case {
         tenant: &tenant,
         conversation: &conversation,
+        erasures: 0,
         premise: &premise,
         hypothesis: sentence,
         deadline: Instant::now() + Duration::from_secs(30),
@@ -322,6 +323,7 @@ async fn a_cross_encoder_that_fails_or_is_late_says_so() {
     let case = Case {
         tenant: &tenant,
         conversation: &conversation,
+        erasures: 0,
         premise: &premise,
         hypothesis: "slow",
         deadline: Instant::now() + Duration::from_millis(20),

@@ -140,7 +140,8 @@ impl WriteLine for LineWriter {
     async fn write(&self, source: &LineSource) -> Result<LineDraft, LineError> {
         let (tenant, conversation) = (source.tenant.clone(), source.conversation.clone());
         let version = format!("line {PROMPT_VERSION}");
-        let writer = ModelWriter::new(Arc::clone(&self.model), tenant, conversation);
+        let writer =
+            ModelWriter::new(Arc::clone(&self.model), tenant, conversation).after(source.erasures);
         self.write_with(source, &writer.of(&version, MAX_TOKENS)).await
     }
 }

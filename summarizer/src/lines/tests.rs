@@ -83,6 +83,7 @@ fn write(
     let source = LineSource {
         tenant: TenantId::new("acme").unwrap(),
         conversation: ConversationId::new("trip").unwrap(),
+        erasures: 0,
         turns: vec![
             turn(4, "Ben", "The train to the Astoria leaves at nine from the north station."),
             turn(5, "Anna", WORDS),

@@ -71,6 +71,10 @@ pub struct ChatRequest {
     /// The conversation that the prompt quotes, so that erasing it finds what was
     /// generated from it.
     pub conversation: Option<ConversationId>,
+    /// The conversation's erasures before its turns were read
+    /// (`throughline_memory::summary::generations::Generations::erasures`):
+    /// what is generated is kept only while there were no more.
+    pub erasures: u64,
     /// The prompt.
     pub messages: Vec<Message>,
     /// Name of the prompt's wording; another one generates anew.
@@ -87,6 +91,7 @@ impl ChatRequest {
         Self {
             tenant,
             conversation: None,
+            erasures: 0,
             messages,
             prompt_version: prompt_version.to_owned(),
             options: Options::default(),

@@ -21,6 +21,8 @@ pub struct RecordKey {
     pub tenant: TenantId,
     /// The conversation that the prompt quotes: goes with it.
     pub conversation: Option<ConversationId>,
+    /// See [`ChatRequest::erasures`].
+    pub erasures: u64,
     /// BLAKE3 of model hash, prompt version, options and messages. The chat
     /// template is a part of the model's file, so of its hash.
     pub hash: [u8; 32],
@@ -50,7 +52,8 @@ pub trait GenerationLedger: Send + Sync {
     /// [`LedgerError`]; then nothing is generated.
     async fn get(&self, key: &RecordKey) -> Result<Option<Record>, LedgerError>;
 
-    /// Keeps a result.
+    /// Keeps a result, unless something of its conversation was erased since the key's
+    /// erasures were counted: that is no error.
     ///
     /// # Errors
     /// [`LedgerError`]; then the result is not handed out.
@@ -105,6 +108,7 @@ impl<M: ChatModel, L: GenerationLedger> Recorded<M, L> {
         RecordKey {
             tenant: request.tenant.clone(),
             conversation: request.conversation.clone(),
+            erasures: request.erasures,
             hash: *hash.0.finalize().as_bytes(),
         }
     }

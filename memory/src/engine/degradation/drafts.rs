@@ -212,6 +212,7 @@ mod tests {
         FoldSource {
             tenant: branch.tenant.clone(),
             conversation: branch.conversation.clone(),
+            erasures: 0,
             turns: vec![turn],
             below: Vec::new(),
             pinned: Vec::new(),

@@ -84,6 +84,8 @@ impl Engine {
         let source = FoldSource {
             tenant: tenant.clone(),
             conversation: conversation.clone(),
+            // No model writes it, so nothing of it is recorded.
+            erasures: 0,
             turns: sources,
             below: Vec::new(),
             // They stand in the window themselves.

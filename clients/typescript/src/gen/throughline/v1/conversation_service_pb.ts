@@ -979,7 +979,9 @@ export type WatchConversationResponse = Message<"throughline.v1.WatchConversatio
   /**
    * The revision that the turn which caused the event came with; 1 for turns
    * that a fork shares. Turns of one append have the same revision, and the last
-   * event of the last of them has `complete`.
+   * event of the last of them has `complete`. What a fact or a rejected edge moved
+   * behind the last turn comes with the revision of that change; after a resumption
+   * some of it may come twice.
    *
    * @generated from field: uint64 revision = 1;
    */
@@ -1033,7 +1035,8 @@ export type WatchConversationResponse = Message<"throughline.v1.WatchConversatio
     case: "expired";
   } | {
     /**
-     * The staleness of a turn moved by 0.2 or more since it was last sent.
+     * The staleness of a turn moved by 0.2 or more since it was last sent: with a
+     * turn, or with a fact or a rejected edge as soon as it is stored.
      *
      * @generated from field: throughline.v1.TurnStaleness staleness = 7;
      */
