@@ -15,7 +15,7 @@ pub(super) enum Direction {
 
 /// Parts of names in a row, and what they say; the first that stands in a name
 /// decides.
-const RULES: [(&str, Direction); 50] = [
+const RULES: [(&str, Direction); 51] = [
     ("tokens_per_second", Direction::More),
     // Over what the disk itself can do.
     ("ratio_to_bare", Direction::More),
@@ -50,6 +50,7 @@ const RULES: [(&str, Direction); 50] = [
     ("violations", Direction::Less),
     ("loss", Direction::Less),
     ("unreliability", Direction::Less),
+    ("reader_too_long", Direction::Less),
     ("stale_alone", Direction::Less),
     ("named_but_cut", Direction::Less),
     ("forbidden", Direction::Less),

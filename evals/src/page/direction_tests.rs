@@ -60,6 +60,7 @@ const LESS: &str = "
     replacing_missed replaced_pinned replaced_unmarked@400
     stale_alone@400 memory_loss answered_memory_loss answer_f1_model_loss
     p_bar_memory_loss p_bar_model_loss unreliability
+    reader_too_long reader_too_long/400 instruction_reader_too_long@400
     window_ms window_ms/400 add_ms_per_turn peak_memory_bytes
     user_repeats_false_alarms user_corrects_false_alarms
     false_alarms false_alarms_hard early_alarms delay_p50 delay_p90 unsupported unsupported_hard

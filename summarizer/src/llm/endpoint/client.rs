@@ -14,7 +14,7 @@ use ureq::{
 
 use super::{
     Endpoint,
-    answer::{Answer, begins_with, data},
+    answer::{Answer, begins_with, data, says_too_long},
 };
 use crate::llm::{
     ChatRequest, Finish, Generation, LlmError, Sampling,
@@ -67,6 +67,10 @@ impl Client {
 
     fn error(&self, detail: impl Into<String>) -> LlmError {
         LlmError::Endpoint { url: self.endpoint.url.clone(), detail: detail.into() }
+    }
+
+    fn too_long(&self, detail: String) -> LlmError {
+        LlmError::TooLongForEndpoint { url: self.endpoint.url.clone(), detail }
     }
 
     /// Tries until there is an answer, attempts are used up or nobody waits.
@@ -126,8 +130,13 @@ impl Client {
         let after = response.headers().get(header::RETRY_AFTER);
         let after = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let text = response.body_mut().with_config().limit(MAX_BYTES).read_to_string();
-        let text: String = text.unwrap_or_default().chars().take(SHOWN_BYTES).collect();
-        let detail = format!("{status}: {}", text.trim());
+        let text = text.unwrap_or_default();
+        let too_long = status == StatusCode::PAYLOAD_TOO_LARGE || says_too_long(&text);
+        let shown: String = text.chars().take(SHOWN_BYTES).collect();
+        let detail = format!("{status}: {}", shown.trim());
+        if too_long {
+            return Err(Failure::Final(self.too_long(detail)));
+        }
         let again = matches!(status.as_u16(), 408 | 429) || status.is_server_error();
         Err(if again {
             Failure::Again(detail, after.map(Duration::from_secs))
@@ -218,7 +227,12 @@ impl Client {
         let answer: Answer =
             serde_json::from_str(text).map_err(|error| wrong(format!("odd answer: {error}")))?;
         if let Some(error) = answer.error {
-            return Err(wrong(error.to_string().chars().take(SHOWN_BYTES).collect()));
+            let error = error.to_string();
+            let shown = error.chars().take(SHOWN_BYTES).collect();
+            return Err(match says_too_long(&error) {
+                true => Failure::Final(self.too_long(shown)),
+                false => wrong(shown),
+            });
         }
         if let Some(usage) = answer.usage {
             out.usage = Some(usage);

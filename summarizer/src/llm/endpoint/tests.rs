@@ -170,6 +170,31 @@ async fn what_another_attempt_would_not_mend_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_is_too_long_is_told_from_other_refusals() {
+    let openai =
+        r#"{"error":{"message":"Your input is too long.","code":"context_length_exceeded"}}"#;
+    let llama = r#"{"error":{"code":400,"message":"the request exceeds the available context size",
+        "type":"exceed_context_size_error"}}"#;
+    let vllm = "This model's maximum context length is 4096 tokens. However, you requested 9000.";
+    let far_behind = format!("{} maximum context length", "x".repeat(2 * 300));
+    for answer in [
+        status("400 Bad Request", "", openai),
+        status("400 Bad Request", "", llama),
+        status("400 Bad Request", "", vllm),
+        status("400 Bad Request", "", &far_behind),
+        status("500 Internal Server Error", "", llama),
+        status("413 Payload Too Large", "", "too big"),
+        stream(&[openai]),
+    ] {
+        let (endpoint, seen) = double(vec![answer.clone()], false);
+        let model = endpoint.open(QueueLimits::default()).unwrap();
+        let error = model.generate(&request(), None).await.unwrap_err();
+        assert!(error.is_too_long() && !error.is_passing(), "{answer}: {error:?}");
+        assert_eq!(seen.lock().unwrap().len(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn bounds_hold_whatever_the_endpoint_does() {
     // A stop text that it ignores, more pieces than tokens were allowed.
     let (endpoint, _) = double(vec![stream(&[&piece("a E"), &piece("ND b"), "[DONE]"])], false);
