@@ -74,7 +74,8 @@ pub(super) async fn measure(
     let args = run.args;
     let scored: Vec<&Item> = items.iter().filter(|item| in_one_piece(item).is_some()).collect();
     let progress = Progress::new(0, scored.len(), "tasks");
-    let key = |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}")]);
+    let key =
+        |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}"), &instruction(item)]);
     let work = async |item: &&Item| {
         let scores = work_on(args, run.api, reader, item, &progress).await?;
         progress.question();
