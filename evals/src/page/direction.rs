@@ -75,12 +75,36 @@ const RULES: [(&str, Direction); 51] = [
 /// Which way the figure of a name is better.
 pub(super) fn direction(name: &str) -> Direction {
     let parts = parts(name);
-    let stands = |rule: &str| {
-        let rule = self::parts(rule);
-        parts.windows(rule.len()).any(|some| some == rule)
-    };
-    let decides = RULES.iter().find(|(rule, _)| stands(rule));
+    let decides = RULES.iter().find(|(rule, _)| stands(&parts, rule));
     decides.map_or(Direction::More, |(_, direction)| *direction)
+}
+
+/// Parts of the names of figures that are of the machine as much as of the program: of
+/// two runs on one machine they differ too.
+const OF_MACHINE: [&str; 11] = [
+    "ms",
+    "us",
+    "s",
+    "second",
+    "seconds",
+    "lag",
+    "growth_p50",
+    "overhead",
+    "backlog",
+    "peak_memory",
+    "ratio_to_bare",
+];
+
+/// Whether a figure is a time, a rate or memory.
+pub(super) fn is_of_machine(name: &str) -> bool {
+    let parts = parts(name);
+    OF_MACHINE.iter().any(|rule| stands(&parts, rule))
+}
+
+/// Whether the parts of a rule stand in a row.
+fn stands(parts: &[&str], rule: &str) -> bool {
+    let rule = self::parts(rule);
+    parts.windows(rule.len()).any(|some| some == rule)
 }
 
 fn parts(name: &str) -> Vec<&str> {

@@ -101,6 +101,27 @@ fn parts_of_names_are_whole() {
     }
 }
 
+#[test]
+fn times_rates_and_memory_are_of_the_machine() {
+    for (name, expected) in [
+        ("peak_memory_bytes", true),
+        ("window_ms/400", true),
+        ("assembly_p90_us", true),
+        ("appends_per_second", true),
+        ("searchable_lag_max_s", true),
+        ("growth_p50", true),
+        ("recording_overhead_p90", true),
+        ("memory_loss", false),
+        ("answered_memory_loss", false),
+        ("growth_embedded_tokens", false),
+        ("window_tokens", false),
+        ("p_bar", false),
+        ("delay_p90", false),
+    ] {
+        assert_eq!(is_of_machine(name), expected, "{name}");
+    }
+}
+
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -151,14 +151,20 @@ async fn a_regression_ends_with_failure() {
     other.dataset = Some("beam".into());
     let mut fewer = outcome(0.8);
     fewer.metrics.pop_first();
+    let mut smaller = outcome(0.8);
+    smaller.config = json!({"budget": 1000});
     for (after, expected) in [
         (outcome(0.78), Some(true)),
         (outcome(0.5), Some(false)),
         (fewer, Some(false)),
         (other, None),
+        (smaller.clone(), None),
     ] {
         let after = written(dir.path(), "b.json", &after);
         let line = format!("x compare {} {}", before.display(), after.display());
         assert_eq!(call(&line).await.ok(), expected, "{}", after.display());
     }
+    let after = written(dir.path(), "b.json", &smaller);
+    let line = format!("x compare {} {} --force", before.display(), after.display());
+    assert_eq!(call(&line).await.ok(), Some(true));
 }
