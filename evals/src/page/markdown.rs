@@ -11,6 +11,7 @@ use super::{
     result::Outcome,
 };
 use crate::{
+    metrics::bootstrap::Estimate,
     plot::Grid,
     report::{natural, number},
 };
@@ -44,7 +45,8 @@ fn section(page: &mut String, outcome: &Outcome) {
         page.push('\n');
         for name in names(&outcome.breakdown) {
             let cells = outcome.breakdown.values().map(|figures| {
-                let shown = |figure| format!("{} ({})", number(figure.value), spread(figure));
+                let shown =
+                    |figure: &Estimate| format!("{} ({})", number(figure.value), spread(figure));
                 figures.get(name).map(shown).unwrap_or_default()
             });
             let cells: Vec<String> = cells.collect();
