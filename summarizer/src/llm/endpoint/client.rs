@@ -1,6 +1,7 @@
 //! Asks an endpoint: one request at a time, on a thread that may block.
 
 use std::{
+    cell::Cell,
     io::{BufRead, BufReader, Read},
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::llm::{
     ChatRequest, Finish, Generation, LlmError, Sampling,
-    served::{Emit, Engine, Halt},
+    served::{Emit, Engine, Halt, Scored},
     stops::Stops,
 };
 
@@ -42,6 +43,8 @@ const CANDIDATES: usize = 20;
 pub(super) struct Client {
     endpoint: Endpoint,
     agent: ureq::Agent,
+    /// Time between attempts, since it was asked for.
+    idle: Cell<Duration>,
 }
 
 /// Why an attempt gave no answer.
@@ -62,7 +65,7 @@ impl Client {
             .timeout_per_read(Some(endpoint.silence))
             .http_status_as_error(false)
             .build();
-        Self { endpoint, agent: config.into() }
+        Self { endpoint, agent: config.into(), idle: Cell::default() }
     }
 
     fn error(&self, detail: impl Into<String>) -> LlmError {
@@ -95,7 +98,10 @@ impl Client {
             tracing::warn!(url = %self.endpoint.url, %detail, number, "LLM endpoint: once more");
             // A random part, so that many clients do not come back together.
             let drawn = wait.mul_f64(rand::rng().random_range(0.5..=1.0));
-            if let Some(finish) = pause(after.unwrap_or(drawn).min(LONGEST_BACKOFF), halt) {
+            let since = Instant::now();
+            let paused = pause(after.unwrap_or(drawn).min(LONGEST_BACKOFF), halt);
+            self.idle.set(self.idle.get() + since.elapsed());
+            if let Some(finish) = paused {
                 return Ok(Err(finish));
             }
             wait = wait.saturating_mul(2);
@@ -348,7 +354,7 @@ impl Engine for Client {
         request: &ChatRequest,
         continuations: &[String],
         halt: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError> {
+    ) -> Result<Scored, LlmError> {
         let mut body = self.body(request, 1);
         body["logprobs"] = json!(true);
         body["top_logprobs"] = json!(CANDIDATES);
@@ -360,19 +366,26 @@ impl Engine for Client {
         let text = asked.map_err(LlmError::Halted)?;
         let answer: Answer = serde_json::from_str(&text)
             .map_err(|error| self.error(format!("odd answer: {error}")))?;
+        let usage = answer.usage.unwrap_or_default();
         let positions = answer.choices.into_iter().next().and_then(|choice| choice.logprobs);
         let position = positions.and_then(|all| all.content?.into_iter().next());
         let candidates = position.map(|position| position.top_logprobs).unwrap_or_default();
-        continuations
-            .iter()
-            .map(|text| {
-                begins_with(text, &candidates).ok_or_else(|| {
-                    LlmError::Cannot(format!(
-                        "the endpoint {} gives no log-probabilities: it cannot score",
-                        self.endpoint.url
-                    ))
-                })
+        let scores = continuations.iter().map(|text| {
+            begins_with(text, &candidates).ok_or_else(|| {
+                LlmError::Cannot(format!(
+                    "the endpoint {} gives no log-probabilities: it cannot score",
+                    self.endpoint.url
+                ))
             })
-            .collect()
+        });
+        Ok(Scored {
+            scores: scores.collect::<Result<_, _>>()?,
+            prompt_tokens: usage.prompt_tokens,
+            generated_tokens: usage.completion_tokens,
+        })
+    }
+
+    fn idled(&mut self) -> Duration {
+        self.idle.take()
     }
 }

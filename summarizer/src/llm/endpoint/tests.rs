@@ -225,19 +225,28 @@ async fn an_answer_in_one_piece_will_do_and_scores_come_from_candidates() {
     let whole = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
     let scored = r#"{"choices":[{"message":{"content":"Yes"},"logprobs":{"content":[{"token":"Yes",
         "top_logprobs":[{"token":"Yes","logprob":-0.1},{"token":" no","logprob":-2.5},
-        {"token":"Maybe","logprob":-6.0}]}]}}]}"#;
+        {"token":"Maybe","logprob":-6.0}]}]}}],
+        "usage":{"prompt_tokens":31,"completion_tokens":1}}"#;
     let json = "Content-Type: application/json\r\n";
     let answers = vec![
         status("200 OK", json, whole),
+        status("503 Service Unavailable", "Retry-After: 1\r\n", ""),
         status("200 OK", json, scored),
         status("200 OK", json, whole),
     ];
     let (endpoint, seen) = double(answers, false);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
     let model = endpoint.open(QueueLimits::default()).unwrap();
+    let model = model.observed(move |_, spent| kept.lock().unwrap().push(spent));
     assert_eq!(model.generate(&request(), None).await.unwrap().text, "Hi");
     let texts = ["Yes", "no way", "Perhaps"].map(str::to_owned);
     assert_eq!(model.score(&request(), &texts).await.unwrap(), [-0.1, -2.5, -6.0]);
     assert_eq!(seen.lock().unwrap()[1].1["top_logprobs"], 20);
+    // The second before the other attempt is no work.
+    let spent = told.lock().unwrap()[1];
+    assert_eq!((spent.prompt_tokens, spent.generated_tokens), (31, 1));
+    assert!(spent.time < Duration::from_millis(900), "{spent:?}");
     let error = model.score(&request(), &texts).await.unwrap_err();
     assert!(matches!(error, LlmError::Cannot(_)), "{error}");
 }
