@@ -74,7 +74,8 @@ pub(super) async fn measure(
     let args = run.args;
     let scored: Vec<&Item> = items.iter().filter(|item| in_one_piece(item).is_some()).collect();
     let progress = Progress::new(0, scored.len(), "tasks");
-    let key = |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}")]);
+    let key =
+        |item: &&Item| run.checkpoint.key(&["task", &format!("{item:?}"), &instruction(item)]);
     let work = async |item: &&Item| {
         let scores = work_on(args, run.api, reader, item, &progress).await?;
         progress.question();
@@ -175,7 +176,7 @@ impl Talk<'_> {
     }
 }
 
-/// Averaged performance, aptitude (90th percentile of the runs) and
+/// Averaged performance and, of several runs, aptitude (their 90th percentile) and
 /// unreliability (90th less 10th percentile), as the paper has them. All shards at
 /// once are what a perfect memory would show: what is wrong there is the model's own,
 /// the rest of the loss is that of the conversation or its memory.
@@ -188,9 +189,12 @@ fn record(tally: &mut Tally, item: &Item, scores: &Scores) {
         let mean = mean(runs);
         add("p_bar", mean);
         add(&format!("p_bar_{}", item.task), mean);
-        let (high, low) = (percentile(&mut runs.clone(), 0.9), percentile(&mut runs.clone(), 0.1));
-        add("aptitude", high);
-        add("unreliability", high - low);
+        // One reply says nothing of how far replies lie apart.
+        if runs.len() > 1 {
+            let at = |share: f64| percentile(&mut runs.clone(), share);
+            add("aptitude", at(0.9));
+            add("unreliability", at(0.9) - at(0.1));
+        }
         if let Some(bound) = bound {
             add("p_bar_memory_loss", bound - mean);
             add("p_bar_model_loss", 1.0 - bound);
@@ -251,5 +255,27 @@ mod tests {
         let figures = ratios(&[scores.clone(), scores], Bootstrap::new(1));
         assert_eq!(figures["sharded_alone_over_concat"].value, 0.5);
         assert!(!figures.contains_key("sharded_over_concat"));
+    }
+
+    #[test]
+    fn one_reply_has_no_spread() {
+        let item = Item {
+            id: "x".into(),
+            task: "math".into(),
+            shards: vec!["a".into()],
+            fields: serde_json::Map::new(),
+        };
+        let figures = |runs: Vec<f64>| {
+            let mut tally = Tally::new(Axis::TurnsAgo, 1_000);
+            record(&mut tally, &item, &[(Setting::Full, runs)].into_iter().collect());
+            let mut report = Report::new("degradation", serde_json::Value::Null);
+            tally.fill(&mut report, "full", Bootstrap::new(1));
+            report.metrics
+        };
+        let one = figures(vec![1.0]);
+        assert_eq!(one["p_bar"].value, 1.0);
+        assert!(!one.contains_key("aptitude") && !one.contains_key("unreliability"));
+        let nine_of_ten = figures((0..10).map(|at| truth(at > 0)).collect());
+        assert!((nine_of_ten["unreliability"].value - 0.1).abs() < 1e-12);
     }
 }

@@ -38,7 +38,9 @@ pub(super) fn instruction(item: &Item) -> String {
              {{\"name\": ..., \"arguments\": {{...}}}}, and nothing else.",
             field("function")
         ),
-        _ => "Solve the problem. Say the result as a number, as the last word of your reply."
+        // A small model that is asked for the number alone gives it without working it out.
+        _ => "Solve the problem in at most 60 words: short equations with what they stand \
+              for, such as `cost of pens: 12 * 3 = 36`, then `Answer:` and the number."
             .to_owned(),
     }
 }
@@ -102,6 +104,10 @@ mod tests {
         assert_eq!(in_one_piece(&item("summary", json!({}))), None);
         assert!(is_right(&math, "It is 2.").await.unwrap());
         assert!(!is_right(&math, "It is 3.").await.unwrap());
+        // The number behind the equations counts.
+        assert!(is_right(&math, "sum: 1 + 1 = 2. Answer: 2").await.unwrap());
+        assert!(!is_right(&math, "cost of pens: 12 * 2 = 24. Answer: 24").await.unwrap());
+        assert!(instruction(&math).contains("`Answer:` and the number"));
         let call = r#"[{"name": "go", "arguments": {"to": "Rome"}}]"#;
         assert!(is_right(&actions, call).await.unwrap());
         assert!(instruction(&actions).contains(r#"[{"name":"go"}]"#));

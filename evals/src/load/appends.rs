@@ -255,7 +255,7 @@ mod tests {
                 ],
             ),
             ((50, 40), vec![("searchable_per_second", 5.0), ("extrapolated_lag_s", 10.0)]),
-            ((0, 0), vec![("ratio_to_bare", 0.25), ("append_p99_ms", 99.0), ("refused", 2.0)]),
+            ((0, 0), vec![("ratio_to_bare", 0.25), ("append_p50_ms", 50.5), ("refused", 2.0)]),
         ] {
             let figures = figures(seen(), 10.0, backlog, synced, Some(bare));
             for (name, value) in expected {

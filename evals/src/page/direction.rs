@@ -15,7 +15,7 @@ pub(super) enum Direction {
 
 /// Parts of names in a row, and what they say; the first that stands in a name
 /// decides.
-const RULES: [(&str, Direction); 50] = [
+const RULES: [(&str, Direction); 51] = [
     ("tokens_per_second", Direction::More),
     // Over what the disk itself can do.
     ("ratio_to_bare", Direction::More),
@@ -50,6 +50,7 @@ const RULES: [(&str, Direction); 50] = [
     ("violations", Direction::Less),
     ("loss", Direction::Less),
     ("unreliability", Direction::Less),
+    ("reader_too_long", Direction::Less),
     ("stale_alone", Direction::Less),
     ("named_but_cut", Direction::Less),
     ("forbidden", Direction::Less),
@@ -74,12 +75,36 @@ const RULES: [(&str, Direction); 50] = [
 /// Which way the figure of a name is better.
 pub(super) fn direction(name: &str) -> Direction {
     let parts = parts(name);
-    let stands = |rule: &str| {
-        let rule = self::parts(rule);
-        parts.windows(rule.len()).any(|some| some == rule)
-    };
-    let decides = RULES.iter().find(|(rule, _)| stands(rule));
+    let decides = RULES.iter().find(|(rule, _)| stands(&parts, rule));
     decides.map_or(Direction::More, |(_, direction)| *direction)
+}
+
+/// Parts of the names of figures that are of the machine as much as of the program: of
+/// two runs on one machine they differ too.
+const OF_MACHINE: [&str; 11] = [
+    "ms",
+    "us",
+    "s",
+    "second",
+    "seconds",
+    "lag",
+    "growth_p50",
+    "overhead",
+    "backlog",
+    "peak_memory",
+    "ratio_to_bare",
+];
+
+/// Whether a figure is a time, a rate or memory.
+pub(super) fn is_of_machine(name: &str) -> bool {
+    let parts = parts(name);
+    OF_MACHINE.iter().any(|rule| stands(&parts, rule))
+}
+
+/// Whether the parts of a rule stand in a row.
+fn stands(parts: &[&str], rule: &str) -> bool {
+    let rule = self::parts(rule);
+    parts.windows(rule.len()).any(|some| some == rule)
 }
 
 fn parts(name: &str) -> Vec<&str> {

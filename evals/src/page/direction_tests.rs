@@ -60,6 +60,7 @@ const LESS: &str = "
     replacing_missed replaced_pinned replaced_unmarked@400
     stale_alone@400 memory_loss answered_memory_loss answer_f1_model_loss
     p_bar_memory_loss p_bar_model_loss unreliability
+    reader_too_long reader_too_long/400 instruction_reader_too_long@400
     window_ms window_ms/400 add_ms_per_turn peak_memory_bytes
     user_repeats_false_alarms user_corrects_false_alarms
     false_alarms false_alarms_hard early_alarms delay_p50 delay_p90 unsupported unsupported_hard
@@ -97,6 +98,27 @@ fn every_figure_is_better_the_stated_way() {
 fn parts_of_names_are_whole() {
     for name in ["pieces@8", "kept_packages", "speed", "bonus", "programs", "recency"] {
         assert_eq!(direction(name), Direction::More, "{name}");
+    }
+}
+
+#[test]
+fn times_rates_and_memory_are_of_the_machine() {
+    for (name, expected) in [
+        ("peak_memory_bytes", true),
+        ("window_ms/400", true),
+        ("assembly_p90_us", true),
+        ("appends_per_second", true),
+        ("searchable_lag_max_s", true),
+        ("growth_p50", true),
+        ("recording_overhead_p90", true),
+        ("memory_loss", false),
+        ("answered_memory_loss", false),
+        ("growth_embedded_tokens", false),
+        ("window_tokens", false),
+        ("p_bar", false),
+        ("delay_p90", false),
+    ] {
+        assert_eq!(is_of_machine(name), expected, "{name}");
     }
 }
 

@@ -8,7 +8,10 @@ use super::{
     grid,
     result::Outcome,
 };
-use crate::{metrics::Figures, report::number};
+use crate::{
+    metrics::{Figures, bootstrap::Estimate},
+    report::number,
+};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -83,6 +86,7 @@ fn section(page: &mut String, number: usize, outcome: &Outcome, colours: &BTreeM
 
 /// One row for each figure, one column for each group.
 fn side_by_side(page: &mut String, breakdown: &BTreeMap<String, Figures>) {
+    page.push_str("<p>Value (95 % interval, n).</p>");
     page.push_str("<div class=\"wide\"><table><tr><th>figure</th>");
     for group in breakdown.keys() {
         let _ = write!(page, "<th>{}</th>", escape(group));
@@ -93,14 +97,8 @@ fn side_by_side(page: &mut String, breakdown: &BTreeMap<String, Figures>) {
         for figures in breakdown.values() {
             match figures.get(name) {
                 Some(figure) => {
-                    let _ = write!(
-                        page,
-                        "<td title=\"{} – {}, n={}\">{}</td>",
-                        number(figure.lo),
-                        number(figure.hi),
-                        figure.n,
-                        number(figure.value)
-                    );
+                    let (value, spread) = (number(figure.value), spread(figure));
+                    let _ = write!(page, "<td>{value} <small>({spread})</small></td>");
                 }
                 None => page.push_str("<td></td>"),
             }
@@ -108,6 +106,14 @@ fn side_by_side(page: &mut String, breakdown: &BTreeMap<String, Figures>) {
         page.push_str("</tr>");
     }
     page.push_str("</table></div>");
+}
+
+/// The interval, if there is one, and n: what stands behind a value in a cell.
+pub(super) fn spread(figure: &Estimate) -> String {
+    if figure.lo == figure.hi {
+        return format!("n={}", figure.n);
+    }
+    format!("{}–{}, n={}", number(figure.lo), number(figure.hi), figure.n)
 }
 
 /// Every figure that a group has, in natural order.

@@ -1,9 +1,17 @@
-//! The same page as Markdown: tables alone.
+//! The same page as Markdown: tables, and how it was measured.
 
 use std::fmt::Write as _;
 
-use super::{grid::value_text, html::names, reliability, result::Outcome};
+use serde_json::Value;
+
+use super::{
+    grid::value_text,
+    html::{names, spread},
+    reliability,
+    result::Outcome,
+};
 use crate::{
+    metrics::bootstrap::Estimate,
     plot::Grid,
     report::{natural, number},
 };
@@ -31,12 +39,15 @@ fn section(page: &mut String, outcome: &Outcome) {
     let _ = write!(page, "\nthroughline-eval {}, embedding model {model}\n", outcome.version);
     if !outcome.breakdown.is_empty() {
         let groups: Vec<String> = outcome.breakdown.keys().map(|group| cell(group)).collect();
+        page.push_str("\nValue (95 % interval, n):\n");
         let _ = write!(page, "\n| figure | {} |\n| --- |", groups.join(" | "));
         page.push_str(&" --: |".repeat(groups.len()));
         page.push('\n');
         for name in names(&outcome.breakdown) {
             let cells = outcome.breakdown.values().map(|figures| {
-                figures.get(name).map(|figure| number(figure.value)).unwrap_or_default()
+                let shown =
+                    |figure: &Estimate| format!("{} ({})", number(figure.value), spread(figure));
+                figures.get(name).map(shown).unwrap_or_default()
             });
             let cells: Vec<String> = cells.collect();
             let _ = writeln!(page, "| {} | {} |", cell(name), cells.join(" | "));
@@ -73,6 +84,15 @@ fn section(page: &mut String, outcome: &Outcome) {
             let _ = writeln!(page, "| {} | {} |", cell(path), cell(hash));
         }
     }
+    json(page, "Flags and server", Some(&outcome.config));
+    json(page, "Notes", outcome.notes());
+}
+
+/// A value as it stands in the result. No line of such a text opens with a fence.
+fn json(page: &mut String, title: &str, value: Option<&Value>) {
+    let Some(value) = value.filter(|value| !value.is_null()) else { return };
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let _ = write!(page, "\n{title}:\n\n```json\n{text}\n```\n");
 }
 
 /// A grid as a table; what is not there yet is an empty cell.

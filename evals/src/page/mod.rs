@@ -4,11 +4,13 @@
 //!
 //! Flow: `result` reads what the commands wrote, `reliability` makes a curve of what
 //! scores promise, `chart` and `grid` draw, `html` and `markdown` write. `direction`
-//! says which way a figure is better. Nothing is measured here.
+//! says which way a figure is better, `comparable` whether two results measured the same.
+//! Nothing is measured here.
 
 #[cfg(test)]
 mod browser;
 mod chart;
+mod comparable;
 pub(crate) mod compare;
 mod direction;
 mod grid;

@@ -109,6 +109,13 @@ async fn pages_hold_the_figures_and_need_no_network() {
     }
     let markdown = fs::read_to_string(at("p.md")).unwrap();
     assert!(markdown.contains("| a_rather_long_figure_name@0 | 0.5000 | 0.4500 – 0.5500 | 134 |"));
+    let cell = "0.5000 (0.4500–0.5500, n=134)";
+    let row = format!("| a_rather_long_figure_name@0 | {} |", [cell; 5].join(" | "));
+    assert!(markdown.contains(&row), "{markdown}");
+    assert!(html.contains("<td>0.5000 <small>(0.4500–0.5500, n=134)</small></td>"), "{html}");
+    for part in ["```json\n{\n  \"budget\": 2000\n}\n```", "Notes:", "</pre><b>"] {
+        assert!(markdown.contains(part), "{part}: {markdown}");
+    }
     assert!(markdown.contains("| 0 exchanges | 25 % | 50 % | 134 |"), "{markdown}");
     assert!(markdown.contains("| as of 1 | 0.00 |  |\n| as of 806 | 0.91 | 0.50 |"), "{markdown}");
     assert!(markdown.contains("| pins | 0 | 41 |"), "{markdown}");
@@ -151,14 +158,20 @@ async fn a_regression_ends_with_failure() {
     other.dataset = Some("beam".into());
     let mut fewer = outcome(0.8);
     fewer.metrics.pop_first();
+    let mut smaller = outcome(0.8);
+    smaller.config = json!({"budget": 1000});
     for (after, expected) in [
         (outcome(0.78), Some(true)),
         (outcome(0.5), Some(false)),
         (fewer, Some(false)),
         (other, None),
+        (smaller.clone(), None),
     ] {
         let after = written(dir.path(), "b.json", &after);
         let line = format!("x compare {} {}", before.display(), after.display());
         assert_eq!(call(&line).await.ok(), expected, "{}", after.display());
     }
+    let after = written(dir.path(), "b.json", &smaller);
+    let line = format!("x compare {} {} --force", before.display(), after.display());
+    assert_eq!(call(&line).await.ok(), Some(true));
 }

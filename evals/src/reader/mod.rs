@@ -180,11 +180,15 @@ fn key(path: &Path) -> anyhow::Result<ApiKey> {
 
 /// Whether a reader failed because the prompt is longer than what it reads.
 pub(crate) fn is_too_long(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<LlmError>(), Some(LlmError::PromptTooLong { .. }))
+    error.downcast_ref::<LlmError>().is_some_and(LlmError::is_too_long)
 }
 
 impl Reader {
-    fn new(
+    /// A reader that keeps its replies.
+    ///
+    /// # Errors
+    /// No run is wanted.
+    pub(crate) fn new(
         model: Arc<dyn ChatModel>,
         replies: Arc<Journal>,
         tokens: usize,

@@ -28,7 +28,7 @@ pub struct Usage {
     pub llm_prompt_tokens: u64,
     /// Tokens that it generated.
     pub llm_generated_tokens: u64,
-    /// Microseconds that its answers took, waiting for it included.
+    /// Microseconds that it worked; waiting for its turn is no part.
     pub llm_micros: u64,
     /// Windows given.
     pub windows: u64,

@@ -16,32 +16,63 @@ use throughline_memory::{
 /// Where the clock of the tests begins.
 const NOW: i64 = 1_700_000_000;
 
-/// Conversations that began ten days ago, one a minute, each with one rated answer.
-async fn rated(world: &World, numbers: std::ops::Range<i64>, score: f32, version: &str) {
+/// When the nth outcome is recorded: from ten days ago on, one a minute.
+fn minute(n: i64) -> Timestamp {
     let begin = Timestamp::from_second(NOW).expect("a time") - SignedDuration::from_hours(240);
+    begin + SignedDuration::from_mins(n)
+}
+
+/// What is recorded of the first answer: whose it is.
+fn outcome(n: i64, version: &str) -> Outcome {
+    Outcome {
+        id: "judge".to_owned(),
+        sequence: 2,
+        judge_score: None,
+        thumbs_up: None,
+        task_success: None,
+        latency: None,
+        model: "m".to_owned(),
+        prompt_version: version.to_owned(),
+        recorded_at: minute(n),
+    }
+}
+
+/// Conversations with what is recorded of their first answers.
+async fn held(
+    world: &World,
+    numbers: std::ops::Range<i64>,
+    turns: &[NewTurn],
+    outcome: impl Fn(i64) -> Outcome,
+) {
     let one = async |n: i64| {
         let c = world.create(&format!("c{n}")).await;
-        let turns = vec![said(Role::User, "hello"), said(Role::Assistant, "hi")];
-        world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
-        let outcome = Outcome {
-            id: "judge".to_owned(),
-            sequence: 2,
-            // Never all the same.
-            judge_score: Some(score + 0.05 * (n % 2) as f32),
-            thumbs_up: None,
-            task_success: None,
-            latency: None,
-            model: "m".to_owned(),
-            prompt_version: version.to_owned(),
-            recorded_at: begin + SignedDuration::from_mins(n),
-        };
-        world.engine.record_outcome(&tenant(), &c, outcome).await.expect("recorded");
+        let appended = world.engine.append_turns(&tenant(), &c, turns.to_vec(), None).await;
+        appended.expect("appended");
+        world.engine.record_outcome(&tenant(), &c, outcome(n)).await.expect("recorded");
     };
     // Side by side they share the syncs of the disk.
     for at in numbers.clone().step_by(50) {
         join_all((at..numbers.end.min(at + 50)).map(one)).await;
     }
     world.drain().await;
+}
+
+/// Conversations each with one rated answer.
+async fn rated(world: &World, numbers: std::ops::Range<i64>, score: f32, version: &str) {
+    let turns = [said(Role::User, "hello"), said(Role::Assistant, "hi")];
+    let outcome = |n: i64| {
+        // Never all the same.
+        Outcome { judge_score: Some(score + 0.05 * (n % 2) as f32), ..outcome(n, version) }
+    };
+    held(world, numbers, &turns, outcome).await;
+}
+
+/// Conversations of whose answers nothing is known but the latency.
+async fn timed(world: &World, numbers: std::ops::Range<i64>, then: &str, version: &str) {
+    let turns =
+        [said(Role::User, "hello"), said(Role::Assistant, "It is Monday."), said(Role::User, then)];
+    let latency = Some(Duration::from_millis(700));
+    held(world, numbers, &turns, |n| Outcome { latency, ..outcome(n, version) }).await;
 }
 
 async fn look(world: &World) -> Vec<Drift> {
@@ -104,6 +135,20 @@ async fn a_version_is_found_that_the_others_hide() {
     assert_eq!(totals(&world), quality(0, 1));
     let other = TenantId::new("other").expect("an id");
     assert!(!world.engine.drift_totals().tenants.contains_key(&other));
+}
+
+#[tokio::test]
+async fn friction_is_found_of_a_version_with_latencies_alone() {
+    let world = World::new().await;
+    timed(&world, 0..405, "I will take the tram.", "1").await;
+    assert_eq!(look(&world).await, [], "quiet");
+    timed(&world, 405..415, "That's wrong.", "1").await;
+    let found = look(&world).await;
+    let of = found.iter().map(|one| (one.metric, &*one.model, &*one.prompt_version));
+    assert_eq!(of.collect::<Vec<_>>(), [("friction", "", ""), ("friction", "m", "1")]);
+    assert!(found.iter().all(|one| one.conversations == 10), "{found:?}");
+    let expected = DriftTotals { conversations: [0, 10], versions: [0, 1] };
+    assert_eq!(totals(&world), expected);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use throughline_summarizer::llm::{
 };
 use tonic::async_trait;
 
-use super::{ServeError, metered::Metered, wiring::blocking};
+use super::{ServeError, metered, wiring::blocking};
 use crate::{
     config::{Config, LlmSettings},
     models::{self, Progress, PullOptions},
@@ -62,8 +62,9 @@ pub(super) async fn open(
     .await?;
     let ledger = StoredLedger(generations.clone());
     // What is replayed from the record is not counted again.
-    let metered = Metered { model: served, meter: Arc::clone(meter) };
-    Ok(Some(Arc::new(Recorded::new(metered, ledger))))
+    let meter = Arc::clone(meter);
+    let served = served.observed(move |request, spent| metered::count(&meter, request, spent));
+    Ok(Some(Arc::new(Recorded::new(served, ledger))))
 }
 
 #[async_trait]

@@ -49,6 +49,15 @@ pub enum LlmError {
         /// Most that a prompt may have.
         limit: usize,
     },
+    /// The prompt does not fit by what the endpoint says, which seldom counts it: the
+    /// caller's.
+    #[error("LLM endpoint {url}: the prompt is too long: {detail}")]
+    TooLongForEndpoint {
+        /// Its address.
+        url: String,
+        /// What it said.
+        detail: String,
+    },
     /// Too much is waiting: try again later.
     #[error("{waiting} generations are waiting already; try again in {retry_after:?}")]
     Overloaded {
@@ -99,9 +108,15 @@ impl LlmError {
             | Self::Request(_)
             | Self::Template(_)
             | Self::PromptTooLong { .. }
+            | Self::TooLongForEndpoint { .. }
             | Self::Cannot(_)
             | Self::Engine(_) => false,
         }
+    }
+
+    /// Whether the prompt is longer than what the model reads: a shorter one may do.
+    pub fn is_too_long(&self) -> bool {
+        matches!(self, Self::PromptTooLong { .. } | Self::TooLongForEndpoint { .. })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{
     ChatRequest, DeviceChoice, Generation, LlmError, ModelInfo, QueueLimits, ServedModel,
     gguf::Gguf,
-    served::{Emit, Engine, Halt},
+    served::{Emit, Engine, Halt, Scored},
     session::Session,
     threads,
 };
@@ -150,7 +150,7 @@ impl Engine for Loaded {
         request: &ChatRequest,
         continuations: &[String],
         halt: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError> {
+    ) -> Result<Scored, LlmError> {
         let Self { session, pool } = self;
         pool.install(|| session.score(request, continuations, halt))
     }

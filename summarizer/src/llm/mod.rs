@@ -32,5 +32,5 @@ pub use error::LlmError;
 pub use local::{LocalModel, Speed};
 pub use recorded::{GenerationLedger, LedgerError, Record, RecordKey, Recorded};
 pub use requantise::{is_slow, requantise};
-pub use served::{QueueLimits, ServedModel};
+pub use served::{QueueLimits, ServedModel, Spent};
 pub use tokenizer::ChatTokenizer;

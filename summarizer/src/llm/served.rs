@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -42,8 +42,37 @@ pub(crate) trait Engine: Send {
         request: &ChatRequest,
         continuations: &[String],
         halt: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError>;
+    ) -> Result<Scored, LlmError>;
+
+    /// How long nothing was done during the call before: a wait between two attempts.
+    fn idled(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
+
+/// Scores, and what they took.
+pub(crate) struct Scored {
+    /// One for each text.
+    pub(crate) scores: Vec<f64>,
+    /// Tokens of the rendered prompt.
+    pub(crate) prompt_tokens: usize,
+    /// Tokens that an engine generates to score, where it must.
+    pub(crate) generated_tokens: usize,
+}
+
+/// What a model did for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// How long it worked; waiting for its turn, and between two attempts, is no part.
+    pub time: Duration,
+    /// Tokens of prompts, also of those that were only scored.
+    pub prompt_tokens: usize,
+    /// Tokens generated.
+    pub generated_tokens: usize,
+}
+
+/// Is told what was done for a request.
+type Observer = Box<dyn Fn(&ChatRequest, Spent) + Send + Sync>;
 
 /// Bounds of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +117,7 @@ struct Shared {
     changed: Condvar,
     closing: AtomicBool,
     engines: usize,
+    observer: OnceLock<Observer>,
 }
 
 struct Queue {
@@ -126,6 +156,7 @@ impl ServedModel {
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
             engines: engines.len(),
+            observer: OnceLock::new(),
         });
         let mut served = Self { info, shared, threads: Vec::new() };
         for (number, engine) in engines.into_iter().enumerate() {
@@ -137,6 +168,14 @@ impl ServedModel {
             served.threads.push(thread);
         }
         Ok(served)
+    }
+
+    /// Has `observer` told of all work, before its answer is handed out: also of what
+    /// failed, and of what nobody waited for any more. The first one stays.
+    #[must_use]
+    pub fn observed(self, observer: impl Fn(&ChatRequest, Spent) + Send + Sync + 'static) -> Self {
+        self.shared.observer.get_or_init(|| Box::new(observer));
+        self
     }
 
     /// Jobs that wait.
@@ -248,6 +287,12 @@ impl Shared {
         queue.typical = (queue.typical * 7 + time) / 8;
     }
 
+    fn tell(&self, request: &ChatRequest, spent: Spent) {
+        if let Some(observer) = self.observer.get() {
+            observer(request, spent);
+        }
+    }
+
     fn close(&self) {
         // Under the lock, so that no thread goes to sleep after it looked.
         let _queue = self.queue.lock();
@@ -281,6 +326,10 @@ fn serve(mut engine: impl Engine, shared: &Shared) {
             let late = request.options.deadline.is_some_and(|deadline| Instant::now() >= deadline);
             late.then_some(Finish::Deadline)
         };
+        let spent = |engine: &mut dyn Engine, (prompt_tokens, generated_tokens)| {
+            let time = begun.elapsed().saturating_sub(engine.idled());
+            shared.tell(&request, Spent { time, prompt_tokens, generated_tokens });
+        };
         // Nobody is there to hear it if a send fails: the caller went away.
         match work {
             Work::Generate(pieces, answer) => {
@@ -291,13 +340,21 @@ fn serve(mut engine: impl Engine, shared: &Shared) {
                 };
                 let done = match why(answer.is_closed()) {
                     Some(finish) => Ok(Generation::nothing(finish)),
-                    None => engine.generate(&request, &mut emit, &|| why(answer.is_closed())),
+                    None => {
+                        let done =
+                            engine.generate(&request, &mut emit, &|| why(answer.is_closed()));
+                        let of = |it: &Generation| (it.prompt_tokens, it.generated_tokens);
+                        spent(&mut engine, done.as_ref().map(of).unwrap_or_default());
+                        done
+                    }
                 };
                 let _ = answer.send(done);
             }
             Work::Score(continuations, answer) => {
                 let done = engine.score(&request, &continuations, &|| why(answer.is_closed()));
-                let _ = answer.send(done);
+                let of = |it: &Scored| (it.prompt_tokens, it.generated_tokens);
+                spent(&mut engine, done.as_ref().map(of).unwrap_or_default());
+                let _ = answer.send(done.map(|scored| scored.scores));
             }
         }
         shared.took(begun.elapsed());

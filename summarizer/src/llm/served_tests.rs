@@ -45,8 +45,9 @@ impl Engine for Scripted {
         _: &ChatRequest,
         continuations: &[String],
         _: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError> {
-        Ok(continuations.iter().map(|text| -(text.len() as f64)).collect())
+    ) -> Result<Scored, LlmError> {
+        let scores = continuations.iter().map(|text| -(text.len() as f64)).collect();
+        Ok(Scored { scores, prompt_tokens: 5, generated_tokens: 0 })
     }
 }
 
@@ -185,6 +186,31 @@ async fn pieces_come_and_scores_too() {
     assert_eq!(pieces.recv().await, None);
     let texts = ["ab".to_owned(), "c".to_owned()];
     assert_eq!(bench.model.score(&request("a", "x"), &texts).await.unwrap(), [-2.0, -1.0]);
+}
+
+#[tokio::test]
+async fn what_is_told_is_work_and_no_waiting() {
+    let Bench { model, begun, go } = bench(5, 5);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    let model = Arc::into_inner(model).unwrap().observed(move |request, spent| {
+        kept.lock().push((request.tenant.as_str().to_owned(), spent));
+    });
+    let bench = Bench { model: Arc::new(model), begun, go };
+    let running = occupy(&bench).await;
+    let waiting = ask(&bench, request("a", "a1")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    bench.go.send(()).unwrap();
+    for task in [running, waiting] {
+        task.await.unwrap().unwrap();
+    }
+    bench.model.score(&request("b", "x"), &["ab".to_owned()]).await.unwrap();
+    let told = told.lock();
+    let tenants: Vec<_> = told.iter().map(|(tenant, _)| tenant.as_str()).collect();
+    assert_eq!(tenants, ["busy", "a", "b"]);
+    assert!(told[0].1.time >= Duration::from_millis(300), "{told:?}");
+    assert!(told[1].1.time < Duration::from_millis(200), "it only waited: {told:?}");
+    assert_eq!(told[2].1.prompt_tokens, 5);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::{
     ChatRequest, Finish, Generation, LlmError, Message, Options, Sampling,
     gguf::Gguf,
     model::{Model, Rows},
-    served::{Emit, Engine, Halt},
+    served::{Emit, Engine, Halt, Scored},
     stops::Stops,
     template::ChatTemplate,
     tokenizer::{ChatTokenizer, Decoder},
@@ -262,7 +262,7 @@ impl Engine for Session {
         request: &ChatRequest,
         continuations: &[String],
         halt: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError> {
+    ) -> Result<Scored, LlmError> {
         let prompt = self.prompt(&request.messages)?;
         let read = match self.read(&prompt, halt)? {
             Reading::Done(read) => read,
@@ -295,7 +295,7 @@ impl Engine for Session {
             }
             scores.push(score);
         }
-        Ok(scores)
+        Ok(Scored { scores, prompt_tokens: read.tokens, generated_tokens: 0 })
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Level {
     /// Their mean.
     pub mean: f64,
     /// 95 % interval of the mean: Wilson's where every value is 0 or 1, else the
-    /// bootstrap's.
+    /// bootstrap's, which of a single value is 0 to 1.
     pub interval: Interval,
     /// 90th less 10th percentile: how unreliable it is.
     pub unreliability: f64,

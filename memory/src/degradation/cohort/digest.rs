@@ -227,9 +227,10 @@ impl Digest {
         Some(taken)
     }
 
-    /// Whom its values rate, of those recorded at or after an instant; some more than once.
+    /// Whom its values rate, of those with a time those recorded at or after an instant;
+    /// some more than once.
     pub fn rated_since(&self, from: Timestamp) -> impl Iterator<Item = &Rated> {
-        let is_recent = move |cell: &&Cell| cell.span.is_some_and(|(_, last)| last >= from);
+        let is_recent = move |cell: &&Cell| cell.span.is_none_or(|(_, last)| last >= from);
         self.cells.iter().flatten().filter(is_recent).flat_map(|cell| &cell.rated)
     }
 }

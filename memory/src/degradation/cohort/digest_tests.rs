@@ -75,9 +75,12 @@ fn a_digest_names_whom_it_rates_of_late() {
     ];
     let digest = Digest::of(&readings);
     let since = |second| digest.rated_since(time(second)).cloned().collect::<Vec<_>>();
-    assert_eq!(since(0), [rated("a", "1"), rated("b", "1"), rated("b", "2")]);
-    assert_eq!(since(101), [rated("b", "1"), rated("b", "2")]);
-    assert_eq!(since(3 * SECONDS_PER_DAY + 1), []);
+    // What has no time is of the time of its conversation.
+    let timeless = rated("c", "1");
+    let all = [rated("a", "1"), rated("b", "1"), rated("b", "2"), timeless.clone()];
+    assert_eq!(since(0), all);
+    assert_eq!(since(101), all[1..]);
+    assert_eq!(since(3 * SECONDS_PER_DAY + 1), [timeless]);
 }
 
 #[test]

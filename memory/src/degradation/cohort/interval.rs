@@ -53,10 +53,12 @@ pub fn newcombe(one: (u64, u64), other: (u64, u64)) -> Option<Interval> {
 
 /// The percentile interval of a mean by the Poisson bootstrap (each value counts a
 /// Poisson(1) number of times; N. Chamandy et al., 2012), from a fixed seed; nothing
-/// without values.
+/// without values. A single one says nothing of its spread: anything from 0 to 1.
 pub fn bootstrap_mean(values: &Histogram) -> Option<Interval> {
-    if values.count() == 0 {
-        return None;
+    match values.count() {
+        0 => return None,
+        1 => return Some(Interval { low: 0.0, high: 1.0 }),
+        _ => {}
     }
     let mut rng = StdRng::seed_from_u64(values.count());
     percentiles(resampled(values, &mut rng)?)
@@ -213,6 +215,7 @@ mod tests {
         (0..100).for_each(|n| values.add(f64::from(n) / 100.0));
         assert_eq!(bootstrap_mean(&values), bootstrap_mean(&values.clone()));
         assert_eq!(bootstrap_mean(&Histogram::default()), None);
+        assert_eq!(bootstrap_mean(&of(&[0.6])), Some(Interval { low: 0.0, high: 1.0 }));
         let other = of(&[0.25; 9]);
         let twice = [(); 2].map(|()| bootstrap_difference(&values, &other).unwrap());
         assert_eq!(twice[0], twice[1]);

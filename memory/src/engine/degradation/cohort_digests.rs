@@ -132,17 +132,18 @@ impl Engine {
         Ok((mark, kept))
     }
 
-    /// Whom the outcomes of a conversation rate that were recorded at or after an instant,
-    /// by the digest of its quality; nobody where that is not kept.
+    /// Whom the values of a conversation rate by a metric, of those with a time those that
+    /// were recorded at or after an instant; nobody where the digest is not kept.
     ///
     /// # Errors
     /// `Store`.
     pub(super) fn rated_since(
         &self,
         of: (&TenantId, &ConversationId),
+        metric: CohortMetric,
         from: Timestamp,
     ) -> Result<BTreeSet<Rated>, StoreError> {
-        let (_, kept) = self.kept_digest(of, CohortMetric::Quality)?;
+        let (_, kept) = self.kept_digest(of, metric)?;
         let rated = |kept: Kept| kept.digest.rated_since(from).cloned().collect();
         Ok(kept.map(rated).unwrap_or_default())
     }

@@ -187,7 +187,6 @@ impl Engine {
         let from = first_moment((self.clock)());
         let time = CohortTime { from: Some(from), until: None };
         let mut found = Vec::new();
-        let mut versions = Vec::new();
         for (place, metric) in METRICS.into_iter().enumerate() {
             let (members, _) = self.members(tenant, metric, time)?;
             let mut look = |rated: Option<&Rated>| {
@@ -203,25 +202,26 @@ impl Engine {
                 Ok::<_, EngineError>(())
             };
             look(None)?;
-            if metric == CohortMetric::Quality {
-                versions = self.most_rated(tenant, &members, from)?;
-            }
+            // Each metric has versions of its own: an outcome with a latency alone says no
+            // quality, and still whose answers a user repeats or corrects.
+            let versions = self.most_rated((tenant, &members), metric, from)?;
             versions.iter().try_for_each(|rated| look(Some(rated)))?;
         }
         Ok(found)
     }
 
-    /// The models with a version of the prompt that rate the most conversations, by the
-    /// digests that were just looked at; those with enough for a change to be found.
+    /// The models with a version of the prompt that have the most conversations with
+    /// values of a metric, by the digests that were just looked at; those with enough for
+    /// a change to be found.
     fn most_rated(
         &self,
-        tenant: &TenantId,
-        members: &[Member],
+        (tenant, members): (&TenantId, &[Member]),
+        metric: CohortMetric,
         from: Timestamp,
     ) -> Result<Vec<Rated>, EngineError> {
         let mut counts: BTreeMap<Rated, u64> = BTreeMap::new();
         for member in members {
-            let rated: BTreeSet<Rated> = self.rated_since((tenant, &member.id), from)?;
+            let rated: BTreeSet<Rated> = self.rated_since((tenant, &member.id), metric, from)?;
             for one in rated {
                 if let Some(count) = counts.get_mut(&one) {
                     *count += 1;

@@ -140,7 +140,9 @@ fn finish(finish: Finish) -> &'static str {
 
 fn refused(error: LlmError) -> Refusal {
     let (status, code) = match &error {
-        LlmError::PromptTooLong { .. } => (StatusCode::BAD_REQUEST, "context_length_exceeded"),
+        LlmError::PromptTooLong { .. } | LlmError::TooLongForEndpoint { .. } => {
+            (StatusCode::BAD_REQUEST, "context_length_exceeded")
+        }
         LlmError::Request(_) | LlmError::Template(_) => {
             (StatusCode::BAD_REQUEST, "invalid_request")
         }

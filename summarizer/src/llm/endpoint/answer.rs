@@ -73,6 +73,24 @@ impl Choice {
     }
 }
 
+/// How endpoints say that a prompt is longer than what their model reads: the code of
+/// the protocol, llama-server's type and words, vLLM's, other endpoints'.
+const TOO_LONG: [&str; 7] = [
+    "context_length_exceeded",
+    "exceed_context_size",
+    "exceeds the available context size",
+    "maximum context length",
+    "longer than the maximum model length",
+    "prompt is too long",
+    "exceeds the context window",
+];
+
+/// Whether an error says that the prompt is too long.
+pub(super) fn says_too_long(error: &str) -> bool {
+    let error = error.to_lowercase();
+    TOO_LONG.iter().any(|words| error.contains(words))
+}
+
 /// The data of one line of an event stream; `None` for any other line.
 pub(super) fn data(line: &str) -> Option<&str> {
     let data = line.strip_prefix("data:")?;

@@ -1,6 +1,7 @@
 //! Asks an endpoint: one request at a time, on a thread that may block.
 
 use std::{
+    cell::Cell,
     io::{BufRead, BufReader, Read},
     time::{Duration, Instant},
 };
@@ -14,11 +15,11 @@ use ureq::{
 
 use super::{
     Endpoint,
-    answer::{Answer, begins_with, data},
+    answer::{Answer, begins_with, data, says_too_long},
 };
 use crate::llm::{
     ChatRequest, Finish, Generation, LlmError, Sampling,
-    served::{Emit, Engine, Halt},
+    served::{Emit, Engine, Halt, Scored},
     stops::Stops,
 };
 
@@ -42,6 +43,8 @@ const CANDIDATES: usize = 20;
 pub(super) struct Client {
     endpoint: Endpoint,
     agent: ureq::Agent,
+    /// Time between attempts, since it was asked for.
+    idle: Cell<Duration>,
 }
 
 /// Why an attempt gave no answer.
@@ -62,11 +65,15 @@ impl Client {
             .timeout_per_read(Some(endpoint.silence))
             .http_status_as_error(false)
             .build();
-        Self { endpoint, agent: config.into() }
+        Self { endpoint, agent: config.into(), idle: Cell::default() }
     }
 
     fn error(&self, detail: impl Into<String>) -> LlmError {
         LlmError::Endpoint { url: self.endpoint.url.clone(), detail: detail.into() }
+    }
+
+    fn too_long(&self, detail: String) -> LlmError {
+        LlmError::TooLongForEndpoint { url: self.endpoint.url.clone(), detail }
     }
 
     /// Tries until there is an answer, attempts are used up or nobody waits.
@@ -91,7 +98,10 @@ impl Client {
             tracing::warn!(url = %self.endpoint.url, %detail, number, "LLM endpoint: once more");
             // A random part, so that many clients do not come back together.
             let drawn = wait.mul_f64(rand::rng().random_range(0.5..=1.0));
-            if let Some(finish) = pause(after.unwrap_or(drawn).min(LONGEST_BACKOFF), halt) {
+            let since = Instant::now();
+            let paused = pause(after.unwrap_or(drawn).min(LONGEST_BACKOFF), halt);
+            self.idle.set(self.idle.get() + since.elapsed());
+            if let Some(finish) = paused {
                 return Ok(Err(finish));
             }
             wait = wait.saturating_mul(2);
@@ -126,8 +136,13 @@ impl Client {
         let after = response.headers().get(header::RETRY_AFTER);
         let after = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let text = response.body_mut().with_config().limit(MAX_BYTES).read_to_string();
-        let text: String = text.unwrap_or_default().chars().take(SHOWN_BYTES).collect();
-        let detail = format!("{status}: {}", text.trim());
+        let text = text.unwrap_or_default();
+        let too_long = status == StatusCode::PAYLOAD_TOO_LARGE || says_too_long(&text);
+        let shown: String = text.chars().take(SHOWN_BYTES).collect();
+        let detail = format!("{status}: {}", shown.trim());
+        if too_long {
+            return Err(Failure::Final(self.too_long(detail)));
+        }
         let again = matches!(status.as_u16(), 408 | 429) || status.is_server_error();
         Err(if again {
             Failure::Again(detail, after.map(Duration::from_secs))
@@ -218,7 +233,12 @@ impl Client {
         let answer: Answer =
             serde_json::from_str(text).map_err(|error| wrong(format!("odd answer: {error}")))?;
         if let Some(error) = answer.error {
-            return Err(wrong(error.to_string().chars().take(SHOWN_BYTES).collect()));
+            let error = error.to_string();
+            let shown = error.chars().take(SHOWN_BYTES).collect();
+            return Err(match says_too_long(&error) {
+                true => Failure::Final(self.too_long(shown)),
+                false => wrong(shown),
+            });
         }
         if let Some(usage) = answer.usage {
             out.usage = Some(usage);
@@ -334,7 +354,7 @@ impl Engine for Client {
         request: &ChatRequest,
         continuations: &[String],
         halt: &Halt<'_>,
-    ) -> Result<Vec<f64>, LlmError> {
+    ) -> Result<Scored, LlmError> {
         let mut body = self.body(request, 1);
         body["logprobs"] = json!(true);
         body["top_logprobs"] = json!(CANDIDATES);
@@ -346,19 +366,26 @@ impl Engine for Client {
         let text = asked.map_err(LlmError::Halted)?;
         let answer: Answer = serde_json::from_str(&text)
             .map_err(|error| self.error(format!("odd answer: {error}")))?;
+        let usage = answer.usage.unwrap_or_default();
         let positions = answer.choices.into_iter().next().and_then(|choice| choice.logprobs);
         let position = positions.and_then(|all| all.content?.into_iter().next());
         let candidates = position.map(|position| position.top_logprobs).unwrap_or_default();
-        continuations
-            .iter()
-            .map(|text| {
-                begins_with(text, &candidates).ok_or_else(|| {
-                    LlmError::Cannot(format!(
-                        "the endpoint {} gives no log-probabilities: it cannot score",
-                        self.endpoint.url
-                    ))
-                })
+        let scores = continuations.iter().map(|text| {
+            begins_with(text, &candidates).ok_or_else(|| {
+                LlmError::Cannot(format!(
+                    "the endpoint {} gives no log-probabilities: it cannot score",
+                    self.endpoint.url
+                ))
             })
-            .collect()
+        });
+        Ok(Scored {
+            scores: scores.collect::<Result<_, _>>()?,
+            prompt_tokens: usage.prompt_tokens,
+            generated_tokens: usage.completion_tokens,
+        })
+    }
+
+    fn idled(&mut self) -> Duration {
+        self.idle.take()
     }
 }

@@ -170,6 +170,31 @@ async fn what_another_attempt_would_not_mend_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_is_too_long_is_told_from_other_refusals() {
+    let openai =
+        r#"{"error":{"message":"Your input is too long.","code":"context_length_exceeded"}}"#;
+    let llama = r#"{"error":{"code":400,"message":"the request exceeds the available context size",
+        "type":"exceed_context_size_error"}}"#;
+    let vllm = "This model's maximum context length is 4096 tokens. However, you requested 9000.";
+    let far_behind = format!("{} maximum context length", "x".repeat(2 * 300));
+    for answer in [
+        status("400 Bad Request", "", openai),
+        status("400 Bad Request", "", llama),
+        status("400 Bad Request", "", vllm),
+        status("400 Bad Request", "", &far_behind),
+        status("500 Internal Server Error", "", llama),
+        status("413 Payload Too Large", "", "too big"),
+        stream(&[openai]),
+    ] {
+        let (endpoint, seen) = double(vec![answer.clone()], false);
+        let model = endpoint.open(QueueLimits::default()).unwrap();
+        let error = model.generate(&request(), None).await.unwrap_err();
+        assert!(error.is_too_long() && !error.is_passing(), "{answer}: {error:?}");
+        assert_eq!(seen.lock().unwrap().len(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn bounds_hold_whatever_the_endpoint_does() {
     // A stop text that it ignores, more pieces than tokens were allowed.
     let (endpoint, _) = double(vec![stream(&[&piece("a E"), &piece("ND b"), "[DONE]"])], false);
@@ -200,19 +225,28 @@ async fn an_answer_in_one_piece_will_do_and_scores_come_from_candidates() {
     let whole = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
     let scored = r#"{"choices":[{"message":{"content":"Yes"},"logprobs":{"content":[{"token":"Yes",
         "top_logprobs":[{"token":"Yes","logprob":-0.1},{"token":" no","logprob":-2.5},
-        {"token":"Maybe","logprob":-6.0}]}]}}]}"#;
+        {"token":"Maybe","logprob":-6.0}]}]}}],
+        "usage":{"prompt_tokens":31,"completion_tokens":1}}"#;
     let json = "Content-Type: application/json\r\n";
     let answers = vec![
         status("200 OK", json, whole),
+        status("503 Service Unavailable", "Retry-After: 1\r\n", ""),
         status("200 OK", json, scored),
         status("200 OK", json, whole),
     ];
     let (endpoint, seen) = double(answers, false);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
     let model = endpoint.open(QueueLimits::default()).unwrap();
+    let model = model.observed(move |_, spent| kept.lock().unwrap().push(spent));
     assert_eq!(model.generate(&request(), None).await.unwrap().text, "Hi");
     let texts = ["Yes", "no way", "Perhaps"].map(str::to_owned);
     assert_eq!(model.score(&request(), &texts).await.unwrap(), [-0.1, -2.5, -6.0]);
     assert_eq!(seen.lock().unwrap()[1].1["top_logprobs"], 20);
+    // The second before the other attempt is no work.
+    let spent = told.lock().unwrap()[1];
+    assert_eq!((spent.prompt_tokens, spent.generated_tokens), (31, 1));
+    assert!(spent.time < Duration::from_millis(900), "{spent:?}");
     let error = model.score(&request(), &texts).await.unwrap_err();
     assert!(matches!(error, LlmError::Cannot(_)), "{error}");
 }

@@ -895,7 +895,8 @@ export type CohortLevel = Message<"throughline.v1.CohortLevel"> & {
   mean: number;
 
   /**
-   * Lower end of the 95 % interval of the mean.
+   * Lower end of the 95 % interval of the mean. A single conversation whose value is
+   * neither 0 nor 1 says nothing of the spread: 0 to 1.
    *
    * @generated from field: double low = 3;
    */

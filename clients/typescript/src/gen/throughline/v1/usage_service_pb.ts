@@ -182,7 +182,8 @@ export type Usage = Message<"throughline.v1.Usage"> & {
   llmGeneratedTokens: bigint;
 
   /**
-   * Seconds that its answers took, waiting for it included.
+   * Seconds that it worked: at an endpoint from sending to the last byte. Waiting for its
+   * turn, and between two attempts, is no part.
    *
    * @generated from field: double llm_seconds = 6;
    */
