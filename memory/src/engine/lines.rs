@@ -6,7 +6,8 @@
 //!
 //! Invariants: a pin is asked for once by each version of what writes, also across a
 //! restart, but where the model was busy, late or away; a line of turns that were erased
-//! meanwhile is not kept; the revision of a conversation does not grow by a line.
+//! meanwhile is not kept; a line of a user's pin lends the user's authority to nothing that
+//! the assistant said; the revision of a conversation does not grow by a line.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     enrich::{Grown, Step},
-    facts::{Fact, Line, LineSource, LineVersion, WriteLine},
+    facts::{AUTHORITY_VERSION, Fact, Line, LineSource, LineVersion, WriteLine},
     index::Branch,
     store::{Batch, Direction, keys},
     summary::{SourceTurn, generations::strike_generations},
@@ -49,6 +50,12 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(writer: Arc<dyn WriteLine>) -> Self {
         Self { writer, waiting: Arc::default() }
+    }
+
+    /// What lines are written and checked by.
+    fn version(&self) -> LineVersion {
+        let by = self.writer.version();
+        LineVersion { check: format!("{} {AUTHORITY_VERSION}", by.check), ..by }
     }
 
     /// The conversations that wait.
@@ -114,7 +121,7 @@ impl Engine {
         let kept = self.read_pin_lines(tenant, id)?;
         let facts = self.standing_facts(&cell, &scope.head, Sequence::MAX)?;
         self.drop_lines_of_nothing(&scope, &facts, &kept).await?;
-        let (by, now) = (lines.writer.version(), (self.clock)());
+        let (by, now) = (lines.version(), (self.clock)());
         let mut later: Option<Duration> = None;
         for pinned in in_order(&facts) {
             let fact = &pinned.fact;
@@ -200,7 +207,7 @@ impl Engine {
         source: &LineSource,
     ) -> Result<Made, EngineError> {
         let lines = self.lines.as_ref().ok_or(EngineError::Closed)?;
-        let by = lines.writer.version();
+        let by = lines.version();
         let read: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
         let shown = known.and_then(|known| known.line.as_ref());
         if let Some(kept) = self.line_of_shared(scope, fact, &by)? {
@@ -220,6 +227,7 @@ impl Engine {
         };
         match lines.writer.write(source).await {
             Ok(draft) => {
+                let draft = draft.by_authority(source);
                 let (tenant, id) = (&source.tenant, &source.conversation);
                 // No words of turns stand in a log: ListFacts tells what was written.
                 if !draft.rejected.is_empty() {
