@@ -53,12 +53,12 @@ impl Engine {
         let ledger = self.ledger(scope)?;
         let timeline = ledger.covering(&self.store, scored)?;
         let standing = (&*timeline, scored);
-        let own: Vec<&Summary> =
-            folded.summaries().iter().filter(|one| one.until >= scope.head.own_from()).collect();
+        // Also those of turns that it shares; what others store is theirs to make again.
+        let own = folded.own();
         let stale = own.iter().filter(|one| outline::is_stale(one, &standing));
         // What stands below is made again first.
         if let Some(stale) = stale.min_by_key(|one| (one.level, one.until)) {
-            return Ok(Due::Range { node: node_of(stale), attempts: 0 });
+            return Ok(Due::Range { node: stale.node(), attempts: 0 });
         }
         let now = (self.clock)();
         let waiting = own.iter().filter_map(|one| Some((waits(one, now)?, one)));
@@ -66,7 +66,7 @@ impl Engine {
         if let Some((left, one)) = first
             && left.is_zero()
         {
-            return Ok(Due::Range { node: node_of(one), attempts: one.unfinished });
+            return Ok(Due::Range { node: one.node(), attempts: one.unfinished });
         }
         let ends: Vec<Sequence> =
             timeline.topics(scored).into_iter().map(|(_, last, _)| last).collect();
@@ -79,10 +79,6 @@ impl Engine {
             (None, None) => Due::Nothing,
         })
     }
-}
-
-fn node_of(summary: &Summary) -> Node {
-    Node { level: summary.level, from: summary.from, until: summary.until }
 }
 
 /// How long a summary still waits for its model; nothing if it does not.
