@@ -16,10 +16,9 @@ use jiff::Timestamp;
 use super::{
     Engine, EngineError, PinnedFact,
     commit::Publish,
-    conversations::id_at_end,
     fold_due::wait_left,
     pin_lines::{PinLine, PinLines, place_of},
-    records::{Head, decode, encode},
+    records::encode,
     scopes::Scope,
     standing::StandingFacts,
     summaries::source_turn,
@@ -86,23 +85,7 @@ impl Engine {
         &self,
         at_most: usize,
     ) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
-        let mut found = Vec::new();
-        for tenant in self.tenants()? {
-            let prefix = keys::heads_prefix(&tenant);
-            let (start, end) = keys::prefix_range(&prefix);
-            self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                let head = decode::<Head>(key, &value)?;
-                if !head.deleted && head.facts > 0 {
-                    found.push((tenant.clone(), id_at_end(key, prefix.len())?));
-                }
-                let is_enough = found.len() >= at_most;
-                Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })?;
-            if found.len() >= at_most {
-                break;
-            }
-        }
-        Ok(found)
+        self.conversations_of(at_most, |_, _, head| Ok(head.facts > 0))
     }
 
     /// Has the line of the next pin written that is due, and takes out the lines of pins

@@ -3,8 +3,7 @@
 //! conversations in turn, so that a long one holds up no other.
 //!
 //! What was written is in the store. What waits for its model is in memory only: after a
-//! restart a fold is tried again when its conversation grows; for lines those with pins
-//! are looked at then.
+//! restart the conversations with summaries are looked at, or those with pins for lines.
 
 use std::{
     collections::HashMap,
@@ -29,8 +28,8 @@ const YIELDS: Duration = Duration::from_secs(30);
 /// Conversations that wait for their model at most; one that finds no place is looked at
 /// when it grows again.
 const MAX_LATER: usize = 10_000;
-/// Conversations with pins that are looked at after a start; they leave room in the queue
-/// for those that grow meanwhile.
+/// Conversations that are looked at after a start; they leave room in the queue for those
+/// that grow meanwhile.
 const MAX_AT_START: usize = 50_000;
 
 /// What is written.
@@ -64,7 +63,7 @@ impl Work {
     /// The conversations to begin with.
     fn at_start(self, engine: &Engine) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
         match self {
-            Self::Fold => Ok(Vec::new()),
+            Self::Fold => engine.folded_conversations(MAX_AT_START),
             Self::Lines => engine.pinned_conversations(MAX_AT_START),
         }
     }

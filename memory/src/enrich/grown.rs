@@ -1,7 +1,7 @@
 //! Conversations that have grown and wait for slow work beside the outbox.
 //!
-//! What waits is in memory only: after a restart a conversation is looked at when
-//! it grows again.
+//! What waits is in memory only: what is not looked at after a start is when it grows
+//! again.
 
 use std::collections::VecDeque;
 

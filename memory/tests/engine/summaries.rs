@@ -7,6 +7,7 @@ use crate::fixture::{World, within};
 use throughline_memory::{
     context::{Item, Section},
     engine::{ContextRequest, EngineError, SummaryOutcome, SummaryView},
+    store::keys::Kind,
     turn::{ConversationId, Sequence},
 };
 
@@ -169,6 +170,60 @@ async fn what_a_fork_folded_of_shared_turns_is_made_again_and_goes_with_it() {
     world.engine.delete_conversation(&tenant, &fork).await.unwrap();
     world.drain().await;
     assert_eq!(world.holding("note 1 says that"), held);
+}
+
+/// Whether a summary stands for a turn.
+fn covers(world: &World, id: &ConversationId, sequence: Sequence) -> bool {
+    rolling(world, id, 0).summaries.iter().any(|shown| shown.summary.covers(sequence))
+}
+
+async fn covered(world: &World, id: &ConversationId, sequence: Sequence) {
+    within("the turn to be folded again", async {
+        while !covers(world, id, sequence) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_taken_out_is_made_again_after_a_restart_without_growth() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=60).await;
+    folded(&world, &id, 40).await;
+    let fork = world.fork(&id, 55, "fork").await;
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    world.engine.forget_turns(&crate::fixture::tenant(), &id, &[21]).await.unwrap();
+    world.drain().await;
+    assert_eq!(world.records(&id, &[Kind::Struck]).len(), 1);
+    // Still down when what is due is looked at after the start.
+    let world = world.reopen().await;
+    assert!(!covers(&world, &id, 21) && !covers(&world, &fork, 21));
+    world.controls.summarizer_down.store(false, Ordering::SeqCst);
+    covered(&world, &id, 21).await;
+    covered(&world, &fork, 21).await;
+    within("the mark to be taken out", async {
+        while !world.records(&id, &[Kind::Struck]).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fork_that_loses_a_summary_of_shared_turns_makes_it_again() {
+    let world = World::with_summaries().await;
+    let id = world.create("short").await;
+    talk(&world, &id, 1..=4).await;
+    let fork = world.fork(&id, 4, "fork").await;
+    talk(&world, &fork, 5..=60).await;
+    folded(&world, &fork, 40).await;
+    assert!(covers(&world, &fork, 2) && !covers(&world, &id, 2), "the fork has folded it");
+    world.engine.forget_turns(&crate::fixture::tenant(), &id, &[2]).await.unwrap();
+    world.drain().await;
+    covered(&world, &fork, 2).await;
+    ranges(&world, &fork, SummaryView::Segments);
 }
 
 #[tokio::test]
