@@ -24,7 +24,6 @@ use throughline_memory::{
         unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::fold::FoldRules,
     usage::Meter,
 };
 
@@ -80,7 +79,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         detector,
         order,
         summarizer,
-        fold_rules: FoldRules::default(),
+        fold_rules: config.fold_rules,
         lines,
         pins,
         degradation: config.degradation,
