@@ -102,10 +102,11 @@ impl Engine {
         let own_from = head.own_from();
         let from = own_from.max(shared_until + 1);
         self.forget_vectors(&cell, &head, from).await?;
-        let turns_removed = self.erase_from(&cell, from).await?;
+        let gone = shared_until < own_from;
+        // Nobody reads what one that goes has derived of the turns that it shared.
+        let turns_removed = self.erase_from(&cell, if gone { 0 } else { from }).await?;
         let stood = self.kept_standing(tenant, id)?;
         batch.delete(keys::standing(tenant, id));
-        let gone = shared_until < own_from;
         let publish = if gone {
             batch.delete(keys::head(tenant, id));
             Publish::Gone

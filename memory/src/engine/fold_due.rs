@@ -4,18 +4,20 @@
 //! model could not write is tried again a bounded number of times, later each time, also
 //! after a restart; one that it has written is not.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, folded::Folded, scopes::Scope};
+use super::{Engine, EngineError, commit::Publish, folded::Folded, scopes::Scope};
 use crate::{
+    index::Branch,
+    store::{Batch, keys, keys::Kind},
     summary::{
         Summary,
         fold::{self, FoldRules, Node},
         outline,
     },
-    turn::Sequence,
+    turn::{ConversationId, Sequence, TenantId},
 };
 
 /// How long a summary that its model could not write stands before it is tried again, the
@@ -41,6 +43,40 @@ pub(super) enum Due {
 }
 
 impl Engine {
+    /// Conversations that store summaries, or did before some were taken out: of these one
+    /// may be due although they do not grow. So many at most.
+    pub(crate) fn folded_conversations(
+        &self,
+        at_most: usize,
+    ) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
+        self.conversations_of(at_most, |tenant, id, _| {
+            let mut has = self.store.get(&keys::struck(tenant, id))?.is_some();
+            if !has {
+                let (start, end) =
+                    keys::prefix_range(&keys::kind_prefix(tenant, id, Kind::Summary));
+                self.store.scan_keys(&start, &end, &mut |_| {
+                    has = true;
+                    Ok(ControlFlow::Break(()))
+                })?;
+            }
+            Ok(has)
+        })
+    }
+
+    /// What was taken out is made again, as far as the rules say: takes out the mark, unless
+    /// more was taken out since it was read.
+    pub(super) async fn made_again(&self, scope: &Scope, mark: &[u8]) -> Result<(), EngineError> {
+        let Branch { tenant, conversation: id, .. } = &scope.branch;
+        let key = keys::struck(tenant, id);
+        let writer = self.heads.cell(tenant, id)?.write().await;
+        if self.store.get(&key)?.is_none_or(|now| now != mark) {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        batch.delete(key);
+        self.commit(writer, batch, Vec::new(), Publish::Nothing).await
+    }
+
     /// The next range to fold: one whose summary is stale, one whose model is to be tried
     /// again, or what the rules say.
     pub(super) fn due(
@@ -53,12 +89,12 @@ impl Engine {
         let ledger = self.ledger(scope)?;
         let timeline = ledger.covering(&self.store, scored)?;
         let standing = self.held(scope, scored)?;
-        let own: Vec<&Summary> =
-            folded.summaries().iter().filter(|one| one.until >= scope.head.own_from()).collect();
+        // Also those of turns that it shares; what others store is theirs to make again.
+        let own = folded.own();
         let stale = own.iter().filter(|one| outline::is_stale(one, &standing));
         // What stands below is made again first.
         if let Some(stale) = stale.min_by_key(|one| (one.level, one.until)) {
-            return Ok(Due::Range { node: node_of(stale), attempts: 0 });
+            return Ok(Due::Range { node: stale.node(), attempts: 0 });
         }
         let now = (self.clock)();
         let waiting = own.iter().filter_map(|one| Some((waits(one, now)?, one)));
@@ -66,7 +102,7 @@ impl Engine {
         if let Some((left, one)) = first
             && left.is_zero()
         {
-            return Ok(Due::Range { node: node_of(one), attempts: one.unfinished });
+            return Ok(Due::Range { node: one.node(), attempts: one.unfinished });
         }
         let ends: Vec<Sequence> =
             timeline.topics(scored).into_iter().map(|(_, last, _)| last).collect();
@@ -79,10 +115,6 @@ impl Engine {
             (None, None) => Due::Nothing,
         })
     }
-}
-
-fn node_of(summary: &Summary) -> Node {
-    Node { level: summary.level, from: summary.from, until: summary.until }
 }
 
 /// How long a summary still waits for its model; nothing if it does not.

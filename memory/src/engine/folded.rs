@@ -1,8 +1,10 @@
 //! The summaries of branches in memory, read from the store when first asked
 //! for.
 //!
-//! Invariant: what is shown is what the store holds; whoever writes or erases a
-//! summary drops what may show it.
+//! Invariants: what is shown is what the store holds; of what several conversations of a
+//! branch have folded apart from each other each turn stands once in a level, in the
+//! summary of the conversation itself or else of the nearest that it is forked from;
+//! whoever writes or erases a summary drops what may show it.
 
 use std::{
     ops::ControlFlow,
@@ -17,9 +19,9 @@ use super::{
     summaries::within,
 };
 use crate::{
-    index::Branch,
+    index::{Branch, Segment},
     store::{Direction, Store, StoreError, keys, keys::Kind},
-    summary::{Summary, fold::Node},
+    summary::{Summary, fold::Node, layers::Layers},
     turn::{ConversationId, TenantId},
 };
 
@@ -30,6 +32,8 @@ const CACHED_SUMMARIES: u64 = 64 * 1_024;
 pub(crate) struct Folded {
     branch: Branch,
     summaries: Vec<Summary>,
+    /// How many of them, the first ones, the conversation stores itself.
+    own: usize,
     version: u64,
 }
 
@@ -39,6 +43,11 @@ impl Folded {
         &self.summaries
     }
 
+    /// Those that the conversation stores itself: it makes no others again.
+    pub(crate) fn own(&self) -> &[Summary] {
+        self.summaries.get(..self.own).unwrap_or_default()
+    }
+
     /// Changes whenever one is made or taken out.
     pub(crate) fn version(&self) -> u64 {
         self.version
@@ -46,28 +55,43 @@ impl Folded {
 
     /// The ranges that they stand for.
     pub(crate) fn nodes(&self) -> Vec<Node> {
-        let node = |one: &Summary| Node { level: one.level, from: one.from, until: one.until };
-        self.summaries.iter().map(node).collect()
+        self.summaries.iter().map(Summary::node).collect()
     }
 
     fn read(store: &Store, branch: &Branch) -> Result<Self, StoreError> {
-        let mut summaries = Vec::new();
-        for segment in &branch.segments {
-            let prefix = keys::kind_prefix(&branch.tenant, &segment.conversation, Kind::Summary);
-            let (start, end) = keys::prefix_range(&prefix);
-            store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                let summary = summary_of(key, &value)?;
-                // They are in order of their last turn.
-                if !within(segment, &summary) {
-                    return Ok(ControlFlow::Break(()));
-                }
-                summaries.push(summary);
-                Ok(ControlFlow::Continue(()))
-            })?;
+        let (mut summaries, mut layers) = (Vec::new(), Layers::default());
+        let mut own = 0;
+        // What the conversation shows already stays: its own come first, then those of
+        // the nearest conversation that it is forked from.
+        for segment in branch.segments.iter().rev() {
+            let mut stored = stored(store, branch, segment)?;
+            // What stands above is made of what stands below.
+            stored.sort_by_key(Summary::node);
+            summaries.extend(stored.into_iter().filter(|one| layers.take(one.node())));
+            if segment.conversation == branch.conversation {
+                own = summaries.len();
+            }
         }
         let version = version_of(&summaries);
-        Ok(Self { branch: branch.clone(), summaries, version })
+        Ok(Self { branch: branch.clone(), summaries, own, version })
     }
+}
+
+/// What the conversation of a segment stores and the branch may show.
+fn stored(store: &Store, branch: &Branch, segment: &Segment) -> Result<Vec<Summary>, StoreError> {
+    let prefix = keys::kind_prefix(&branch.tenant, &segment.conversation, Kind::Summary);
+    let (start, end) = keys::prefix_range(&prefix);
+    let mut summaries = Vec::new();
+    store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+        let summary = summary_of(key, &value)?;
+        // They are in order of their last turn.
+        if !within(segment, &summary) {
+            return Ok(ControlFlow::Break(()));
+        }
+        summaries.push(summary);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(summaries)
 }
 
 /// The record of a summary.

@@ -6,7 +6,8 @@
 //!
 //! Invariants: a pin is asked for once by each version of what writes, also across a
 //! restart, but where the model was busy, late or away; a line of turns that were erased
-//! meanwhile is not kept; the revision of a conversation does not grow by a line.
+//! meanwhile is not kept; a line of a user's pin lends the user's authority to nothing that
+//! the assistant said; the revision of a conversation does not grow by a line.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -15,10 +16,9 @@ use jiff::Timestamp;
 use super::{
     Engine, EngineError, PinnedFact,
     commit::Publish,
-    conversations::id_at_end,
     fold_due::wait_left,
     pin_lines::{PinLine, PinLines, place_of},
-    records::{Head, decode, encode},
+    records::encode,
     scopes::Scope,
     standing::StandingFacts,
     summaries::source_turn,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     enrich::{Grown, Step},
-    facts::{Fact, Line, LineSource, LineVersion, WriteLine},
+    facts::{AUTHORITY_VERSION, Fact, Line, LineSource, LineVersion, WriteLine},
     index::Branch,
     store::{Batch, Direction, keys},
     summary::SourceTurn,
@@ -49,6 +49,12 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(writer: Arc<dyn WriteLine>) -> Self {
         Self { writer, waiting: Arc::default() }
+    }
+
+    /// What lines are written and checked by.
+    fn version(&self) -> LineVersion {
+        let by = self.writer.version();
+        LineVersion { check: format!("{} {AUTHORITY_VERSION}", by.check), ..by }
     }
 
     /// The conversations that wait.
@@ -79,23 +85,7 @@ impl Engine {
         &self,
         at_most: usize,
     ) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
-        let mut found = Vec::new();
-        for tenant in self.tenants()? {
-            let prefix = keys::heads_prefix(&tenant);
-            let (start, end) = keys::prefix_range(&prefix);
-            self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
-                let head = decode::<Head>(key, &value)?;
-                if !head.deleted && head.facts > 0 {
-                    found.push((tenant.clone(), id_at_end(key, prefix.len())?));
-                }
-                let is_enough = found.len() >= at_most;
-                Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })?;
-            if found.len() >= at_most {
-                break;
-            }
-        }
-        Ok(found)
+        self.conversations_of(at_most, |_, _, head| Ok(head.facts > 0))
     }
 
     /// Has the line of the next pin written that is due, and takes out the lines of pins
@@ -115,7 +105,7 @@ impl Engine {
         let kept = self.read_pin_lines(tenant, id)?;
         let facts = self.standing_facts(&cell, &scope.head, Sequence::MAX)?;
         self.drop_lines_of_nothing(&scope, &facts, &kept).await?;
-        let (by, now) = (lines.writer.version(), (self.clock)());
+        let (by, now) = (lines.version(), (self.clock)());
         let mut later: Option<Duration> = None;
         for pinned in in_order(&facts) {
             let fact = &pinned.fact;
@@ -207,7 +197,7 @@ impl Engine {
         source: &LineSource,
     ) -> Result<Made, EngineError> {
         let lines = self.lines.as_ref().ok_or(EngineError::Closed)?;
-        let by = lines.writer.version();
+        let by = lines.version();
         let read: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();
         let shown = known.and_then(|known| known.line.as_ref());
         if let Some(kept) = self.line_of_shared(scope, fact, &by)? {
@@ -227,6 +217,7 @@ impl Engine {
         };
         match lines.writer.write(source).await {
             Ok(draft) => {
+                let draft = draft.by_authority(source);
                 let (tenant, id) = (&source.tenant, &source.conversation);
                 // No words of turns stand in a log: ListFacts tells what was written.
                 if !draft.rejected.is_empty() {

@@ -337,6 +337,32 @@ impl Engine {
         Ok(found)
     }
 
+    /// Conversations that are not deleted and of which something is so, so many at most.
+    pub(super) fn conversations_of(
+        &self,
+        at_most: usize,
+        is_so: impl Fn(&TenantId, &ConversationId, &Head) -> Result<bool, StoreError>,
+    ) -> Result<Vec<(TenantId, ConversationId)>, EngineError> {
+        let mut found = Vec::new();
+        for tenant in self.tenants()? {
+            let prefix = keys::heads_prefix(&tenant);
+            let (start, end) = keys::prefix_range(&prefix);
+            self.store.scan(&start, &end, Direction::Forward, &mut |key, value| {
+                let head = decode::<Head>(key, &value)?;
+                let id = id_at_end(key, prefix.len())?;
+                if !head.deleted && is_so(&tenant, &id, &head)? {
+                    found.push((tenant.clone(), id));
+                }
+                let is_enough = found.len() >= at_most;
+                Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            if found.len() >= at_most {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Every tenant that has records.
     pub(super) fn tenants(&self) -> Result<Vec<TenantId>, EngineError> {
         let mut found = Vec::new();

@@ -179,12 +179,18 @@ impl Engine {
         let _order = self.folding.lock(&keys::head(tenant, id)).await;
         let erasures = self.generations.erasures(tenant, id).await;
         let scope = self.scope(tenant, id)?;
+        let struck = self.store.get(&keys::struck(tenant, id))?;
         let scored = self.scored(&scope)?;
         let folded = self.folded.of(&self.store, &scope.branch)?;
         let (node, attempts) = match self.due(&scope, &folded, scored, rules)? {
             Due::Range { node, attempts } => (node, attempts),
             Due::Later(left) => return Ok(Step::Later(left)),
-            Due::Nothing => return Ok(Step::Nothing),
+            Due::Nothing => {
+                if let Some(mark) = struck {
+                    self.made_again(&scope, &mark).await?;
+                }
+                return Ok(Step::Nothing);
+            }
         };
         let source = self.fold_source(&scope, &folded, node, (scored, erasures))?;
         let shown: Vec<Sequence> = source.turns.iter().map(|turn| turn.sequence).collect();

@@ -19,9 +19,10 @@ use crate::{
         catalog::Catalogs,
         degradation::touch,
         folded::FoldedCache,
+        forget::forks_of,
         ledger::Ledgers,
         locks::Locks,
-        records::{Derived, Head, Task, decode, encode},
+        records::{Derived, Head, OutboxEntry, Task, decode, encode},
         source::{encode_vector, indexed},
         turns::scan_turns,
         uses::Uses,
@@ -150,9 +151,10 @@ impl Deriver {
         Ok(())
     }
 
-    /// Conversations that have grown may be due to be probed; those, and such as lost
-    /// a summary with its turns, may have something to fold, and pins without a line. To be called when the
-    /// outbox knows that they are scored.
+    /// Conversations that have grown may be due to be probed; those, and such as lost a
+    /// summary with its turns, may have something to fold, and pins without a line. So may
+    /// the forks that shared the turns. To be called when the outbox knows that they are
+    /// scored.
     pub(super) fn follow(&self, done: &[Queued]) {
         for queued in done {
             let entry = &queued.entry;
@@ -164,6 +166,21 @@ impl Deriver {
             if let (Some(probes), Task::Derive { .. }) = (&self.probes, &entry.task) {
                 probes.push(&entry.tenant, &entry.owner);
             }
+            if let (Some(folds), Task::Forget { sequences }) = (&self.folds, &entry.task) {
+                self.follow_forks(folds, entry, sequences);
+            }
+        }
+    }
+
+    /// Behind the owner: what it folds again of the turns that it stores they share.
+    fn follow_forks(&self, folds: &Grown, entry: &OutboxEntry, erased: &[Sequence]) {
+        match forks_of(&self.store, &entry.tenant, &entry.owner) {
+            Ok(forks) => {
+                let first = erased.iter().min().copied().unwrap_or(Sequence::MAX);
+                let sharing = forks.iter().filter(|(_, until)| *until >= first);
+                sharing.for_each(|(fork, _)| folds.push(&entry.tenant, fork));
+            }
+            Err(error) => tracing::warn!(%error, "forks fold again when they grow"),
         }
     }
 

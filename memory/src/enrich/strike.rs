@@ -59,7 +59,7 @@ pub(crate) fn strike_events(
 
 /// Adds to a batch what takes out the summaries of a conversation that stand for
 /// erased turns (sorted), and what was generated of the conversation; what is left
-/// is folded anew.
+/// is folded anew, after a restart too: a mark says so.
 ///
 /// # Errors
 /// What the store reports.
@@ -72,6 +72,7 @@ pub(crate) fn strike_summaries(
 ) -> Result<(), StoreError> {
     let Some(first) = erased.first() else { return Ok(()) };
     strike_generations(store, batch, tenant, conversation)?;
+    let before = batch.len();
     let (start, end) = keys::from_sequence(tenant, conversation, Kind::Summary, *first);
     store.scan(&start, &end, Direction::Forward, &mut |key, value| {
         let summary = decode::<Summary>(key, &value)?;
@@ -79,7 +80,12 @@ pub(crate) fn strike_summaries(
             batch.delete(key.to_vec());
         }
         Ok(ControlFlow::Continue(()))
-    })
+    })?;
+    if batch.len() > before {
+        let mark = uuid::Uuid::now_v7().into_bytes();
+        batch.put(keys::struck(tenant, conversation), encode(&mark)?);
+    }
+    Ok(())
 }
 
 /// Adds to a batch what takes out the lines of pins that were written with erased turns

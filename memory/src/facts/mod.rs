@@ -13,6 +13,7 @@
 //! earlier fact, so that taking the later one out brings no old value back;
 //! the same facts in the same order give the same edges; no clock, no store.
 
+mod authority;
 mod choice;
 mod claim;
 mod dependencies;
@@ -33,6 +34,7 @@ mod turns;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use authority::AUTHORITY_VERSION;
 pub use claim::Claim;
 pub use dependencies::{DependencyError, check as check_dependencies};
 pub use draw::{draw, forget, forget_turns};

@@ -95,7 +95,11 @@ fn above(nodes: &[Node], rules: &FoldRules) -> Option<Node> {
         let is_open = |node: &Node| {
             !covered.iter().any(|above| above.from <= node.from && node.until <= above.until)
         };
-        let open: Vec<Node> = of_level(nodes, level).into_iter().filter(is_open).collect();
+        let mut open: Vec<Node> = of_level(nodes, level).into_iter().filter(is_open).collect();
+        // A range that spans what stands above others would overlap it in its level.
+        let follows = |two: &&[Node]| matches!(two, [one, other] if one.until + 1 == other.from);
+        let run = open.windows(2).take_while(follows).count();
+        open.truncate(run + 1);
         let fan_out = rules.fan_out.max(2);
         // One that was taken out is made again as soon as those below are there.
         let stands_behind = |node: &Node| covered.iter().any(|above| above.from > node.until);
@@ -189,6 +193,19 @@ mod tests {
                 assert_eq!(of_level[0].from, 1);
                 assert!(of_level.windows(2).all(|two| two[0].until + 1 == two[1].from), "{level}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_taken_out_on_both_sides_of_another_is_folded_apart() {
+        let whole = all(1_000, &[]);
+        let above: Vec<Node> = whole.iter().copied().filter(|n| n.level == 1).collect();
+        let is_left = |n: &Node| n.level == 0 || above[1..2].contains(n) || above[3..].contains(n);
+        let mut nodes: Vec<Node> = whole.iter().copied().filter(is_left).collect();
+        for again in [above[0], above[2]] {
+            let next = next(&nodes, &vec![10; 1_000], &[], &RULES);
+            assert_eq!(next, Some(again));
+            nodes.push(again);
         }
     }
 

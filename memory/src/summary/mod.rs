@@ -8,11 +8,13 @@
 //! summary is what no other summary stands above ([`outline`]).
 //!
 //! Invariants: turns are never removed; a summary is derived and can be made
-//! again; the same turns and summaries give the same plan; a sentence that
+//! again; the same turns and summaries give the same plan; no turn stands twice in a
+//! level ([`layers`]); a sentence that
 //! stands on a turn that was replaced since is not shown.
 
 pub mod fold;
 pub mod generations;
+pub mod layers;
 pub mod outline;
 
 use jiff::Timestamp;
@@ -86,6 +88,11 @@ impl Summary {
         }
         let sum: f32 = self.sentences.iter().map(|sentence| sentence.faithfulness).sum();
         sum / self.sentences.len() as f32
+    }
+
+    /// The range that it stands for.
+    pub fn node(&self) -> fold::Node {
+        fold::Node { level: self.level, from: self.from, until: self.until }
     }
 
     /// Whether it stands for a turn.

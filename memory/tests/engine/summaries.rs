@@ -8,6 +8,7 @@ use throughline_memory::{
     context::{Item, Section},
     engine::{ContextRequest, EngineError, NewFact, SummaryOutcome, SummaryView},
     facts::Cause,
+    store::keys::Kind,
     turn::{ConversationId, Sequence},
 };
 
@@ -104,6 +105,129 @@ async fn an_erased_turn_leaves_no_summary_behind() {
         assert!(outcome.folded_until >= 55, "folded anew");
     }
     assert_eq!(world.holding("zanzibar"), 0);
+}
+
+/// Ranges of what a view shows, which follow each other from the first turn on.
+fn ranges(world: &World, id: &ConversationId, view: SummaryView) -> Vec<(Sequence, Sequence)> {
+    let shown = world.engine.summary(&crate::fixture::tenant(), id, view, 0).unwrap().summaries;
+    let ranges: Vec<_> = shown.iter().map(|s| (s.summary.from, s.summary.until)).collect();
+    let follow = ranges.windows(2).all(|two| two[0].1 + 1 == two[1].0);
+    assert!(follow && ranges.first().is_none_or(|first| first.0 == 1), "{ranges:?}");
+    ranges
+}
+
+#[tokio::test]
+async fn what_a_fork_and_its_parent_fold_apart_stands_once() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    let id = world.create("long").await;
+    // Too little to be folded unasked.
+    talk(&world, &id, 1..=4).await;
+    let fork = world.fork(&id, 4, "fork").await;
+    world.engine.summarize(&tenant, &fork).await.unwrap();
+    let views = [SummaryView::Rolling, SummaryView::Segments];
+    let shown = |of: &ConversationId| {
+        views.map(|view| world.engine.summary(&tenant, of, view, 0).unwrap().summaries)
+    };
+    let before = shown(&fork);
+    assert_eq!(ranges(&world, &fork, SummaryView::Segments).last().unwrap().1, 4);
+    assert!(ranges(&world, &id, SummaryView::Segments).is_empty(), "it is the fork's alone");
+    talk(&world, &id, 5..=6).await;
+    world.engine.summarize(&tenant, &id).await.unwrap();
+    assert!(ranges(&world, &id, SummaryView::Segments)[0].1 <= 4, "the fork sees it too");
+    assert_eq!(shown(&fork), before, "what was shown stays");
+    for of in [&id, &fork] {
+        talk(&world, of, 7..=60).await;
+        folded(&world, of, 40).await;
+        world.engine.summarize(&tenant, of).await.unwrap();
+    }
+    let second = world.fork(&fork, 40, "second").await;
+    world.engine.summarize(&tenant, &second).await.unwrap();
+    for of in [&id, &fork, &second] {
+        for view in views {
+            ranges(&world, of, view);
+        }
+    }
+    assert!(rolling(&world, &fork, 0).summaries.iter().any(|s| s.summary.level > 0));
+}
+
+#[tokio::test]
+async fn what_a_fork_folded_of_shared_turns_is_made_again_and_goes_with_it() {
+    let world = World::with_summaries().await;
+    let tenant = crate::fixture::tenant();
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=4).await;
+    let held = world.holding("note 1 says that");
+    let fork = world.fork(&id, 4, "fork").await;
+    world.controls.summarizer_busy.store(true, Ordering::SeqCst);
+    world.engine.summarize(&tenant, &fork).await.unwrap();
+    let models = || -> Vec<String> {
+        let shown = rolling(&world, &fork, 0).summaries.into_iter();
+        shown.map(|one| one.summary.model).collect()
+    };
+    assert!(models().iter().all(|model| model == "extractive"), "{:?}", models());
+    world.controls.summarizer_busy.store(false, Ordering::SeqCst);
+    later(&world);
+    world.engine.summarize(&tenant, &fork).await.unwrap();
+    assert!(!models().is_empty() && models().iter().all(|model| model == "first words"));
+    assert!(world.holding("note 1 says that") > held);
+    world.engine.delete_conversation(&tenant, &fork).await.unwrap();
+    world.drain().await;
+    assert_eq!(world.holding("note 1 says that"), held);
+}
+
+/// Whether a summary stands for a turn.
+fn covers(world: &World, id: &ConversationId, sequence: Sequence) -> bool {
+    rolling(world, id, 0).summaries.iter().any(|shown| shown.summary.covers(sequence))
+}
+
+async fn covered(world: &World, id: &ConversationId, sequence: Sequence) {
+    within("the turn to be folded again", async {
+        while !covers(world, id, sequence) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_taken_out_is_made_again_after_a_restart_without_growth() {
+    let world = World::with_summaries().await;
+    let id = world.create("long").await;
+    talk(&world, &id, 1..=60).await;
+    folded(&world, &id, 40).await;
+    let fork = world.fork(&id, 55, "fork").await;
+    world.controls.summarizer_down.store(true, Ordering::SeqCst);
+    world.engine.forget_turns(&crate::fixture::tenant(), &id, &[21]).await.unwrap();
+    world.drain().await;
+    assert_eq!(world.records(&id, &[Kind::Struck]).len(), 1);
+    // Still down when what is due is looked at after the start.
+    let world = world.reopen().await;
+    assert!(!covers(&world, &id, 21) && !covers(&world, &fork, 21));
+    world.controls.summarizer_down.store(false, Ordering::SeqCst);
+    covered(&world, &id, 21).await;
+    covered(&world, &fork, 21).await;
+    within("the mark to be taken out", async {
+        while !world.records(&id, &[Kind::Struck]).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fork_that_loses_a_summary_of_shared_turns_makes_it_again() {
+    let world = World::with_summaries().await;
+    let id = world.create("short").await;
+    talk(&world, &id, 1..=4).await;
+    let fork = world.fork(&id, 4, "fork").await;
+    talk(&world, &fork, 5..=60).await;
+    folded(&world, &fork, 40).await;
+    assert!(covers(&world, &fork, 2) && !covers(&world, &id, 2), "the fork has folded it");
+    world.engine.forget_turns(&crate::fixture::tenant(), &id, &[2]).await.unwrap();
+    world.drain().await;
+    covered(&world, &fork, 2).await;
+    ranges(&world, &fork, SummaryView::Segments);
 }
 
 #[tokio::test]

@@ -16,12 +16,14 @@ mod probes;
 mod proxy;
 mod rerank;
 mod settings;
+mod summaries;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use throughline_memory::{
     degradation::{DriftSettings, ProbeSettings},
     engine::Limits,
+    summary::fold::FoldRules,
 };
 
 pub use drift::DriftTable;
@@ -37,6 +39,7 @@ pub use probes::ProbeTable;
 pub use proxy::{ModelTokenizers, ProxySettings, ProxyTable, UpstreamSettings};
 pub use rerank::RerankSettings;
 pub use settings::{LogFormat, Settings, StoreKind};
+pub use summaries::SummaryTable;
 
 use crate::auth::{Auth, KeyEntry, KeyError};
 
@@ -116,6 +119,8 @@ pub struct Config {
     pub reranker: Option<RerankSettings>,
     /// Conversations are folded into summaries.
     pub summaries: bool,
+    /// When and how much is folded.
+    pub fold_rules: FoldRules,
     /// What writes them, if it is a language model.
     pub llm: Option<LlmSettings>,
     /// What judges entailment beside their check, if anything does.
@@ -190,6 +195,7 @@ impl Config {
             reranker: rerank::rerank(settings.reranker, settings.rerank_top)?,
             staleness_weights: settings.staleness_weights,
             summaries: !settings.no_summaries.unwrap_or(false),
+            fold_rules: summaries::fold_rules(&settings.summaries)?,
             entailment: entailment::entailment(
                 settings.entailment,
                 settings.llm.is_some(),

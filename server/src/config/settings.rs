@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConfigError, DEFAULT_LISTEN, DriftTable, EmbeddingEngine, PinTable, Precision, Prices,
-    ProbeTable, ProxyTable, bad,
+    ProbeTable, ProxyTable, SummaryTable, bad,
 };
 use crate::auth::KeyEntry;
 
@@ -282,6 +282,11 @@ pub struct Settings {
     #[serde(default)]
     pub pins: PinTable,
 
+    /// `[summaries]`: what of a conversation is folded; file only.
+    #[arg(skip)]
+    #[serde(default)]
+    pub summaries: SummaryTable,
+
     /// `[probes]`: which conversations ask their own windows for what was said;
     /// file only.
     #[arg(skip)]
@@ -355,6 +360,11 @@ impl Settings {
             log_format: self.log_format.or(lower.log_format),
             limits: if self.limits.is_empty() { lower.limits } else { self.limits },
             pins: if self.pins == PinTable::default() { lower.pins } else { self.pins },
+            summaries: if self.summaries == SummaryTable::default() {
+                lower.summaries
+            } else {
+                self.summaries
+            },
             probes: if self.probes == ProbeTable::default() { lower.probes } else { self.probes },
             drift: if self.drift == DriftTable::default() { lower.drift } else { self.drift },
             proxy: self.proxy.over(lower.proxy),

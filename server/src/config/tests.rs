@@ -107,10 +107,10 @@ fn every_setting_of_the_file_survives_merging() {
         [proxy]\nlisten = '127.0.0.1:3'\nupstream = 'u'\nupstream_key_file = 'k'\nupstream_key_env = 'e'\n\
         anthropic_upstream = 'a'\nanthropic_key_file = 'k'\nanthropic_key_env = 'e'\ntoken_budget = 1\n\
         create_conversations = false\nconnect_timeout = 1\nanswer_timeout = 1\nidle_timeout = 1\n\
-        max_body_bytes = 1\ntokenizers = { m = 't' }\n[probes]\nshare = 0.5\nevery = 4\n[drift]\nevery_minutes = 5\nversions = 2\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
+        max_body_bytes = 1\ntokenizers = { m = 't' }\n[summaries]\nkeep_tokens = 900\n[probes]\nshare = 0.5\nevery = 4\n[drift]\nevery_minutes = 5\nversions = 2\n[prices]\ncurrency = 'EUR'\nper_gigabyte = 1.5\n[[keys]]\ntenant = 't'\nsha256 = ''\nscopes = []\n";
     let all = settings(all);
     assert_eq!(Settings::default().over(all.clone()), all);
     assert_eq!(all.clone().over(Settings::default()), all);
     let shown = toml::to_string(&all).unwrap();
-    assert_eq!(shown.matches('=').count(), 62, "a setting is missing in:\n{shown}");
+    assert_eq!(shown.matches('=').count(), 63, "a setting is missing in:\n{shown}");
 }

@@ -24,7 +24,7 @@ use throughline_memory::{
         unsure::PairJudge,
     },
     store::{Store, StoreKind as Kind, StoreOptions},
-    summary::{fold::FoldRules, generations::Generations},
+    summary::generations::Generations,
     usage::Meter,
 };
 
@@ -82,7 +82,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         order,
         summarizer,
         generations,
-        fold_rules: FoldRules::default(),
+        fold_rules: config.fold_rules,
         lines,
         pins,
         degradation: config.degradation,

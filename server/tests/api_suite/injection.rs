@@ -1,10 +1,16 @@
-//! Stored text that tries to become an instruction, as a turn, a pin and beneath
-//! a summary: the cases of `evals/cases/injection.jsonl`, over the wire. No text
-//! stands under more authority than its source's role gives it, and none looks
-//! like a line of ours.
+//! Stored text that tries to become an instruction, as a turn, a pin, beneath a
+//! summary and in the line of a pin: the cases of `evals/cases/injection.jsonl`, over the
+//! wire. No text stands under more authority than its source's role gives it, and none
+//! looks like a line of ours.
+
+use std::{sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use throughline::pb;
+use throughline_memory::{
+    engine::Limits,
+    facts::{LineDraft, LineError, LineSource, LineVersion, WriteLine},
+};
 
 use crate::harness::{ACME, Client, TestServer, turn, user};
 
@@ -19,7 +25,17 @@ struct Case {
     text: String,
     #[serde(rename = "as")]
     comes_as: String,
+    /// Of a line: the user's turn that is pinned.
+    #[serde(default)]
+    said: String,
+    /// What a model that was taken in writes for it.
+    #[serde(default)]
+    line: String,
     expected_authority: Authority,
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    CASES.lines().map(|line| serde_json::from_str::<Case>(line).unwrap())
 }
 
 /// What a text may do where it stands, least first.
@@ -114,9 +130,8 @@ fn check_form(case: &Case, window: &pb::ContextWindow, index: usize) {
 async fn no_stored_text_gains_authority() {
     let server = TestServer::start().await;
     let acme = server.client(ACME);
-    let cases = CASES.lines().map(|line| serde_json::from_str::<Case>(line).unwrap());
     let mut seen = 0;
-    for case in cases {
+    for case in cases().filter(|case| case.comes_as != "line") {
         let window = window_of(&acme, &case).await;
         // The question is the last message and repeats the text.
         let (_, memory) = window.messages.split_last().unwrap();
@@ -135,5 +150,90 @@ async fn no_stored_text_gains_authority() {
         seen += 1;
     }
     assert!(seen >= 40, "{seen} cases");
+    server.stop().await;
+}
+
+/// A model that writes what the text wants, and a check that lets it pass.
+struct TakenIn(Vec<Case>);
+
+#[tonic::async_trait]
+impl WriteLine for TakenIn {
+    fn version(&self) -> LineVersion {
+        LineVersion { model: "taken in".to_owned(), ..LineVersion::default() }
+    }
+
+    async fn write(&self, source: &LineSource) -> Result<LineDraft, LineError> {
+        let of = |case: &&Case| source.words == case.said;
+        let line = self.0.iter().find(of).map(|case| (case.line.clone(), 1.0));
+        Ok(LineDraft { line, rejected: Vec::new() })
+    }
+}
+
+/// The user's pin of a case once its line was written, and the window in which it stands.
+async fn pinned_with_line(client: &Client, case: &Case) -> (pb::Fact, pb::ContextWindow) {
+    let conversation = client.create(&case.id).await;
+    let said = vec![turn(pb::Role::Assistant, &case.text), user(&case.said)];
+    client.append(&conversation, said).await.unwrap();
+    let fact = pb::Fact {
+        kind: pb::FactKind::Instruction.into(),
+        text: case.said.clone(),
+        source_sequence: 2,
+        source_span: Some(pb::TextSpan { start: 0, end: case.said.len() as u32 }),
+        ..pb::Fact::default()
+    };
+    let request = pb::PinFactRequest {
+        conversation: conversation.clone(),
+        fact: Some(fact),
+        request_id: String::new(),
+    };
+    client.memory().pin_fact(request).await.unwrap();
+    let listed = async {
+        loop {
+            let request = pb::ListFactsRequest {
+                conversation: conversation.clone(),
+                ..pb::ListFactsRequest::default()
+            };
+            let facts = client.memory().list_facts(request).await.unwrap().into_inner().facts;
+            let is_answered =
+                |fact: &pb::Fact| !(fact.one_line.is_empty() && fact.one_line_rejected.is_empty());
+            match facts.into_iter().find(is_answered) {
+                Some(fact) => return fact,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let fact = tokio::time::timeout(Duration::from_secs(20), listed).await.expect("an answer");
+    let request = pb::BuildContextRequest {
+        conversation,
+        query: "What now?".to_owned(),
+        options: Some(pb::ContextOptions { token_budget: 6_000, ..Default::default() }),
+        ..pb::BuildContextRequest::default()
+    };
+    let built = client.context().build_context(request).await.unwrap().into_inner();
+    (fact, built.window.unwrap())
+}
+
+#[tokio::test]
+async fn no_line_lends_the_users_authority_to_the_assistant() {
+    let lines = || cases().filter(|case| case.comes_as == "line");
+    let writer = Arc::new(TakenIn(lines().collect()));
+    let server = TestServer::with_lines(Limits::default(), writer).await;
+    let acme = server.client(ACME);
+    let mut refused = 0;
+    for case in lines() {
+        let (fact, window) = pinned_with_line(&acme, &case).await;
+        let stands =
+            |message: &&pb::ContextMessage| words(&message.content).contains(&words(&case.line));
+        let stands = window.messages.iter().find(stands);
+        if case.expected_authority == Authority::Quotation {
+            assert_eq!((fact.one_line.as_str(), stands), ("", None), "{}", case.id);
+            assert_eq!(fact.one_line_rejected[0].text, case.line, "{}", case.id);
+            refused += 1;
+        } else {
+            assert_eq!(fact.one_line, case.line, "{}", case.id);
+            assert_eq!(stands.map(authority_of), Some(case.expected_authority), "{}", case.id);
+        }
+    }
+    assert!(refused >= 6, "{refused} refused");
     server.stop().await;
 }

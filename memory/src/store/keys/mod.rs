@@ -21,6 +21,7 @@
 //!     'B'                                what the conversation used
 //!     'C' ff 0                           mark of what cohorts are made of
 //!     'C' ff metric:u8                   digest for cohorts, from 1 on
+//!     'D'                                mark that summaries were taken out
 //!     'E' seq:u64                        staleness events that a turn brought
 //!     'F' len fact                       fact
 //!     'G' hash:16                        request id of a pin -> fact
@@ -68,6 +69,8 @@ pub enum Kind {
     Usage = b'B',
     /// What the conversation brings to cohorts.
     Cohort = b'C',
+    /// Mark that summaries were taken out and may not have been made again.
+    Struck = b'D',
     /// Staleness events that a turn brought.
     Events = b'E',
     /// A fact.
@@ -303,6 +306,11 @@ pub fn summary(of: &TenantId, conversation: &ConversationId, until: Sequence, le
     let mut key = at_sequence(of, conversation, Kind::Summary, until);
     key.push(level);
     key
+}
+
+/// The mark that summaries of a conversation were taken out.
+pub fn struck(of: &TenantId, conversation: &ConversationId) -> Key {
+    kind_prefix(of, conversation, Kind::Struck)
 }
 
 /// What became of the line of a pin, by the turn and the bytes of it that are pinned.
