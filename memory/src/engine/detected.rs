@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     Engine, EngineError, KeptFact, NewFact,
-    detected_edges::{draw_among, is_replaced},
+    detected_edges::draw_among,
     fact_records::{delete_facts, put_fact},
     heads::Cell,
     pin_rejections::PinRejections,
@@ -27,6 +27,7 @@ use crate::{
     facts::{
         Fact, Origin, Owner, Statement,
         detect::{self, Found, Live, PinDetector},
+        is_replaced,
     },
     index::Branch,
     store::{Batch, Direction, keys, keys::Kind},

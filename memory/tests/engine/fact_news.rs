@@ -91,6 +91,26 @@ async fn what_was_said_before_a_late_pin_changes_it_too() {
 }
 
 #[tokio::test]
+async fn what_was_said_again_is_replaced_by_a_later_pin() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["planning the wedding"]).await;
+    pinned(&world, &c, about("budget", "$9,000")).await;
+    world.say(&c, &["Change the budget to $7,500."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    world.say(&c, &["I was wrong, the budget is $9,000 after all."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, ["$9,000"]);
+    pinned(&world, &c, about("budget", "$5,000")).await;
+    assert_eq!(held(&world, &c).await, ["$5,000"]);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, ["$5,000"], "drawn again");
+}
+
+#[tokio::test]
 async fn other_rules_draw_the_edges_again() {
     let world = World::new().await;
     let c = world.create("c").await;
