@@ -219,6 +219,30 @@ async fn a_pin_that_comes_from_no_turn_names_none() {
 }
 
 #[tokio::test]
+async fn a_turn_stays_replaced_when_the_pin_that_replaced_it_is_taken_out() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The budget is $9,000."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(1), ..about("budget", "$9,000") }).await;
+    let new = pinned(&world, &c, about("budget", "$7,500")).await;
+    let before = superseded(&world, &c, 1, 0).await.expect("replaced");
+    world.engine.unpin_fact(&tenant(), &c, &new).await.expect("unpinned");
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    world.say(&c, &["Nice weather."]).await;
+    for as_of in [0, 1] {
+        let after = superseded(&world, &c, 1, as_of).await.expect("still replaced");
+        assert_eq!((after.score, &*after.reason), (before.score, "a pinned fact replaced it"));
+    }
+    let query = "How did the budget change over time?";
+    let seen = words(&world.window(&c, query).await);
+    assert!(
+        seen.contains("[replaced by a pinned fact on 20") && !seen.contains("$7,500"),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
 async fn an_edge_between_turns_counts_once_where_a_pin_repeats_the_turn() {
     let world = World::new().await;
     let c = world.create("c").await;
