@@ -8,7 +8,7 @@
 //! conversation does not grow by what is derived.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::ControlFlow,
     sync::Arc,
 };
@@ -294,7 +294,7 @@ impl Engine {
         draw_among(&mut fact, facts);
         // Turns that are still to be enriched hear the fact themselves.
         let heard = until.max(self.indexed_sequence(cell, head)).min(head.last_sequence);
-        self.hear_all(turns, heard, &mut fact, facts)?;
+        self.hear_all(turns, heard, (&mut fact, &BTreeSet::new()), facts)?;
         Ok(Some(fact))
     }
 

@@ -130,6 +130,40 @@ async fn other_rules_draw_the_edges_again() {
 }
 
 #[tokio::test]
+async fn what_is_drawn_again_hears_turns_however_far_back_they_are() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["planning the wedding"]).await;
+    let budget = pinned(&world, &c, about("budget", "$9,000")).await;
+    pinned(&world, &c, about("deposit", "$500")).await;
+    world.say(&c, &["The budget is $7,500 now.", "The deposit is $500."]).await;
+    world.settle(&c).await;
+    // More than are heard when a fact is pinned.
+    let talk: Vec<String> = (0..300).map(|n| format!("tile {n} of the floor is dry")).collect();
+    for some in talk.chunks(50) {
+        world.say(&c, &some.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    world.settle(&c).await;
+    pinned(&world, &c, about("deposit", "$700")).await;
+    assert_eq!(held(&world, &c).await, ["$700"]);
+    let marked = async |world: &World| {
+        let facts = world.engine.facts_as_of(&tenant(), &c, Sequence::MAX).expect("there");
+        let mut turns: Vec<Sequence> = facts.turn_marks().keys().copied().collect();
+        turns.sort_unstable();
+        turns
+    };
+    assert_eq!(marked(&world).await, [3]);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, ["$700"], "drawn again");
+    assert_eq!(marked(&world).await, [3], "drawn again");
+    let patch = FactPatch { text: Some("The budget is $9,000!".into()), ..FactPatch::default() };
+    world.engine.update_fact(&tenant(), &c, &budget, patch).await.expect("updated");
+    assert_eq!(held(&world, &c).await, ["$700"], "changed");
+}
+
+#[tokio::test]
 async fn a_forgotten_turn_leaves_no_words_and_the_old_value_stays_retired() {
     let world = World::new().await;
     let c = world.create("c").await;
