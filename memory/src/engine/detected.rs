@@ -8,14 +8,14 @@
 //! conversation does not grow by what is derived.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::ControlFlow,
     sync::Arc,
 };
 
 use super::{
     Engine, EngineError, KeptFact, NewFact,
-    detected_edges::{draw_among, is_replaced},
+    detected_edges::draw_among,
     fact_records::{delete_facts, put_fact},
     heads::Cell,
     pin_rejections::PinRejections,
@@ -27,6 +27,7 @@ use crate::{
     facts::{
         Fact, Origin, Owner, Statement,
         detect::{self, Found, Live, PinDetector},
+        is_replaced,
     },
     index::Branch,
     store::{Batch, Direction, keys, keys::Kind},
@@ -293,7 +294,7 @@ impl Engine {
         draw_among(&mut fact, facts);
         // Turns that are still to be enriched hear the fact themselves.
         let heard = until.max(self.indexed_sequence(cell, head)).min(head.last_sequence);
-        self.hear_all(turns, heard, &mut fact, facts)?;
+        self.hear_all(turns, heard, (&mut fact, &BTreeSet::new()), facts)?;
         Ok(Some(fact))
     }
 

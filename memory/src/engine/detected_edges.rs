@@ -12,8 +12,8 @@ use super::{
     records::Head,
 };
 use crate::{
-    facts::{self, Cause, Fact, Owner, detect},
-    staleness::{EdgeKind, SHOWN_CONFIDENCE},
+    facts::{self, Cause, Fact, Owner, detect, is_replaced},
+    staleness::EdgeKind,
     store::Batch,
     turn::FactId,
 };
@@ -116,15 +116,6 @@ fn taken_in(fact: &Fact) -> &str {
     const SPELT: usize = 13;
     let id = fact.id.as_str();
     id.get(..SPELT).unwrap_or(id)
-}
-
-/// Whether a later fact or turn has taken the place of a fact.
-pub(super) fn is_replaced(fact: &Fact) -> bool {
-    fact.edges.iter().any(|edge| {
-        edge.kind == EdgeKind::Supersedes
-            && edge.confidence >= SHOWN_CONFIDENCE
-            && !fact.has_rejected(&edge.later)
-    })
 }
 
 /// Whether a pin of the detector says what the caller pins: the same words of the

@@ -148,6 +148,9 @@ fn marked(mark: &TurnMark) -> Option<ShownEdge> {
         later_value: mark.later_value.clone(),
         valid_at: mark.valid_from,
         known_at: mark.known_at,
-        reason: format!("a pinned fact says {:?}", mark.later_value),
+        reason: match mark.later_value.as_str() {
+            "" => "a pinned fact replaced it".to_owned(),
+            value => format!("a pinned fact says {value:?}"),
+        },
     })
 }

@@ -7,6 +7,7 @@
 
 use std::{
     cell::{Cell, LazyCell},
+    collections::BTreeSet,
     sync::Arc,
 };
 
@@ -14,6 +15,7 @@ use super::{
     Engine, EngineError,
     commit::Publish,
     detected_edges,
+    fact_edges::turn_of,
     fact_records::put_fact,
     said::{Said, SaidTurns},
 };
@@ -87,20 +89,52 @@ impl Engine {
         Ok(())
     }
 
-    /// Holds a fact against the turns behind those that told it, up to a last one.
+    /// Holds a fact against the turns behind those that told it, up to a last one: the
+    /// newest, and those of `before` ([`bore_on`]), however far back they are.
     pub(super) fn hear_all(
         &self,
         turns: &SaidTurns<'_>,
         last: Sequence,
-        fact: &mut Fact,
+        (fact, before): (&mut Fact, &BTreeSet<Sequence>),
         others: &[Fact],
     ) -> Result<(), EngineError> {
-        let told = fact.told().unwrap_or(fact.known_turn);
-        let from = (told + 1).max(last.saturating_sub(TURNS_HEARD) + 1);
+        let first = fact.told().unwrap_or(fact.known_turn).saturating_add(1);
+        let from = first.max(last.saturating_sub(TURNS_HEARD) + 1);
         let claim = Claim::of(fact);
-        for said in turns.range(from, last)? {
-            if shares(&fact.sketch, said.heard.sketch()) > 0 {
+        for sequence in before.range(first..from).copied().chain(from..=last) {
+            let Some(said) = turns.get(sequence)? else { continue };
+            if sequence < from || shares(&fact.sketch, said.heard.sketch()) > 0 {
                 self.hear(turns, (fact, &claim), others, &said)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds facts once more against the turns that bore on them, up to a last one, and
+    /// leaves the later ones in `before`: what is drawn next finds the facts as they stood
+    /// then.
+    fn hear_before(
+        &self,
+        turns: &SaidTurns<'_>,
+        last: Sequence,
+        drawn: &mut [Fact],
+        before: &mut [BTreeSet<Sequence>],
+    ) -> Result<(), EngineError> {
+        for (at, before) in before.iter_mut().enumerate() {
+            let later = before.split_off(&last.saturating_add(1));
+            let heard = std::mem::replace(before, later);
+            let Some(mut fact) = drawn.get(at).filter(|_| !heard.is_empty()).cloned() else {
+                continue;
+            };
+            let claim = Claim::of(&fact);
+            let first = fact.told().unwrap_or(fact.known_turn).saturating_add(1);
+            for sequence in heard.range(first..) {
+                if let Some(said) = turns.get(*sequence)? {
+                    self.hear(turns, (&mut fact, &claim), drawn, &said)?;
+                }
+            }
+            if let Some(place) = drawn.get_mut(at) {
+                *place = fact;
             }
         }
         Ok(())
@@ -122,7 +156,11 @@ impl Engine {
         let Some(head) = cell.stored().filter(|head| head.facts > 0) else { return Ok(()) };
         let turns = SaidTurns::new(self, &cell, &head);
         let mut drawn: Vec<Fact> = Vec::new();
+        // Of each the turns that are to be heard again, of which some are far back.
+        let mut before: Vec<BTreeSet<Sequence>> = Vec::new();
         for mut fact in self.read_facts(tenant, id)? {
+            self.hear_before(&turns, fact.known_turn, &mut drawn, &mut before)?;
+            let bore_on = bore_on(&fact);
             let mut kept = Vec::new();
             for edge in std::mem::take(&mut fact.edges) {
                 let again = match &edge.later {
@@ -140,7 +178,7 @@ impl Engine {
             fact.turns.clear();
             fact.sketch.clear();
             let until = fact.known_turn;
-            self.link_turns(&turns, &mut fact, until)?;
+            self.link_turns(&turns, (&mut fact, &bore_on), until)?;
             if fact.origin.is_detector() {
                 detected_edges::draw_among(&mut fact, &mut drawn);
             } else {
@@ -148,10 +186,11 @@ impl Engine {
                 self.relink(&turns, &mut drawn, &changed)?;
             }
             drawn.push(fact);
+            before.push(bore_on);
         }
-        for at in 0..drawn.len() {
+        for (at, before) in before.iter().enumerate() {
             let Some(mut fact) = drawn.get(at).cloned() else { continue };
-            self.hear_all(&turns, head.last_sequence, &mut fact, &drawn)?;
+            self.hear_all(&turns, head.last_sequence, (&mut fact, before), &drawn)?;
             if let Some(place) = drawn.get_mut(at) {
                 *place = fact;
             }
@@ -212,6 +251,13 @@ impl Engine {
         }
         Ok(changed)
     }
+}
+
+/// The turns that bear on a fact or that it is linked with: to be looked at again when
+/// its edges are drawn anew.
+pub(super) fn bore_on(fact: &Fact) -> BTreeSet<Sequence> {
+    let edges = fact.edges.iter().filter_map(|edge| turn_of(&edge.later));
+    edges.chain(fact.turns.iter().map(|link| link.turn)).collect()
 }
 
 /// Positions of the facts that a turn may be about, in order.

@@ -59,19 +59,21 @@ impl Engine {
     }
 
     /// Finds the turns up to `until` that say what a fact says, or what it
-    /// replaces.
+    /// replaces: its source, the last ones, and those of `also`, however far back.
     pub(super) fn link_turns(
         &self,
         turns: &SaidTurns<'_>,
-        fact: &mut Fact,
+        (fact, also): (&mut Fact, &BTreeSet<Sequence>),
         until: Sequence,
     ) -> Result<(), EngineError> {
         let claim = Claim::of(fact);
         let known = std::mem::take(&mut fact.turns);
         let from = until.saturating_sub(TURNS_READ) + 1;
         fact.turns.extend(known.into_iter().filter(|link| link.turn < from));
-        let source = fact.source.filter(|source| fact.turns.iter().all(|l| l.turn != *source));
-        for sequence in source.filter(|source| *source < from).into_iter().chain(from..=until) {
+        let mut far: BTreeSet<Sequence> = also.range(..from).copied().collect();
+        far.extend(fact.source.filter(|source| *source < from));
+        far.retain(|turn| fact.turns.iter().all(|link| link.turn != *turn));
+        for sequence in far.into_iter().chain(from..=until) {
             let Some(said) = turns.get(sequence)? else { continue };
             if fact.turns.len() >= facts::MAX_LINKS {
                 continue;
@@ -118,7 +120,7 @@ impl Engine {
                 && let Some(until) = other.edges.iter().map(|edge| edge.known_turn).max()
                 && until > other.known_turn
             {
-                self.link_turns(turns, other, until)?;
+                self.link_turns(turns, (other, &BTreeSet::new()), until)?;
             }
         }
         Ok(())

@@ -3,12 +3,15 @@
 //! Invariants: a new fact, the edges that it draws and the request id that it
 //! came with are one batch; nothing is deleted by being replaced.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{
     Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
     commit::Publish,
     detected_edges,
+    fact_news::bore_on,
     fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
     pin_rejections,
@@ -136,7 +139,7 @@ impl Engine {
         }
         let changed = facts::draw(&mut fact, &mut others);
         self.relink(&turns, &mut others, &changed)?;
-        self.hear_all(&turns, head.last_sequence, &mut fact, &others)?;
+        self.hear_all(&turns, head.last_sequence, (&mut fact, &BTreeSet::new()), &others)?;
         let mut next = self.touched(&head);
         next.facts = (next.facts + 1).saturating_sub(doubled.len() as u64);
         let mut batch = Batch::new();
@@ -193,15 +196,16 @@ impl Engine {
         }
         let mut batch = Batch::new();
         if before != (changed.kind, changed.text.clone(), changed.says.clone()) {
+            let before = bore_on(&changed);
             changed.turns.clear();
             changed.sketch.clear();
             changed.edges.retain(|edge| matches!(edge.later, Cause::Fact(_)));
             let until = changed.known_turn;
             let turns = SaidTurns::new(self, &cell, &head);
-            self.link_turns(&turns, &mut changed, until)?;
+            self.link_turns(&turns, (&mut changed, &before), until)?;
             let redrawn = facts::draw(&mut changed, &mut others);
             self.relink(&turns, &mut others, &redrawn)?;
-            self.hear_all(&turns, head.last_sequence, &mut changed, &others)?;
+            self.hear_all(&turns, head.last_sequence, (&mut changed, &before), &others)?;
             for at in redrawn {
                 if let Some(other) = others.get(at) {
                     put_fact(&mut batch, &cell, other)?;
@@ -295,7 +299,7 @@ impl Engine {
         if !imported {
             check_expiry(&fact)?;
         }
-        self.link_turns(turns, &mut fact, known_turn)?;
+        self.link_turns(turns, (&mut fact, &BTreeSet::new()), known_turn)?;
         if let Some(turn) = kept.replaced_by.filter(|turn| *turn <= head.last_sequence) {
             let said_at = self.clock_at(cell, head, turn)?;
             fact.edges.push(replaced_by_turn(turn, said_at.unwrap_or(now), now));

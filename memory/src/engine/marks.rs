@@ -13,22 +13,27 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Engine, EngineError, bringing::Bringing, late_marks::LateMarks, ledger::Ledger, scopes::Scope,
+    Engine, EngineError,
+    bringing::Bringing,
+    late_marks::LateMarks,
+    ledger::Ledger,
+    scopes::Scope,
     standing::StandingFacts,
+    successors::{Successor, Successors},
 };
 use crate::{
     context::{
         Carried, Mark, Marks, RetrievedTurn, TokenCounter, TurnCost, clean, marked_cost,
         marked_excerpt, place_of,
     },
-    facts::{Cause, TurnMark},
+    facts::TurnMark,
     retrieval,
     staleness::{Edge, SHOWN_CONFIDENCE, Timeline},
     turn::{ConversationId, Sequence, Turn},
 };
 
 /// Longest value that a note shows, in characters.
-const MAX_NOTE_CHARS: usize = 120;
+pub(super) const MAX_NOTE_CHARS: usize = 120;
 /// Longest quotation of the other side of a contradiction, in characters: it is
 /// brought itself, and the note has to tell which one it is.
 const MAX_SIDE_CHARS: usize = 48;
@@ -229,17 +234,24 @@ pub(super) fn mark_of(
     let read = |sequence| engine.shown_turn(&one.scope.branch, sequence);
     let Some(turn) = read(sequence)?.filter(|turn| !turn.forgotten) else { return Ok(None) };
     let mut mark = Mark::default();
+    // What is replaced by something that does not hold either is noted with what does.
+    let successors = Successors {
+        engine,
+        branch: &one.scope.branch,
+        facts: &one.by_facts,
+        timeline,
+        as_of: one.as_of,
+    };
     if let Some((later, edge)) = replaced
         && let Some(new) = read(later)?.filter(|new| !new.forgotten)
     {
-        let date = new.said_at.strftime("%Y-%m-%d");
-        let words = words(&new, edge.later_span, MAX_NOTE_CHARS);
-        mark.note = format!("[replaced by turn {later} on {date}: {words}]");
+        let now = successors.last(Successor::of_turn(&new, edge.later_span))?;
+        mark.note = format!("[replaced by {}]", now.named());
         mark.dropped =
             !keep && edge.confidence >= CERTAIN_CONFIDENCE && is_whole(&turn, edge, counter);
     }
     if let Some(by) = by_fact {
-        mark.note = fact_note(by, &turn);
+        mark.note = fact_note(by, &successors.last(Successor::of_mark(by))?, &turn);
         mark.dropped = !keep && !by.partly && is_one_thing(&turn, counter);
     }
     if let Some(at) = expired {
@@ -290,25 +302,20 @@ fn expired_since(timeline: &Timeline, sequence: Sequence, as_of: Sequence) -> Op
 }
 
 /// The words of a turn that are meant, fit for a note.
-fn words(turn: &Turn, span: Option<(u32, u32)>, max_chars: usize) -> String {
+pub(super) fn words(turn: &Turn, span: Option<(u32, u32)>, max_chars: usize) -> String {
     let text = turn.searchable_text();
     let meant = span.and_then(|(start, end)| text.get(start as usize..end as usize));
     clean(meant.unwrap_or(&text), max_chars)
 }
 
-/// The note of a turn that says what a fact has replaced.
-fn fact_note(mark: &TurnMark, turn: &Turn) -> String {
-    let date = mark.valid_from.strftime("%Y-%m-%d");
-    let words = clean(&mark.later_value, MAX_NOTE_CHARS);
-    let by = match &mark.by {
-        Cause::Fact(_) => "a pinned fact".to_owned(),
-        Cause::Turn(sequence) => format!("turn {sequence}"),
-    };
+/// The note of a turn that says what a fact has replaced, with what holds now.
+fn fact_note(mark: &TurnMark, now: &Successor, turn: &Turn) -> String {
+    let by = now.named();
     if mark.partly {
         let old = self::words(turn, Some(mark.span), MAX_NOTE_CHARS);
-        return format!("[replaced by {by} on {date}: {words}; no longer: {old}]");
+        return format!("[replaced by {by}; no longer: {old}]");
     }
-    format!("[replaced by {by} on {date}: {words}]")
+    format!("[replaced by {by}]")
 }
 
 fn is_one_thing(turn: &Turn, counter: &dyn TokenCounter) -> bool {

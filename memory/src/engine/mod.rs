@@ -68,6 +68,7 @@ mod staleness;
 mod staleness_reasons;
 mod standing;
 mod start;
+mod successors;
 mod summaries;
 mod turn_cache;
 pub(crate) mod turns;

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Engine, EngineError, PinnedFact, scopes::Scope, standing::StandingFacts};
+use super::{
+    Engine, EngineError, PinnedFact, scopes::Scope, standing::StandingFacts, successors::Successors,
+};
 use crate::{
     context::{self, Pin, PinMark},
     facts::{Fact, Origin, Retirement, detect},
@@ -83,6 +85,20 @@ impl Engine {
         retired: RetiredPins,
     ) -> Result<Vec<Pin>, EngineError> {
         let turns = own.catalog.covering(&self.store, own.head.last_sequence, &*self.counter)?;
+        // Only those that are marked say what took their place.
+        let timeline = match retired {
+            RetiredPins::Marked => {
+                Some(self.ledger(own)?.covering(&self.store, self.scored(own)?)?)
+            }
+            RetiredPins::LeftOut => None,
+        };
+        let successors = timeline.as_deref().map(|timeline| Successors {
+            engine: self,
+            branch: &own.branch,
+            facts,
+            timeline,
+            as_of: own.head.last_sequence,
+        });
         let mut pins = Vec::with_capacity(facts.len());
         for pinned in facts.iter().rev() {
             let is_retired = pinned.standing.retired.is_some();
@@ -92,7 +108,7 @@ impl Engine {
             if is_left_out || is_old || pinned.standing.displaced {
                 continue;
             }
-            let mark = mark(pinned, facts);
+            let mark = mark(pinned, facts, successors.as_ref())?;
             let pin = pin_of(turns.traits(), &pinned.fact, is_retired, mark);
             pins.extend(pin.map(|pin| with_line(pin, pinned)));
         }
@@ -153,20 +169,30 @@ fn says_all(fact: &Fact, turn: &TurnTraits) -> bool {
 }
 
 /// What is to be said of a fact beside its words.
-fn mark(pinned: &PinnedFact, all: &[PinnedFact]) -> Option<PinMark> {
-    let Some(end) = &pinned.standing.retired else {
-        if pinned.standing.withdraws {
-            return Some(PinMark::Withdrawn { on: pinned.fact.valid_from });
+fn mark(
+    pinned: &PinnedFact,
+    all: &[PinnedFact],
+    successors: Option<&Successors<'_>>,
+) -> Result<Option<PinMark>, EngineError> {
+    let Some(end) = &pinned.standing.retired else { return Ok(mark_of_held(pinned, all)) };
+    Ok(Some(match end.why {
+        Retirement::Superseded => {
+            let now = successors.map(|all| all.of_fact(pinned)).transpose()?.flatten();
+            let (on, by) = now.map_or((end.at, String::new()), |now| (now.at, now.value));
+            PinMark::Replaced { on, by }
         }
-        let higher = pinned.standing.contradicts.first()?;
-        let higher = all.iter().find(|other| other.fact.id == *higher)?;
-        return Some(PinMark::Overruled { by: words(&higher.fact).to_owned() });
-    };
-    Some(match end.why {
-        Retirement::Superseded => PinMark::Replaced { on: end.at, by: end.value.clone() },
         Retirement::Expired => PinMark::Expired { on: end.at },
         Retirement::Dependency => PinMark::Unfounded { on: end.at },
-    })
+    }))
+}
+
+fn mark_of_held(pinned: &PinnedFact, all: &[PinnedFact]) -> Option<PinMark> {
+    if pinned.standing.withdraws {
+        return Some(PinMark::Withdrawn { on: pinned.fact.valid_from });
+    }
+    let higher = pinned.standing.contradicts.first()?;
+    let higher = all.iter().find(|other| other.fact.id == *higher)?;
+    Some(PinMark::Overruled { by: words(&higher.fact).to_owned() })
 }
 
 fn words(fact: &Fact) -> &str {

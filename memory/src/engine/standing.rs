@@ -78,7 +78,8 @@ impl StandingFacts {
     /// What facts have replaced, by turn.
     pub fn turn_marks(&self) -> &HashMap<Sequence, TurnMark> {
         self.turn_marks.get_or_init(|| {
-            let marks = facts::turn_marks(self.facts.iter().map(|one| (&one.fact, &one.standing)));
+            let known = self.facts.iter().map(|one| (&one.fact, &one.standing));
+            let marks = facts::turn_marks(known, self.as_of);
             marks.into_iter().map(|mark| (mark.turn, mark)).collect()
         })
     }

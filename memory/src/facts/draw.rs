@@ -5,11 +5,10 @@
 
 use std::collections::HashSet;
 
-use super::{Claim, Fact, edge::MAX_EDGES, relation::common, supersession};
-use crate::{
-    staleness::EdgeKind,
-    turn::{FactId, Sequence},
+use super::{
+    Claim, Fact, edge::MAX_EDGES, relation::common, retirement::is_replaced, supersession,
 };
+use crate::turn::{FactId, Sequence};
 
 /// Facts that one is compared with, those with the most in common first.
 pub(super) const MAX_COMPARED: usize = 256;
@@ -112,13 +111,6 @@ fn nearest(fact: &Fact, others: &[Fact]) -> Vec<usize> {
     near
 }
 
-fn is_replaced(fact: &Fact) -> bool {
-    let replaces = |edge: &super::FactEdge| {
-        edge.kind == EdgeKind::Supersedes && !fact.has_rejected(&edge.later)
-    };
-    fact.edges.iter().any(replaces)
-}
-
 fn push(fact: &mut Fact, edge: super::FactEdge) {
     if fact.edges.len() < MAX_EDGES {
         fact.edges.push(edge);
@@ -131,7 +123,7 @@ mod tests {
         super::retirement::{AsOf, standing, testing::fact},
         *,
     };
-    use crate::facts::Cause;
+    use crate::facts::{Cause, FactEdge, TurnLink};
 
     fn pinned(at: u64, attribute: &str, value: &str) -> Fact {
         let mut pinned = fact(&format!("f{at}"));
@@ -180,6 +172,34 @@ mod tests {
         old.id = FactId::new("g").unwrap();
         let facts = pin_all(vec![new, old]);
         assert_eq!(held(&facts), ["f9"]);
+    }
+
+    #[test]
+    fn what_is_said_again_after_a_change_can_be_replaced() {
+        let told = |turn| TurnLink {
+            turn,
+            bears: None,
+            span: (0, 1),
+            confidence: 0.9,
+            covers: (Vec::new(), 1),
+        };
+        let mut budget = pinned(1, "budget", "$9,000");
+        let mut new = pinned(9, "budget", "$5,000");
+        let changed = supersession::edge((&budget, &Claim::of(&budget)), (&new, &Claim::of(&new)));
+        budget.edges.extend(changed.map(|edge| FactEdge {
+            later: Cause::Turn(2),
+            known_turn: 2,
+            ..edge
+        }));
+        budget.turns.push(told(1));
+        let mut facts = [budget];
+        assert!(is_replaced(&facts[0]));
+        assert!(draw(&mut new, &mut facts).is_empty(), "it is left alone");
+        facts[0].turns.push(told(3));
+        assert!(!is_replaced(&facts[0]), "said again");
+        assert_eq!(draw(&mut new, &mut facts), [0]);
+        let [budget] = facts;
+        assert_eq!(held(&[budget, new]), ["f9"]);
     }
 
     #[test]

@@ -40,14 +40,18 @@ pub struct TurnMark {
     pub partly: bool,
 }
 
-/// The turns that facts have replaced, by turn; the facts with how they stand.
-pub fn turn_marks<'a>(known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>) -> Vec<TurnMark> {
+/// The turns that facts have replaced, by turn; the facts with how they stood after
+/// `as_of`.
+pub fn turn_marks<'a>(
+    known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>,
+    as_of: Sequence,
+) -> Vec<TurnMark> {
     let known: Vec<(&Fact, &Standing)> = known.into_iter().collect();
     let by_id: HashMap<&FactId, &Fact> = known.iter().map(|(fact, _)| (&fact.id, *fact)).collect();
     let mut marks: Vec<TurnMark> = Vec::new();
     // What the detector found marks no turn: that it yields to something is a guess.
     for &(fact, standing) in known.iter().filter(|(fact, _)| !fact.origin.is_detector()) {
-        for link in &fact.turns {
+        for link in fact.turns.iter().filter(|link| link.turn <= as_of) {
             let mut mark = |by: &Fact| {
                 let rejected = by.has_rejected(&Cause::Turn(link.turn));
                 if link.confidence >= SHOWN_CONFIDENCE && !rejected {
@@ -61,11 +65,11 @@ pub fn turn_marks<'a>(known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>)
                     let retired = standing.retired.as_ref();
                     let retired = retired.filter(|end| end.why == Retirement::Superseded);
                     match retired.and_then(|end| end.by.as_ref()) {
-                        Some(Cause::Fact(by)) => {
-                            if let Some(by) = by_id.get(by).filter(|by| is_told_after(by, link)) {
-                                mark(by);
-                            }
-                        }
+                        Some(Cause::Fact(by)) => match by_id.get(by) {
+                            Some(by) if is_told_after(by, link, as_of) => mark(by),
+                            Some(_) => {}
+                            None => marks.extend(mark_by_gone(link, by, fact)),
+                        },
                         Some(Cause::Turn(by)) if *by > link.turn => {
                             marks
                                 .extend(retired.and_then(|end| mark_by_turn(link, *by, fact, end)));
@@ -91,10 +95,10 @@ pub fn turn_marks<'a>(known: impl IntoIterator<Item = (&'a Fact, &'a Standing)>)
     marks
 }
 
-/// Whether a fact was told no earlier than a turn that says what it replaced: who
-/// says the old value again after the new one goes back to it.
-fn is_told_after(by: &Fact, link: &TurnLink) -> bool {
-    match news::last_told(by, Sequence::MAX) {
+/// Whether a fact was told, by a turn up to `as_of`, no earlier than a turn that says
+/// what it replaced: who says the old value again after the new one goes back to it.
+fn is_told_after(by: &Fact, link: &TurnLink, as_of: Sequence) -> bool {
+    match news::last_told(by, as_of) {
         Some(told) => told >= link.turn,
         None => true,
     }
@@ -149,6 +153,26 @@ fn mark_by_turn(link: &TurnLink, by: Sequence, fact: &Fact, end: &Retired) -> Op
     })
 }
 
+/// A turn that repeats a fact of which the replacement was taken out since. That it is
+/// over stays known by its edge, with the words if they were not erased. Of what was said
+/// after the replacement nothing is known.
+fn mark_by_gone(link: &TurnLink, by: &FactId, fact: &Fact) -> Option<TurnMark> {
+    let by = Cause::Fact(by.clone());
+    let edge = fact.edges.iter().find(|e| e.kind == EdgeKind::Supersedes && e.later == by)?;
+    let is_sure = link.confidence >= SHOWN_CONFIDENCE && link.turn <= edge.known_turn;
+    is_sure.then(|| TurnMark {
+        turn: link.turn,
+        by,
+        span: link.span,
+        confidence: link.confidence,
+        later_value: edge.later_value.clone(),
+        valid_from: edge.valid_from,
+        known_at: edge.known_at,
+        known_turn: edge.known_turn,
+        partly: false,
+    })
+}
+
 fn mark_of(turn: Sequence, span: (u32, u32), confidence: f32, by: &Fact) -> TurnMark {
     let value = if by.says.value.trim().is_empty() { &by.text } else { &by.says.value };
     TurnMark {
@@ -170,7 +194,10 @@ mod tests {
         super::retirement::{AsOf, standing, testing::fact},
         *,
     };
-    use crate::facts::{TurnLink, draw::draw};
+    use crate::facts::{
+        TurnLink,
+        draw::{draw, forget},
+    };
 
     fn pinned(id: &str, value: &str, links: &[(Sequence, Option<EdgeKind>)]) -> Fact {
         let mut pinned = fact(id);
@@ -191,21 +218,65 @@ mod tests {
         pinned
     }
 
-    fn marked(all: Vec<Fact>) -> Vec<(Sequence, &'static str)> {
+    /// Pins one after the other, as the engine does.
+    fn drawn(all: Vec<Fact>) -> Vec<Fact> {
         let mut facts: Vec<Fact> = Vec::new();
         for mut fact in all {
             draw(&mut fact, &mut facts);
             facts.push(fact);
         }
-        let standing = standing(&facts, &AsOf::now(None));
+        facts
+    }
+
+    fn marks_of(facts: &[Fact], turn: Sequence) -> Vec<TurnMark> {
+        let standing = standing(facts, &AsOf { turn, clock: None, turns: &[] });
         let known = facts.iter().zip(&standing).filter_map(|(f, s)| Some((f, s.as_ref()?)));
-        let marks = turn_marks(known);
+        turn_marks(known, turn)
+    }
+
+    fn marked(all: Vec<Fact>) -> Vec<(Sequence, &'static str)> {
+        let marks = marks_of(&drawn(all), Sequence::MAX);
         let how = |mark: &TurnMark| match (mark.later_value.as_str(), mark.partly) {
             ("Ritz", false) => "Ritz",
             ("Ritz", true) => "Ritz, in part",
             _ => "something else",
         };
         marks.iter().map(|mark| (mark.turn, how(mark))).collect()
+    }
+
+    /// An old value that turns 1 and 4 say, and a new one of turns 3 and 8.
+    fn gone_back() -> Vec<Fact> {
+        let mut old = pinned("a", "Hilton", &[(1, None), (4, None)]);
+        let mut new = pinned("b", "Ritz", &[(3, None), (8, None)]);
+        (old.known_turn, new.known_turn) = (1, 3);
+        drawn(vec![old, new])
+    }
+
+    #[test]
+    fn what_is_said_later_changes_no_earlier_moment() {
+        let facts = gone_back();
+        let turns = |as_of| -> Vec<Sequence> {
+            marks_of(&facts, as_of).iter().map(|mark| mark.turn).collect()
+        };
+        assert_eq!(turns(2), [] as [Sequence; 0]);
+        assert_eq!(turns(5), [1], "4 goes back");
+        assert_eq!(turns(8), [1, 4]);
+        assert_eq!(turns(Sequence::MAX), [1, 4]);
+    }
+
+    #[test]
+    fn a_turn_stays_replaced_when_the_replacement_is_taken_out() {
+        let mut facts = gone_back();
+        let new = facts.pop().unwrap();
+        let of_edge = marks_of(&facts, 5);
+        assert_eq!(of_edge.iter().map(|mark| mark.turn).collect::<Vec<_>>(), [1]);
+        let edge = &facts[0].edges[0];
+        assert_eq!((&of_edge[0].by, of_edge[0].later_value.as_str()), (&edge.later, "Ritz"));
+        assert_eq!((of_edge[0].known_turn, of_edge[0].valid_from), (3, edge.valid_from));
+        forget(&[new.id], &mut facts);
+        let erased = marks_of(&facts, Sequence::MAX);
+        let said: Vec<_> = erased.iter().map(|mark| (mark.turn, &*mark.later_value)).collect();
+        assert_eq!(said, [(1, "")], "its words are gone");
     }
 
     #[test]

@@ -43,7 +43,9 @@ pub use heard::Heard;
 pub use line::{Line, LineDraft, LineError, LineSource, LineVersion, RejectedLine, WriteLine};
 pub use marks::{TurnMark, turn_marks};
 pub use news::{Held, RULES_VERSION, Told, again, news, push_news, told_in};
-pub use retirement::{AsOf, Retired, Retirement, Standing, TurnEdge, standing};
+pub use retirement::{
+    AsOf, Retired, Retirement, Standing, TurnEdge, is_replaced, latest_end, standing,
+};
 pub use turns::{echo, link, link_outdated, link_source};
 
 use crate::turn::{FactId, Role, Sequence};

@@ -107,29 +107,51 @@ pub fn standing(facts: &[Fact], as_of: &AsOf<'_>) -> Vec<Option<Standing>> {
     all
 }
 
-/// By what is stored with the fact alone.
-fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
-    let told_again = news::last_told(fact, as_of.turn);
-    // What is said again after a turn that changed it holds again.
-    let is_over = |cause: &Cause| match cause {
+/// The edges of a fact that count after a turn: known by then, sure enough, not taken
+/// back, and not over. What is said again after a turn that changed it holds again.
+fn counting(fact: &Fact, as_of: Sequence) -> impl Iterator<Item = &FactEdge> {
+    let told_again = news::last_told(fact, as_of);
+    let is_over = move |cause: &Cause| match cause {
         Cause::Turn(turn) => told_again.is_some_and(|told| told > *turn),
         Cause::Fact(_) => false,
     };
-    let counts = |edge: &&FactEdge| {
-        edge.known_turn <= as_of.turn
+    fact.edges.iter().filter(move |edge| {
+        edge.known_turn <= as_of
             && edge.confidence >= SHOWN_CONFIDENCE
             && !fact.has_rejected(&edge.later)
             && !is_over(&edge.later)
-    };
-    let of_kind = |kind| fact.edges.iter().filter(counts).filter(move |edge| edge.kind == kind);
+    })
+}
+
+/// Whether a later fact or turn has taken the place of a fact, by what is stored with it.
+pub fn is_replaced(fact: &Fact) -> bool {
+    counting(fact, Sequence::MAX).any(|edge| edge.kind == EdgeKind::Supersedes)
+}
+
+/// What took the place of a fact last, by what is stored with it and as of a turn: what
+/// ended it may have been changed again since.
+pub fn latest_end(fact: &Fact, as_of: Sequence) -> Option<Retired> {
+    counting(fact, as_of)
+        .filter(|edge| edge.kind == EdgeKind::Supersedes)
+        .max_by_key(|edge| (edge.known_turn, edge.known_at))
+        .map(superseded)
+}
+
+fn superseded(edge: &FactEdge) -> Retired {
+    Retired {
+        why: Retirement::Superseded,
+        by: Some(edge.later.clone()),
+        at: Some(edge.valid_from),
+        value: edge.later_value.clone(),
+    }
+}
+
+/// By what is stored with the fact alone.
+fn own_standing(fact: &Fact, as_of: &AsOf<'_>) -> Standing {
+    let of_kind = |kind| counting(fact, as_of.turn).filter(move |edge| edge.kind == kind);
     let by_fact = of_kind(EdgeKind::Supersedes)
-        .min_by(|a, b| (a.known_turn, a.known_at).cmp(&(b.known_turn, b.known_at)))
-        .map(|edge| Retired {
-            why: Retirement::Superseded,
-            by: Some(edge.later.clone()),
-            at: Some(edge.valid_from),
-            value: edge.later_value.clone(),
-        });
+        .min_by_key(|edge| (edge.known_turn, edge.known_at))
+        .map(superseded);
     let expired = || {
         let at = fact.says.expires_at.filter(|at| as_of.clock.is_some_and(|clock| clock >= *at))?;
         Some(Retired { why: Retirement::Expired, by: None, at: Some(at), value: String::new() })

@@ -91,6 +91,26 @@ async fn what_was_said_before_a_late_pin_changes_it_too() {
 }
 
 #[tokio::test]
+async fn what_was_said_again_is_replaced_by_a_later_pin() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["planning the wedding"]).await;
+    pinned(&world, &c, about("budget", "$9,000")).await;
+    world.say(&c, &["Change the budget to $7,500."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    world.say(&c, &["I was wrong, the budget is $9,000 after all."]).await;
+    world.settle(&c).await;
+    assert_eq!(held(&world, &c).await, ["$9,000"]);
+    pinned(&world, &c, about("budget", "$5,000")).await;
+    assert_eq!(held(&world, &c).await, ["$5,000"]);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, ["$5,000"], "drawn again");
+}
+
+#[tokio::test]
 async fn other_rules_draw_the_edges_again() {
     let world = World::new().await;
     let c = world.create("c").await;
@@ -107,6 +127,40 @@ async fn other_rules_draw_the_edges_again() {
     assert_eq!(ends(&again), ends(&before));
     assert_eq!(held(&world, &c).await, ["Ritz"]);
     assert_eq!(again[0].earlier, Cause::Fact(hotel));
+}
+
+#[tokio::test]
+async fn what_is_drawn_again_hears_turns_however_far_back_they_are() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["planning the wedding"]).await;
+    let budget = pinned(&world, &c, about("budget", "$9,000")).await;
+    pinned(&world, &c, about("deposit", "$500")).await;
+    world.say(&c, &["The budget is $7,500 now.", "The deposit is $500."]).await;
+    world.settle(&c).await;
+    // More than are heard when a fact is pinned.
+    let talk: Vec<String> = (0..300).map(|n| format!("tile {n} of the floor is dry")).collect();
+    for some in talk.chunks(50) {
+        world.say(&c, &some.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    world.settle(&c).await;
+    pinned(&world, &c, about("deposit", "$700")).await;
+    assert_eq!(held(&world, &c).await, ["$700"]);
+    let marked = async |world: &World| {
+        let facts = world.engine.facts_as_of(&tenant(), &c, Sequence::MAX).expect("there");
+        let mut turns: Vec<Sequence> = facts.turn_marks().keys().copied().collect();
+        turns.sort_unstable();
+        turns
+    };
+    assert_eq!(marked(&world).await, [3]);
+    world.forget_rules().await;
+    let world = world.reopen().await;
+    world.drain().await;
+    assert_eq!(held(&world, &c).await, ["$700"], "drawn again");
+    assert_eq!(marked(&world).await, [3], "drawn again");
+    let patch = FactPatch { text: Some("The budget is $9,000!".into()), ..FactPatch::default() };
+    world.engine.update_fact(&tenant(), &c, &budget, patch).await.expect("updated");
+    assert_eq!(held(&world, &c).await, ["$700"], "changed");
 }
 
 #[tokio::test]
@@ -224,6 +278,30 @@ async fn a_pin_that_comes_from_no_turn_names_none() {
     assert_eq!((found.cause, &*found.reason), (None, r#"a pinned fact replaced it: "$7,500""#));
     let (turn, fact) = (Cause::Turn(1), Cause::Fact(new));
     assert!(ends(&shown(&world, &c, 0).await).contains(&(turn, fact)), "as the edge says");
+}
+
+#[tokio::test]
+async fn a_turn_stays_replaced_when_the_pin_that_replaced_it_is_taken_out() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The budget is $9,000."]).await;
+    world.settle(&c).await;
+    pinned(&world, &c, NewFact { source: Some(1), ..about("budget", "$9,000") }).await;
+    let new = pinned(&world, &c, about("budget", "$7,500")).await;
+    let before = superseded(&world, &c, 1, 0).await.expect("replaced");
+    world.engine.unpin_fact(&tenant(), &c, &new).await.expect("unpinned");
+    assert_eq!(held(&world, &c).await, [] as [&str; 0]);
+    world.say(&c, &["Nice weather."]).await;
+    for as_of in [0, 1] {
+        let after = superseded(&world, &c, 1, as_of).await.expect("still replaced");
+        assert_eq!((after.score, &*after.reason), (before.score, "a pinned fact replaced it"));
+    }
+    let query = "How did the budget change over time?";
+    let seen = words(&world.window(&c, query).await);
+    assert!(
+        seen.contains("[replaced by a pinned fact on 20") && !seen.contains("$7,500"),
+        "{seen}"
+    );
 }
 
 #[tokio::test]
