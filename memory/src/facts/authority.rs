@@ -279,6 +279,7 @@ mod tests {
         let of = |turns| LineSource {
             tenant: crate::turn::TenantId::new("t").unwrap(),
             conversation: crate::turn::ConversationId::new("c").unwrap(),
+            erasures: 0,
             turns,
             words: "that one".to_owned(),
             kind: super::super::FactKind::Instruction,
