@@ -595,7 +595,8 @@ export type Fact = Message<"throughline.v1.Fact"> & {
   /**
    * It holds, but others of the conversation's detected facts are more useful
    * and there is no room for it: it stands in no window; output only. Detected
-   * prohibitions, consents and identifiers are not displaced by others.
+   * prohibitions, consents and identifiers of a probability of 0.25 or more are not
+   * displaced by others, the surest thirty of a conversation.
    *
    * @generated from field: bool displaced = 28;
    */
