@@ -132,7 +132,6 @@ async fn what_a_fork_and_its_parent_fold_apart_stands_once() {
     let before = shown(&fork);
     assert_eq!(ranges(&world, &fork, SummaryView::Segments).last().unwrap().1, 4);
     assert!(ranges(&world, &id, SummaryView::Segments).is_empty(), "it is the fork's alone");
-    talk(&world, &id, 5..=6).await;
     world.engine.summarize(&tenant, &id).await.unwrap();
     assert!(ranges(&world, &id, SummaryView::Segments)[0].1 <= 4, "the fork sees it too");
     assert_eq!(shown(&fork), before, "what was shown stays");
