@@ -1,16 +1,12 @@
-//! What windows do with turns that a later one replaced, another contradicts, or whose
-//! time has passed.
+//! What windows do with turns that a later one replaced or another contradicts.
 //!
 //! A replaced turn is not brought by retrieval, its replacement is, in its
 //! place. Where the query asks about change, and where only a part of a long
 //! turn was replaced, it is brought and marked. Recent turns stand marked, so
 //! that the dialogue stays whole. Of a contradiction both sides are brought, each
-//! with a note that names the other. A turn whose time has passed is noted and never
-//! left out: what was agreed is not undone by being over.
+//! with a note that names the other.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
-
-use jiff::Timestamp;
 
 use super::{
     Engine, EngineError,
@@ -28,7 +24,7 @@ use crate::{
     },
     facts::TurnMark,
     retrieval,
-    staleness::{Edge, SHOWN_CONFIDENCE, Timeline},
+    staleness::{Edge, Timeline},
     turn::{ConversationId, Sequence, Turn},
 };
 
@@ -225,10 +221,8 @@ pub(super) fn mark_of(
 ) -> Result<Option<(Arc<Turn>, Mark)>, EngineError> {
     let replaced = timeline.replaced_by(sequence, one.as_of);
     let by_fact = one.by_facts.turn_marks().get(&sequence).filter(|_| replaced.is_none());
-    let expired = expired_since(timeline, sequence, one.as_of);
-    let expired = expired.filter(|_| replaced.is_none() && by_fact.is_none());
     let mut sides = open_sides(one, timeline, sequence).peekable();
-    if replaced.is_none() && by_fact.is_none() && expired.is_none() && sides.peek().is_none() {
+    if replaced.is_none() && by_fact.is_none() && sides.peek().is_none() {
         return Ok(None);
     }
     let read = |sequence| engine.shown_turn(&one.scope.branch, sequence);
@@ -253,9 +247,6 @@ pub(super) fn mark_of(
     if let Some(by) = by_fact {
         mark.note = fact_note(by, &successors.last(Successor::of_mark(by))?, &turn);
         mark.dropped = !keep && !by.partly && is_one_thing(&turn, counter);
-    }
-    if let Some(at) = expired {
-        mark.note = format!("[expired on {}]", at.strftime("%Y-%m-%d"));
     }
     for (other, edge) in sides {
         let Some(said) = read(other)?.filter(|said| !said.forgotten) else { continue };
@@ -291,14 +282,6 @@ fn open_sides<'a>(
         holds(sequence, own_span) && holds(*other, other_span)
     };
     timeline.contradictions(sequence, one.as_of).filter(open).take(MAX_NAMED)
-}
-
-/// When the time of a turn passed since it was said, by the conversation's clock, if it
-/// surely has.
-fn expired_since(timeline: &Timeline, sequence: Sequence, as_of: Sequence) -> Option<Timestamp> {
-    let (at, confidence, _) = timeline.expiry(sequence)?;
-    let passed = timeline.clock(sequence)? < at && at <= timeline.clock(as_of)?;
-    (passed && confidence >= SHOWN_CONFIDENCE).then_some(at)
 }
 
 /// The words of a turn that are meant, fit for a note.

@@ -23,33 +23,6 @@ async fn trip(world: &World) -> ConversationId {
 }
 
 #[tokio::test]
-async fn a_turn_whose_time_has_passed_is_noted_once_and_kept() {
-    let world = World::new().await;
-    let trip = world.create("trip").await;
-    let until = world.controls.now.load(std::sync::atomic::Ordering::SeqCst) + 86_400;
-    let texts = [format!("[until {until}] the ferry waits"), format!("[passing {until}] the bus")];
-    let texts = texts.each_ref().map(String::as_str);
-    world.say(&trip, &texts).await;
-    world.settle(&trip).await;
-    let noted = async || {
-        let (chat, asked) = (ask(""), ask("when does the ferry wait"));
-        let superseded = SupersededTurns::Drop;
-        let asked = ContextRequest { superseded, ..asked };
-        let windows = [build(&world, &trip, chat).await, build(&world, &trip, asked).await];
-        windows.map(|outcome| {
-            let words = words(&outcome);
-            assert!(words.contains("the ferry waits"), "{words}");
-            words.matches("[expired on 2023-11-15]").count()
-        })
-    };
-    assert_eq!(noted().await, [0, 0]);
-    world.controls.now.fetch_add(2 * 86_400, std::sync::atomic::Ordering::SeqCst);
-    world.say(&trip, &["what next?"]).await;
-    world.settle(&trip).await;
-    assert_eq!(noted().await, [1, 1]);
-}
-
-#[tokio::test]
 async fn a_question_right_after_an_append_waits_for_its_score() {
     let world = World::new().await;
     let trip = world.create("trip").await;
