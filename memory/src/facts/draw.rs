@@ -184,6 +184,7 @@ mod tests {
             covers: (Vec::new(), 1),
         };
         let mut budget = pinned(1, "budget", "$9,000");
+        assert!(draw(&mut budget, &mut []).is_empty());
         let mut new = pinned(9, "budget", "$5,000");
         let changed = supersession::edge((&budget, &Claim::of(&budget)), (&new, &Claim::of(&new)));
         budget.edges.extend(changed.map(|edge| FactEdge {
