@@ -151,8 +151,8 @@ impl Engine {
     }
 
     /// Waits, for a short time, until the newest turns are scored: what one of them
-    /// replaces must not stand unmarked beside it. Scored ones are not waited for. An embedder that
-    /// is down or far behind is not waited for.
+    /// replaces must not stand unmarked beside it. Neither scored ones nor an embedder that
+    /// is far behind are waited for.
     #[tracing::instrument(level = "debug", skip_all)]
     pub(super) async fn wait_scored(
         &self,

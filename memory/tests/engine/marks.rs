@@ -1,4 +1,9 @@
 //! What windows and searches do with turns that were replaced or contradicted.
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
 use crate::fixture::*;
 use proptest::prelude::*;
 use throughline_memory::{
@@ -26,9 +31,18 @@ async fn trip(world: &World) -> ConversationId {
 async fn a_question_right_after_an_append_waits_for_its_score() {
     let world = World::new().await;
     let trip = world.create("trip").await;
+    // What cannot be scored is waited for as long as anything is, and no longer.
+    world.controls.embedder_down.store(true, Ordering::SeqCst);
     world.say(&trip, &[OLD, "the weather is fine", NEW]).await;
-    let asked = words(&build(&world, &trip, ask("which hotel in Lisbon")).await);
-    assert!(!asked.contains(OLD) || asked.contains(MARK), "{asked}");
+    for query in ["which hotel in Lisbon", ""] {
+        let asked = Instant::now();
+        let all = words(&build(&world, &trip, ask(query)).await);
+        assert!(asked.elapsed() >= Duration::from_millis(150) && !all.contains(MARK), "{all}");
+    }
+    world.controls.embedder_down.store(false, Ordering::SeqCst);
+    world.settle(&trip).await;
+    let all = words(&build(&world, &trip, ask("which hotel in Lisbon")).await);
+    assert!(!all.contains(OLD) || all.contains(MARK), "{all}");
 }
 
 fn small(query: &str) -> ContextRequest {

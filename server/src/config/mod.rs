@@ -2,6 +2,7 @@
 //! into checked values. The manual of each setting is its comment in
 //! [`Settings`]; flags, environment and file use the same names.
 
+mod choices;
 mod drift;
 mod embedding;
 mod entailment;
@@ -26,6 +27,7 @@ use throughline_memory::{
     summary::fold::FoldRules,
 };
 
+pub use choices::{LogFormat, StoreKind};
 pub use drift::DriftTable;
 pub use embedding::{EmbeddingEngine, EmbeddingSettings, Precision};
 pub use entailment::EntailmentSettings;
@@ -38,7 +40,7 @@ pub use prices::Prices;
 pub use probes::ProbeTable;
 pub use proxy::{ModelTokenizers, ProxySettings, ProxyTable, UpstreamSettings};
 pub use rerank::RerankSettings;
-pub use settings::{LogFormat, Settings, StoreKind};
+pub use settings::Settings;
 pub use summaries::SummaryTable;
 
 use crate::auth::{Auth, KeyEntry, KeyError};

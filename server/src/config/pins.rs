@@ -19,9 +19,9 @@ pub struct PinTable {
     pub enabled: Option<bool>,
     /// Detected pins of a conversation that stand in its windows at most
     /// [default: 10]. Prohibitions, consents and identifiers of a probability of 0.25
-    /// or more count, but are not displaced by others, and may be three times as many. As many again of
-    /// instructions, consents and identifiers stand beside, those for every answer
-    /// first.
+    /// or more count, but are not displaced by others, and may be three times as
+    /// many. As many again of instructions, consents and identifiers stand beside,
+    /// those for every answer first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_conversation: Option<usize>,
     /// Least probability of a detected pin, 0 to 1 [default: 0, what the weights

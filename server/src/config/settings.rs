@@ -3,38 +3,16 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfigError, DEFAULT_LISTEN, DriftTable, EmbeddingEngine, PinTable, Precision, Prices,
-    ProbeTable, ProxyTable, SummaryTable, bad,
+    ConfigError, DEFAULT_LISTEN, DriftTable, EmbeddingEngine, LogFormat, PinTable, Precision,
+    Prices, ProbeTable, ProxyTable, StoreKind, SummaryTable, bad,
 };
 use crate::auth::KeyEntry;
 
 const DEFAULT_STREAMS: u32 = 256;
-
-/// What holds the turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// sled 0.34.
-    #[default]
-    Sled,
-    /// redb 4.
-    Redb,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
 
 /// Settings of the server. A flag beats the environment, the environment beats
 /// the file, the file beats the default.
