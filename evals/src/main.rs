@@ -12,6 +12,7 @@
 
 mod all;
 mod bm25_reference;
+mod checkpoint;
 mod cli;
 mod client;
 mod compaction;
@@ -26,6 +27,7 @@ mod import;
 mod journal;
 mod load;
 mod metrics;
+mod pace;
 mod page;
 mod pins;
 mod plot;

@@ -24,7 +24,7 @@ const fn unseen(name: &'static str, folder: &'static str, command: &'static str)
 }
 
 /// Everything that is measured.
-pub(super) static RUNS: [Run; 42] = [
+pub(super) static RUNS: [Run; 46] = [
     unseen("sweep", "beam", "degradation --dataset sweep"),
     unseen("lost", "lost_in_conversation", "degradation --dataset lost_in_conversation"),
     of("distance-locomo", "locomo", "degradation --dataset locomo"),
@@ -38,11 +38,15 @@ pub(super) static RUNS: [Run; 42] = [
     of("retrieval-locomo", "locomo", "retrieval --dataset locomo"),
     unseen("retrieval-beam", "beam", "retrieval --dataset beam"),
     unseen("retrieval-longmemeval", "longmemeval", "retrieval --dataset longmemeval"),
+    unseen("retrieval-beam-500K", "beam", "retrieval --dataset beam --split 500K"),
+    of("retrieval-structflow", "structflow", "retrieval --dataset structflow"),
     of("retrieval-devmembench", "devmembench", "retrieval --dataset devmembench"),
     of("context-locomo", "locomo", "context --dataset locomo"),
     unseen("context-beam", "beam", "context --dataset beam"),
+    unseen("context-longmemeval", "longmemeval", "context --dataset longmemeval --split 48"),
     of("context-devmembench", "devmembench", "context --dataset devmembench"),
     unseen("prefix-beam", "beam", "prefix --dataset beam"),
+    unseen("prefix-longmemeval", "longmemeval", "prefix --dataset longmemeval --split full"),
     of("staleness-sgd", "sgd_updates", "staleness --dataset sgd_updates"),
     of("staleness-statebench", "statebench", "staleness --dataset statebench"),
     unseen("staleness-longmemeval", "longmemeval", "staleness --dataset longmemeval"),

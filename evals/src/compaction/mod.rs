@@ -19,14 +19,16 @@ use serde_json::json;
 use throughline_proto::v1::{self as wire, AppendTurnsRequest, SummarizeRequest, part::Content};
 
 use crate::{
+    checkpoint::Checkpoint,
     cli::{OutArgs, ServerArgs},
     client::{Api, retry},
     dataset::{DatasetName, Message, Speaker},
     folds::{FoldArgs, Kind},
     metrics::{Samples, bootstrap::Bootstrap},
+    pace::those_left,
     report::Report,
     runner::{
-        ingest::{create, wait_indexed},
+        ingest::{create, delete, wait_indexed},
         pass::Opened,
         progress::Progress,
     },
@@ -39,8 +41,8 @@ use tally::Look;
 const ITEMS: usize = 8;
 /// Turns from one item to the next.
 const GAP: usize = 3;
-/// How long folding a conversation may take.
-const FOLDING: Duration = Duration::from_secs(600);
+/// How long folding a conversation may take: with a language model, behind other work.
+const FOLDING: Duration = Duration::from_secs(3_600);
 /// Turns of one append.
 const BATCH: usize = 50;
 
@@ -63,6 +65,10 @@ pub(crate) struct CompactionArgs {
     /// Plant only the first N items, for a quick look.
     #[arg(long)]
     pub(crate) limit: Option<usize>,
+    /// Begin anew: do not take finished conversations from the checkpoint of a run that
+    /// broke off (beside `--out`, with the ending `.checkpoint.jsonl`).
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Seed of the bootstrap.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -95,30 +101,43 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
     args.folds.warn_of_seen(Kind::Pins, DatasetName::Beam.folder());
     let (talk, unseen) = talk::of_one_fold(talk::read(&args.data, last)?, folds);
     let opened = Opened::for_fold(&args.server, unseen.as_ref()).await?;
-    let groups: Vec<Vec<&Case>> = spread(&cases);
+    let groups: Vec<(usize, Vec<&Case>)> = spread(&cases).into_iter().enumerate().collect();
+    let mut config = json!({
+        "at": at,
+        "budget": args.budget,
+        "items_per_conversation": ITEMS,
+        "server_flags": args.server.server_flags,
+        "servers": [opened.describe(unseen.as_ref(), "items", cases.len())],
+    });
+    let mut checkpoint = Checkpoint::open(args.out.out.as_deref(), args.fresh)?;
+    checkpoint.decided_by(&json!([env!("CARGO_PKG_VERSION"), "compaction", config]));
     let progress = Progress::new(groups.len() * last, groups.len() * at.len(), "foldings");
+    let planting = Planting {
+        api: &opened.api,
+        at: &at,
+        budget: args.budget,
+        deletes: args.server.deletes(),
+        progress: &progress,
+    };
+    let turns = |(number, group): &(usize, Vec<&Case>)| -> anyhow::Result<Vec<Message>> {
+        let talk = talk.get(number % talk.len().max(1)).context("no talk to plant into")?;
+        Ok(planted(group, &talk.said, last))
+    };
+    let key = |item: &(usize, Vec<&Case>)| {
+        let said = turns(item).unwrap_or_default();
+        checkpoint.key(&["conversation", &format!("{:?} {said:?}", item.1)])
+    };
+    let play = async |item: &(usize, Vec<&Case>)| {
+        planting.play(&format!("compaction-{}", item.0), &item.1, &turns(item)?).await
+    };
+    let played: Vec<Vec<Vec<Look>>> =
+        those_left(&groups, &checkpoint, key, args.server.in_flight, play).await?;
+    drop(progress);
     let mut samples = Samples::default();
     let mut lost = Vec::new();
-    for (number, group) in groups.iter().enumerate() {
-        let talk = talk.get(number % talk.len().max(1)).context("no talk to plant into")?;
-        let turns = planted(group, &talk.said, last);
-        let name = create(&opened.api, &format!("compaction-{number}"), "").await?;
-        let mut sent = 0;
-        let mut looks: Vec<Vec<Look>> = vec![Vec::new(); group.len()];
-        for &until in &at {
-            append(&opened.api, &name, turns.get(sent..until).unwrap_or_default(), sent).await?;
-            sent = until;
-            wait_indexed(&opened.api, &name, until as u64, &progress).await?;
-            fold(&opened.api, &name).await?;
-            let seen = look::look(&opened.api, &name, args.budget).await?;
-            for ((place, case), looks) in group.iter().enumerate().zip(&mut looks) {
-                let sequence = sequence_of(place);
-                let held = seen.holds(sequence, &case.must_contain);
-                looks.push(Look { held, pinned: seen.pinned(sequence) });
-            }
-            progress.question();
-        }
-        for (case, looks) in group.iter().zip(&looks) {
+    for ((number, group), of_group) in groups.iter().zip(&played) {
+        let name = format!("compaction-{number}");
+        for (case, looks) in group.iter().zip(of_group) {
             tally::add(&mut samples, &name, &case.kind, &at, looks);
             if let Some(last) = looks.last().filter(|look| !look.held) {
                 lost.push(json!({
@@ -127,20 +146,9 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
                 }));
             }
         }
-        if args.server.deletes() {
-            crate::runner::ingest::delete(&opened.api, &name).await?;
-        }
     }
-    drop(progress);
-    let mut report = Report::new(
-        "compaction",
-        json!({
-            "at": at,
-            "budget": args.budget,
-            "items_per_conversation": ITEMS,
-            "servers": [opened.describe(unseen.as_ref(), "items", cases.len())],
-        }),
-    );
+    config["taken_from_a_checkpoint"] = json!(checkpoint.taken());
+    let mut report = Report::new("compaction", config);
     report.model_sha256 = opened.model_sha256();
     report.n = cases.len();
     let bootstrap = Bootstrap::new(args.seed);
@@ -149,7 +157,49 @@ pub(crate) async fn run(args: &CompactionArgs) -> anyhow::Result<()> {
     let from: Vec<&str> = talk.iter().map(|talk| talk.id.as_str()).collect();
     report.details = json!({ "lost": lost, "talk_from": from });
     opened.close().await?;
-    report.deliver(args.out.out.as_deref())
+    report.deliver(args.out.out.as_deref())?;
+    checkpoint.done()
+}
+
+/// How conversations are played.
+struct Planting<'a> {
+    api: &'a Api,
+    at: &'a [usize],
+    budget: u32,
+    deletes: bool,
+    progress: &'a Progress,
+}
+
+impl Planting<'_> {
+    /// Says the turns, folds everything at each number of them, and looks at the window:
+    /// for each item what each look showed.
+    async fn play(
+        &self,
+        id: &str,
+        group: &[&Case],
+        turns: &[Message],
+    ) -> anyhow::Result<Vec<Vec<Look>>> {
+        let name = create(self.api, id, "").await?;
+        let mut sent = 0;
+        let mut looks: Vec<Vec<Look>> = vec![Vec::new(); group.len()];
+        for &until in self.at {
+            append(self.api, &name, turns.get(sent..until).unwrap_or_default(), sent).await?;
+            wait_indexed(self.api, &name, sent as u64..until as u64, self.progress).await?;
+            sent = until;
+            fold(self.api, &name).await?;
+            let seen = look::look(self.api, &name, self.budget).await?;
+            for ((place, case), looks) in group.iter().enumerate().zip(&mut looks) {
+                let sequence = sequence_of(place);
+                let held = seen.holds(sequence, &case.must_contain);
+                looks.push(Look { held, pinned: seen.pinned(sequence) });
+            }
+            self.progress.question();
+        }
+        if self.deletes {
+            delete(self.api, &name).await?;
+        }
+        Ok(looks)
+    }
 }
 
 /// Items by conversation, the kinds mixed: as they stand in the file they come

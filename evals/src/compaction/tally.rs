@@ -3,10 +3,12 @@
 //! Invariant: whether an item was once pinned is decided by the looks before the last
 //! one. A pin that was there and got lost stays in the figures, as a loss.
 
+use serde::{Deserialize, Serialize};
+
 use crate::metrics::{Samples, ranking::truth};
 
 /// What one look at the window showed of an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Look {
     /// All its pieces stand for its turn.
     pub(super) held: bool,

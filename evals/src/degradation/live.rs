@@ -70,8 +70,9 @@ impl<'a> Live<'a> {
             |(at, message)| Placed { position: self.sent + at, session: 0, message, said_at: None };
         let placed: Vec<Placed<'_>> = turns.iter().enumerate().map(place).collect();
         extend(self.api, &self.name, self.sent, &placed).await?;
+        let before = self.sent as u64;
         self.sent += turns.len();
-        wait_indexed(self.api, &self.name, self.sent as u64, self.progress).await
+        wait_indexed(self.api, &self.name, before..self.sent as u64, self.progress).await
     }
 
     /// Has the service build a window; for the last user turn if the query is

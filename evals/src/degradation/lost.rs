@@ -15,7 +15,6 @@ use super::{
     Found, Run,
     args::DegradationArgs,
     live::Live,
-    pace::those_left,
     rival::{Own, Rival},
     shards::{Item, least, read_items, turns},
     shown::{Shown, Wanted},
@@ -28,6 +27,7 @@ use crate::{
     dataset::{Message, Speaker},
     folds::Fold,
     metrics::{Figures, ranking::truth},
+    pace::those_left,
     plot::Grid,
     runner::{
         filler::{self, Filler},

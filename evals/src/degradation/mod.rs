@@ -5,21 +5,19 @@
 //! Flow: `cases`, `shards` and the data sets say what is played; `live` plays it
 //! to the server, `rival` to another memory; `strategy` makes the plain strategies'
 //! windows; `shown` is any window; `reading` is what a reader makes of it; `tally`
-//! makes the figures. `checkpoint` keeps what is finished. `signals` and `change_point`
+//! makes the figures. `signals` and `change_point`
 //! stand apart: they look at what the service records of turns and says of cohorts, not
 //! at windows.
 
 pub(crate) mod args;
 mod cases;
 mod change_point;
-mod checkpoint;
 mod gold;
 mod judge;
 mod live;
 mod lost;
 mod material;
 mod model_summary;
-mod pace;
 mod reading;
 mod rival;
 mod sets;
@@ -40,6 +38,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
+    checkpoint::Checkpoint,
     client::Api,
     folds::{Fold, Kind},
     metrics::{Figures, bootstrap::Bootstrap},
@@ -50,7 +49,6 @@ use crate::{
 };
 
 use args::{DegradationArgs, DegradationSet};
-use checkpoint::Checkpoint;
 use rival::Rival;
 use strategy::{Sources, Strategy, summary_room};
 use tally::Tally;

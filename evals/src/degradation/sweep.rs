@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Found, Run,
@@ -13,7 +13,6 @@ use super::{
     cases::Case,
     live::Live,
     material::Material,
-    pace::those_left,
     reading::{self, Scores},
     rival::{Own, Rival},
     shown::Shown,
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     folds::Fold,
     metrics::{Figures, ranking::truth},
+    pace::those_left,
     plot::Grid,
     runner::progress::Progress,
 };
@@ -158,6 +158,17 @@ impl Played {
         Ok(())
     }
 
+    /// What the service's windows had lost, with the exchanges in between and whether it was
+    /// pinned.
+    fn lost(&self) -> Vec<Value> {
+        let seen = self.own.iter().flat_map(|play| &play.seen);
+        let lost = seen.filter(|seen| {
+            seen.look.strategy == Strategy::Throughline.name() && seen.look.place.is_none()
+        });
+        let name = |seen: &Seen| json!({ "id": seen.look.item, "exchanges": seen.look.x, "pinned": seen.pinned });
+        lost.map(name).collect()
+    }
+
     /// Makes figures of what was seen.
     pub(super) fn found(self, run: &Run<'_>) -> Found {
         let cases = &self.material.cases;
@@ -189,6 +200,7 @@ impl Played {
             "with_a_rule_for_replies": cases.iter().filter(|case| case.rule.is_some()).count(),
             "left_out_since_the_filler_says_it": self.material.ambiguous,
             "filler_from": self.material.from,
+            "lost": self.lost(),
         });
         let n = cases.len();
         let grids = self.own.into_iter().flat_map(|play| play.grids).collect();

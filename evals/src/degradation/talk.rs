@@ -11,7 +11,6 @@ use super::{
     Run,
     args::DegradationArgs,
     live::Live,
-    pace::those_left,
     shards::Item,
     shown::{Line, Shown},
     tally::Tally,
@@ -25,6 +24,7 @@ use crate::{
         bootstrap::{Bootstrap, percentile, ratio},
         ranking::truth,
     },
+    pace::those_left,
     reader::Reader,
     runner::progress::Progress,
 };

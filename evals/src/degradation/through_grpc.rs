@@ -14,8 +14,9 @@ use std::{
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use super::{Played, Run, checkpoint::Checkpoint, rival};
+use super::{Played, Run, rival};
 use crate::{
+    checkpoint::Checkpoint,
     cli::{Cli, Command},
     client::Api,
     double::Double,

@@ -89,7 +89,8 @@ fn block(block: &Value) -> anyhow::Result<Option<Part>> {
     }
     Ok(match of("type") {
         "text" | "input_text" | "output_text" => text_part(of("text")),
-        "tool_use" => {
+        "refusal" => text_part(of("refusal")),
+        "tool_use" | "server_tool_use" => {
             let input = block.get("input").cloned().unwrap_or_default();
             Some(call_of(of("id"), of("name"), &input.to_string()))
         }
@@ -101,7 +102,9 @@ fn block(block: &Value) -> anyhow::Result<Option<Part>> {
         "thinking" | "redacted_thinking" | "reasoning" => None,
         "image_url" => Some(opaque(block.pointer("/image_url/url"))),
         "image" | "document" | "file" | "input_audio" => Some(opaque(block.pointer("/source/url"))),
-        other => bail!("a content block of type {other:?} is not known"),
+        "" => bail!("a content block has no type"),
+        // What came up since this was written: its text, or that it was there.
+        _ => Some(text_part(of("text")).unwrap_or_else(|| opaque(None))),
     })
 }
 

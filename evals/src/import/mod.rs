@@ -118,7 +118,7 @@ async fn bring_in(
     }
     let last = stream_turns(&opened.api, &name, one.turns.clone()).await?;
     if args.wait {
-        wait_indexed(&opened.api, &name, last, progress).await?;
+        wait_indexed(&opened.api, &name, 0..last, progress).await?;
     }
     Ok(())
 }

@@ -108,12 +108,24 @@ fn formats_become_turns() {
 }
 
 #[test]
+fn a_block_that_is_not_known_loses_no_conversation() {
+    let imported = parsed(
+        r#"{"messages": [{"role": "assistant", "content": [{"type": "text", "text": "One moment."},
+            {"type": "server_tool_use", "id": "s1", "name": "search", "input": {}},
+            {"type": "search_result", "results": []}, {"type": "note", "text": "By the way."},
+            {"type": "refusal", "refusal": "No."}]}]}"#,
+    );
+    let expected = "One moment.|search:{}|opaque|By the way.|No.";
+    assert_eq!(spoken(&imported), [(Role::Assistant, expected.to_owned())]);
+}
+
+#[test]
 fn what_is_no_conversation_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     for (text, expected) in [
         ("{}", "pass --format"),
         (r#"{"messages": [{"role": "oracle", "content": "x"}]}"#, "oracle"),
-        (r#"{"messages": [{"role": "user", "content": [{"type": "smell"}]}]}"#, "smell"),
+        (r#"{"messages": [{"role": "user", "content": [{"smell": 1}]}]}"#, "no type"),
         (r#"{"mapping": {"a": {"parent": "a"}}, "current_node": "a"}"#, "circle"),
         (r#"{"mapping": {}, "current_node": "z"}"#, "no message z"),
     ] {

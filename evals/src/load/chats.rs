@@ -121,7 +121,7 @@ pub(super) async fn run(args: &LoadArgs) -> anyhow::Result<()> {
         history.push(message("assistant", &first.text));
         let api = &opened.api;
         let name = format!("conversations/{}", habit.id());
-        wait_indexed(api, &name, u64::from(turns) + 2, &progress).await?;
+        wait_indexed(api, &name, 0..u64::from(turns) + 2, &progress).await?;
         let added = measure(&client, &mut history, args, &progress).await?;
         let figures = figures(added);
         report.n += args.windows as usize;

@@ -137,7 +137,7 @@ pub(super) async fn fill(
         retry("AppendTurns", call).await?;
         sent += size;
     }
-    wait_indexed(api, &name, u64::from(turns), progress).await?;
+    wait_indexed(api, &name, 0..u64::from(turns), progress).await?;
     Ok(name)
 }
 

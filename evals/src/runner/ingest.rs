@@ -4,7 +4,7 @@
 //! client turn ids: a run that is repeated on the same store finds what is
 //! there, and no label of the data set reaches the server.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, ops::Range, time::Duration};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
@@ -120,7 +120,7 @@ pub(crate) async fn ingest(
         ingested.names.push(name);
     }
     for (name, turns) in ingested.names.iter().zip(&pieces) {
-        wait_indexed(api, name, turns.len() as u64, progress).await?;
+        wait_indexed(api, name, 0..turns.len() as u64, progress).await?;
     }
     Ok(ingested)
 }
@@ -219,17 +219,18 @@ fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
-/// Waits until every turn up to `last` is searchable.
+/// Waits until all of the first `turns.end` turns are searchable; those before `turns.start`
+/// were, and count for no progress.
 ///
 /// # Errors
 /// A call failed, or nothing was indexed for ten minutes.
 pub(crate) async fn wait_indexed(
     api: &Api,
     name: &str,
-    last: u64,
+    turns: Range<u64>,
     progress: &Progress,
 ) -> anyhow::Result<()> {
-    let mut indexed = 0;
+    let (mut indexed, last) = (turns.start, turns.end);
     let mut since = Instant::now();
     let mut pause = Duration::from_millis(10);
     while indexed < last {

@@ -16,10 +16,11 @@ mod through_grpc;
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use super::{args::DegradationArgs, pace::one_then_others};
+use super::args::DegradationArgs;
 use crate::{
     client::{Api, describe},
     metrics::bootstrap::Bootstrap,
+    pace::one_then_others,
     report::{Report, print},
     runner::{
         ingest::{Layout, ingest},

@@ -19,7 +19,7 @@ use crate::journal::Journal;
 const ENDING: &str = "checkpoint.jsonl";
 
 /// Finished items of a run.
-pub(super) struct Checkpoint {
+pub(crate) struct Checkpoint {
     kept: Option<(Journal, PathBuf)>,
     run: String,
     taken: AtomicUsize,
@@ -31,7 +31,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub(super) fn open(out: Option<&Path>, fresh: bool) -> anyhow::Result<Self> {
+    pub(crate) fn open(out: Option<&Path>, fresh: bool) -> anyhow::Result<Self> {
         let kept = match out.map(|out| out.with_extension(ENDING)) {
             Some(path) => {
                 if fresh {
@@ -46,12 +46,12 @@ impl Checkpoint {
 
     /// From here on items are those of a run: all that decides what an item comes to,
     /// beside the item. With folds each server has items of its own.
-    pub(super) fn decided_by(&mut self, run: &Value) {
+    pub(crate) fn decided_by(&mut self, run: &Value) {
         self.run = run.to_string();
     }
 
     /// The key of an item by what it is made of.
-    pub(super) fn key(&self, parts: &[&str]) -> String {
+    pub(crate) fn key(&self, parts: &[&str]) -> String {
         let mut hash = blake3::Hasher::new();
         for part in [self.run.as_str()].iter().chain(parts) {
             hash.update(&(part.len() as u64).to_le_bytes());
@@ -61,7 +61,7 @@ impl Checkpoint {
     }
 
     /// What an item came to, if it is finished.
-    pub(super) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let value = self.kept.as_ref()?.0.get(key)?;
         self.taken.fetch_add(1, Ordering::Relaxed);
         Some(value)
@@ -71,7 +71,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn put<T: Serialize>(&self, key: &str, value: &T) -> anyhow::Result<()> {
+    pub(crate) fn put<T: Serialize>(&self, key: &str, value: &T) -> anyhow::Result<()> {
         match &self.kept {
             Some((journal, _)) => journal.put(key, value),
             None => Ok(()),
@@ -79,7 +79,7 @@ impl Checkpoint {
     }
 
     /// How many items were taken from it.
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
 
@@ -87,7 +87,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The system refuses.
-    pub(super) fn done(self) -> anyhow::Result<()> {
+    pub(crate) fn done(self) -> anyhow::Result<()> {
         match self.kept {
             Some((_, path)) => remove(&path),
             None => Ok(()),

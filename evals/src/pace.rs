@@ -3,14 +3,14 @@
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::checkpoint::Checkpoint;
+use crate::checkpoint::Checkpoint;
 
 /// Plays the items that the checkpoint does not hold, as [`one_then_others`] does,
 /// and keeps each when it is finished; answers in the order of the items.
 ///
 /// # Errors
 /// The first that playing gives, or the checkpoint cannot be written.
-pub(super) async fn those_left<T, R: Serialize + DeserializeOwned>(
+pub(crate) async fn those_left<T, R: Serialize + DeserializeOwned>(
     items: &[T],
     checkpoint: &Checkpoint,
     key: impl Fn(&T) -> String,
@@ -34,7 +34,7 @@ pub(super) async fn those_left<T, R: Serialize + DeserializeOwned>(
 ///
 /// # Errors
 /// The first that playing gives.
-pub(super) async fn one_then_others<T, R>(
+pub(crate) async fn one_then_others<T, R>(
     items: &[T],
     at_a_time: u16,
     play: impl AsyncFn(&T) -> anyhow::Result<R>,
