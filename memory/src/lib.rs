@@ -16,6 +16,7 @@ pub mod facts;
 pub mod index;
 pub mod items;
 mod onnx;
+mod quantised;
 pub mod rerank;
 pub mod retrieval;
 pub mod staleness;

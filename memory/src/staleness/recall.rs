@@ -13,14 +13,14 @@ use std::{
 };
 
 use super::statement::Statement;
-use crate::turn::Sequence;
+use crate::{quantised::QuantisedRows, turn::Sequence};
 
 /// Turns right before the new one that are always compared.
 const RECENT: usize = 30;
 /// Turns nearest by cosine that are compared.
-const NEAREST: usize = 32;
+const NEAREST: usize = 24;
 /// Turns that share the rarest words that are compared.
-const SHARING: usize = 16;
+const SHARING: usize = 10;
 /// Turns that a new one is compared with at most.
 pub const MAX_CANDIDATES: usize = 64;
 /// Statements kept of one branch; older ones are read again.
@@ -35,26 +35,20 @@ const STATEMENT_BYTES: usize = 1_024;
 /// See the module.
 #[derive(Default)]
 pub struct Recall {
-    rows: Vec<Row>,
-    codes: Vec<i8>,
-    dimensions: usize,
+    /// The turns, in order.
+    turns: Vec<Sequence>,
+    /// Their vectors; one that is zero for a turn without.
+    vectors: QuantisedRows,
     postings: HashMap<u32, Vec<u32>>,
     kept: HashMap<Sequence, Arc<Statement>>,
     order: VecDeque<Sequence>,
     bytes: usize,
 }
 
-/// One turn.
-struct Row {
-    sequence: Sequence,
-    /// Where its codes begin and what they are to be multiplied by.
-    code: Option<(usize, f32)>,
-}
-
 impl Recall {
     /// The newest turn that was taken in, 0 for none.
     pub fn last(&self) -> Sequence {
-        self.rows.last().map_or(0, |row| row.sequence)
+        self.turns.last().copied().unwrap_or(0)
     }
 
     /// About how much memory it takes.
@@ -64,8 +58,10 @@ impl Recall {
 
     /// Takes a turn in; it must be newer than all before.
     pub fn push(&mut self, statement: Arc<Statement>) {
-        let row = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let code = statement.said.vector.as_deref().and_then(|vector| self.encode(vector));
+        let row = u32::try_from(self.turns.len()).unwrap_or(u32::MAX);
+        let before = self.vectors.bytes();
+        self.vectors.push(statement.said.vector.as_deref().unwrap_or_default());
+        self.bytes += self.vectors.bytes() - before;
         let mut before = None;
         for (stem, _) in &statement.said.stems {
             // Sorted: equal stems stand side by side.
@@ -74,7 +70,7 @@ impl Recall {
                 self.bytes += size_of::<u32>();
             }
         }
-        self.rows.push(Row { sequence: statement.sequence, code });
+        self.turns.push(statement.sequence);
         self.keep(statement);
     }
 
@@ -98,50 +94,38 @@ impl Recall {
 
     /// The turn before another one, among those taken in.
     pub fn before(&self, sequence: Sequence) -> Option<Sequence> {
-        let at = self.rows.partition_point(|row| row.sequence < sequence);
-        self.rows.get(at.checked_sub(1)?).map(|row| row.sequence)
+        let at = self.turns.partition_point(|turn| *turn < sequence);
+        self.turns.get(at.checked_sub(1)?).copied()
     }
 
     /// The turn after another one, among those taken in.
     pub fn after(&self, sequence: Sequence) -> Option<Sequence> {
-        let at = self.rows.partition_point(|row| row.sequence <= sequence);
-        self.rows.get(at).map(|row| row.sequence)
+        let at = self.turns.partition_point(|turn| *turn <= sequence);
+        self.turns.get(at).copied()
     }
 
     /// The turns that a new one is to be compared with, in order.
     pub fn candidates(&self, new: &Statement) -> Vec<Sequence> {
-        let recent = self.rows.len().saturating_sub(RECENT);
-        let mut rows: Vec<usize> = (recent..self.rows.len()).collect();
+        let recent = self.turns.len().saturating_sub(RECENT);
+        let mut rows: Vec<usize> = (recent..self.turns.len()).collect();
         let near = new.said.vector.as_deref().map(|vector| self.nearest(vector, recent));
         rows.extend(near.unwrap_or_default());
         let sharing = self.sharing(&new.said.stems, recent);
         rows.extend(sharing.into_iter().filter(|row| !rows.contains(row)).collect::<Vec<_>>());
         rows.truncate(MAX_CANDIDATES);
         rows.sort_unstable();
-        rows.into_iter().filter_map(|row| self.rows.get(row)).map(|row| row.sequence).collect()
+        rows.into_iter().filter_map(|row| self.turns.get(row).copied()).collect()
     }
 
     /// Rows below `until` that are nearest to a vector, best first.
     fn nearest(&self, vector: &[f32], until: usize) -> Vec<usize> {
-        let Some((query, scale)) = quantised(vector) else { return Vec::new() };
-        if query.len() != self.dimensions {
-            return Vec::new();
-        }
-        let mut near: Vec<(f32, usize)> = Vec::new();
-        for (at, row) in self.rows.iter().enumerate().take(until) {
-            let Some((start, of_row)) = row.code else { continue };
-            let Some(code) = self.codes.get(start..start + self.dimensions) else { continue };
-            let cosine = dot(&query, code) as f32 * scale * of_row;
-            if cosine >= MIN_COSINE {
-                near.push((cosine, at));
-            }
-        }
-        best(near, NEAREST)
+        let cosines = self.vectors.cosines(vector, until).into_iter().zip(0..);
+        best(cosines.filter(|(cosine, _)| *cosine >= MIN_COSINE).collect(), NEAREST)
     }
 
     /// Rows below `until` that share the rarest words, best first.
     fn sharing(&self, stems: &[(u32, u16)], until: usize) -> Vec<usize> {
-        let turns = self.rows.len() as f32;
+        let turns = self.turns.len() as f32;
         let mut shared: HashMap<u32, f32> = HashMap::new();
         let mut before = None;
         for (stem, _) in stems {
@@ -160,17 +144,6 @@ impl Recall {
         let shared = shared.into_iter().map(|(row, weight)| (weight, row as usize)).collect();
         best(shared, SHARING)
     }
-
-    fn encode(&mut self, vector: &[f32]) -> Option<(usize, f32)> {
-        if self.dimensions == 0 {
-            self.dimensions = vector.len();
-        }
-        let (code, scale) = quantised(vector).filter(|(code, _)| code.len() == self.dimensions)?;
-        let start = self.codes.len();
-        self.bytes += code.len();
-        self.codes.extend(code);
-        Some((start, scale))
-    }
 }
 
 /// The best so many, best first; equal ones by row.
@@ -184,23 +157,6 @@ fn best(mut scored: Vec<(f32, usize)>, wanted: usize) -> Vec<usize> {
     }
     scored.sort_unstable_by(order);
     scored.into_iter().map(|(_, row)| row).collect()
-}
-
-/// A vector in one byte a dimension, with what the bytes are to be multiplied
-/// by; nothing for a zero vector.
-fn quantised(vector: &[f32]) -> Option<(Vec<i8>, f32)> {
-    let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    if !largest.is_finite() || largest <= 0.0 {
-        return None;
-    }
-    let scale = largest / f32::from(i8::MAX);
-    // Within -127 to 127 by construction.
-    let code = vector.iter().map(|value| (value / scale).round() as i8).collect();
-    Some((code, scale))
-}
-
-fn dot(one: &[i8], other: &[i8]) -> i32 {
-    one.iter().zip(other).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
 }
 
 fn weight(statement: &Statement) -> usize {
@@ -272,6 +228,5 @@ mod tests {
         recall.push(statement(51, "x", &[1.0, 0.0, 0.0]));
         let candidates = recall.candidates(&statement(52, "y", &[0.0, 1.0, 0.0]));
         assert_eq!(candidates.len(), RECENT);
-        assert!(quantised(&[0.0, 0.0]).is_none() && quantised(&[f32::NAN]).is_none());
     }
 }

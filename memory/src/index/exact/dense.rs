@@ -1,22 +1,18 @@
 //! The vectors of a branch: scanned as int8, the best scored again in f32.
 //!
-//! A vector `v` is kept as `q = round(v / s)` with `s = max|v| / 127`, one row
-//! of a contiguous matrix, so that a scan reads one byte a dimension. A product
-//! of two such rows is off by at most half a step in each dimension, which for
-//! 384 dimensions is about 0.003 in the cosine; the vectors themselves are kept
-//! for the rescoring.
+//! The vectors themselves are kept for the rescoring.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::neighbourhood::Neighbourhood;
-use crate::{embed::Vector, index::select::nth_best};
+use crate::{embed::Vector, index::select::nth_best, quantised::QuantisedRows};
 
 /// Leading binary digits of the number of turns that the centre is the mean of: a centre
 /// that moved with every turn would cost each the length of the branch.
 const CENTRE_DIGITS: u32 = 6;
 
 /// What a passage takes beside the values of its vector, in bytes.
-const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 4 * size_of::<f32>();
+const ROW_BYTES: usize = size_of::<Row>() + size_of::<Vector>() + 3 * size_of::<f32>();
 
 /// A passage's place in its turn.
 #[derive(Clone, Copy, Debug)]
@@ -66,19 +62,17 @@ impl CentredQuery {
 /// Passages of all turns of a branch. Turns are known by slot.
 #[derive(Debug, Default)]
 pub(super) struct Passages {
-    dimensions: usize,
     // One entry for each passage in all of these: a scan reads what it needs.
     rows: Vec<Row>,
     /// Position of the turn in the branch, as of the last [`Self::recentre`]; beyond
     /// the last for a turn that has none.
     positions: Vec<u32>,
     vectors: Vec<Vector>,
-    scales: Vec<f32>,
     /// Product with the centre.
     with_centre: Vec<f32>,
     /// Distance from the centre.
     distances: Vec<f32>,
-    quantised: Vec<i8>,
+    quantised: QuantisedRows,
     /// Mean of the vectors of the first turns, see [`centring_turns`].
     centre: Vec<f32>,
     /// Turns that it is the mean of.
@@ -94,11 +88,12 @@ impl Passages {
     /// model, cannot be compared and is left out.
     pub(super) fn add(&mut self, slot: u32, range: (u32, u32), vector: &Vector) {
         if self.rows.is_empty() {
-            self.dimensions = vector.len();
+            self.quantised = QuantisedRows::default();
         }
-        if vector.len() != self.dimensions || vector.is_empty() {
+        let expected = if self.rows.is_empty() { vector.len() } else { self.dimensions() };
+        if vector.len() != expected || vector.is_empty() {
             tracing::warn!(
-                expected = self.dimensions,
+                expected,
                 got = vector.len(),
                 "passage left out of the index: its vector is of another model"
             );
@@ -106,11 +101,9 @@ impl Passages {
         }
         // The passages of a turn come one after the other.
         let first = self.rows.last().is_none_or(|row| row.slot != slot);
-        let scale = scale_of(vector);
-        self.quantised.extend(vector.iter().map(|value| quantise(*value, scale)));
+        self.quantised.push(vector);
         self.rows.push(Row { slot, range, first });
         self.vectors.push(vector.clone());
-        self.scales.push(scale);
         self.with_centre.push(0.0);
         self.distances.push(1.0);
     }
@@ -126,15 +119,9 @@ impl Passages {
             }
             self.rows.swap_remove(at);
             self.vectors.swap_remove(at);
-            for values in [&mut self.scales, &mut self.with_centre, &mut self.distances] {
-                values.swap_remove(at);
-            }
-            let last = self.rows.len() * self.dimensions;
-            let start = at * self.dimensions;
-            if start < last {
-                self.quantised.copy_within(last.., start);
-            }
-            self.quantised.truncate(last);
+            self.with_centre.swap_remove(at);
+            self.distances.swap_remove(at);
+            self.quantised.swap_remove(at);
         }
     }
 
@@ -166,7 +153,7 @@ impl Passages {
 
     /// Mean of the vectors of the first `turns` turns.
     fn mean(&self, turns: usize) -> Vec<f32> {
-        let mut sums = vec![0.0_f64; self.dimensions];
+        let mut sums = vec![0.0_f64; self.dimensions()];
         let mut count = 0_u32;
         for (position, vector) in self.positions.iter().zip(&self.vectors) {
             if (*position as usize) < turns {
@@ -180,17 +167,18 @@ impl Passages {
 
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.quantised.len() + self.rows.len() * (ROW_BYTES + self.dimensions * size_of::<f32>())
+        self.quantised.bytes()
+            + self.rows.len() * (ROW_BYTES + self.dimensions() * size_of::<f32>())
     }
 
     /// The best passage of every one of `turns`; exact for the best `exact` turns, and
     /// within quantisation error for the others. Nothing if there are no
     /// vectors, or the query is of another model.
     pub(super) fn score(&self, query: &[f32], turns: usize, exact: usize) -> Option<Cosines> {
-        if query.len() != self.dimensions || self.rows.is_empty() {
+        if query.len() != self.dimensions() || self.rows.is_empty() {
             return None;
         }
-        let mut cosines = self.scan(query);
+        let mut cosines = self.quantised.cosines(query, self.rows.len());
         let mut best = vec![f32::NAN; turns];
         for (position, cosine) in self.positions.iter().zip(&cosines) {
             if let Some(best) = best.get_mut(*position as usize) {
@@ -230,41 +218,8 @@ impl Passages {
         CentredQuery { with_centre, distance, square }
     }
 
-    /// The approximate cosine of every row, in order.
-    fn scan(&self, query: &[f32]) -> Vec<f32> {
-        let query_scale = scale_of(query);
-        let query: Vec<i16> =
-            query.iter().map(|value| i16::from(quantise(*value, query_scale))).collect();
-        let mut cosines = vec![0.0; self.rows.len()];
-        Arch::new().dispatch(Scan {
-            rows: self,
-            query: &query,
-            query_scale,
-            cosines: &mut cosines,
-        });
-        cosines
-    }
-}
-
-/// The pass over all rows, made for the machine's registers: a closure might not
-/// be inlined where they are known.
-struct Scan<'a> {
-    rows: &'a Passages,
-    query: &'a [i16],
-    query_scale: f32,
-    cosines: &'a mut [f32],
-}
-
-impl WithSimd for Scan<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let rows = self.rows.quantised.chunks_exact(self.rows.dimensions.max(1));
-        for ((cosine, row), scale) in self.cosines.iter_mut().zip(rows).zip(&self.rows.scales) {
-            let product = dot_quantised(row, self.query) as f32;
-            *cosine = (product * scale * self.query_scale).clamp(-1.0, 1.0);
-        }
+    fn dimensions(&self) -> usize {
+        self.quantised.dimensions()
     }
 }
 
@@ -327,24 +282,6 @@ impl Cosines {
 fn centring_turns(turns: usize) -> usize {
     let dropped = (usize::BITS - turns.leading_zeros()).saturating_sub(CENTRE_DIGITS);
     turns >> dropped << dropped
-}
-
-/// The step of quantisation; 0 for a vector without a finite value.
-fn scale_of(vector: &[f32]) -> f32 {
-    let largest = vector.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    if largest.is_finite() { largest / 127.0 } else { 0.0 }
-}
-
-fn quantise(value: f32, scale: f32) -> i8 {
-    // A cast of what is out of range, infinite or not a number saturates.
-    if scale > 0.0 { (value / scale).round() as i8 } else { 0 }
-}
-
-/// At most 127 * 127 a dimension: no overflow below 133,000 dimensions. LLVM
-/// makes multiply-add of pairs (`pmaddwd`) out of it.
-#[inline(always)]
-fn dot_quantised(row: &[i8], query: &[i16]) -> i32 {
-    row.iter().zip(query).map(|(row, query)| i32::from(i16::from(*row)) * i32::from(*query)).sum()
 }
 
 /// Eight sums side by side, because a single one cannot be vectorised without
