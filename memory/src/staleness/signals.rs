@@ -30,7 +30,7 @@ use super::{
 use crate::turn::{Role, Sequence};
 
 /// Version of the way in which the signals are joined here.
-const JOINT_VERSION: u32 = 4;
+const JOINT_VERSION: u32 = 5;
 /// Cosine from which on a turn speaks of an earlier one again.
 const MENTION_COSINE: f32 = 0.55;
 /// Mentions that one turn can make, the nearest.
@@ -358,10 +358,14 @@ fn segment_turn(turn: &Statement) -> SegmentTurn<'_> {
     }
 }
 
-/// When what a turn says ceases to hold.
+/// When what a turn says ceases to hold: the last instants, since what is told of several
+/// holds until the last.
 fn expiries(new: &Statement) -> impl Iterator<Item = Event> {
-    let found = expiry::expiries(&new.said.text, new.said_at).into_iter();
-    found.take(MAX_EXPIRIES).map(|found| Event::Expires {
+    let mut found = expiry::expiries(&new.said.text, new.said_at);
+    found.sort_by(|a, b| b.at.cmp(&a.at).then(a.span.start.cmp(&b.span.start)));
+    found.truncate(MAX_EXPIRIES);
+    found.sort_by_key(|found| found.span.start);
+    found.into_iter().map(|found| Event::Expires {
         at: found.at,
         // A statement has a few KiB of text.
         span: (found.span.start as u32, found.span.end as u32),

@@ -209,8 +209,12 @@ pub(super) fn duration_at(
                 amount(tokens, opening.amount + 1).map_or(opening.amount + 1, |amount| amount.next);
             return Some((None, next));
         }
-        let single = unit(word(tokens, opening.amount))
-            .filter(|_| opening.explicit && word(tokens, at + 1) != "next");
+        let of_one = word(tokens, opening.amount);
+        if opening.explicit && unit(of_one).is_some() && of_one.ends_with('s') {
+            // "in the coming weeks": how many?
+            return Some((None, opening.amount + 1));
+        }
+        let single = unit(of_one).filter(|_| opening.explicit && word(tokens, at + 1) != "next");
         let found = amount(tokens, opening.amount).or_else(|| {
             single.map(|(unit, count)| Amount { count, unit, next: opening.amount + 1 })
         });

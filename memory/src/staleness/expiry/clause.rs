@@ -7,7 +7,10 @@ use std::ops::Range;
 use super::{
     Bound, ExpiryKind,
     lex::{Kind, Token, word},
-    wording::{BINDING, DIRECTIONS, FUTURE, HISTORY, NOT_PAST, PAST, PRESENT, RECURRING, SO_FAR},
+    wording::{
+        BINDING, CELEBRATED, DIRECTIONS, FUTURE, HISTORY, NOT_PAST, PAST, PRESENT, RECURRING,
+        SO_FAR,
+    },
 };
 
 /// Tokens on both sides that are read at most.
@@ -94,6 +97,9 @@ pub(super) fn lead(tokens: &[Token<'_>], at: usize) -> Lead {
     lead
 }
 
+/// Words behind which another statement begins.
+const TURNS: &[&str] = &["but", "so", "because", "although", "though", "while"];
+
 /// Tokens of the sentence around a bound, without the bound.
 pub(super) struct Clause<'a, 'b> {
     tokens: &'b [Token<'a>],
@@ -116,6 +122,22 @@ impl<'a, 'b> Clause<'a, 'b> {
         Self { tokens, before: begin..bound.start, after: bound.end..end }
     }
 
+    /// The part of the sentence in which the bound stands, up to commas and the like.
+    fn own(&self) -> Self {
+        let parts = |token: &Token<'_>| {
+            matches!(token.word, "," | ":" | "(" | ")" | "–" | "—") || TURNS.contains(&token.word)
+        };
+        let of = |range: &Range<usize>| self.tokens.get(range.clone()).unwrap_or_default();
+        let begin = of(&self.before).iter().rposition(parts).map_or(0, |at| at + 1);
+        let after = of(&self.after);
+        let end = after.iter().position(parts).unwrap_or(after.len());
+        Self {
+            tokens: self.tokens,
+            before: self.before.start + begin..self.before.end,
+            after: self.after.start..self.after.start + end,
+        }
+    }
+
     fn any(&self, list: &[&str]) -> bool {
         self.words().any(|word| list.contains(&word))
     }
@@ -126,12 +148,25 @@ impl<'a, 'b> Clause<'a, 'b> {
         })
     }
 
+    /// The sentence is told in the past; or the part with the bound is, whatever is said
+    /// or asked beside it ("I lost a week in July, so how can I ..?").
     fn told_in_the_past(&self) -> bool {
+        let own = self.own();
+        self.is_past() || own.is_past() && !own.any(NOT_PAST)
+    }
+
+    fn is_past(&self) -> bool {
         let regular = |word: &str| word.len() > 4 && word.ends_with("ed");
         let past = self
             .words()
             .any(|word| !NOT_PAST.contains(&word) && (PAST.contains(&word) || regular(word)));
         past && !self.any(FUTURE) && !self.any(PRESENT)
+    }
+
+    /// Tells of what was, or of a day that comes each year; a celebration is neither.
+    fn is_history(&self) -> bool {
+        let own = self.own();
+        own.any(HISTORY) && !own.any(CELEBRATED)
     }
 
     /// "... served for two years": a verb of the past close before.
@@ -158,11 +193,11 @@ impl<'a, 'b> Clause<'a, 'b> {
 
     /// How likely the bound bounds the statement; `None` where it does not.
     pub(super) fn confidence(&self, bound: &Bound) -> Option<f32> {
-        if self.any(HISTORY) {
+        if self.is_history() {
             return None;
         }
         let names_end = matches!(bound.kind, ExpiryKind::Until | ExpiryKind::Deadline);
-        if self.any(RECURRING) && !names_end {
+        if self.own().any(RECURRING) && !names_end {
             return None;
         }
         if (bound.open || bound.lasting && !bound.explicit) && self.told_in_the_past() {
@@ -177,7 +212,9 @@ impl<'a, 'b> Clause<'a, 'b> {
         let binding = self.any(BINDING);
         let to_come = self.any(FUTURE);
         let base: f32 = match (bound.kind, bound.explicit) {
-            (_, true) => 0.9,
+            (ExpiryKind::Until, true) => 0.9,
+            // "for the next two weeks", of a plan or a habit as often as not.
+            (_, true) => 0.65,
             (ExpiryKind::Until, false) => 0.85,
             (ExpiryKind::Deadline, false) => 0.75,
             (ExpiryKind::Date, false) if binding => 0.7,

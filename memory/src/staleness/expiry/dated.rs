@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The next month of that name, this one included.
-pub(super) fn coming(today: Date, month: i8, next: usize) -> Option<When> {
+fn coming(today: Date, month: i8, next: usize) -> Option<When> {
     let first = coming_month(today, month)?;
     period(first, first.last_of_month(), next).map(|when| When {
         open: true,

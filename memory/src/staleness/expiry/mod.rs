@@ -40,7 +40,7 @@ use std::ops::Range;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use clause::Clause;
-use lex::Token;
+use lex::{Token, word};
 
 /// Most results for one turn; the earliest in the text are kept.
 pub const MAX_EXPIRIES: usize = 32;
@@ -132,6 +132,11 @@ fn bound_at(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<(Option<Bo
         _ if found.bare_time => return Some((None, found.next)),
         _ => found.ends,
     };
+    // "The fun run may take place": a month only where a preposition or a day says so.
+    let is_verb = matches!(word(tokens, at), "may" | "march") && found.next == at + 1;
+    if is_verb && lead.explicit && !lead.on {
+        return Some((None, found.next));
+    }
     let bound = Bound {
         tokens: lead.from..found.next,
         ends,

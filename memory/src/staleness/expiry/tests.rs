@@ -56,6 +56,14 @@ fn days_and_periods_end_with_their_last_moment() {
         ("The fair is in October of this year", "in October of this year", "2025-11-01T00:00:00Z"),
         ("I booked a table for tomorrow", "tomorrow", "2025-06-13T00:00:00Z"),
         ("Können wir uns am 2025-06-30 treffen?", "2025-06-30", "2025-07-01T00:00:00Z"),
+        ("We get married this September.", "this September", "2025-10-01T00:00:00Z"),
+        ("The workshop is this July 28", "this July 28", "2025-07-29T00:00:00Z"),
+        ("Mum's birthday party is on 3 July", "on 3 July", "2025-07-04T00:00:00Z"),
+        (
+            "The fair is on 22 September, with daily walks",
+            "on 22 September",
+            "2025-09-23T00:00:00Z",
+        ),
     ] {
         check(text, SAID, &[(words, at)]);
     }
@@ -169,6 +177,9 @@ fn calendars_have_corners() {
 fn what_bounds_nothing_is_left_alone() {
     for text in [
         "I saw her last Friday",
+        "I lost eight hours in July, how can I make up for them?",
+        "We'll do more in the coming weeks",
+        "Our charity runs may raise something",
         "We met yesterday",
         "On 3 March I went to Rome",
         "On Friday I went to Rome",

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime, Time, time};
 
 use super::{
-    dated::{coming, dated},
+    dated::dated,
     day::{
         day, end_of, first_of_month, first_of_year, monday, month, next_weekday, plus_days, weekday,
     },
@@ -255,9 +255,12 @@ fn relative(tokens: &[Token<'_>], at: usize, now: DateTime, whole: bool) -> Opti
                 next,
             )
         }
-        name if month(name).is_some() => {
-            coming(today, month(name)?, next).map(|when| When { open: !said, ..when })
-        }
+        // "this September", "this July 28"
+        name if month(name).is_some() => dated(tokens, unit_at, now).map(|when| When {
+            open: when.open && !said,
+            needs_lead: when.needs_lead && !said,
+            ..when
+        }),
         _ => None,
     }
 }

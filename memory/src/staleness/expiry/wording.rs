@@ -38,6 +38,10 @@ pub(super) const HISTORY: &[&str] = &[
     "birth",
 ];
 
+/// How a day that comes each year is kept, once.
+pub(super) const CELEBRATED: &[&str] =
+    &["party", "celebration", "celebrate", "dinner", "lunch", "brunch", "trip", "gift", "present"];
+
 /// Appointments, stays, offers, deadlines.
 pub(super) const BINDING: &[&str] = &[
     "appointment",
