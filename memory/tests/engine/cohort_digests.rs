@@ -14,8 +14,13 @@ const SAID: [&str; 4] =
 const MODELS: [&str; 3] = ["", "a", "b"];
 const VERSIONS: [&str; 3] = ["", "1", "2"];
 const TEAMS: [&str; 2] = ["red", "blue"];
-const METRICS: [CohortMetric; 4] =
-    [CohortMetric::Quality, CohortMetric::Success, CohortMetric::Friction, CohortMetric::Recall];
+const METRICS: [CohortMetric; 5] = [
+    CohortMetric::Quality,
+    CohortMetric::Success,
+    CohortMetric::Friction,
+    CohortMetric::Recall,
+    CohortMetric::Disobedience,
+];
 
 fn hours_on(hours: i64) -> Timestamp {
     let begin = Timestamp::from_second(1_700_000_000).expect("a time");

@@ -2,7 +2,9 @@
 //! in none of them.
 
 use crate::fixture::*;
-use throughline_memory::{degradation::Outcome, engine::*, store::StoreKind, turn::*};
+use throughline_memory::{
+    degradation::Outcome, engine::*, facts::FactKind, store::StoreKind, turn::*,
+};
 
 /// A conversation of two exchanges, its answers judged.
 async fn judged(world: &World, name: &str, model: &str, scores: [f32; 2]) -> ConversationId {
@@ -151,6 +153,32 @@ async fn friction_of_a_model_is_that_of_what_follows_its_answers() {
     assert_eq!(friction("b").await, Some(0.0));
     assert_eq!(friction("").await, Some(0.5));
     assert_eq!(friction("c").await, None);
+}
+
+#[tokio::test]
+async fn what_the_assistant_does_wrong_is_measured_without_outcomes() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    let rule = NewFact {
+        kind: FactKind::Instruction,
+        ..pin("Never use the word sorry in an answer.", None)
+    };
+    world.engine.pin_fact(&tenant(), &c, rule).await.expect("pinned");
+    let turns = vec![
+        said(Role::User, "How far is it to Vienna?"),
+        said(Role::Assistant, "It is 250 km."),
+        said(Role::User, "And to Graz?"),
+        said(Role::Assistant, "Sorry, I do not know."),
+    ];
+    world.engine.append_turns(&tenant(), &c, turns, None).await.expect("appended");
+    world.drain().await;
+    let level = async |metric| {
+        let request = CohortRequest { metric, ..CohortRequest::default() };
+        cohort(&world, request).await.cohort.level.map(|level| level.mean)
+    };
+    assert_eq!(level(CohortMetric::Disobedience).await, Some(0.5));
+    assert_eq!(level(CohortMetric::Contradiction).await, Some(0.0));
+    assert_eq!(level(CohortMetric::Reasking).await, Some(0.0));
 }
 
 #[tokio::test]

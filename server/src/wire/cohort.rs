@@ -31,6 +31,9 @@ pub fn cohort_request(
         Ok(pb::CohortMetric::Success) => CohortMetric::Success,
         Ok(pb::CohortMetric::Friction) => CohortMetric::Friction,
         Ok(pb::CohortMetric::Recall) => CohortMetric::Recall,
+        Ok(pb::CohortMetric::Reasking) => CohortMetric::Reasking,
+        Ok(pb::CohortMetric::Contradiction) => CohortMetric::Contradiction,
+        Ok(pb::CohortMetric::Disobedience) => CohortMetric::Disobedience,
         Err(_) => {
             violations.add("metric", format!("{metric} is not known here"));
             return None;

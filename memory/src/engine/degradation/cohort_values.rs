@@ -8,7 +8,7 @@ use std::{
 use super::{cohorts::CohortMetric, read::read_signals};
 use crate::{
     degradation::{
-        Outcome, ProbeRound, TurnSignals, WindowSignals,
+        Outcome, ProbeRound, Signal, TurnSignals, WindowSignals,
         cohort::{Rated, Reading},
     },
     engine::Engine,
@@ -36,14 +36,17 @@ impl Engine {
         let signals = self.own_signals(tenant, id)?;
         let mut readings = match metric {
             CohortMetric::Quality | CohortMetric::Success => of_outcomes(metric, &outcomes),
-            CohortMetric::Friction => frictions(&signals),
             CohortMetric::Recall => recalls(&self.rounds_of(tenant, id, from, until)?),
+            CohortMetric::Friction
+            | CohortMetric::Reasking
+            | CohortMetric::Contradiction
+            | CohortMetric::Disobedience => of_signals(metric, &signals),
         };
         if metric != CohortMetric::Recall {
             with_distances(&mut readings, &self.windows_of(tenant, id, from, until)?);
         }
         if !is_of_outcomes {
-            with_raters(&mut readings, &outcomes);
+            with_raters(&mut readings, &outcomes, metric.is_of_answers());
         }
         for reading in &mut readings {
             reading.history = signals.get(&reading.turn).map(|turn| turn.history_tokens);
@@ -86,7 +89,7 @@ fn of_outcomes(metric: CohortMetric, outcomes: &[Outcome]) -> Vec<Reading> {
         let value = match metric {
             CohortMetric::Quality => outcome.quality().map(f64::from),
             CohortMetric::Success => outcome.task_success.map(as_number),
-            CohortMetric::Friction | CohortMetric::Recall => None,
+            _ => None,
         };
         let (at, rated) = (Some(outcome.recorded_at), vec![rated_by(outcome)]);
         value.map(|value| Reading { at, rated, ..reading(outcome.sequence, value) })
@@ -94,11 +97,17 @@ fn of_outcomes(metric: CohortMetric, outcomes: &[Outcome]) -> Vec<Reading> {
     outcomes.iter().filter_map(said).collect()
 }
 
-/// Whether the user repeats or corrects.
-fn frictions(signals: &BTreeMap<Sequence, TurnSignals>) -> Vec<Reading> {
+/// Whether a turn shows what a metric counts; nothing by one that counts no signals.
+fn of_signals(metric: CohortMetric, signals: &BTreeMap<Sequence, TurnSignals>) -> Vec<Reading> {
     let of_turn = |one: &TurnSignals| {
-        let said = [one.user_repeats.value(), one.user_corrects.value()];
-        let worst = said.into_iter().flatten().reduce(f32::max)?;
+        let counted: &[&Signal] = match metric {
+            CohortMetric::Friction => &[&one.user_repeats, &one.user_corrects],
+            CohortMetric::Reasking => &[&one.assistant_reasks],
+            CohortMetric::Contradiction => &[&one.assistant_contradicts],
+            CohortMetric::Disobedience => &[&one.instruction_broken],
+            _ => &[],
+        };
+        let worst = counted.iter().filter_map(|signal| signal.value()).reduce(f32::max)?;
         Some(reading(one.sequence, f64::from(worst)))
     };
     signals.values().filter_map(of_turn).collect()
@@ -132,15 +141,16 @@ fn with_distances(readings: &mut [Reading], windows: &[WindowSignals]) {
     }
 }
 
-/// Who is rated by the outcomes of a turn, or of the answer before it: what a user says
-/// is of that.
-fn with_raters(readings: &mut [Reading], outcomes: &[Outcome]) {
+/// Who is rated by the outcomes of a turn, or, where it is no answer itself, of the answer
+/// before it: what a user says is of that.
+fn with_raters(readings: &mut [Reading], outcomes: &[Outcome], of_answers: bool) {
     let mut of_turns: HashMap<Sequence, Vec<Rated>> = HashMap::new();
     for outcome in outcomes {
         of_turns.entry(outcome.sequence).or_default().push(rated_by(outcome));
     }
     for reading in readings {
-        let turns = [Some(reading.turn), reading.turn.checked_sub(1)];
+        let before = reading.turn.checked_sub(1).filter(|_| !of_answers);
+        let turns = [Some(reading.turn), before];
         let of_turn = |turn| of_turns.get(&turn).into_iter().flatten().cloned();
         reading.rated = turns.into_iter().flatten().flat_map(of_turn).collect();
         reading.rated.sort_unstable();

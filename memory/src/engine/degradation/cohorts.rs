@@ -42,11 +42,26 @@ pub enum CohortMetric {
     Friction,
     /// Whether the windows of probed conversations recall what was said.
     Recall,
+    /// Whether the assistant asks again for what is known, of the turns of which that can be
+    /// told; less is better.
+    Reasking,
+    /// Whether the assistant contradicts a pin or itself, likewise.
+    Contradiction,
+    /// Whether the assistant does not do as an instruction says, likewise.
+    Disobedience,
 }
 
 impl CohortMetric {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Quality, Self::Success, Self::Friction, Self::Recall];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Quality,
+        Self::Success,
+        Self::Friction,
+        Self::Recall,
+        Self::Reasking,
+        Self::Contradiction,
+        Self::Disobedience,
+    ];
 
     /// Its values are of outcomes, and have the time of these.
     pub(super) fn is_of_outcomes(self) -> bool {
@@ -60,6 +75,22 @@ impl CohortMetric {
             Self::Success => 2,
             Self::Friction => 3,
             Self::Recall => 4,
+            Self::Reasking => 5,
+            Self::Contradiction => 6,
+            Self::Disobedience => 7,
+        }
+    }
+
+    /// Its values are of what the assistant said.
+    pub(super) fn is_of_answers(self) -> bool {
+        matches!(self, Self::Reasking | Self::Contradiction | Self::Disobedience)
+    }
+
+    /// The less the better.
+    fn is_of_faults(self) -> bool {
+        match self {
+            Self::Quality | Self::Success | Self::Recall => false,
+            Self::Friction | Self::Reasking | Self::Contradiction | Self::Disobedience => true,
         }
     }
 }
@@ -303,8 +334,7 @@ impl Gathering {
         self.by_history.add_conversation(&spread.by_history);
         self.by_distance.add_conversation(&spread.by_distance);
         self.means.add(mean);
-        // Of friction more is worse.
-        let score = if metric == CohortMetric::Friction { 1.0 - mean } else { mean };
+        let score = if metric.is_of_faults() { 1.0 - mean } else { mean };
         self.scores.push((time, id.clone(), score));
     }
 

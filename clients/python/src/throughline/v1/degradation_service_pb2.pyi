@@ -37,6 +37,9 @@ class CohortMetric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COHORT_METRIC_SUCCESS: _ClassVar[CohortMetric]
     COHORT_METRIC_FRICTION: _ClassVar[CohortMetric]
     COHORT_METRIC_RECALL: _ClassVar[CohortMetric]
+    COHORT_METRIC_REASKING: _ClassVar[CohortMetric]
+    COHORT_METRIC_CONTRADICTION: _ClassVar[CohortMetric]
+    COHORT_METRIC_DISOBEDIENCE: _ClassVar[CohortMetric]
 TURN_SIGNAL_KIND_UNSPECIFIED: TurnSignalKind
 TURN_SIGNAL_KIND_USER_REPEATS: TurnSignalKind
 TURN_SIGNAL_KIND_USER_CORRECTS: TurnSignalKind
@@ -53,6 +56,9 @@ COHORT_METRIC_QUALITY: CohortMetric
 COHORT_METRIC_SUCCESS: CohortMetric
 COHORT_METRIC_FRICTION: CohortMetric
 COHORT_METRIC_RECALL: CohortMetric
+COHORT_METRIC_REASKING: CohortMetric
+COHORT_METRIC_CONTRADICTION: CohortMetric
+COHORT_METRIC_DISOBEDIENCE: CohortMetric
 
 class GetDegradationRequest(_message.Message):
     __slots__ = ("conversation", "page_size", "page_token", "min_revision")
