@@ -206,7 +206,7 @@ export class Client {
     return { items: answer.hits, nextPageToken: answer.nextPageToken };
   }
 
-  /** Keeps a fact in the windows of a conversation while it holds. */
+  /** Keeps a fact in the windows of a conversation, or of all of its user's, while it holds. */
   async pinFact(conversation: string, text: string, given: options.PinFact = {}): Promise<v1.Fact> {
     const { requestId = "", timeoutMs: _, sourceSequence = 0, ...fact } = given;
     const request = {

@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RetryPolicy } from "./retry.js";
-import type { ContextOptionsSchema, FactKind } from "./v1.js";
+import type { ContextOptionsSchema, FactKind, FactOwner } from "./v1.js";
 
 /** Where the server is, who calls, and how patiently. */
 export interface ClientOptions {
@@ -110,6 +110,8 @@ export interface PinFact extends Call {
   subject?: string;
   attribute?: string;
   value?: string;
+  /** Whose it is; default: CONVERSATION. */
+  owner?: FactOwner;
   /** Makes the call repeatable; drawn if absent. */
   requestId?: string;
 }

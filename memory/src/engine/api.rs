@@ -148,6 +148,8 @@ pub struct NewFact {
     pub request_id: String,
     /// What it says, in fields.
     pub says: Statement,
+    /// Whose it is.
+    pub owner: Owner,
 }
 
 /// What an export knows of a fact beside its content.
@@ -166,8 +168,6 @@ pub struct KeptFact {
     pub rejected: Vec<Cause>,
     /// How sure the detector was that pinned it; nothing if the caller did.
     pub detected: Option<f32>,
-    /// Whose it is.
-    pub owner: Owner,
 }
 
 /// A fact with how it stands.
@@ -210,6 +210,8 @@ pub struct FactPatch {
     pub depends_on: Option<Vec<FactId>>,
     /// Whether its values add up.
     pub additive: Option<bool>,
+    /// Whose it is to be.
+    pub owner: Option<Owner>,
 }
 
 /// Where a search looks.

@@ -124,6 +124,8 @@ impl Engine {
             None
         };
         self.commit_head(writer, head, batch, queued).await?;
+        // What the parent's facts of the user had said by then may be replaced elsewhere.
+        self.hold_all_elsewhere(&cell).await?;
         Ok(self.describe(&cell, &*cell.head()?))
     }
 

@@ -62,7 +62,8 @@ impl PinSettings {
 
     /// Nothing is pinned but what the caller pins.
     pub fn off() -> Self {
-        Self { detector: None, live: Live { at_most: 0 }, min_probability: 0.0 }
+        let live = Live { at_most: Self::DEFAULT_LIVE };
+        Self { detector: None, live, min_probability: 0.0 }
     }
 
     /// Whether sentences are embedded for the detector: it reads vectors of one model.
@@ -157,7 +158,7 @@ impl Engine {
             self.windows.forget(tenant, id);
         }
         of_user.retain(|fact| !doomed.contains(&fact.id));
-        self.replace_elsewhere(&cell, &head.user_id, &of_user).await
+        self.hold_elsewhere(&cell, &of_user, None).await
     }
 
     /// Takes the pins of other versions of the detector out and reads the turns
@@ -271,20 +272,19 @@ impl Engine {
             source_span: Some(found.span),
             request_id: String::new(),
             says: Statement::default(),
+            owner: if found.sort.is_of_user() { Owner::User } else { Owner::Conversation },
         };
         let id = fact_id(&cell.tenant, &cell.id, taken_in, turn, found.span);
         if facts.iter().any(|fact| fact.id == id) {
             return Ok(None);
         }
-        let owner = if found.sort.is_of_user() { Owner::User } else { Owner::Conversation };
         let kept = KeptFact {
             id: Some(id),
             known_turn: Some(turn),
             detected: Some(found.probability),
-            owner,
             ..KeptFact::default()
         };
-        let mut fact = match self.new_fact(cell, head, turns, new, Some(kept)) {
+        let mut fact = match self.new_fact(cell, head, (turns, &BTreeSet::new()), new, Some(kept)) {
             Ok(fact) => fact,
             // Forgotten since it was read.
             Err(EngineError::Invalid(_)) => return Ok(None),

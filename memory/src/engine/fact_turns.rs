@@ -2,19 +2,28 @@
 //! turns before that say the same or something older, the clock, and the turns
 //! after that took the place of those.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::{Engine, EngineError, NewFact, heads::Cell, records::Head, said::SaidTurns};
 use crate::{
     facts::{self, Claim, Fact, TurnEdge, TurnLink},
+    index::{IndexError, IndexQuery},
     staleness::{EdgeKind, SHOWN_CONFIDENCE},
-    turn::{Sequence, Turn},
+    turn::{ConversationId, Sequence, TenantId, Turn},
 };
 
 /// Turns before a fact that are read for what it repeats or replaces.
 const TURNS_READ: u64 = 64;
+/// Turns farther back that are read too: those that have most of its words, the rare ones
+/// above all.
+const FAR_TURNS_READ: usize = 32;
+/// Links with far turns: the others are for the source and the last ones.
+const FAR_LINKS: usize = facts::MAX_LINKS / 2;
+/// How long a fact waits for the index to say which turns it is about.
+const INDEX_WAIT: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// The source turn of a new fact, if it names one.
@@ -58,6 +67,55 @@ impl Engine {
         Ok(said.map(|traits| traits.said_at).max())
     }
 
+    /// Turns that share words with a fact, however far back: they may say what it says, or
+    /// what it replaces. None while the index does not answer: the last turns are read
+    /// anyway.
+    ///
+    /// # Errors
+    /// `NotFound`, `Store`.
+    pub(super) async fn turns_about(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        text: &str,
+    ) -> Result<BTreeSet<Sequence>, EngineError> {
+        let scope = self.scope(tenant, id)?;
+        if scope.head.last_sequence <= TURNS_READ {
+            return Ok(BTreeSet::new());
+        }
+        let text = self.clip_query(text).to_owned();
+        let query = IndexQuery { text, vector: None, limit: FAR_TURNS_READ, prepared: None };
+        let search = async {
+            // Turns that wait to be embedded are found by their words.
+            self.refresh(&scope).await?;
+            let branch = std::slice::from_ref(&scope.branch);
+            Ok::<_, EngineError>(self.index.search(branch, &query).await)
+        };
+        let found = match timeout(INDEX_WAIT, search).await {
+            Ok(found) => match found? {
+                Ok(found) => found,
+                Err(IndexError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "the index does not say which turns a fact is about");
+                    return Ok(BTreeSet::new());
+                }
+            },
+            Err(_) => {
+                tracing::warn!("the index does not say in time which turns a fact is about");
+                return Ok(BTreeSet::new());
+            }
+        };
+        let matches = found.first().map(|of_branch| &of_branch.matches);
+        let mut scored: Vec<(f32, Sequence)> = matches
+            .into_iter()
+            .flat_map(|matches| matches.iter())
+            .filter(|found| found.bm25 > 0.0)
+            .map(|found| (found.bm25, found.sequence))
+            .collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        Ok(scored.into_iter().take(FAR_TURNS_READ).map(|(_, sequence)| sequence).collect())
+    }
+
     /// Finds the turns up to `until` that say what a fact says, or what it
     /// replaces: its source, the last ones, and those of `also`, however far back.
     pub(super) fn link_turns(
@@ -74,12 +132,14 @@ impl Engine {
         far.extend(fact.source.filter(|source| *source < from));
         far.retain(|turn| fact.turns.iter().all(|link| link.turn != *turn));
         for sequence in far.into_iter().chain(from..=until) {
-            let Some(said) = turns.get(sequence)? else { continue };
-            if fact.turns.len() >= facts::MAX_LINKS {
+            let is_source = fact.source == Some(sequence);
+            let most = if sequence < from { FAR_LINKS } else { facts::MAX_LINKS };
+            if fact.turns.len() >= most && !is_source {
                 continue;
             }
+            let Some(said) = turns.get(sequence)? else { continue };
             let heard = &said.heard;
-            if fact.source == Some(sequence) {
+            if is_source {
                 let link = facts::link_source(&claim, heard, fact.source_span);
                 fact.sketch.extend(heard.sketch_at(link.span));
                 fact.turns.push(link);

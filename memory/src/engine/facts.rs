@@ -11,6 +11,7 @@ use super::{
     Engine, EngineError, FactPatch, KeptFact, NewFact, PinnedFact,
     commit::Publish,
     detected_edges,
+    fact_checks::{check_dependencies, check_expiry, check_owner},
     fact_news::bore_on,
     fact_records::{delete_fact, delete_facts, put_fact},
     heads::Cell,
@@ -20,8 +21,8 @@ use super::{
     validate,
 };
 use crate::{
-    degradation::detect::is_for_every_answer,
-    facts::{self, Cause, Fact, FactKind, Statement},
+    degradation::detect::concerns_every_answer,
+    facts::{self, Cause, Fact, FactKind, Owner, Statement},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -59,7 +60,8 @@ impl Engine {
         self.pin(tenant, id, new, Some(kept)).await.map(|_| ())
     }
 
-    /// Checks what the facts of an import stand on, once all are there.
+    /// Checks what the facts of an import stand on, once all are there, and holds those of
+    /// the user against what there is of theirs.
     ///
     /// # Errors
     /// `Invalid`, `NotFound`, `Store`.
@@ -68,9 +70,11 @@ impl Engine {
         tenant: &TenantId,
         id: &ConversationId,
     ) -> Result<(), EngineError> {
-        self.heads.cell(tenant, id)?.head()?;
+        let cell = self.heads.cell(tenant, id)?;
+        cell.head()?;
         let facts = self.read_facts(tenant, id)?;
-        facts.iter().try_for_each(|fact| check_dependencies(Some(&fact.id), &fact.says, &facts))
+        facts.iter().try_for_each(|fact| check_dependencies(Some(&fact.id), &fact.says, &facts))?;
+        self.hold_all_elsewhere(&cell).await
     }
 
     async fn pin(
@@ -82,17 +86,25 @@ impl Engine {
     ) -> Result<(PinnedFact, u64), EngineError> {
         validate::fact(&new, &self.limits)?;
         let cell = self.heads.cell(tenant, id)?;
-        cell.head()?;
+        let request = keys::by_digest(tenant, id, Kind::PinRequest, new.request_id.as_bytes());
+        let is_repeated = !new.request_id.is_empty() && self.store.get(&request)?.is_some();
+        let about = match is_repeated {
+            true => BTreeSet::new(),
+            false => self.turns_about(tenant, id, &new.text).await?,
+        };
         let writer = cell.write().await;
         let head = cell.head()?;
-        let request = keys::by_digest(tenant, id, Kind::PinRequest, new.request_id.as_bytes());
         if !new.request_id.is_empty()
             && let Some(bytes) = self.store.get(&request)?
         {
             let known: PinRequest = decode(&request, &bytes)?;
             if known.given == given(&new)? {
                 let facts = self.read_facts(tenant, id)?;
-                return Ok((self.one_of(&cell, &head, facts, &known.fact)?, head.revision));
+                let pinned = self.one_of(&cell, &head, facts, &known.fact)?;
+                drop(writer);
+                // What the first call did elsewhere may have broken off.
+                self.hold_elsewhere(&cell, std::slice::from_ref(&pinned.fact), None).await?;
+                return Ok((pinned, head.revision));
             }
             return Err(EngineError::AlreadyExists {
                 kind: "request id",
@@ -108,7 +120,7 @@ impl Engine {
                 retry: false,
             });
         }
-        let given = given(&new)?;
+        let (given, is_imported) = (given(&new)?, kept.is_some());
         let others = self.read_facts(tenant, id)?;
         // The same pin may have been drawn from the imported turns by now.
         let drawn = others.iter().find(|other| detected_edges::is_same_pin(other, &new));
@@ -130,9 +142,10 @@ impl Engine {
             others.into_iter().partition(|other| detected_edges::is_same_pin(other, &new));
         if kept.is_none() {
             check_dependencies(None, &new.says, &others)?;
+            check_owner(new.owner, &head)?;
         }
         let turns = SaidTurns::new(self, &cell, &head);
-        let mut fact = self.new_fact(&cell, &head, &turns, new, kept)?;
+        let mut fact = self.new_fact(&cell, &head, (&turns, &about), new, kept)?;
         fact.rejected.extend(doubled.iter().flat_map(|doubled| doubled.rejected.iter().cloned()));
         if others.iter().any(|other| other.id == fact.id) {
             return Err(EngineError::invalid("fact.name", format!("{} is taken", fact.id)));
@@ -159,6 +172,10 @@ impl Engine {
         self.commit_head(writer, next, batch, None).await?;
         self.may_lack_lines(&cell.tenant, &cell.id);
         self.may_fold_again(&cell.tenant, &cell.id);
+        // Those of an import are held against the others once all are there.
+        if !is_imported {
+            self.hold_elsewhere(&cell, std::slice::from_ref(&pinned.fact), None).await?;
+        }
         Ok((pinned, revision))
     }
 
@@ -175,6 +192,10 @@ impl Engine {
         patch: FactPatch,
     ) -> Result<(PinnedFact, u64), EngineError> {
         let cell = self.heads.cell(tenant, id)?;
+        let about = match &patch.text {
+            Some(text) => self.turns_about(tenant, id, text).await?,
+            None => BTreeSet::new(),
+        };
         cell.head()?;
         let writer = cell.write().await;
         let head = cell.head()?;
@@ -182,6 +203,7 @@ impl Engine {
         let mut others = self.read_facts(tenant, id)?;
         let mut changed = take_fact(&mut others, fact)?;
         let before = (changed.kind, changed.text.clone(), changed.says.clone());
+        let owner = changed.owner;
         apply(&mut changed, patch);
         changed.origin = facts::Origin::Caller;
         changed.updated_at = next.updated_at;
@@ -194,9 +216,12 @@ impl Engine {
         if changed.says.expires_at != before.2.expires_at {
             check_expiry(&changed)?;
         }
+        if changed.owner != owner {
+            check_owner(changed.owner, &head)?;
+        }
         let mut batch = Batch::new();
         if before != (changed.kind, changed.text.clone(), changed.says.clone()) {
-            let before = bore_on(&changed);
+            let before = bore_on(&changed).union(&about).copied().collect();
             changed.turns.clear();
             changed.sketch.clear();
             changed.edges.retain(|edge| matches!(edge.later, Cause::Fact(_)));
@@ -219,6 +244,7 @@ impl Engine {
         self.commit_head(writer, next, batch, None).await?;
         self.may_lack_lines(tenant, id);
         self.may_fold_again(tenant, id);
+        self.hold_elsewhere(&cell, std::slice::from_ref(&pinned.fact), Some(fact)).await?;
         Ok((pinned, revision))
     }
 
@@ -253,12 +279,13 @@ impl Engine {
         Ok(revision)
     }
 
-    /// A fact to be stored, with what the conversation knows of it.
+    /// A fact to be stored, with what the conversation knows of it; `about` are turns that
+    /// may say something of it, however far back.
     pub(super) fn new_fact(
         &self,
         cell: &Cell,
         head: &Head,
-        turns: &SaidTurns<'_>,
+        (turns, about): (&SaidTurns<'_>, &BTreeSet<Sequence>),
         new: NewFact,
         kept: Option<KeptFact>,
     ) -> Result<Fact, EngineError> {
@@ -269,10 +296,10 @@ impl Engine {
         let known_turn = kept.known_turn.unwrap_or(Sequence::MAX).min(head.last_sequence);
         let said_at = source.as_ref().map(|turn| turn.said_at);
         let clock = self.clock_at(cell, head, known_turn)?;
-        let (origin, owner) = (self.origin_of(kept.detected), kept.owner);
+        let origin = self.origin_of(kept.detected);
         let for_every_answer = origin.is_detector()
             && new.kind == FactKind::Instruction
-            && is_for_every_answer(&new.text);
+            && concerns_every_answer(&new.text);
         let mut fact = Fact {
             id: kept.id.unwrap_or_else(FactId::generate),
             kind: new.kind,
@@ -292,14 +319,14 @@ impl Engine {
             rejected: kept.rejected,
             sketch: Vec::new(),
             origin,
-            owner,
+            owner: new.owner,
             restored_at: None,
             for_every_answer,
         };
         if !imported {
             check_expiry(&fact)?;
         }
-        self.link_turns(turns, (&mut fact, &BTreeSet::new()), known_turn)?;
+        self.link_turns(turns, (&mut fact, about), known_turn)?;
         if let Some(turn) = kept.replaced_by.filter(|turn| *turn <= head.last_sequence) {
             let said_at = self.clock_at(cell, head, turn)?;
             fact.edges.push(replaced_by_turn(turn, said_at.unwrap_or(now), now));
@@ -325,6 +352,7 @@ fn apply(fact: &mut Fact, patch: FactPatch) {
     says.authority = patch.authority.unwrap_or(says.authority);
     says.expires_at = patch.expires_at.unwrap_or(says.expires_at);
     says.additive = patch.additive.unwrap_or(says.additive);
+    fact.owner = patch.owner.unwrap_or(fact.owner);
     if let Some(depends_on) = patch.depends_on {
         says.depends_on = depends_on;
     }
@@ -338,26 +366,6 @@ pub(super) fn take_fact(facts: &mut Vec<Fact>, id: &FactId) -> Result<Fact, Engi
 
 pub(super) fn fact_not_found(id: &FactId) -> EngineError {
     EngineError::NotFound { kind: "fact", id: id.to_string() }
-}
-
-fn check_dependencies(
-    id: Option<&FactId>,
-    says: &Statement,
-    facts: &[Fact],
-) -> Result<(), EngineError> {
-    facts::check_dependencies(id, &says.depends_on, facts).map_err(|(at, error)| {
-        EngineError::invalid(format!("fact.depends_on[{at}]"), error.to_string())
-    })
-}
-
-fn check_expiry(fact: &Fact) -> Result<(), EngineError> {
-    match fact.says.expires_at {
-        Some(at) if at <= fact.valid_from => Err(EngineError::invalid(
-            "fact.expire_time",
-            format!("{at} is not after {}, from when on the fact holds", fact.valid_from),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// The edge of an export that names a turn; its words were not exported.
@@ -384,12 +392,14 @@ struct PinRequest {
     given: [u8; 32],
 }
 
-/// Without fields the hash is that of pins from before there were any.
+/// Without fields the hash is that of pins from before there were any; the same of the
+/// owner.
 fn given(new: &NewFact) -> Result<[u8; 32], EngineError> {
     let words = (&new.kind, &new.text, new.required, new.source, new.source_span);
-    let encoded = match &new.says {
-        says if *says == Statement::default() => encode(&words)?,
-        says => encode(&(words, says))?,
+    let encoded = match (&new.says, new.owner) {
+        (says, Owner::Conversation) if *says == Statement::default() => encode(&words)?,
+        (says, Owner::Conversation) => encode(&(words, says))?,
+        (says, Owner::User) => encode(&(words, says, "user"))?,
     };
     Ok(*blake3::hash(&encoded).as_bytes())
 }

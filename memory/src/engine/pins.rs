@@ -16,6 +16,16 @@ use crate::{
 /// More than any pin's use: what has it comes before all that has not.
 const FIRST: f32 = 2.0;
 
+/// The pins that stand in every window as far as there is room, most useful first, and
+/// those that a question has to bring.
+#[derive(Clone)]
+pub(super) struct StandingPins {
+    /// Those that are live.
+    pub(super) live: Arc<[Pin]>,
+    /// Pins of the conversation that others displace, in no order that counts.
+    pub(super) displaced: Arc<[Pin]>,
+}
+
 /// What becomes of facts that hold no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RetiredPins {
@@ -36,11 +46,11 @@ impl Engine {
         as_of: Option<Sequence>,
         retired: RetiredPins,
         others: u64,
-    ) -> Result<Arc<[Pin]>, EngineError> {
+    ) -> Result<StandingPins, EngineError> {
         let cell = self.heads.cell(&own.branch.tenant, &own.branch.conversation)?;
         if let Some(as_of) = as_of {
             let facts = self.standing_facts(&cell, &own.head, as_of)?;
-            return Ok(self.make_pins(own, Some(as_of), &facts, retired)?.into());
+            return self.make_pins(own, Some(as_of), &facts, retired);
         }
         // Now, nothing is left out that was pinned since the newest turn.
         let facts = self.standing_facts(&cell, &own.head, Sequence::MAX)?;
@@ -53,8 +63,8 @@ impl Engine {
         as_of: Option<Sequence>,
         facts: &StandingFacts,
         retired: RetiredPins,
-    ) -> Result<Vec<Pin>, EngineError> {
-        let mut pins = self.own_pins(own, facts, retired)?;
+    ) -> Result<StandingPins, EngineError> {
+        let (mut pins, displaced) = self.own_pins(own, facts, retired)?;
         let of_others = self.user_pins(own, as_of, facts, &pins)?;
         pins.extend(of_others);
         // The caller's, the newest first; the detector's, the surest first, but before all
@@ -74,16 +84,17 @@ impl Engine {
                 (Some(a), Some(b)) => b.total_cmp(&a),
             }
         });
-        Ok(pins)
+        Ok(StandingPins { live: pins.into(), displaced: displaced.into() })
     }
 
-    /// The pins of a conversation, newest first.
+    /// The pins of a conversation, newest first: those that are live, and those that others
+    /// displace.
     fn own_pins(
         &self,
         own: &Scope,
         facts: &StandingFacts,
         retired: RetiredPins,
-    ) -> Result<Vec<Pin>, EngineError> {
+    ) -> Result<(Vec<Pin>, Vec<Pin>), EngineError> {
         let turns = own.catalog.covering(&self.store, own.head.last_sequence, &*self.counter)?;
         // Only those that are marked say what took their place.
         let timeline = match retired {
@@ -99,20 +110,23 @@ impl Engine {
             timeline,
             as_of: own.head.last_sequence,
         });
-        let mut pins = Vec::with_capacity(facts.len());
+        let (mut live, mut displaced) = (Vec::with_capacity(facts.len()), Vec::new());
         for pinned in facts.iter().rev() {
             let is_retired = pinned.standing.retired.is_some();
             let is_left_out = is_retired && retired == RetiredPins::LeftOut;
             // What the detector found and does not hold is no news to anybody.
             let is_old = is_retired && pinned.fact.origin.is_detector();
-            if is_left_out || is_old || pinned.standing.displaced {
+            // Without a detector what it found is not shown.
+            let is_off = pinned.standing.displaced && self.pins.detector.is_none();
+            if is_left_out || is_old || is_off {
                 continue;
             }
             let mark = mark(pinned, facts, successors.as_ref())?;
             let pin = pin_of(turns.traits(), &pinned.fact, is_retired, mark);
-            pins.extend(pin.map(|pin| with_line(pin, pinned)));
+            let pin = pin.map(|pin| with_line(pin, pinned));
+            if pinned.standing.displaced { &mut displaced } else { &mut live }.extend(pin);
         }
-        Ok(pins)
+        Ok((live, displaced))
     }
 }
 

@@ -212,7 +212,7 @@ impl Engine {
 
     /// Lets turns that wait to be embedded be found by their words. Returns how
     /// many wait.
-    async fn refresh(&self, scope: &Scope) -> Result<u64, EngineError> {
+    pub(super) async fn refresh(&self, scope: &Scope) -> Result<u64, EngineError> {
         let cell = self.heads.cell(&scope.branch.tenant, &scope.branch.conversation)?;
         let last = scope.head.last_sequence;
         let waiting = last - self.indexed_sequence(&cell, &scope.head).min(last);

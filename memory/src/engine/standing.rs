@@ -14,11 +14,13 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Engine, EngineError, PinnedFact, ShownEdge, fact_edges, heads::Cell, ledger::Ledger,
-    pins::RetiredPins, records::Head,
+    Engine, EngineError, PinnedFact, ShownEdge, fact_edges,
+    heads::Cell,
+    ledger::Ledger,
+    pins::{RetiredPins, StandingPins},
+    records::Head,
 };
 use crate::{
-    context::Pin,
     facts::{self, Cause, TurnMark, detect},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -52,7 +54,7 @@ struct Known {
 
 /// Pins of windows, with the version of the user's other conversations that they were
 /// made for.
-type MadePins = (u64, Arc<[Pin]>);
+type MadePins = (u64, StandingPins);
 
 /// Facts as they stood after a turn, and what they say of turns and of each other,
 /// found out when it is first asked for.
@@ -99,15 +101,15 @@ impl StandingFacts {
         &self,
         retired: RetiredPins,
         others: u64,
-        make: impl FnOnce() -> Result<Vec<Pin>, E>,
-    ) -> Result<Arc<[Pin]>, E> {
+        make: impl FnOnce() -> Result<StandingPins, E>,
+    ) -> Result<StandingPins, E> {
         if let Some((version, pins)) = self.pins.lock().get(&retired)
             && *version == others
         {
-            return Ok(Arc::clone(pins));
+            return Ok(pins.clone());
         }
-        let pins: Arc<[Pin]> = make()?.into();
-        self.pins.lock().insert(retired, (others, Arc::clone(&pins)));
+        let pins = make()?;
+        self.pins.lock().insert(retired, (others, pins.clone()));
         Ok(pins)
     }
 

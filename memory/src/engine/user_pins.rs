@@ -1,4 +1,4 @@
-//! Pins of the user: what was found in one conversation and stands in the
+//! Pins of the user: what was found or pinned in one conversation and stands in the
 //! windows of all others of the same user. And which pins the newest window of a
 //! conversation had no room for.
 //!
@@ -23,6 +23,9 @@ use crate::{
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
 
+/// Use of what the caller pinned: more than a detector's, which is a probability and what
+/// repetitions add.
+const OF_CALLER: f32 = 2.0;
 /// Conversations whose last window is remembered.
 const CACHED_WINDOWS: u64 = 16_384;
 
@@ -72,17 +75,18 @@ impl Engine {
             (of.clone(), pin.fact.id.clone())
         };
         let shortfall = |yielded: &Yielded| match yielded {
-            Yielded::Pins(_) => Shortfall::PinsYielded(left.iter().map(name).collect()),
-            Yielded::QueryTurn(tokens) => Shortfall::QueryTurnTooLarge(u64::from(*tokens)),
+            // What yielded may be displaced, and only a question brought it.
+            Yielded::Pins(_) if left.is_empty() => None,
+            Yielded::Pins(_) => Some(Shortfall::PinsYielded(left.iter().map(name).collect())),
+            Yielded::QueryTurn(tokens) => Some(Shortfall::QueryTurnTooLarge(u64::from(*tokens))),
         };
-        window.yielded.iter().map(shortfall).collect()
+        window.yielded.iter().filter_map(shortfall).collect()
     }
 
-    /// The user's other conversations that have facts; none where nothing is
-    /// pinned without the caller.
+    /// The user's other conversations that have facts.
     fn others_with_facts(&self, own: &Scope) -> Result<Vec<Scope>, EngineError> {
         let user_id = &own.head.user_id;
-        if user_id.is_empty() || self.pins.detector.is_none() {
+        if user_id.is_empty() {
             return Ok(Vec::new());
         }
         let tenant = &own.branch.tenant;
@@ -112,8 +116,8 @@ impl Engine {
         Ok(version)
     }
 
-    /// Pins of the user from other conversations, the most useful, without those
-    /// that are `said` by facts of `own` already.
+    /// Pins of the user from other conversations, those that are required and the most
+    /// useful others, without those that are `said` by facts of `own` already.
     pub(super) fn user_pins(
         &self,
         own: &Scope,
@@ -142,7 +146,7 @@ impl Engine {
                     continue;
                 }
                 let used = match pinned.fact.origin {
-                    Origin::Caller => 1.0,
+                    Origin::Caller => OF_CALLER,
                     Origin::Detector { probability, .. } => use_of(&pinned.fact, probability, then),
                 };
                 if let Some(pin) = pin_of(turns.traits(), &pinned.fact, false, None) {
@@ -152,22 +156,30 @@ impl Engine {
                 }
             }
         }
-        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| b.1.fact.id.cmp(&a.1.fact.id)));
+        found.sort_by(|a, b| {
+            let required = b.1.fact.required.cmp(&a.1.fact.required);
+            let later = || b.1.fact.id.cmp(&a.1.fact.id);
+            required.then(b.0.total_cmp(&a.0)).then_with(later)
+        });
         let mut told: Vec<(&Fact, Option<&Words>)> = Vec::with_capacity(said.len());
         told.extend(said.iter().map(|pin| (&pin.fact, own_facts.words(&pin.fact.id))));
         let mut kept: Vec<&Pin> = Vec::new();
+        let mut left = self.pins.live.at_most;
         for (_, pin, facts) in &found {
-            if kept.len() == self.pins.live.at_most {
-                break;
+            if left == 0 && !pin.fact.required {
+                continue;
             }
             let words = facts.words(&pin.fact.id);
             let again = |(other, others): &(&Fact, Option<&Words>)| {
                 let same = others.zip(words).is_some_and(|(one, other)| one.repeat(other));
-                other.kind == pin.fact.kind && (other.text == pin.fact.text || same)
+                // What may yield for room does not stand for what must not.
+                let stands = other.required || !pin.fact.required;
+                stands && other.kind == pin.fact.kind && (other.text == pin.fact.text || same)
             };
             if !told.iter().any(again) {
                 told.push((&pin.fact, words));
                 kept.push(pin);
+                left = left.saturating_sub(1);
             }
         }
         Ok(kept.into_iter().cloned().collect())

@@ -10,6 +10,7 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 use super::{
     AppendedTurn, ContextOutcome, ContextRequest, Engine, EngineError, Shortfall,
     asked::query_sequence,
+    bearing,
     degradation::Built,
     late_marks,
     marks::{Marking, MayShow},
@@ -248,11 +249,14 @@ impl Engine {
         };
         let retired_pins = if keep { RetiredPins::Marked } else { RetiredPins::LeftOut };
         let as_of = (request.as_of > 0).then_some(last);
-        let pins = self.pins(own, as_of, retired_pins, key.pins_of_user())?;
+        let standing = self.pins(own, as_of, retired_pins, key.pins_of_user())?;
+        // In a chat the beginning of its windows stays what it is from turn to turn.
+        let brought = (!in_chat).then(|| bearing::first(&standing, |turn| cosine(gathered, turn)));
+        let pins = brought.as_deref().unwrap_or(&standing.live);
         let summaries = if summary_share > 0.0 { self.summary_units(own)? } else { Vec::new() };
         let reader = Reader { engine: self, gathered };
         let input = WindowInput {
-            pins: &pins,
+            pins,
             summaries: &summaries,
             history: &marking.history,
             retrieved: &marking.retrieved,
@@ -266,7 +270,7 @@ impl Engine {
         late.failed()?;
         name_components(&mut window, gathered, ranking);
         let mut shortfalls = gathered.shortfalls.clone();
-        shortfalls.extend(self.left_out(own, &pins, &window, request.as_of == 0));
+        shortfalls.extend(self.left_out(own, &standing.live, &window, request.as_of == 0));
         if request.as_of == 0 {
             self.note_uses(own, &window);
         }
@@ -331,6 +335,13 @@ fn recent_from(history: &[TurnCost], request: &ContextRequest) -> usize {
         !fits
     });
     fits.map_or(0, |at| at + 1)
+}
+
+/// The cosine of a turn of the window's own conversation with what is searched for.
+fn cosine(gathered: &Gathered, turn: Sequence) -> Option<f32> {
+    let signals = gathered.matches.first()?.matches.until(turn);
+    let (last, cosine) = signals.sequences.last().zip(signals.dense.last())?;
+    (*last == turn && cosine.is_finite()).then_some(*cosine)
 }
 
 /// What a chat carries at most beside recent turns of a share.

@@ -277,6 +277,21 @@ async fn turns_go_with_the_facts_that_repeat_them() {
 }
 
 #[tokio::test]
+async fn what_a_fact_replaces_is_found_however_far_back() {
+    let world = World::new().await;
+    let c = world.create("c").await;
+    world.say(&c, &["The launch date is May 3."]).await;
+    let filler: Vec<String> = (0..300).map(|n| format!("Parcel {n} came in on time.")).collect();
+    world.say(&c, &filler.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    world.settle(&c).await;
+    let text = "The launch date is now May 17".to_owned();
+    pinned(&world, &c, NewFact { text, ..about("launch date", "May 17") }).await;
+    let facts = world.engine.facts_as_of(&tenant(), &c, Sequence::MAX).expect("there");
+    let marks: Vec<_> = facts.turn_marks().values().map(|mark| mark.turn).collect();
+    assert_eq!(marks, [1]);
+}
+
+#[tokio::test]
 async fn a_fork_starts_without_pins_and_keeps_its_own() {
     let world = World::new().await;
     let root = world.create("root").await;

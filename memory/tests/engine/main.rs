@@ -28,4 +28,5 @@ mod soak;
 mod staleness;
 mod standings;
 mod summaries;
+mod user_facts;
 mod windows;

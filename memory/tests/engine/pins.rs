@@ -1,9 +1,10 @@
 //! Pins that the service draws: from users' turns, once, gone with their turn,
 //! never against the caller, and the user's in all conversations of theirs.
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use crate::fixture::*;
 use throughline_memory::{
+    context::Section,
     engine::*,
     facts::{Cause, FactKind, Origin, Owner},
     turn::*,
@@ -181,6 +182,53 @@ async fn the_surest_are_live_and_bans_are_never_displaced() {
     let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
     assert!(all.len() > live.len());
     assert!(all.iter().any(|pinned| pinned.standing.displaced));
+}
+
+/// What stands in a window as a pin.
+fn pinned_words(outcome: &ContextOutcome) -> String {
+    let window = &outcome.window;
+    let pinned = window.items.iter().filter(|item| item.section == Section::Pinned);
+    let messages: BTreeSet<usize> = pinned.map(|item| item.message).collect();
+    let words = messages.into_iter().filter_map(|at| window.messages.get(at));
+    words.map(|message| message.content.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_question_brings_the_pins_that_it_bears_on_back() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &MANY).await;
+    let all = world.engine.list_facts(&tenant(), &id, None, 1_000, true).await.expect("listed").0;
+    let displaced: Vec<&str> = all
+        .iter()
+        .filter(|pinned| pinned.standing.displaced)
+        .map(|pinned| pinned.fact.text.as_str())
+        .collect();
+    assert!(displaced.len() > 5);
+    let in_chat = pinned_words(&world.window(&id, "").await);
+    for text in displaced {
+        let asked = pinned_words(&world.window(&id, text).await);
+        assert!(asked.contains(text), "{text}: {asked}");
+        assert!(!in_chat.contains(text), "{text}: {in_chat}");
+    }
+    // Nothing is said to have yielded that does not stand in every window.
+    let live: BTreeSet<FactId> =
+        pins(&world, &id).await.into_iter().map(|pinned| pinned.fact.id).collect();
+    let asked = world.window(&id, "Do I prefer cats over dogs?").await;
+    for shortfall in &asked.shortfalls {
+        if let Shortfall::PinsYielded(named) = shortfall {
+            assert!(named.iter().all(|(_, fact)| live.contains(fact)), "{named:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_detector_no_question_brings_what_it_had_found() {
+    let world = World::with_pins().await;
+    let id = told(&world, "c", "", &MANY).await;
+    assert!(!pinned_words(&world.window(&id, "Do I prefer cats over dogs?").await).is_empty());
+    world.controls.pins.store(false, Ordering::SeqCst);
+    let world = world.reopen().await;
+    assert_eq!(pinned_words(&world.window(&id, "Do I prefer cats over dogs?").await), "");
 }
 
 #[tokio::test]

@@ -67,13 +67,17 @@ impl Anew<'_> {
         let (pins, own) = (self.pins(parent).await?, self.pins(id).await?);
         // What was pinned before the first turn came with the fork.
         let is_lacking = |fact: &Fact| {
+            // A copy has no source, and one of the user would outlive a forgotten turn in all
+            // of their windows.
+            let is_bound = fact.owner == Owner::User && fact.source.is_some();
             fact.known_turn <= at
-                && fact.owner == Owner::Conversation
                 && !fact.origin.is_detector()
+                && !is_bound
                 && !own.iter().any(|own| own.kind == fact.kind && own.text == fact.text)
         };
         for fact in pins.into_iter().filter(is_lacking) {
-            self.engine.pin_fact(self.tenant, id, again(fact)).await?;
+            let has_user = !self.engine.get_conversation(self.tenant, id).await?.user_id.is_empty();
+            self.engine.pin_fact(self.tenant, id, again(fact, has_user)).await?;
         }
         Ok(())
     }
@@ -111,7 +115,7 @@ impl Anew<'_> {
 
 /// A pin as it is pinned again, once however often it is tried. The turn and the facts
 /// that it stands on are not those of the new branch.
-fn again(fact: Fact) -> NewFact {
+fn again(fact: Fact, has_user: bool) -> NewFact {
     let authority = Some(fact.authority());
     NewFact {
         kind: fact.kind,
@@ -121,5 +125,6 @@ fn again(fact: Fact) -> NewFact {
         source_span: None,
         request_id: format!("proxy-{}", fact.id),
         says: Statement { authority, depends_on: Vec::new(), ..fact.says },
+        owner: if has_user { fact.owner } else { Owner::Conversation },
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Violations,
     fact_fields::{
         authority_from_proto, authority_to_proto, detected_from_proto, kind_from_proto,
-        kind_to_proto, origin_to_proto, owner_to_proto, retirement_to_proto,
+        kind_to_proto, origin_to_proto, owner_from_proto, owner_to_proto, retirement_to_proto,
     },
     mask::Mask,
     name,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::pb;
 
-const MASK_FIELDS: [&str; 11] = [
+const MASK_FIELDS: [&str; 12] = [
     "kind",
     "text",
     "required",
@@ -30,6 +30,7 @@ const MASK_FIELDS: [&str; 11] = [
     "expire_time",
     "depends_on",
     "additive",
+    "owner",
 ];
 
 /// Renders a fact of `conversation`.
@@ -117,6 +118,7 @@ pub fn new_fact(
     let authority = violations.take(authority_from_proto(fact.authority));
     let expires_at = expire_time(fact.expire_time.as_ref(), violations);
     let depends_on = dependencies(&fact.depends_on, conversation, violations);
+    let owner = violations.take(owner_from_proto(fact.owner));
     Some(NewFact {
         kind: kind?,
         text: fact.text,
@@ -134,6 +136,7 @@ pub fn new_fact(
             depends_on: depends_on?,
             additive: fact.additive,
         },
+        owner: owner?.unwrap_or_default(),
     })
 }
 
@@ -165,15 +168,13 @@ pub fn imported_fact(
         Ok((_, Cause::Turn(sequence))) if superseded => Some(sequence),
         _ => None,
     };
-    let (detected, owner) = detected_from_proto(&fact);
     let kept = KeptFact {
         id: own.as_ref().map(|(_, id)| id.clone()),
         known_turn: own.as_ref().map(|_| fact.known_sequence),
         valid_from: valid_from.flatten(),
         replaced_by: by_turn,
         rejected,
-        detected,
-        owner,
+        detected: detected_from_proto(&fact),
     };
     let request_id = std::mem::take(&mut fact.request_id);
     let new = new_fact(Some(fact), request_id, conversation, limits, violations)?;
@@ -202,6 +203,9 @@ pub fn fact_patch(
     }
     if mask.has("authority") {
         patch.authority = violations.take(authority_from_proto(fact.authority));
+    }
+    if mask.has("owner") {
+        patch.owner = violations.take(owner_from_proto(fact.owner)).flatten();
     }
     if mask.has("expire_time") {
         patch.expires_at = expire_time(fact.expire_time.as_ref(), violations);

@@ -48,12 +48,20 @@ pub(super) fn owner_to_proto(owner: Owner) -> pb::FactOwner {
     }
 }
 
-/// What an export says of who pinned a fact and whose it is.
-pub(super) fn detected_from_proto(fact: &pb::Fact) -> (Option<f32>, Owner) {
+/// Nothing for one that is not given.
+pub(super) fn owner_from_proto(owner: i32) -> Result<Option<Owner>, FieldViolation> {
+    match pb::FactOwner::try_from(owner) {
+        Ok(pb::FactOwner::Unspecified) => Ok(None),
+        Ok(pb::FactOwner::Conversation) => Ok(Some(Owner::Conversation)),
+        Ok(pb::FactOwner::User) => Ok(Some(Owner::User)),
+        Err(_) => Err(FieldViolation::new("fact.owner", format!("{owner} is not a FactOwner"))),
+    }
+}
+
+/// How sure the detector was that pinned a fact of an export; nothing if the caller did.
+pub(super) fn detected_from_proto(fact: &pb::Fact) -> Option<f32> {
     let detected = fact.origin == i32::from(pb::FactOrigin::Detector);
-    let is_of_user = fact.owner == i32::from(pb::FactOwner::User);
-    let owner = if is_of_user { Owner::User } else { Owner::Conversation };
-    (detected.then(|| fact.probability.clamp(0.0, 1.0)), owner)
+    detected.then(|| fact.probability.clamp(0.0, 1.0))
 }
 
 /// Nothing for one that is not given.
@@ -106,6 +114,11 @@ mod tests {
             let read = authority_from_proto(authority).unwrap();
             assert_eq!(i32::from(authority_to_proto(read)), authority);
         }
+        for owner in [Owner::Conversation, Owner::User] {
+            assert_eq!(owner_from_proto(owner_to_proto(owner).into()).unwrap(), Some(owner));
+        }
+        assert_eq!(owner_from_proto(0).unwrap(), None);
         assert!(kind_from_proto(0).is_err() && authority_from_proto(6).is_err());
+        assert!(owner_from_proto(3).is_err());
     }
 }

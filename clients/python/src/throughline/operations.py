@@ -283,10 +283,11 @@ def pin_fact(
     subject: str = "",
     attribute: str = "",
     value: str = "",
+    owner: v1.FactOwner = v1.FACT_OWNER_CONVERSATION,
     request_id: str = "",
     timeout: float | None = None,
 ) -> Operation[v1.Fact]:
-    """Keeps a fact in the windows of a conversation while it holds."""
+    """Keeps a fact in the windows of a conversation, or of all of its user's, while it holds."""
     fact = v1.Fact(
         kind=kind,
         text=text,
@@ -295,6 +296,7 @@ def pin_fact(
         subject=subject,
         attribute=attribute,
         value=value,
+        owner=owner,
     )
     request = v1.PinFactRequest(
         conversation=conversation_name(conversation), fact=fact, request_id=request_id

@@ -26,7 +26,7 @@ pub use corrects::corrects;
 pub use language::language;
 pub use reasks::{Known, reasks};
 pub use repeats::repeats;
-pub use scope::is_for_every_answer;
+pub use scope::concerns_every_answer;
 
 use crate::{
     staleness::statement::Said,

@@ -75,6 +75,23 @@ phrase!(
     )
 );
 
+// An instruction that names every answer, whatever part of it it is about; or what no
+// subject decides: whether the one who answers knows.
+phrase!(
+    EVERY_ANSWER,
+    r"\b(?:all|each|every)\s+(?:(?:of|my|your|the|future|single)\s+){0,4}
+          (?:answers?|repl(?:y|ies)|responses?|messages?|questions?|prompts?|turns?)\b
+      | \bwhat(?:so)?ever\s+i\s+(?:ask|say|write|want)\b
+      | \b(?:if|when(?:ever)?|where(?:ver)?)\s+you(?:\s+are|'re)?\s+
+          (?:not\s+(?:sure|certain)|unsure|uncertain|guess(?:ing)?|(?:do\s+not|don't)\s+know)\b"
+);
+// Which of the answers.
+phrase!(
+    WHICH,
+    r"^\s+(?:about|on|of|regarding|concerning|that|which|where|like|from|when|if
+          |to\s+(?:my|our|his|her|their|the|clients?|customers?))\b"
+);
+
 /// An instruction without the sentences that are not meant for every answer. Quotation
 /// marks and apostrophes are plain ones.
 pub(super) fn for_every_answer(instruction: &str) -> String {
@@ -96,8 +113,18 @@ pub(super) fn for_every_answer(instruction: &str) -> String {
 }
 
 /// Whether something of an instruction is meant for every answer.
-pub fn is_for_every_answer(instruction: &str) -> bool {
+fn is_for_every_answer(instruction: &str) -> bool {
     !for_every_answer(&plain(instruction)).trim().is_empty()
+}
+
+/// Whether an instruction is to be kept in mind for every answer: it is meant for every
+/// one, or names all of them though it is about a part of each ("Start every answer with
+/// ..").
+pub fn concerns_every_answer(instruction: &str) -> bool {
+    let text = plain(instruction);
+    let mut named = EVERY_ANSWER.places(&text);
+    is_for_every_answer(instruction)
+        || named.any(|place| !WHICH.is_match(text.get(place.end..).unwrap_or_default()))
 }
 
 /// A text with plain quotation marks and apostrophes.
@@ -157,6 +184,24 @@ mod tests {
         ] {
             assert_eq!(for_every_answer(instruction), kept, "{instruction:?}");
             assert_eq!(is_for_every_answer(instruction), !kept.trim().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_rule_for_a_part_of_every_answer_concerns_all_of_them() {
+        for (instruction, expected) in [
+            ("Answer in verse.", true),
+            ("Start every answer with a greeting.", true),
+            ("End each of your replies with a proverb.", true),
+            ("Put the sources at the bottom, whatever I ask.", true),
+            ("If you\u{2019}re not sure, tell me how sure you are.", true),
+            ("When you are done, tell me if you have any questions.", false),
+            ("When I ask about taxes, cite the law.", false),
+            ("Cite the law in all answers about taxes.", false),
+            ("Put my title into every message to my clients.", false),
+            ("Put the date at the top of every invoice.", false),
+        ] {
+            assert_eq!(concerns_every_answer(instruction), expected, "{instruction}");
         }
     }
 }

@@ -159,7 +159,8 @@ impl Engine {
     }
 
     fn handover_pins(&self, own: &Scope) -> Result<Arc<[Pin]>, EngineError> {
-        self.pins(own, None, RetiredPins::LeftOut, self.user_pins_version(own)?)
+        let version = self.user_pins_version(own)?;
+        Ok(self.pins(own, None, RetiredPins::LeftOut, version)?.live)
     }
 
     /// The pins and the summary of a conversation in a window of which nothing else is

@@ -30,7 +30,7 @@ use crate::{embed::Vector, staleness::text::Span};
 
 /// Version of the rules around the weights; with another one pins are drawn
 /// again.
-const RULES_VERSION: u32 = 2;
+const RULES_VERSION: u32 = 3;
 /// Pins that one turn may bring, the surest.
 pub const MAX_PER_TURN: usize = 4;
 /// Bytes of a pin; of a longer sentence the clauses around the surest are

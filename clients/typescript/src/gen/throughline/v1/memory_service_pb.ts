@@ -1096,7 +1096,8 @@ export type UpdateFactRequest = Message<"throughline.v1.UpdateFactRequest"> & {
 
   /**
    * Of `kind`, `text`, `required`, `subject`, `attribute`, `value`, `scope`,
-   * `authority`, `expire_time`, `depends_on`, `additive`; all of them if absent.
+   * `authority`, `expire_time`, `depends_on`, `additive`, `owner`; all of them if
+   * absent.
    * A change mends the record: it holds for all times, and what the fact bears
    * on is found anew.
    *

@@ -586,7 +586,8 @@ export type Fact = Message<"throughline.v1.Fact"> & {
   probability: number;
 
   /**
-   * Whose it is; output only.
+   * Whose it is: of the conversation if not given; UpdateFact leaves it then. USER
+   * needs a conversation with a `user_id`.
    *
    * @generated from field: throughline.v1.FactOwner owner = 27;
    */
@@ -594,7 +595,8 @@ export type Fact = Message<"throughline.v1.Fact"> & {
 
   /**
    * It holds, but others of the conversation's detected facts are more useful
-   * and there is no room for it: it stands in no window; output only. Detected
+   * and there is no room for it: it stands in no window but in that of a question from
+   * outside which bears on it; output only. Detected
    * prohibitions, consents and identifiers of a probability of 0.25 or more are not
    * displaced by others, the surest thirty of a conversation.
    *
