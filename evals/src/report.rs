@@ -251,7 +251,7 @@ pub(crate) fn print(text: &str) {
     println!("{text}");
 }
 
-/// Says on standard error what the reader of the figures should know.
+/// Says on standard error what is no figure: how far it is, what to know of the figures.
 #[allow(clippy::print_stderr)]
 pub(crate) fn warn(text: &str) {
     eprintln!("{text}");

@@ -9,6 +9,8 @@ use std::{
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::report::warn;
+
 /// From one line to the next.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
@@ -48,7 +50,7 @@ impl Progress {
         let Some(Ok(mut last)) = self.line.as_ref().map(Mutex::lock) else { return };
         if last.elapsed() >= BETWEEN_LINES {
             *last = Instant::now();
-            eprintln!("{}", self.describe());
+            warn(&self.describe());
         }
     }
 
