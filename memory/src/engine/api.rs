@@ -159,8 +159,7 @@ pub struct KeptFact {
     pub id: Option<FactId>,
     /// Newest turn when it was pinned; that of the conversation if absent.
     pub known_turn: Option<Sequence>,
-    /// From when on it holds; by its source or the conversation's clock if
-    /// absent.
+    /// From when on it holds; by its source or the conversation's clock if absent.
     pub valid_from: Option<Timestamp>,
     /// A turn that had taken its place.
     pub replaced_by: Option<Sequence>,

@@ -14,6 +14,7 @@ use super::{
     fact_checks::{check_dependencies, check_expiry, check_owner},
     fact_news::bore_on,
     fact_records::{delete_fact, delete_facts, put_fact},
+    fact_requests::{PinRequest, given},
     heads::Cell,
     pin_rejections,
     records::{Head, decode, encode},
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     degradation::detect::concerns_every_answer,
-    facts::{self, Cause, Fact, FactKind, Owner, Statement},
+    facts::{self, Cause, Fact, FactKind},
     store::{Batch, keys, keys::Kind},
     turn::{ConversationId, FactId, Sequence, TenantId},
 };
@@ -382,24 +383,4 @@ fn replaced_by_turn(turn: Sequence, said_at: Timestamp, now: Timestamp) -> facts
         known_at: now,
         known_turn: turn,
     }
-}
-
-/// What a pin's request id stands for. The content is kept as it was given: a
-/// fact that was changed since is still the answer to its request.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct PinRequest {
-    fact: FactId,
-    given: [u8; 32],
-}
-
-/// Without fields the hash is that of pins from before there were any; the same of the
-/// owner.
-fn given(new: &NewFact) -> Result<[u8; 32], EngineError> {
-    let words = (&new.kind, &new.text, new.required, new.source, new.source_span);
-    let encoded = match (&new.says, new.owner) {
-        (says, Owner::Conversation) if *says == Statement::default() => encode(&words)?,
-        (says, Owner::Conversation) => encode(&(words, says))?,
-        (says, Owner::User) => encode(&(words, says, "user"))?,
-    };
-    Ok(*blake3::hash(&encoded).as_bytes())
 }

@@ -34,6 +34,7 @@ mod fact_checks;
 mod fact_edges;
 mod fact_news;
 mod fact_records;
+mod fact_requests;
 mod fact_standing;
 mod fact_turns;
 mod facts;

@@ -358,13 +358,9 @@ fn segment_turn(turn: &Statement) -> SegmentTurn<'_> {
     }
 }
 
-/// When what a turn says ceases to hold: the last instants, since what is told of several
-/// holds until the last.
+/// When what a turn says ceases to hold.
 fn expiries(new: &Statement) -> impl Iterator<Item = Event> {
-    let mut found = expiry::expiries(&new.said.text, new.said_at);
-    found.sort_by(|a, b| b.at.cmp(&a.at).then(a.span.start.cmp(&b.span.start)));
-    found.truncate(MAX_EXPIRIES);
-    found.sort_by_key(|found| found.span.start);
+    let found = expiry::last_expiries(&new.said.text, new.said_at, MAX_EXPIRIES);
     found.into_iter().map(|found| Event::Expires {
         at: found.at,
         // A statement has a few KiB of text.

@@ -22,6 +22,16 @@ async fn update(world: &World, of: &ConversationId, fact: &FactId, patch: FactPa
     world.engine.update_fact(&tenant(), of, fact, patch).await.expect("changed").0
 }
 
+/// A change into what [`about`] says.
+fn saying(attribute: &str, value: &str) -> FactPatch {
+    FactPatch {
+        text: Some(format!("The {attribute} is {value}")),
+        attribute: Some(attribute.to_owned()),
+        value: Some(value.to_owned()),
+        ..FactPatch::default()
+    }
+}
+
 /// Which airports a window names.
 async fn airports(world: &World, of: &ConversationId) -> Vec<&'static str> {
     let window = words(&world.window(of, "to Vienna").await);
@@ -75,24 +85,12 @@ async fn a_change_finds_anew_what_a_fact_replaces_elsewhere() {
     let new = pin_in(&world, &second, airport("Linz")).await;
     assert_eq!(airports(&world, &first).await, ["Linz"]);
     // The later one was a mistake.
-    let gate = FactPatch {
-        text: Some("The gate is B4".to_owned()),
-        attribute: Some("gate".to_owned()),
-        value: Some("B4".to_owned()),
-        ..FactPatch::default()
-    };
-    update(&world, &second, &new.fact.id, gate).await;
+    update(&world, &second, &new.fact.id, saying("gate", "B4")).await;
     assert_eq!(airports(&world, &first).await, ["Graz"]);
     // One that was replaced and says something else now holds again.
     pin_in(&world, &second, airport("Wels")).await;
     assert_eq!(airports(&world, &first).await, ["Wels"]);
-    let patch = FactPatch {
-        text: Some("The car is red".to_owned()),
-        attribute: Some("car".to_owned()),
-        value: Some("red".to_owned()),
-        ..FactPatch::default()
-    };
-    update(&world, &first, &old.fact.id, patch).await;
+    update(&world, &first, &old.fact.id, saying("car", "red")).await;
     assert!(words(&world.window(&second, "to Vienna").await).contains("car is red"));
 }
 

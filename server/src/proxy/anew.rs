@@ -65,6 +65,7 @@ impl Anew<'_> {
     ) -> Result<(), EngineError> {
         fork(self.engine, self.tenant, self.root, 0, id).await?;
         let (pins, own) = (self.pins(parent).await?, self.pins(id).await?);
+        let has_user = !self.engine.get_conversation(self.tenant, id).await?.user_id.is_empty();
         // What was pinned before the first turn came with the fork.
         let is_lacking = |fact: &Fact| {
             // A copy has no source, and one of the user would outlive a forgotten turn in all
@@ -76,7 +77,6 @@ impl Anew<'_> {
                 && !own.iter().any(|own| own.kind == fact.kind && own.text == fact.text)
         };
         for fact in pins.into_iter().filter(is_lacking) {
-            let has_user = !self.engine.get_conversation(self.tenant, id).await?.user_id.is_empty();
             self.engine.pin_fact(self.tenant, id, again(fact, has_user)).await?;
         }
         Ok(())

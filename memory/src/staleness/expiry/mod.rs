@@ -112,6 +112,16 @@ pub fn expiries(text: &str, said_at: Timestamp) -> Vec<Expiry> {
     found
 }
 
+/// Of [`expiries`] the last `at_most` instants, in the order of their places: what is told
+/// of several holds until the last.
+pub fn last_expiries(text: &str, said_at: Timestamp, at_most: usize) -> Vec<Expiry> {
+    let mut found = expiries(text, said_at);
+    found.sort_by(|a, b| b.at.cmp(&a.at).then(a.span.start.cmp(&b.span.start)));
+    found.truncate(at_most);
+    found.sort_by_key(|found| found.span.start);
+    found
+}
+
 /// What stands at token `at`: nothing, or words of time that may (`Some`) or
 /// cannot (`None`) bound anything, and the token behind them.
 fn bound_at(tokens: &[Token<'_>], at: usize, now: DateTime) -> Option<(Option<Bound>, usize)> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ExpiryKind, MAX_EXPIRIES, expiries};
+use super::{ExpiryKind, MAX_EXPIRIES, expiries, last_expiries};
 
 /// Wednesday.
 const SAID: &str = "2025-06-11T10:00:00Z";
@@ -302,4 +302,12 @@ fn weekdays_are_ahead_at_every_moment() {
             assert!(ahead.is_some_and(|hours| (0..=15 * 24).contains(&hours)), "{text} {said_at}");
         }
     }
+}
+
+#[test]
+fn of_many_instants_the_last_are_kept_in_order() {
+    let plan = "We meet on 1 July, on 9 August, on 2 July and on 3 July.";
+    let kept = last_expiries(plan, SAID.parse().expect("a timestamp"), 2);
+    let words: Vec<&str> = kept.iter().map(|expiry| expiry.words.as_str()).collect();
+    assert_eq!(words, ["on 9 August", "on 3 July"]);
 }
